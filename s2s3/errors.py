@@ -1,0 +1,85 @@
+"""The one error family of the package.
+
+    DriftError                                   (from s1.errors) what a user can mend
+    ├── DomainMapError, ImageProblemError        (from s1.errors)
+    ├── SettingsError          RuntimeError      environment variable, argument or plans entry
+    ├── InvalidValueError      ValueError        a value outside its range
+    ├── DatasetError           RuntimeError      raw data set; carries all problems found, one a line
+    │   └── DatasetLayoutError AssertionError    dataset.json, folders, names
+    ├── MissingFileError       FileNotFoundError a file or folder that has to exist
+    ├── CheckpointError        RuntimeError      a checkpoint that cannot be used here
+    ├── CaseFailedError        RuntimeError      one case failed; names it
+    └── WorkerDiedError        RuntimeError      a worker process was killed; names case and signal
+
+Each class is also the built-in that code written for nnU-Net catches.
+"""
+
+from collections.abc import Sequence
+
+from s1.errors import DomainMapError, DriftError, ImageProblemError
+
+__all__ = [
+    "CaseFailedError",
+    "CheckpointError",
+    "DatasetError",
+    "DatasetLayoutError",
+    "DomainMapError",
+    "DriftError",
+    "ImageProblemError",
+    "InvalidValueError",
+    "MissingFileError",
+    "SettingsError",
+    "WorkerDiedError",
+]
+
+
+class SettingsError(DriftError, RuntimeError):
+    """An environment variable, a command-line argument or a plans entry is missing or unusable."""
+
+
+class InvalidValueError(DriftError, ValueError):
+    """A value lies outside what is allowed."""
+
+
+class DatasetError(DriftError, RuntimeError):
+    """A raw data set has problems; `problems` lists them all, one line each."""
+
+    def __init__(self, summary: str, problems: Sequence[str] = ()):
+        self.problems = tuple(problems)
+        super().__init__("\n".join([summary, *(f"  {problem}" for problem in self.problems)]))
+        self.summary = summary
+
+    def __reduce__(self) -> tuple[type["DatasetError"], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.summary, self.problems)
+
+
+class DatasetLayoutError(DatasetError, AssertionError):
+    """dataset.json, the folders or the file names of a data set are not as nnU-Net lays them out."""
+
+
+class MissingFileError(DriftError, FileNotFoundError):
+    """A file or folder that has to exist does not."""
+
+
+class CheckpointError(DriftError, RuntimeError):
+    """A checkpoint is damaged, of another network, or holds types that are refused."""
+
+
+class CaseFailedError(DriftError, RuntimeError):
+    """Work on one case failed.
+
+    `case` is its name; `worker_traceback` is the text of the traceback where the cause looks like a bug, else None.
+    """
+
+    def __init__(self, case: str, reason: str, worker_traceback: str | None = None):
+        super().__init__(f"case {case}: {reason}")
+        self.case = case
+        self.reason = reason
+        self.worker_traceback = worker_traceback
+
+    def __reduce__(self) -> tuple[type["CaseFailedError"], tuple[str, str, str | None]]:
+        return type(self), (self.case, self.reason, self.worker_traceback)
+
+
+class WorkerDiedError(DriftError, RuntimeError):
+    """A worker process ended without an answer, killed by the system or by somebody."""

@@ -1,0 +1,5 @@
+"""How many processes feed a training with augmented batches (defined beside the other settings of the environment)."""
+
+from nnunetv2.configuration import get_allowed_n_proc_DA
+
+__all__ = ["get_allowed_n_proc_DA"]

@@ -1,0 +1,263 @@
+"""Work on named cases, spread over spawned processes or done in this one.
+
+Zero workers means this process. A failing case raises here with the case's name, a killed worker is noticed at once
+through its process handle, and no more tasks are under way than there are workers, so memory does not pile up.
+"""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from nnunetv2.errors import CaseFailedError, DriftError, WorkerDiedError
+
+
+@dataclass(eq=False)
+class Task:
+    """One call under way: what is done, for which case, and what came of it."""
+
+    case: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    finished: bool = False
+    result: Any = None
+    error: BaseException | None = None
+
+    def outcome(self) -> Any:
+        """Return the result, or raise the error the task ended with."""
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: Any
+    connection: Any
+    task: Task | None = field(default=None)
+
+
+def describe_failure(case: str, error: BaseException) -> BaseException:
+    """Name the case in an error; a mistake of the user's keeps to one line, a bug also carries its traceback."""
+    if isinstance(error, CaseFailedError | KeyboardInterrupt):
+        return error
+    text = str(error) or type(error).__name__
+    if isinstance(error, MemoryError):
+        return CaseFailedError(case, f"out of memory ({text}); use fewer processes")
+    if isinstance(error, DriftError | OSError):
+        return CaseFailedError(case, text)
+    return CaseFailedError(case, f"{type(error).__name__}: {text}", "".join(traceback.format_exception(error)))
+
+
+def _serve(connection: Any) -> None:
+    """Answer calls until the connection closes (body of a worker process)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        try:
+            case, function, arguments = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer = (True, function(*arguments))
+        except Exception as error:
+            answer = (False, describe_failure(case, error))
+        try:
+            connection.send(answer)
+        except BrokenPipeError:
+            return
+
+
+class WorkerPool:
+    """Processes that work on named cases. Use as a context manager; leaving it ends all workers.
+
+    `num_workers` is capped at the number of usable CPUs; 0 runs each task inside `submit`.
+    """
+
+    def __init__(self, num_workers: int):
+        self._wanted = max(0, min(num_workers, usable_cpus()))
+        self._workers: list[_Worker] = []
+        self._queue: deque[Task] = deque()
+
+    @property
+    def num_workers(self) -> int:
+        """Number of processes that may run at once; 0 means in this process."""
+        return self._wanted
+
+    @property
+    def unfinished(self) -> int:
+        """Number of tasks queued or running."""
+        return len(self._queue) + sum(worker.task is not None for worker in self._workers)
+
+    def __enter__(self) -> "WorkerPool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def submit(self, case: str, function: Callable[..., Any], *arguments: Any) -> Task:
+        """Queue a call; it runs as soon as a worker is free. Function and arguments have to be picklable."""
+        task = Task(case, function, arguments)
+        if self._wanted == 0:
+            _run_here(task)
+            return task
+        self._queue.append(task)
+        self._hand_out()
+        return task
+
+    def wait(self, unfinished_at_most: int = 0) -> None:
+        """Block until no more than so many tasks are unfinished. Raises WorkerDiedError if a worker was killed."""
+        while self.unfinished > unfinished_at_most:
+            self._collect(timeout=None)
+
+    def poll(self) -> None:
+        """Take in finished tasks without waiting. Raises WorkerDiedError if a worker was killed."""
+        if self.unfinished:
+            self._collect(timeout=0)
+
+    def close(self) -> None:
+        """End all workers; unfinished tasks are dropped."""
+        for worker in self._workers:
+            worker.connection.close()
+            if worker.task is not None:
+                worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(timeout=5)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+        self._workers.clear()
+        self._queue.clear()
+
+    def _hand_out(self) -> None:
+        while self._queue:
+            worker = self._free_worker()
+            if worker is None:
+                return
+            worker.task = task = self._queue.popleft()
+            try:
+                worker.connection.send((task.case, task.function, task.arguments))
+            except BrokenPipeError:
+                self._report_death(worker)
+
+    def _free_worker(self) -> _Worker | None:
+        for worker in self._workers:
+            if worker.task is None:
+                return worker
+        if len(self._workers) < self._wanted:
+            self._workers.append(_start_worker())
+            return self._workers[-1]
+        return None
+
+    def _collect(self, timeout: float | None) -> None:
+        busy = {worker.connection: worker for worker in self._workers if worker.task is not None}
+        for connection in multiprocessing.connection.wait(list(busy), timeout):
+            worker = busy[connection]
+            try:
+                succeeded, value = worker.connection.recv()
+            except (EOFError, ConnectionResetError):
+                self._report_death(worker)
+            assert worker.task is not None
+            task, worker.task = worker.task, None
+            task.finished = True
+            if succeeded:
+                task.result = value
+            else:
+                task.error = value
+        self._hand_out()
+
+    def _report_death(self, worker: _Worker) -> None:
+        assert worker.task is not None
+        worker.process.join(timeout=5)
+        raise WorkerDiedError(f"case {worker.task.case}: {_describe_exit(worker.process.exitcode)}")
+
+
+def _run_here(task: Task) -> None:
+    try:
+        task.result = task.function(*task.arguments)
+    except Exception as error:
+        task.error = describe_failure(task.case, error)
+        task.error.__cause__ = error
+    task.finished = True
+
+
+def _start_worker() -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _describe_exit(code: int | None) -> str:
+    if code is None:
+        return "the worker process closed its connection without an answer"
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = "; the system probably ran out of memory, use fewer processes" if name == "SIGKILL" else ""
+        return f"the worker process was killed by signal {name}{hint}"
+    return (
+        f"the worker process ended with exit code {code} before it answered; if this is a script of your own, "
+        "it needs `if __name__ == '__main__':` around its calls"
+    )
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def iterate_cases(
+    function: Callable[..., Any], cases: Iterable[tuple[str, tuple[Any, ...]]], num_workers: int
+) -> Iterator[tuple[str, Any]]:
+    """Yield (case, result) in the order given; the first failure is raised, and what has not started never starts.
+
+    Parameters:
+        cases: pairs of a case's name and the arguments for its call.
+        num_workers: processes; 0 works in this process.
+    """
+    with WorkerPool(num_workers) as pool:
+        running: deque[Task] = deque()
+        for case, arguments in cases:
+            running.append(pool.submit(case, function, *arguments))
+            pool.wait(unfinished_at_most=max(0, 2 * pool.num_workers - 1))
+            _raise_failures(running)
+            while running and running[0].finished:
+                task = running.popleft()
+                yield task.case, task.outcome()
+        while running:
+            while not running[0].finished:
+                pool.wait(unfinished_at_most=pool.unfinished - 1)
+                _raise_failures(running)
+            task = running.popleft()
+            yield task.case, task.outcome()
+
+
+def _raise_failures(tasks: Iterable[Task]) -> None:
+    for task in tasks:
+        if task.error is not None:
+            raise task.error
+
+
+def run_cases(
+    function: Callable[..., Any],
+    cases: Iterable[tuple[str, tuple[Any, ...]]],
+    num_workers: int,
+    description: str,
+    show_progress: bool = True,
+) -> list[Any]:
+    """Call `function` for each case under a progress bar and return the results in the order given.
+
+    Raises CaseFailedError naming the first case that failed, WorkerDiedError if a worker was killed.
+    """
+    from tqdm import tqdm
+
+    cases = list(cases)
+    results = iterate_cases(function, cases, min(num_workers, len(cases)))
+    bar = tqdm(results, total=len(cases), desc=description, disable=not show_progress)
+    return [result for _, result in bar]
