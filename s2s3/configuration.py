@@ -6,7 +6,7 @@ from nnunetv2.errors import SettingsError
 
 
 def get_allowed_n_proc_DA() -> int:
-    """Return the number of augmentation processes: `nnUNet_n_proc_DA`, else 12; at most the CPU count, 0 = in this process."""
+    """Return how many processes augment: `nnUNet_n_proc_DA`, else 12; at most the CPU count, 0 = in this process."""
     wanted = os.environ.get("nnUNet_n_proc_DA", "12")
     if not wanted.strip().isdigit():
         raise SettingsError(f"nnUNet_n_proc_DA is {wanted!r}, expected a whole number of processes, 0 or more")

@@ -56,7 +56,7 @@ class EnvironmentPath(os.PathLike[str]):
         if isinstance(other, EnvironmentPath):
             return self.get() == other.get()
         if isinstance(other, os.PathLike):
-            return self.get() == os.fspath(other)
+            return bool(self.get() == os.fspath(other))
         return bool(self.get() == other)
 
     def __truediv__(self, name: str | os.PathLike[str]) -> Path:

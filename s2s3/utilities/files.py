@@ -14,7 +14,7 @@ from nnunetv2.errors import InvalidValueError, MissingFileError
 
 @contextmanager
 def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `target`, with its ending; on success it replaces the target, else it is removed."""
+    """Yield a temporary path beside `target`, same ending; on success it replaces the target, else it is removed."""
     target = Path(target)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=f".partial{''.join(target.suffixes[-2:])}")
     os.close(handle)

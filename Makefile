@@ -1,0 +1,56 @@
+# make demo     the main job from beginning to end on a data set made here
+# make test     all default tests
+# Everything is installed into .venv first, at the versions that requirements.txt and pyproject.toml pin.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test install install-dev oracle lint types test-slow benchmarks clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	mkdir -p .typecheck && ln -sfn ../s2s3 .typecheck/nnunetv2
+	touch $@
+
+# The released nnU-Net that the differential tests run beside ours.
+.oracle/.installed: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --no-deps --target .oracle nnunetv2==2.8.1
+	touch $@
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+oracle: .oracle/.installed
+
+demo: install
+	$(BIN)/python -m sample_data.demo
+
+test: install-dev oracle
+	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not real"
+
+test-slow: install-dev oracle
+	$(BIN)/python -m pytest -m "slow or real"
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install-dev
+	$(BIN)/mypy
+
+benchmarks: install-dev oracle
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf $(VENV) .oracle .demo build dist *.egg-info

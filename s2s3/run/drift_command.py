@@ -1,0 +1,49 @@
+"""The command `drift`: one word for what this package adds to nnU-Net."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
+    "prism": ("s1.PRISMDD", "main", "measure how domains differ and derive the mixing ratios"),
+    "domains": ("nnunetv2.domains.command_line", "domains_entry", "make domains.json from a CSV, a pattern or ranges"),
+    "splits": ("nnunetv2.domains.command_line", "splits_entry", "write folds stratified by domain, or one domain out"),
+    "convert": ("nnunetv2.dataset_conversion.convert_image_folder", "convert_entry", "images + masks + CSV to nnU-Net"),
+    "report": (
+        "nnunetv2.reporting.command_line",
+        "report_entry",
+        "write the HTML report of a training or a prediction",
+    ),
+    "doctor": ("nnunetv2.run.doctor", "doctor_entry", "check folders, versions and devices"),
+}
+
+
+def usage() -> str:
+    """Return the overview of all sub-commands."""
+    lines = [f"  {name:<10}{what}" for name, (_, _, what) in SUB_COMMANDS.items()]
+    return "\n".join(
+        ["usage: drift COMMAND [options]", "", *lines, "", "drift COMMAND --help tells a command's options."]
+    )
+
+
+def main() -> None:
+    """Run the sub-command named by the first argument; unknown or none: usage and exit code 2."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(usage())
+        return
+    if not arguments or arguments[0] not in SUB_COMMANDS:
+        got = f"unknown command {arguments[0]!r}" if arguments else "a command is missing"
+        sys.exit(_complain(f"{got}; expected one of {', '.join(SUB_COMMANDS)} (drift --help)"))
+    _entry(arguments[0])()
+
+
+def _entry(name: str) -> Callable[[], None]:
+    module, function, _ = SUB_COMMANDS[name]
+    sys.argv = [f"drift {name}", *sys.argv[2:]]
+    return getattr(import_module(module), function)
+
+
+def _complain(message: str) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    return 2

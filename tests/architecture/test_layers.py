@@ -1,0 +1,98 @@
+"""The layers of the house: a row may import only rows above it (lazy look-ups by name are listed)."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Highest row first in reach: each may import itself and everything before it.
+LAYERS: list[set[str]] = [
+    {"s1", "nnunetv2.paths", "nnunetv2.configuration", "nnunetv2.errors"},
+    {"nnunetv2.utilities"},
+    {"nnunetv2.imageio", "nnunetv2.domains", "nnunetv2.boundary"},
+    {"nnunetv2.preprocessing", "nnunetv2.evaluation", "nnunetv2.experiment_planning", "nnunetv2.postprocessing"},
+    {"nnunetv2.inference", "nnunetv2.dataset_conversion", "nnunetv2.ensembling"},
+    {"nnunetv2.training"},
+    {"nnunetv2.run", "nnunetv2.model_sharing"},
+]
+REPORTING_MAY_USE = {"nnunetv2.errors", "nnunetv2.utilities.files", "nnunetv2.utilities.command_line"}
+
+# module -> the module it looks up to, inside a function
+LAZY_UPWARD = {
+    ("nnunetv2.utilities.find_objects", "nnunetv2.training"),
+}
+
+
+def module_files() -> list[tuple[str, Path]]:
+    files = []
+    for folder, package in ((ROOT / "s1", "s1"), (ROOT / "s2s3", "nnunetv2")):
+        for file in sorted(folder.rglob("*.py")):
+            parts = [package, *file.relative_to(folder).with_suffix("").parts]
+            files.append((".".join(p for p in parts if p != "__init__"), file))
+    return files
+
+
+def imported_modules(module: str, file: Path) -> set[str]:
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1], base]).strip(".")
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return {name for name in names if name.split(".")[0] in ("s1", "nnunetv2")}
+
+
+def row_of(module: str) -> int | None:
+    best = None
+    for row, members in enumerate(LAYERS):
+        for member in members:
+            if module == member or module.startswith(member + "."):
+                best = row
+    return best
+
+
+def is_within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+@pytest.mark.parametrize(("module", "file"), module_files(), ids=[name for name, _ in module_files()])
+def test_a_module_imports_only_its_own_row_and_rows_above(module: str, file: Path) -> None:
+    if is_within(module, "nnunetv2.reporting") or module == "nnunetv2":
+        return
+    own = 99 if module.endswith((".command_line", "find_best_configuration")) else row_of(module)
+    assert own is not None, f"{module} has no row: add its package to LAYERS"
+    for used in imported_modules(module, file):
+        row = row_of(used)
+        if row is None or any(module == m and is_within(used, u) for m, u in LAZY_UPWARD):
+            continue
+        assert row <= own, f"{module} (row {own}) imports {used} (row {row})"
+
+
+def test_stage_1_never_imports_the_package() -> None:
+    for module, file in module_files():
+        if is_within(module, "s1"):
+            assert not {used for used in imported_modules(module, file) if is_within(used, "nnunetv2")}, module
+
+
+def test_reporting_uses_nobody() -> None:
+    for module, file in module_files():
+        if is_within(module, "nnunetv2.reporting"):
+            for used in imported_modules(module, file):
+                allowed = any(is_within(used, name) for name in REPORTING_MAY_USE) or is_within(
+                    used, "nnunetv2.reporting"
+                )
+                assert allowed or used in ("nnunetv2", "nnunetv2.utilities"), f"{module} imports {used}"
+
+
+def test_stage_1_is_only_used_for_domain_files_prism_results_and_errors() -> None:
+    allowed = {"s1", "s1.domain_map", "s1.prism_result", "s1.errors"}
+    for module, file in module_files():
+        if not is_within(module, "s1") and not module.endswith(("command_line", "drift_command")):
+            used = {name for name in imported_modules(module, file) if is_within(name, "s1")}
+            assert all(any(is_within(name, base) for base in allowed - {"s1"}) or name == "s1" for name in used), module

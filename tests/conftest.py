@@ -1,0 +1,58 @@
+"""What all tests share: a clean environment and folders of their own."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class NnunetFolders:
+    """The three folders of nnU-Net for one test; the environment points to them."""
+
+    raw: Path
+    preprocessed: Path
+    results: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables for a subprocess."""
+        return {
+            "nnUNet_raw": str(self.raw),
+            "nnUNet_preprocessed": str(self.preprocessed),
+            "nnUNet_results": str(self.results),
+        }
+
+
+def make_folders(root: Path) -> NnunetFolders:
+    """Create raw, preprocessed and results below `root`."""
+    folders = NnunetFolders(*(root / f"nnUNet_{name}" for name in ("raw", "preprocessed", "results")))
+    for folder in (folders.raw, folders.preprocessed, folders.results):
+        folder.mkdir(parents=True)
+    return folders
+
+
+@pytest.fixture(autouse=True)
+def _no_leaking_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in [name for name in os.environ if name.startswith(("nnUNet_", "DRIFT_"))]:
+        if variable != "DRIFT_REAL_DATA":
+            monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def nnunet_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NnunetFolders:
+    """Empty nnUNet folders of this test, with the environment set to them."""
+    folders = make_folders(tmp_path)
+    for variable, value in folders.environment.items():
+        monkeypatch.setenv(variable, value)
+    return folders
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets; skips where DRIFT_REAL_DATA does not name one."""
+    folder = os.environ.get("DRIFT_REAL_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("DRIFT_REAL_DATA does not name a folder of real data sets")
+    return Path(folder)
