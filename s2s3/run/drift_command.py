@@ -12,7 +12,7 @@ SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
     "report": (
         "nnunetv2.reporting.command_line",
         "report_entry",
-        "write the HTML report of a training or a prediction",
+        "write the HTML report of a model or of predictions",
     ),
     "doctor": ("nnunetv2.run.doctor", "doctor_entry", "check folders, versions and devices"),
 }

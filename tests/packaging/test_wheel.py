@@ -1,0 +1,116 @@
+"""A wheel built from the tree, installed without the tree, has every module and every command."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.test_package_list import ROOT, SCRIPTS
+
+IMPORT_ALL = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+import nnunetv2
+print(nnunetv2.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    build = folder / "source"
+    names = subprocess.run(
+        [
+            "git",
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "s1",
+            "s2s3",
+            "*.toml",
+            "*.txt",
+            "*.md",
+            "LICENSE",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    for name in names:
+        if (ROOT / name).is_file():
+            (build / name).parent.mkdir(parents=True, exist_ok=True)
+            (build / name).write_bytes((ROOT / name).read_bytes())
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(folder),
+        str(build),
+    ]
+    subprocess.run(pip, check=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def clean_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel; the dependencies come from the running one, its editable install does not."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    site = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    install = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "-q", "--no-deps"]
+    subprocess.run([*install, str(wheel)], check=True)
+    (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    return folder
+
+
+def modules_in(wheel: Path) -> list[str]:
+    names = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")]
+    return sorted(name[:-3].replace("/", ".").removesuffix(".__init__") for name in names)
+
+
+def test_the_wheel_holds_every_module_of_the_tree(wheel: Path) -> None:
+    expected = set()
+    for folder, package in (("s2s3", "nnunetv2"), ("s1", "s1")):
+        for file in (ROOT / folder).rglob("*.py"):
+            parts = [package, *file.relative_to(ROOT / folder).with_suffix("").parts]
+            expected.add(".".join(parts).removesuffix(".__init__"))
+    assert set(modules_in(wheel)) == expected
+
+
+def test_every_module_imports_from_the_installed_wheel(wheel: Path, clean_environment: Path) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("nnUNet_", "PYTHON"))}
+    finished = subprocess.run(
+        [clean_environment / "bin" / "python", "-c", IMPORT_ALL, *modules_in(wheel)],
+        cwd=clean_environment,
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert Path(finished.stdout.strip().splitlines()[-1]).is_relative_to(clean_environment)
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS))
+def test_every_command_of_the_wheel_answers_help(script: str, clean_environment: Path) -> None:
+    finished = subprocess.run(
+        [clean_environment / "bin" / script, "--help"],
+        cwd=clean_environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert "usage:" in finished.stdout
