@@ -1,0 +1,88 @@
+"""What a domain map is: every case in exactly one domain, with optional mixing ratios (method, section 0)."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from s1.errors import DomainMapError
+
+
+@dataclass(frozen=True)
+class DomainMap:
+    """Every case in exactly one domain.
+
+    Raises DomainMapError for a case in two domains, an empty domain, or ratios that do not fit the domains.
+    """
+
+    domains: dict[str, tuple[str, ...]]
+    """Domain -> its cases, both in the order of the file."""
+    ratios: dict[str, float] | None = None
+    """Mixing ratios asked for, one for each domain, none negative, not all zero; not necessarily summing to 1."""
+
+    def __post_init__(self) -> None:
+        problems = [*_domain_problems(self.domains), *_ratio_problems(self.ratios, self.domains)]
+        if problems:
+            raise DomainMapError("; ".join(problems))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the domains, in order."""
+        return tuple(self.domains)
+
+    @cached_property
+    def domain_by_case(self) -> dict[str, str]:
+        """Case -> its domain."""
+        return {case: domain for domain, cases in self.domains.items() for case in cases}
+
+    def domain_of(self, case: str) -> str:
+        """Return the domain of a case; DomainMapError, with the closest known name, for an unknown one."""
+        if case not in self.domain_by_case:
+            raise DomainMapError(f"case {case!r} is in no domain{closest_name(case, self.domain_by_case)}")
+        return self.domain_by_case[case]
+
+
+def closest_name(name: str, known: Iterable[str]) -> str:
+    """Return ', did you mean ...?' with the most similar known name, or '' where none is similar."""
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return f", did you mean {matches[0]!r}?" if matches else ""
+
+
+def raise_together(source: str, summary: str, problems: list[str]) -> None:
+    """Raise one DomainMapError with all problems: on one line if there is one, else a line each. Nothing if none."""
+    if len(problems) == 1:
+        raise DomainMapError(f"{source}: {problems[0]}")
+    if problems:
+        raise DomainMapError("\n  ".join([f"{source} {summary} ({len(problems)} problems):", *problems]))
+
+
+def _domain_problems(domains: Mapping[str, tuple[str, ...]]) -> list[str]:
+    problems = [] if domains else ["there is no domain in it"]
+    seen: dict[str, str] = {}
+    for domain, cases in domains.items():
+        if not domain.strip() or not cases:
+            problems.append(f"domain {domain!r} has " + ("no case" if not cases else "an empty name"))
+        for case in cases:
+            if case in seen:
+                where = f"twice in domain {domain!r}" if seen[case] == domain else f"in {seen[case]!r} and {domain!r}"
+                problems.append(f"case {case!r} stands {where}, expected in exactly one domain")
+            seen.setdefault(case, domain)
+    return problems
+
+
+def _ratio_problems(ratios: Mapping[str, float] | None, domains: Mapping[str, tuple[str, ...]]) -> list[str]:
+    if ratios is None:
+        return []
+    problems = [f"'ratios' lacks domain {name!r}" for name in domains if name not in ratios]
+    problems += [
+        f"'ratios' names the unknown domain {name!r}{closest_name(name, domains)}"
+        for name in ratios
+        if name not in domains
+    ]
+    problems += [
+        f"the ratio of {name!r} is {ratio}, expected a finite number, 0 or more"
+        for name, ratio in ratios.items()
+        if not math.isfinite(ratio) or ratio < 0
+    ]
+    return problems or ([] if sum(ratios.values()) > 0 else ["all 'ratios' are 0"])

@@ -1,0 +1,108 @@
+"""domains.json: which case belongs to which domain. Read, check, write and make it (method, section 0).
+
+    {"domains": {"rumc": ["case_001", "case_002"], "tcga": ["case_101"]}}
+
+Optionally `"ratios": {"rumc": 0.6, "tcga": 0.4}` fixes how often each domain is drawn in training. groups.json beside
+it says which cases belong together: `{"groups": {"case_001": "patient_7", ...}}`.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from s1.domain_cases import DomainMap, closest_name, raise_together
+from s1.domain_map_makers import domain_map_from_csv, domain_map_from_pattern, domain_map_from_ranges
+from s1.errors import DomainMapError
+from s1.files import read_json_object, write_json
+
+__all__ = [
+    "DomainMap",
+    "check_cases",
+    "domain_map_from_csv",
+    "domain_map_from_pattern",
+    "domain_map_from_ranges",
+    "read_domain_map",
+    "read_groups",
+    "write_domain_map",
+]
+
+PathLike = str | os.PathLike[str]
+_KEYS = ("domains", "ratios")
+
+
+def read_domain_map(path: PathLike) -> DomainMap:
+    """Read domains.json; DomainMapError names the file and what is wrong with it."""
+    content = read_json_object(path)
+    unknown = [f"unknown key {key!r}{closest_name(key, _KEYS)}" for key in content if key not in _KEYS]
+    if unknown or "domains" not in content:
+        raise DomainMapError(f"{path}: " + "; ".join(unknown or ["the key 'domains' is missing"]))
+    try:
+        return DomainMap(_domains_of(content["domains"]), _ratios_of(content.get("ratios")))
+    except DomainMapError as error:
+        raise DomainMapError(f"{path}: {error}") from None
+
+
+def write_domain_map(domain_map: DomainMap, path: PathLike) -> None:
+    """Write domains.json, replacing the file at once or not at all."""
+    content: dict[str, Any] = {"domains": {name: list(cases) for name, cases in domain_map.domains.items()}}
+    if domain_map.ratios is not None:
+        content["ratios"] = dict(domain_map.ratios)
+    write_json(content, path)
+
+
+def check_cases(domain_map: DomainMap, cases: Iterable[str], source: PathLike) -> None:
+    """Raise one DomainMapError that lists every case without a domain and every name that is no case.
+
+    Parameters:
+        cases: the cases there are, all of which need a domain.
+        source: where the map comes from, for the message (the path of domains.json).
+    """
+    existing = dict.fromkeys(cases)
+    problems = [f"case {case!r} is in no domain" for case in existing if case not in domain_map.domain_by_case]
+    problems += [
+        f"case {case!r} in domain {domain!r} does not exist{closest_name(case, existing)}"
+        for case, domain in domain_map.domain_by_case.items()
+        if case not in existing
+    ]
+    raise_together(str(source), "does not match the cases", problems)
+
+
+def read_groups(path: PathLike) -> dict[str, str]:
+    """Read groups.json: case -> group (a patient or a slide; a group never stands on both sides of a split)."""
+    content = read_json_object(path)
+    groups = content.get("groups")
+    if list(content) != ["groups"] or not isinstance(groups, dict):
+        raise DomainMapError(f"{path}: expected {{'groups': {{case: group}}}} and no other key, got {sorted(content)}")
+    wrong = [case for case, group in groups.items() if not isinstance(group, str) or not group]
+    if wrong:
+        raise DomainMapError(f"{path}: the group of a case has to be a text that is not empty; see {_listed(wrong)}")
+    return groups
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _domains_of(value: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        raise DomainMapError(f"'domains' is a {type(value).__name__}, expected an object {{domain: [cases]}}")
+    wrong = [name for name, cases in value.items() if not _is_list_of_names(cases)]
+    if wrong:
+        raise DomainMapError(f"domain {_listed(wrong)}: expected a list of case names")
+    return {name: tuple(cases) for name, cases in value.items()}
+
+
+def _is_list_of_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) and entry for entry in value)
+
+
+def _ratios_of(value: Any) -> dict[str, float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not all(_is_number(ratio) for ratio in value.values()):
+        raise DomainMapError("'ratios' has to be an object {domain: number}")
+    return {name: float(ratio) for name, ratio in value.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

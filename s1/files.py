@@ -1,0 +1,67 @@
+"""Small files in and out: JSON that is checked on reading, and writing beside the target with a rename at the end."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from s1.errors import DomainMapError
+
+
+@contextmanager
+def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path in the target's folder; leaving without an error renames it to `target`."""
+    target = Path(target)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=f".partial{target.suffix}", dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_current_umask())
+        os.replace(temporary, target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _current_umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(content: Any, target: str | os.PathLike[str]) -> None:
+    """Write `content` as indented UTF-8 JSON in place of `target`."""
+    with replacing(target) as temporary:
+        temporary.write_text(json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+
+
+def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises DomainMapError, naming the file, where it is absent, is not JSON, holds anything but an object, or has a key
+    twice in one object (plain JSON readers would silently keep the last).
+    """
+    try:
+        content = json.loads(Path(path).read_text("utf-8"), object_pairs_hook=_object_without_repeats)
+    except FileNotFoundError:
+        raise DomainMapError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DomainMapError(f"{path}: not valid JSON ({error})") from None
+    except DomainMapError as error:
+        raise DomainMapError(f"{path}: {error}") from None
+    if not isinstance(content, dict):
+        raise DomainMapError(f"{path}: holds a {type(content).__name__}, expected a JSON object {{...}}")
+    return content
+
+
+def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise DomainMapError(f"the key {key!r} stands twice in one object; keep one of them")
+        content[key] = value
+    return content

@@ -1,0 +1,83 @@
+import pytest
+
+from s1.domain_map import domain_map_from_csv, domain_map_from_pattern, domain_map_from_ranges
+from s1.errors import DomainMapError
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "x1,A\nx2,B\nx3,A\n",
+        "case,domain\nx1,A\nx2,B\nx3,A\n",
+        "domain;scanner;Case\nA;s;x1\nB;s;x2\nA;s;x3\n",
+        "\ufeffx1\tA\r\nx2\tB\r\n\r\nx3\tA\r\n",
+    ],
+)
+def test_tables_with_and_without_header_and_of_any_separator_give_the_same_map(tmp_path, table):
+    path = tmp_path / "domains.csv"
+    path.write_bytes(table.encode())
+    assert domain_map_from_csv(path, ["x1", "x2", "x3"]).domains == {"A": ("x1", "x3"), "B": ("x2",)}
+
+
+def test_every_problem_of_a_table_is_listed(tmp_path):
+    path = tmp_path / "domains.csv"
+    path.write_text("case_1,A\ncase_1,B\ncase_3,A\n")
+    with pytest.raises(DomainMapError) as caught:
+        domain_map_from_csv(path, ["case_1", "case_2"])
+    message = str(caught.value)
+    assert "line 2: case 'case_1' is in 'B' here, in 'A' above" in message
+    assert "line 3: case 'case_3' does not exist" in message
+    assert "case 'case_2' is not in the table" in message
+
+
+@pytest.mark.parametrize("table", ["", "case,domain\n", "x1\n", "x1,\n"])
+def test_a_table_without_case_and_domain_is_refused(tmp_path, table):
+    path = tmp_path / "domains.csv"
+    path.write_text(table)
+    with pytest.raises(DomainMapError, match=r"domains\.csv: .*expected rows of `case,domain`"):
+        domain_map_from_csv(path, ["x1"])
+
+
+def test_a_pattern_takes_the_domain_from_its_named_group():
+    cases = ["glas_1", "ebhi_7", "glas_2"]
+    made = domain_map_from_pattern(r"^(?P<domain>[a-z]+)_", cases)
+    assert made.domains == {"glas": ("glas_1", "glas_2"), "ebhi": ("ebhi_7",)}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("(", "not a regular expression"),
+        ("[a-z]+", "no group named domain"),
+        (r"^(?P<domain>g\w+)_", "no domain for case 'ebhi_7'"),
+    ],
+)
+def test_a_pattern_that_does_not_fit_is_refused(pattern, reason):
+    with pytest.raises(DomainMapError, match=reason):
+        domain_map_from_pattern(pattern, ["glas_1", "ebhi_7"])
+
+
+def test_ranges_of_the_trailing_number_include_both_ends():
+    made = domain_map_from_ranges({"A": "1-123", "B": "124-259, 300-"}, ["p_123", "p_0124", "p_1", "p_5000"])
+    assert made.domains == {"A": ("p_123", "p_1"), "B": ("p_0124", "p_5000")}
+
+
+def test_cases_outside_all_ranges_in_two_or_without_number_are_listed():
+    with pytest.raises(DomainMapError) as caught:
+        domain_map_from_ranges({"A": "1-5", "B": "5"}, ["p_5", "p_9", "q", "p_2"])
+    message = str(caught.value)
+    assert "'p_5' falls into the ranges of 'A' and 'B'" in message
+    assert "'p_9' falls into no range" in message
+    assert "'q' does not end with a number" in message
+    assert "p_2" not in message
+
+
+@pytest.mark.parametrize("text", ["", "a-b", "5-1", "-3"])
+def test_a_range_that_is_none_is_refused(text):
+    with pytest.raises(DomainMapError, match="domain 'A'"):
+        domain_map_from_ranges({"A": text}, ["p_1"])
+
+
+def test_a_range_without_any_case_is_refused():
+    with pytest.raises(DomainMapError, match="domain 'B' has no case"):
+        domain_map_from_ranges({"A": "1", "B": "2"}, ["p_1"])
