@@ -3,11 +3,15 @@
     DriftError                                   (from s1.errors) what a user can mend
     ├── DomainMapError, ImageProblemError        (from s1.errors)
     ├── SettingsError          RuntimeError      environment variable, argument or plans entry
+    │   └── ArgumentError      AssertionError    arguments that exclude each other or have no such choice
     ├── InvalidValueError      ValueError        a value outside its range
+    ├── CallError              AssertionError    a call that breaks a documented rule of a function
     ├── DatasetError           RuntimeError      raw data set; carries all problems found, one a line
     │   └── DatasetLayoutError AssertionError    dataset.json, folders, names
     ├── MissingFileError       FileNotFoundError a file or folder that has to exist
     ├── CheckpointError        RuntimeError      a checkpoint that cannot be used here
+    │   ├── CheckpointMismatchError    AssertionError   its network is another one
+    │   └── IncompleteCheckpointError  KeyError         an entry is missing
     ├── CaseFailedError        RuntimeError      one case failed; names it
     └── WorkerDiedError        RuntimeError      a worker process was killed; names case and signal
 
@@ -19,13 +23,17 @@ from collections.abc import Sequence
 from s1.errors import DomainMapError, DriftError, ImageProblemError
 
 __all__ = [
+    "ArgumentError",
+    "CallError",
     "CaseFailedError",
     "CheckpointError",
+    "CheckpointMismatchError",
     "DatasetError",
     "DatasetLayoutError",
     "DomainMapError",
     "DriftError",
     "ImageProblemError",
+    "IncompleteCheckpointError",
     "InvalidValueError",
     "MissingFileError",
     "SettingsError",
@@ -37,8 +45,16 @@ class SettingsError(DriftError, RuntimeError):
     """An environment variable, a command-line argument or a plans entry is missing or unusable."""
 
 
+class ArgumentError(SettingsError, AssertionError):
+    """Arguments exclude each other, or one is none of its choices."""
+
+
 class InvalidValueError(DriftError, ValueError):
     """A value lies outside what is allowed."""
+
+
+class CallError(DriftError, AssertionError):
+    """A function was called against its documented rules (nnU-Net answers these with AssertionError)."""
 
 
 class DatasetError(DriftError, RuntimeError):
@@ -63,6 +79,16 @@ class MissingFileError(DriftError, FileNotFoundError):
 
 class CheckpointError(DriftError, RuntimeError):
     """A checkpoint is damaged, of another network, or holds types that are refused."""
+
+
+class CheckpointMismatchError(CheckpointError, AssertionError):
+    """The weights of a checkpoint are those of another network."""
+
+
+class IncompleteCheckpointError(CheckpointError, KeyError):
+    """A checkpoint lacks an entry that is needed."""
+
+    __str__ = Exception.__str__  # KeyError would show the quoted representation
 
 
 class CaseFailedError(DriftError, RuntimeError):
