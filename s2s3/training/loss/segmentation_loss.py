@@ -1,0 +1,77 @@
+"""The loss a training uses by default, and the weights of the decoder's outputs."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from nnunetv2.training.loss.compound_losses import DC_and_BCE_loss, DC_and_CE_loss
+from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
+from nnunetv2.training.loss.dice import MemoryEfficientSoftDiceLoss
+
+SMOOTH = 1e-5
+WEIGHT_THAT_ONLY_REACHES_PARAMETERS = 1e-6
+
+
+def segmentation_loss(
+    *,
+    has_regions: bool,
+    ignore_label: int | None,
+    batch_dice: bool,
+    ddp: bool,
+    smooth: float = SMOOTH,
+    dice_of_background: bool = False,
+) -> DC_and_CE_loss | DC_and_BCE_loss:
+    """Return Dice plus (binary) cross entropy, both of weight 1.
+
+    Parameters:
+        has_regions: the classes overlap; then every channel counts for the Dice, whatever `dice_of_background` says.
+        dice_of_background: the Dice of label maps includes the background (method, section 2.2).
+    """
+    dice_options = {"batch_dice": batch_dice, "smooth": smooth, "ddp": ddp}
+    if has_regions:
+        return DC_and_BCE_loss(
+            {},
+            {**dice_options, "do_bg": True},
+            use_ignore_label=ignore_label is not None,
+            dice_class=MemoryEfficientSoftDiceLoss,
+        )
+    return DC_and_CE_loss(
+        {**dice_options, "do_bg": dice_of_background},
+        {},
+        ignore_label=ignore_label,
+        dice_class=MemoryEfficientSoftDiceLoss,
+    )
+
+
+def deep_supervision_weights(num_outputs: int, last_weight: float = 0.0) -> tuple[float, ...]:
+    """Return 1, 1/2, 1/4, ... with the last one replaced by `last_weight`, divided by their sum.
+
+    The lowest resolution does not train unless it is the only one.
+    """
+    weights = [2.0**-i for i in range(num_outputs)]
+    if num_outputs > 1:
+        weights[-1] = last_weight
+    total = sum(weights)
+    return tuple(weight / total for weight in weights)
+
+
+def supervise_deeply(
+    loss: nn.Module, scales: Sequence[Sequence[float]] | None, *, ddp: bool, compiled: bool = False
+) -> nn.Module:
+    """Wrap `loss` for outputs at `scales`; None (no deep supervision) returns it as it is.
+
+    DDP without compilation refuses parameters without a gradient, so there the last output gets a weight of 1e-6.
+    """
+    if scales is None:
+        return loss
+    last_weight = WEIGHT_THAT_ONLY_REACHES_PARAMETERS if ddp and not compiled else 0.0
+    return DeepSupervisionWrapper(loss, deep_supervision_weights(len(scales), last_weight))
+
+
+def compile_dice(loss: nn.Module) -> nn.Module:
+    """Compile the Dice part of a compound loss in place and return the loss."""
+    dice = getattr(loss, "dc", None)
+    if dice is not None:
+        loss.dc = torch.compile(dice)
+    return loss
