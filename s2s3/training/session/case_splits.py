@@ -1,0 +1,126 @@
+"""Which cases a fold trains on and which it validates on."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnunetv2.errors import DatasetError, InvalidValueError
+from nnunetv2.utilities.files import read_json, write_json
+
+Splits = list[dict[str, list[str]]]
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FoldCases:
+    """Case identifiers of one fold."""
+
+    train: list[str]
+    val: list[str]
+
+
+def split_into_fold(
+    cases: Sequence[str],
+    fold: int | str,
+    splits_file: str,
+    make_splits: Callable[[Sequence[str]], Splits],
+    check_splits: Callable[[Splits, str], None],
+    report: Report,
+) -> FoldCases:
+    """Return the cases of a fold by the splits file, which is made first if there is none.
+
+    Parameters:
+        cases: sorted identifiers of all preprocessed cases.
+        fold: number in the file, a number beyond it (a random 80:20 split of its own), or 'all' (every case in both).
+        make_splits: makes the folds where no file exists.
+        check_splits: refuses splits that must not be used; gets them and the name of the file.
+    Raises InvalidValueError for other folds or a malformed file, DatasetError if cases of the fold are missing.
+    """
+    if fold == "all":
+        return FoldCases(list(cases), list(cases))
+    number = _fold_number(fold)
+    splits = _read_or_make(splits_file, cases, make_splits, report)
+    check_splits(splits, splits_file)
+    report(f"Desired fold for training: {number}")
+    if number >= len(splits):
+        return _random_fold(cases, number, len(splits), report)
+    chosen = FoldCases(list(splits[number]["train"]), list(splits[number]["val"]))
+    _check_against_folder(chosen, cases, number, splits_file)
+    report(f"This split has {len(chosen.train)} training and {len(chosen.val)} validation cases.")
+    _warn_of_overlap(chosen, report)
+    return chosen
+
+
+def _fold_number(fold: int | str) -> int:
+    if isinstance(fold, bool) or not isinstance(fold, int | np.integer) or fold < 0:
+        raise InvalidValueError(f"fold is {fold!r}, expected a number from 0 on, or 'all'")
+    return int(fold)
+
+
+def _read_or_make(
+    splits_file: str, cases: Sequence[str], make_splits: Callable[[Sequence[str]], Splits], report: Report
+) -> Splits:
+    if os.path.isfile(splits_file):
+        report(f"Using splits from existing split file: {splits_file}")
+        splits = _checked_form(read_json(splits_file, "splits file"), splits_file)
+        report(f"The split file contains {len(splits)} splits.")
+        _report_unused(splits, cases, report)
+        return splits
+    report("Creating new 5-fold cross-validation split...")
+    splits = make_splits(cases)
+    write_json(splits, splits_file)
+    return splits
+
+
+def _checked_form(content: Any, splits_file: str) -> Splits:
+    fits = isinstance(content, list) and all(
+        isinstance(split, dict) and all(isinstance(split.get(part), list) for part in ("train", "val"))
+        for split in content
+    )
+    if not fits:
+        raise InvalidValueError(
+            f'{splits_file}: expected a list with an entry {{"train": [cases], "val": [cases]}} for each fold'
+        )
+    return content
+
+
+def _report_unused(splits: Splits, cases: Sequence[str], report: Report) -> None:
+    used = {case for split in splits for part in ("train", "val") for case in split[part]}
+    unused = [case for case in cases if case not in used]
+    if unused:
+        report(f"{len(unused)} preprocessed cases are in no split and are not used: {_shortened(unused)}")
+
+
+def _random_fold(cases: Sequence[str], fold: int, num_splits: int, report: Report) -> FoldCases:
+    """Draw 80 % of the cases for training by a generator seeded with the fold, as nnU-Net does."""
+    report(f"You requested fold {fold} but the split file has only {num_splits}. A random 80:20 split takes its place.")
+    chosen = np.random.RandomState(12345 + fold).choice(len(cases), int(len(cases) * 0.8), replace=False)
+    train = [cases[i] for i in chosen]
+    taken = set(train)
+    result = FoldCases(train, [case for case in cases if case not in taken])
+    report(f"This random 80:20 split has {len(result.train)} training and {len(result.val)} validation cases.")
+    return result
+
+
+def _check_against_folder(chosen: FoldCases, cases: Sequence[str], fold: int, splits_file: str) -> None:
+    known = set(cases)
+    missing = sorted({case for case in (*chosen.train, *chosen.val) if case not in known})
+    if missing:
+        raise DatasetError(
+            f"{splits_file}: fold {fold} names {len(missing)} cases that are not among the {len(cases)} preprocessed "
+            "ones; preprocess again, or remove the file to have it made anew",
+            missing,
+        )
+
+
+def _warn_of_overlap(chosen: FoldCases, report: Report) -> None:
+    both = sorted(set(chosen.train) & set(chosen.val))
+    if both:
+        report(f"WARNING: {len(both)} cases are in training and in validation: {_shortened(both)}")
+
+
+def _shortened(names: Sequence[str], shown: int = 10) -> str:
+    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")

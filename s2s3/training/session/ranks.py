@@ -1,0 +1,79 @@
+"""Which process of a distributed training this is, and what its share of the batch is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from nnunetv2.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Position of this process; without torch.distributed rank 0 of 1."""
+
+    is_ddp: bool
+    rank: int
+    world_size: int
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return the value of every rank, in rank order; each value has to be picklable."""
+        if not self.is_ddp:
+            return [value]
+        gathered: list[Any] = [None] * self.world_size
+        dist.all_gather_object(gathered, value)
+        return gathered
+
+    def wait_for_all(self) -> None:
+        """Return when every rank has come here."""
+        if self.is_ddp:
+            dist.barrier()
+
+    def device(self, wanted: torch.device) -> torch.device:
+        """Return the device to compute on: a CUDA device always with its number, under DDP that of the rank."""
+        if self.is_ddp:
+            return torch.device("cuda", self.rank) if wanted.type == "cuda" else wanted
+        return torch.device("cuda", wanted.index or 0) if wanted.type == "cuda" else wanted
+
+
+def current_ranks() -> Ranks:
+    """Return the position of this process."""
+    if dist.is_available() and dist.is_initialized():
+        return Ranks(True, dist.get_rank(), dist.get_world_size())
+    return Ranks(False, 0, 1)
+
+
+@dataclass(frozen=True)
+class BatchShare:
+    """What one rank contributes to a batch."""
+
+    batch_size: int
+    oversample: float
+    """Fraction of the rank's samples that are drawn to contain foreground."""
+
+
+def share_batch(global_batch: int, world_size: int, rank: int, oversample: float) -> BatchShare:
+    """Return the share of `rank` in a batch of `global_batch` samples.
+
+    The samples are dealt out in order, the first ranks taking one more where they do not divide evenly. Of the whole
+    batch the samples from number round(global_batch * (1 - oversample)) on are forced to contain foreground, and each
+    rank forces those that fall to it. Raises ArgumentError if there are fewer samples than ranks.
+    """
+    if global_batch < world_size:
+        raise ArgumentError(
+            f"batch size {global_batch} is smaller than the number of GPUs, {world_size}: each needs a sample; "
+            "use fewer GPUs or a larger batch_size in the plans"
+        )
+    sizes = [global_batch // world_size + (r < global_batch % world_size) for r in range(world_size)]
+    first = sum(sizes[:rank])
+    return BatchShare(sizes[rank], _oversample_of(range(first, first + sizes[rank]), global_batch, oversample))
+
+
+def _oversample_of(samples: range, global_batch: int, oversample: float) -> float:
+    if samples.stop / global_batch < 1 - oversample:
+        return 0.0
+    if samples.start / global_batch > 1 - oversample:
+        return 1.0
+    first_forced = round(global_batch * (1 - oversample))
+    return sum(sample >= first_forced for sample in samples) / len(samples)

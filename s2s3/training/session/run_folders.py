@@ -1,0 +1,57 @@
+"""Where a training reads from and writes to: names only, nothing is created here."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunFolders:
+    """The folders of one training."""
+
+    preprocessed_base: str | None
+    """The data set's folder below nnUNet_preprocessed; None where that variable is unset."""
+    preprocessed: str | None
+    """The preprocessed cases of the configuration."""
+    output_base: str
+    """The model folder, shared by all folds."""
+    output: str
+    """The fold's folder."""
+    previous_stage_segmentations: str | None
+    """Segmentations that the previous stage of a cascade left for this configuration; None without such a stage."""
+
+
+@dataclass(frozen=True)
+class RunName:
+    """What names a training: the parts of its folders."""
+
+    dataset: str
+    trainer: str
+    plans: str
+    configuration: str
+    fold: int | str
+
+    def model_folder(self, results: str, configuration: str | None = None) -> str:
+        """Return the folder of the trained model, `<results>/<dataset>/<trainer>__<plans>__<configuration>`."""
+        identifier = f"{self.trainer}__{self.plans}__{configuration or self.configuration}"
+        return os.path.join(results, self.dataset, identifier)
+
+
+def run_folders(
+    name: RunName, data_identifier: str, previous_stage: str | None, preprocessed: str | None, results: str
+) -> RunFolders:
+    """Return the folders of a training below the roots `preprocessed` (may be None) and `results`."""
+    base = os.path.join(preprocessed, name.dataset) if preprocessed is not None else None
+    output_base = name.model_folder(results)
+    return RunFolders(
+        preprocessed_base=base,
+        preprocessed=os.path.join(base, data_identifier) if base is not None else None,
+        output_base=output_base,
+        output=os.path.join(output_base, f"fold_{name.fold}"),
+        previous_stage_segmentations=_next_stage_folder(name, previous_stage, results),
+    )
+
+
+def _next_stage_folder(name: RunName, previous_stage: str | None, results: str) -> str | None:
+    if previous_stage is None:
+        return None
+    return os.path.join(name.model_folder(results, previous_stage), "predicted_next_stage", name.configuration)
