@@ -1,0 +1,91 @@
+"""Loads checkpoint files without running code that a file may carry.
+
+Only tensors, plain Python values and numpy numbers are read. A file that holds objects of other classes is refused
+with their names; setting the environment variable `nnUNet_unsafe_checkpoints=1` loads it all the same.
+"""
+
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nnunetv2.errors import CheckpointError, MissingFileError
+
+UNSAFE_VARIABLE = "nnUNet_unsafe_checkpoints"
+_NUMERIC_DTYPES = ("Bool", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+_NUMERIC_DTYPES += ("Float16", "Float32", "Float64")
+
+
+def load_checkpoint_file(path: str | os.PathLike[str], map_location: str | torch.device) -> dict[str, Any]:
+    """Read a checkpoint file into a dict.
+
+    Raises MissingFileError if there is no such file; CheckpointError if it is damaged, holds no dict, or holds objects
+    of classes that are not allowed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(f"checkpoint not found: {path}")
+    content = _load_all(path, map_location) if _unsafe_is_allowed() else _load_safely(path, map_location)
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: holds a {type(content).__name__}, expected a dict with 'network_weights'")
+    return content
+
+
+def allowed_globals() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
+    """Return what a checkpoint may hold beside torch's own list: numpy numbers, also under the names of numpy 1."""
+    scalar = np.dtype(np.float64).type(0).__reduce__()[0]
+    assert callable(scalar)
+    dtypes = [type(np.dtype(name.lower())) for name in _NUMERIC_DTYPES]
+    return [
+        scalar,
+        (scalar, "numpy.core.multiarray.scalar"),
+        (scalar, "numpy._core.multiarray.scalar"),
+        np.dtype,
+        *dtypes,
+    ]
+
+
+def _unsafe_is_allowed() -> bool:
+    return os.environ.get(UNSAFE_VARIABLE, "").lower() in ("1", "true", "t")
+
+
+def _load_safely(path: Path, map_location: str | torch.device) -> Any:
+    with torch.serialization.safe_globals(allowed_globals()):
+        try:
+            return torch.load(path, map_location=map_location, weights_only=True)
+        except pickle.UnpicklingError as error:
+            refused = _refused_types(path, str(error))
+            if not refused:
+                raise _damaged(path, error) from error
+        except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise _damaged(path, error) from error
+    raise CheckpointError(
+        f"{path}: holds objects of {', '.join(refused)}, which are not loaded because such a file can run code. "
+        f"If you trust its author, set the environment variable {UNSAFE_VARIABLE}=1."
+    )
+
+
+def _load_all(path: Path, map_location: str | torch.device) -> Any:
+    try:
+        return torch.load(path, map_location=map_location, weights_only=False)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from error
+
+
+def _refused_types(path: Path, message: str) -> list[str]:
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except (RuntimeError, ValueError, pickle.UnpicklingError):  # not a zip file: written by an old torch
+        names = re.findall(r"GLOBAL (\S+)", message)
+    return sorted({name.rstrip(".,") for name in names})
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    first_line = (str(error) or type(error).__name__).splitlines()[0]
+    return CheckpointError(f"{path}: not a readable checkpoint, the file is damaged or of another kind ({first_line})")
