@@ -1,0 +1,170 @@
+"""The commands `drift domains` and `drift splits`: files in, files out, a short table on the terminal."""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnunetv2.errors import DatasetLayoutError, MissingFileError, SettingsError
+from nnunetv2.utilities.command_line import command
+
+if TYPE_CHECKING:
+    from nnunetv2.domains.domain_splits import Split
+    from s1.domain_map import DomainMap
+
+_SCHEMES = ("stratified", "leave-one-domain-out")
+
+
+@command
+def domains_entry() -> None:
+    """Make domains.json of a raw data set from a table, a pattern or number ranges."""
+    arguments = _domains_parser().parse_args()
+    from s1.domain_map import write_domain_map
+
+    folder = _raw_folder(arguments.d)
+    target = Path(arguments.o) if arguments.o else folder / "domains.json"
+    _refuse_overwriting(target, arguments.overwrite)
+    domain_map = _make_map(arguments, _raw_cases(folder))
+    write_domain_map(domain_map, target)
+    for name, cases in domain_map.domains.items():
+        print(f"{name}: {len(cases)} cases")
+    print(f"written: {target}")
+
+
+@command
+def splits_entry() -> None:
+    """Write splits_final.json of a data set with folds that know its domains."""
+    arguments = _splits_parser().parse_args()
+    from nnunetv2.utilities.files import write_json
+
+    preprocessed = _preprocessed_folder(arguments.d)
+    target = Path(arguments.o) if arguments.o else preprocessed / "splits_final.json"
+    _refuse_overwriting(target, arguments.overwrite)
+    domain_map, splits = _make_splits(arguments, preprocessed, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_json(splits, target)
+    print(_describe_splits(splits, domain_map))
+    print(f"written: {target}")
+
+
+def _domains_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Make domains.json: which training case belongs to which domain.")
+    parser.add_argument("-d", required=True, metavar="DATASET", help="id or name of a raw data set")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--csv", metavar="FILE", help="table with the columns case and domain")
+    source.add_argument(
+        "--pattern", metavar="REGEX", help="regular expression over case names; its group (?P<domain>...) is the domain"
+    )
+    source.add_argument(
+        "--ranges",
+        nargs="+",
+        metavar="NAME=NUMBERS",
+        help="by the number a case name ends with, such as A=1-123 B=124-259 or A=1-5,9 B=10-",
+    )
+    parser.add_argument("-o", metavar="FILE", help="write here instead of beside dataset.json")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    return parser
+
+
+def _splits_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Write splits_final.json with folds that know domains and groups.")
+    parser.add_argument("-d", required=True, metavar="DATASET", help="id or name of a data set with domains.json")
+    parser.add_argument(
+        "--scheme",
+        choices=_SCHEMES,
+        default=_SCHEMES[0],
+        help="stratified: every domain spread over all folds; leave-one-domain-out: fold k holds out domain k whole",
+    )
+    parser.add_argument("--folds", type=int, default=5, help="number of stratified folds (default 5)")
+    parser.add_argument("--seed", type=int, default=12345, help="seed of the stratified folds (default 12345)")
+    parser.add_argument("-o", metavar="FILE", help="write here instead of the preprocessed data set")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    return parser
+
+
+def _raw_folder(dataset: str) -> Path:
+    from nnunetv2.paths import nnUNet_raw
+    from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+
+    folder = nnUNet_raw / maybe_convert_to_dataset_name(dataset)
+    if not folder.is_dir():
+        raise MissingFileError(f"raw data set not found: {folder}")
+    return folder
+
+
+def _preprocessed_folder(dataset: str) -> Path:
+    from nnunetv2.paths import nnUNet_preprocessed
+    from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+
+    return nnUNet_preprocessed / maybe_convert_to_dataset_name(dataset)
+
+
+def _raw_cases(folder: Path) -> list[str]:
+    from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+    cases = sorted(get_filenames_of_train_images_and_targets(str(folder)))
+    if not cases:
+        raise DatasetLayoutError(f"{folder}: no training cases found")
+    return cases
+
+
+def _make_map(arguments: argparse.Namespace, cases: Sequence[str]) -> "DomainMap":
+    from s1.domain_map import domain_map_from_csv, domain_map_from_pattern, domain_map_from_ranges
+
+    if arguments.csv:
+        return domain_map_from_csv(arguments.csv, cases)
+    if arguments.pattern:
+        return domain_map_from_pattern(arguments.pattern, cases)
+    return domain_map_from_ranges(_parse_named(arguments.ranges), cases)
+
+
+def _parse_named(texts: Sequence[str]) -> dict[str, str]:
+    ranges: dict[str, str] = {}
+    for text in texts:
+        name, separator, numbers = text.partition("=")
+        if not separator or not name or name in ranges:
+            raise SettingsError(f"--ranges: got {text!r}, expected NAME=NUMBERS such as A=1-123, each name once")
+        ranges[name] = numbers
+    return ranges
+
+
+def _make_splits(arguments: argparse.Namespace, preprocessed: Path, target: Path) -> tuple["DomainMap", "list[Split]"]:
+    from nnunetv2.domains.domain_splits import check_groups, leave_one_domain_out_splits, stratified_splits
+    from s1.domain_map import check_cases, read_domain_map, read_groups
+
+    source = preprocessed if (preprocessed / "domains.json").is_file() else _raw_folder(arguments.d)
+    domain_map = read_domain_map(source / "domains.json")
+    cases = _split_cases(arguments.d, preprocessed)
+    check_cases(domain_map, cases, source / "domains.json")
+    groups = read_groups(source / "groups.json") if (source / "groups.json").is_file() else {}
+    if arguments.scheme == "stratified":
+        return domain_map, stratified_splits(cases, domain_map, groups, arguments.folds, arguments.seed)
+    splits = leave_one_domain_out_splits(cases, domain_map)
+    check_groups(splits, groups, str(target))
+    return domain_map, splits
+
+
+def _split_cases(dataset: str, preprocessed: Path) -> list[str]:
+    """Return the cases that were preprocessed, or those of the raw data set where none were."""
+    from nnunetv2.utilities.files import read_json
+
+    references = preprocessed / "gt_segmentations"
+    if not references.is_dir():
+        return _raw_cases(_raw_folder(dataset))
+    ending = read_json(preprocessed / "dataset.json", "dataset.json")["file_ending"]
+    return sorted(file.name.removesuffix(ending) for file in references.iterdir() if file.name.endswith(ending))
+
+
+def _refuse_overwriting(target: Path, overwrite: bool) -> None:
+    if target.exists() and not overwrite:
+        raise SettingsError(f"{target} exists; nothing was written. Pass --overwrite to replace it")
+
+
+def _describe_splits(splits: "Sequence[Split]", domain_map: "DomainMap") -> str:
+    lines = []
+    for number, split in enumerate(splits):
+        held_out = Counter(domain_map.domain_of(case) for case in split["val"])
+        shares = ", ".join(f"{name} {held_out[name]}" for name in domain_map.names)
+        lines.append(f"fold {number}: {len(split['train'])} train, {len(split['val'])} val ({shares})")
+    return "\n".join(lines)

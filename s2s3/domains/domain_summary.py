@@ -1,0 +1,161 @@
+"""domain_summary.json: what summary.json says, read by domain (method, section 3)."""
+
+import math
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.domains.domain_metrics import balanced_mean, bootstrap_interval, mean_without_nan
+from nnunetv2.domains.domain_table import format_domain_table
+from nnunetv2.errors import DomainMapError, InvalidValueError
+from nnunetv2.utilities.files import read_json, write_json
+from s1.domain_map import DomainMap
+
+__all__ = ["format_domain_table", "summarize_domains", "write_domain_summary"]
+
+_METRICS = ("Dice", "IoU")
+_SAMPLES, _LEVEL, _SEED = 1000, 0.95, 12345
+_WORST_CASES = 10
+
+Record = dict[str, Any]
+
+
+def summarize_domains(
+    summary: Mapping[str, Any], domain_map: DomainMap, ratios: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Return Dice and IoU per domain and class with bootstrap intervals over cases, and how far the domains lie apart.
+
+    The value of a case is the mean over its classes that are in prediction or reference. Numbers that do not exist are
+    NaN. Domains without an evaluated case do not appear.
+
+    Parameters:
+        summary: content of summary.json; its class keys may be text, labels or region tuples.
+        ratios: weights of the balanced mean; None takes the map's, and without any each domain counts the same.
+
+    Raises DomainMapError listing the evaluated cases that have no domain.
+    """
+    records = [_case_record(entry, domain_map) for entry in _entries(summary)]
+    _check_known(records)
+    by_domain = _group(records, domain_map)
+    classes = [str(key) for key in summary["mean"]]
+    domains = {name: _describe_domain(members, classes) for name, members in by_domain.items()}
+    weights = dict(ratios or domain_map.ratios or dict.fromkeys(domains, 1 / len(domains)))
+    return {
+        "version": 1,
+        "classes": classes,
+        "ratios": weights,
+        "domains": domains,
+        **_compare(domains, weights),
+        "bootstrap": {"samples": _SAMPLES, "level": _LEVEL, "seed": _SEED},
+        "worst_cases": _worst_cases(records),
+    }
+
+
+def write_domain_summary(
+    summary_json_path: str | os.PathLike[str],
+    domain_map: DomainMap,
+    ratios: Mapping[str, float] | None,
+    output_path: str | os.PathLike[str],
+) -> dict[str, Any]:
+    """Read summary.json, write domain_summary.json with null for numbers that do not exist, and return its content."""
+    content: dict[str, Any] = _nan_as_none(
+        summarize_domains(read_json(summary_json_path, "evaluation"), domain_map, ratios)
+    )
+    write_json(content, output_path)
+    return content
+
+
+def _entries(summary: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    entries: Sequence[Mapping[str, Any]] = summary.get("metric_per_case") or ()
+    if not entries or "mean" not in summary:
+        raise InvalidValueError("summary.json: expected the keys 'mean' and 'metric_per_case' with one case or more")
+    return entries
+
+
+def _case_record(entry: Mapping[str, Any], domain_map: DomainMap) -> Record:
+    case = _case_name(entry["prediction_file"], domain_map)
+    metrics = {str(key): value for key, value in entry["metrics"].items()}
+    return {
+        "case": case,
+        "domain": domain_map.domain_by_case.get(case),
+        "metrics": metrics,
+        "foreground": {name: mean_without_nan([value[name] for value in metrics.values()]) for name in _METRICS},
+        "prediction_file": entry["prediction_file"],
+        "reference_file": entry["reference_file"],
+    }
+
+
+def _case_name(prediction_file: str, domain_map: DomainMap) -> str:
+    """Return the file's name without its ending, which may have several dots, as the case's name may."""
+    name = Path(prediction_file).name
+    candidate = name
+    while "." in candidate:
+        candidate = candidate.rpartition(".")[0]
+        if candidate in domain_map.domain_by_case:
+            return candidate
+    return name
+
+
+def _check_known(records: Sequence[Record]) -> None:
+    unknown = [record["case"] for record in records if record["domain"] is None]
+    if unknown:
+        raise DomainMapError(f"evaluated cases that are in no domain of domains.json: {', '.join(unknown)}")
+
+
+def _group(records: Sequence[Record], domain_map: DomainMap) -> dict[str, list[Record]]:
+    members = defaultdict(list)
+    for record in records:
+        members[record["domain"]].append(record)
+    return {name: members[name] for name in domain_map.names if name in members}
+
+
+def _describe_domain(records: Sequence[Record], classes: Sequence[str]) -> dict[str, Any]:
+    return {
+        "cases": len(records),
+        "foreground": {name: _describe([record["foreground"][name] for record in records]) for name in _METRICS},
+        "classes": {
+            key: {name: _describe([record["metrics"][key][name] for record in records]) for name in _METRICS}
+            for key in classes
+        },
+    }
+
+
+def _describe(values: Sequence[float]) -> dict[str, Any]:
+    return {
+        "mean": mean_without_nan(values),
+        "interval": list(bootstrap_interval(values, _SAMPLES, _LEVEL, _SEED)),
+        "cases": sum(not math.isnan(value) for value in values),
+    }
+
+
+def _compare(domains: Mapping[str, Any], ratios: Mapping[str, float]) -> dict[str, Any]:
+    means = {
+        metric: {name: domain["foreground"][metric]["mean"] for name, domain in domains.items()} for metric in _METRICS
+    }
+    known = {name: value for name, value in means["Dice"].items() if not math.isnan(value)}
+    ranked = sorted(known, key=lambda name: known[name])
+    worst, best = (ranked[0], ranked[-1]) if ranked else (None, None)
+    return {
+        "mean_over_domains": {metric: mean_without_nan(list(values.values())) for metric, values in means.items()},
+        "balanced": {metric: balanced_mean(values, ratios) for metric, values in means.items()},
+        "worst_domain": {"domain": worst, "Dice": known.get(worst, math.nan) if worst else math.nan},
+        "best_domain": {"domain": best, "Dice": known.get(best, math.nan) if best else math.nan},
+        "gap": known[best] - known[worst] if best and worst else math.nan,
+    }
+
+
+def _worst_cases(records: Sequence[Record]) -> list[dict[str, Any]]:
+    known = [record for record in records if not math.isnan(record["foreground"]["Dice"])]
+    known.sort(key=lambda record: (record["foreground"]["Dice"], record["case"]))
+    kept = ("case", "domain", "prediction_file", "reference_file")
+    return [{**{key: r[key] for key in kept}, "Dice": r["foreground"]["Dice"]} for r in known[:_WORST_CASES]]
+
+
+def _nan_as_none(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _nan_as_none(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_nan_as_none(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

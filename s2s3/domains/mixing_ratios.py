@@ -1,0 +1,112 @@
+"""How often each domain is drawn while training: the ratios in force (method, section 2.1)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from nnunetv2.errors import DomainMapError, SettingsError
+from s1.domain_map import DomainMap
+
+
+class RatioMode(str, Enum):
+    """Where the ratios come from."""
+
+    PRISM = "prism"
+    """From the discrepancy measured by stage 1, prism_dd.json; it has to exist."""
+    UNIFORM = "uniform"
+    """The same for every domain."""
+    PROPORTIONAL = "proportional"
+    """By the number of cases, which is how nnU-Net draws."""
+    EXPLICIT = "explicit"
+    """The `ratios` of domains.json; they have to exist."""
+    AUTO = "auto"
+    """EXPLICIT where domains.json gives ratios, else PRISM where prism_dd.json exists, else UNIFORM."""
+
+
+@dataclass(frozen=True)
+class MixingRatios:
+    """The share of batch slots of each domain."""
+
+    ratios: dict[str, float]
+    """Domain -> ratio, at least 0, summing to 1 over the domains that have a case, in the order of the domain map."""
+    source: str
+    """Where the ratios come from, in words for the log."""
+    left_out: tuple[str, ...]
+    """Domains of the map that have no case here, so that the others were rescaled."""
+
+
+def mixing_ratios(
+    mode: RatioMode,
+    domain_map: DomainMap,
+    present_cases: Sequence[str],
+    prism_ratios: Mapping[str, float] | None,
+) -> MixingRatios:
+    """Return the ratios of the domains that have a case among `present_cases`, rescaled to sum to 1.
+
+    Parameters:
+        present_cases: the training cases of the fold, each of which has a domain in `domain_map`.
+        prism_ratios: ratios of stage 1, None where it was not run.
+
+    Raises SettingsError where the ratios asked for do not exist, DomainMapError where they do not fit the domains.
+    """
+    counts = dict.fromkeys(domain_map.names, 0)
+    for case in present_cases:
+        counts[domain_map.domain_of(case)] += 1
+    mode = _settle(RatioMode(mode), domain_map, prism_ratios)
+    weights, source = _weights(mode, counts, domain_map, prism_ratios)
+    present = {name: weights[name] for name, count in counts.items() if count}
+    return MixingRatios(
+        ratios=_normalized(present, source),
+        source=source,
+        left_out=tuple(name for name, count in counts.items() if not count),
+    )
+
+
+def _settle(mode: RatioMode, domain_map: DomainMap, prism_ratios: Mapping[str, float] | None) -> RatioMode:
+    if mode is not RatioMode.AUTO:
+        return mode
+    if domain_map.ratios is not None:
+        return RatioMode.EXPLICIT
+    return RatioMode.UNIFORM if prism_ratios is None else RatioMode.PRISM
+
+
+def _weights(
+    mode: RatioMode, counts: Mapping[str, int], domain_map: DomainMap, prism_ratios: Mapping[str, float] | None
+) -> tuple[Mapping[str, float], str]:
+    if mode is RatioMode.EXPLICIT:
+        return _existing(domain_map.ratios, "explicit", "domains.json has no 'ratios'"), "ratios in domains.json"
+    if mode is RatioMode.PRISM:
+        ratios = _existing(prism_ratios, "prism", "there is no prism_dd.json; run `drift prism`")
+        _check_names(ratios, domain_map)
+        return ratios, "stage 1 (prism_dd.json)"
+    if mode is RatioMode.PROPORTIONAL:
+        return counts, "number of cases of each domain"
+    return dict.fromkeys(counts, 1.0), "the same for every domain"
+
+
+def _existing(ratios: Mapping[str, float] | None, mode: str, problem: str) -> Mapping[str, float]:
+    if ratios is None:
+        raise SettingsError(f"mixing ratios {mode!r} were asked for, but {problem}, or choose another ratio mode")
+    return ratios
+
+
+def _check_names(ratios: Mapping[str, float], domain_map: DomainMap) -> None:
+    missing = [name for name in domain_map.names if name not in ratios]
+    unknown = [name for name in ratios if name not in domain_map.names]
+    if missing or unknown:
+        raise DomainMapError(
+            f"prism_dd.json does not fit domains.json: it lacks {missing or 'none'} and has the unknown domains "
+            f"{unknown or 'none'}; domains.json changed since, run `drift prism` again"
+        )
+
+
+def _normalized(weights: Mapping[str, float], source: str) -> dict[str, float]:
+    total = math.fsum(weights.values())
+    usable = all(math.isfinite(weight) and weight >= 0 for weight in weights.values())
+    if not usable or not total > 0:
+        raise DomainMapError(
+            f"{source}: got {dict(weights)} for the domains that have training cases; expected finite numbers, "
+            "none negative and not all zero"
+        )
+    return {name: weight / total for name, weight in weights.items()}
