@@ -1,0 +1,99 @@
+"""The numbers of a run, one list a quantity and one entry an epoch; they travel in the checkpoint."""
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import CallError
+from nnunetv2.training.logging.moving_average import next_average
+from nnunetv2.training.logging.plain_values import to_plain
+
+LOGGED_KEYS = (
+    "mean_fg_dice",
+    "ema_fg_dice",
+    "dice_per_class_or_region",
+    "train_losses",
+    "val_losses",
+    "lrs",
+    "epoch_start_timestamps",
+    "epoch_end_timestamps",
+)
+EXTRA_GROUPS = ("dice", "losses")
+
+
+class LocalLogger:
+    """Keeps the lists of `my_fantastic_logging` (nnU-Net's name), Python numbers only.
+
+    Beside them stand `extra_curves`: group ("dice" or "losses") -> name -> values, for what nnU-Net does not know
+    (Dice of a domain, balanced Dice, edge loss). They are drawn too, but are no part of `get_checkpoint`.
+    """
+
+    def __init__(self, verbose: bool = False):
+        self.my_fantastic_logging: dict[str, list[Any]] = {key: [] for key in LOGGED_KEYS}
+        self.extra_curves: dict[str, dict[str, list[float]]] = {group: {} for group in EXTRA_GROUPS}
+        self.verbose = verbose
+
+    def log(self, key: str, value: Any, epoch: int) -> None:
+        """Store the value of an epoch; unknown keys and epochs that were passed already raise CallError."""
+        if key not in self.my_fantastic_logging or not isinstance(self.my_fantastic_logging[key], list):
+            known = ", ".join(self.my_fantastic_logging)
+            raise CallError(f"cannot log {key!r}: one number or list an epoch is kept for {known}")
+        _store(self.my_fantastic_logging[key], key, value, epoch)
+
+    def log_extra(self, group: str, name: str, value: float, epoch: int) -> None:
+        """Store the value of an extra curve; it is padded with NaN up to `epoch` if it starts late."""
+        if group not in self.extra_curves:
+            raise CallError(f"there are no extra curves of group {group!r}, only {', '.join(EXTRA_GROUPS)}")
+        curve = self.extra_curves[group].setdefault(name, [])
+        curve.extend([float("nan")] * (epoch - len(curve)))
+        _store(curve, name, value, epoch)
+
+    def get_value(self, key: str, step: int | None) -> Any:
+        """Return one entry (-1 is the last) or, for step None, the whole list."""
+        values = self.my_fantastic_logging[key]
+        return values if step is None else values[step]
+
+    def plot_progress_png(self, output_folder: str | os.PathLike[str]) -> None:
+        """Draw all curves into progress.png of that folder."""
+        from nnunetv2.training.logging.progress_plot import draw_progress
+
+        draw_progress(self.my_fantastic_logging, self.extra_curves, Path(output_folder) / "progress.png")
+
+    def get_checkpoint(self) -> dict[str, list[Any]]:
+        """Return the lists that belong into a checkpoint."""
+        return self.my_fantastic_logging
+
+    def load_checkpoint(self, checkpoint: Mapping[str, list[Any]]) -> None:
+        """Take over the lists of a checkpoint; those it lacks are empty."""
+        self.my_fantastic_logging = {**{key: [] for key in LOGGED_KEYS}, **to_plain(dict(checkpoint))}
+
+    def load_extra_curves(self, curves: Mapping[str, Mapping[str, list[float]]]) -> None:
+        """Take over extra curves; groups that are not given are empty."""
+        self.extra_curves = {**{group: {} for group in EXTRA_GROUPS}, **to_plain(dict(curves))}
+
+
+class nnUNetLogger(LocalLogger):
+    """The logger of nnU-Net before 2.7, for programs that still make one: it also keeps the average of the Dice."""
+
+    def log(self, key: str, value: Any, epoch: int) -> None:
+        """Store a value; with `mean_fg_dice` also `ema_fg_dice`."""
+        super().log(key, value, epoch)
+        if key == "mean_fg_dice":
+            super().log("ema_fg_dice", averaged_dice(self, value, epoch), epoch)
+
+
+def averaged_dice(logger: LocalLogger, mean_dice: float, epoch: int) -> float:
+    """Return the moving average of the mean Dice at `epoch`, given the averages logged before."""
+    earlier = logger.my_fantastic_logging["ema_fg_dice"][:epoch]
+    return next_average(earlier[-1] if earlier else None, float(mean_dice))
+
+
+def _store(values: list[Any], key: str, value: Any, epoch: int) -> None:
+    if len(values) > epoch + 1:
+        raise CallError(f"cannot log {key} of epoch {epoch}: {len(values)} epochs are logged already")
+    if len(values) == epoch + 1:
+        logging.getLogger(__name__).info("the value of %s in epoch %d is replaced by %s", key, epoch, value)
+        values.pop()
+    values.append(to_plain(value))

@@ -1,0 +1,108 @@
+"""The trainer's logger: writes to the local lists and to whatever else listens."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from nnunetv2.errors import SettingsError
+from nnunetv2.training.logging.local_logger import LocalLogger, averaged_dice, nnUNetLogger
+from nnunetv2.training.logging.plain_values import to_plain
+from nnunetv2.training.logging.wandb_logger import ENABLED_VARIABLE, WandbLogger, get_cluster_job_id
+
+__all__ = ["LocalLogger", "MetaLogger", "WandbLogger", "get_cluster_job_id", "nnUNetLogger"]
+
+SWITCHES = {"0": False, "False": False, "false": False, "1": True, "True": True, "true": True}
+
+
+class ExternalLogger(Protocol):
+    """What an entry of `MetaLogger.loggers` has to offer."""
+
+    def update_config(self, config: dict[str, Any]) -> None:
+        """Add entries to the run's configuration."""
+
+    def log(self, key: str, value: Any, step: int) -> None:
+        """Take the value of an epoch."""
+
+    def log_summary(self, key: str, value: Any) -> None:
+        """Take a number about the whole run."""
+
+
+class MetaLogger:
+    """Writes everything to `local_logger` first, then to each of `loggers` (Weights & Biases, if switched on)."""
+
+    def __init__(self, output_folder: str | os.PathLike[str], resume: bool, verbose: bool = False):
+        self.output_folder = output_folder
+        self.resume = resume
+        self.loggers: list[ExternalLogger] = []
+        self.local_logger = LocalLogger(verbose)
+        if self._is_logger_enabled(ENABLED_VARIABLE) and _is_first_rank():
+            self.loggers.append(WandbLogger(output_folder, resume))
+
+    @property
+    def my_fantastic_logging(self) -> dict[str, list[Any]]:
+        """The local lists, under the name they had before nnU-Net 2.7."""
+        return self.local_logger.my_fantastic_logging
+
+    @my_fantastic_logging.setter
+    def my_fantastic_logging(self, lists: Mapping[str, list[Any]]) -> None:
+        self.local_logger.load_checkpoint(lists)
+
+    def update_config(self, config: dict[str, Any]) -> None:
+        """Tell the external loggers about the configuration."""
+        for logger in self.loggers:
+            logger.update_config(config)
+
+    def log(self, key: str, value: Any, step: int) -> None:
+        """Store the value of an epoch; with `mean_fg_dice` also its moving average `ema_fg_dice`."""
+        value = to_plain(value)
+        self.local_logger.log(key, value, step)
+        self._tell(key, value, step)
+        if key == "mean_fg_dice":
+            self.log("ema_fg_dice", averaged_dice(self.local_logger, value, step), step)
+
+    def log_extra(self, group: str, name: str, value: float, step: int) -> None:
+        """Store the value of a curve that nnU-Net does not know, see LocalLogger."""
+        value = to_plain(value)
+        self.local_logger.log_extra(group, name, value, step)
+        self._tell(f"{group}/{name}", value, step)
+
+    def log_summary(self, key: str, value: Any) -> None:
+        """Tell the external loggers a number about the whole run."""
+        for logger in self.loggers:
+            logger.log_summary(key, to_plain(value))
+
+    def get_value(self, key: str, step: int | None) -> Any:
+        """Return one entry (-1 is the last) or, for step None, the whole list."""
+        return self.local_logger.get_value(key, step)
+
+    def plot_progress_png(self, output_folder: str | os.PathLike[str]) -> None:
+        """Draw all curves into progress.png of that folder."""
+        self.local_logger.plot_progress_png(output_folder)
+
+    def get_checkpoint(self) -> dict[str, list[Any]]:
+        """Return the lists that belong into a checkpoint."""
+        return self.local_logger.get_checkpoint()
+
+    def load_checkpoint(self, checkpoint: Mapping[str, list[Any]]) -> None:
+        """Take over the lists of a checkpoint."""
+        self.local_logger.load_checkpoint(checkpoint)
+
+    def _tell(self, key: str, value: Any, step: int) -> None:
+        for logger in self.loggers:
+            if isinstance(value, list):
+                for number, entry in enumerate(value, start=1):
+                    logger.log(f"{key}/class_{number}", entry, step)
+            else:
+                logger.log(key, value, step)
+
+    def _is_logger_enabled(self, env_var: str) -> bool:
+        setting = os.environ.get(env_var, "0")
+        if setting not in SWITCHES:
+            raise SettingsError(f"{env_var} is {setting!r}, expected one of {', '.join(SWITCHES)}")
+        return SWITCHES[setting]
+
+
+def _is_first_rank() -> bool:
+    import torch.distributed
+
+    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0

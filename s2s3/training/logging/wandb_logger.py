@@ -1,0 +1,68 @@
+"""Sends the numbers of a run to Weights & Biases, if the environment asks for it and the package is installed."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import SettingsError
+
+ENABLED_VARIABLE = "nnUNet_wandb_enabled"
+PROJECT_VARIABLE = "nnUNet_wandb_project"
+MODE_VARIABLE = "nnUNet_wandb_mode"
+
+
+class WandbLogger:
+    """One run of Weights & Biases, below `output_folder`/wandb.
+
+    A fresh run removes what an earlier one left there; with `resume` the earlier run goes on, and steps it already
+    has are not sent again.
+    """
+
+    def __init__(self, output_folder: str | os.PathLike[str], resume: bool):
+        self.output_folder = output_folder
+        self.resume = resume
+        folder = Path(output_folder) / "wandb"
+        if not resume and folder.is_dir():
+            shutil.rmtree(folder)
+        self.run = _import_wandb().init(
+            project=os.environ.get(PROJECT_VARIABLE, "nnunet"),
+            mode=os.environ.get(MODE_VARIABLE, "online"),
+            dir=str(output_folder),
+            id=_latest_run(folder) if resume else None,
+            resume="allow" if resume else None,
+        )
+        self.update_config({"JobID": get_cluster_job_id()})
+
+    def update_config(self, config: dict[str, Any]) -> None:
+        """Add entries to the run's configuration."""
+        self.run.config.update(config, allow_val_change=True)
+
+    def log(self, key: str, value: Any, step: int) -> None:
+        """Send a value, unless the run is already past that step."""
+        if step >= self.run.step:
+            self.run.log({key: value}, step=step)
+
+    def log_summary(self, key: str, value: Any) -> None:
+        """Set an entry of the run's summary."""
+        self.run.summary[key] = value
+
+
+def get_cluster_job_id() -> str | None:
+    """Return the job's id of SLURM or LSF, None outside of both."""
+    return os.environ.get("SLURM_JOB_ID") or os.environ.get("LSB_JOBID")
+
+
+def _latest_run(folder: Path) -> str | None:
+    files = sorted((folder / "latest-run").glob("*.wandb"))
+    return files[0].stem.removeprefix("run-") if files else None
+
+
+def _import_wandb() -> Any:
+    try:
+        import wandb
+    except ImportError:
+        raise SettingsError(
+            f"{ENABLED_VARIABLE} is set, but the package wandb is not installed: `pip install wandb`, or unset it"
+        ) from None
+    return wandb
