@@ -3,8 +3,12 @@
     DriftError                                   (from s1.errors) what a user can mend
     ├── DomainMapError, ImageProblemError        (from s1.errors)
     ├── SettingsError          RuntimeError      environment variable, argument or plans entry
+    │   ├── MissingEntryError  KeyError          plans lack an entry
+    │   ├── UnknownNetworkError ImportError      plans name a network that cannot be imported
+    │   └── WrongClassError    AssertionError    a name belongs to something that is no trainer
     │   └── ArgumentError      AssertionError    arguments that exclude each other or have no such choice
     ├── InvalidValueError      ValueError        a value outside its range
+    │   └── WrongShapeError    AssertionError    an array whose shape does not fit
     ├── CallError              AssertionError    a call that breaks a documented rule of a function
     ├── DatasetError           RuntimeError      raw data set; carries all problems found, one a line
     │   └── DatasetLayoutError AssertionError    dataset.json, folders, names
@@ -13,6 +17,7 @@
     │   ├── CheckpointMismatchError    AssertionError   its network is another one
     │   └── IncompleteCheckpointError  KeyError         an entry is missing
     ├── CaseFailedError        RuntimeError      one case failed; names it
+    ├── CasesFailedError       RuntimeError      several cases failed while the others were finished
     └── WorkerDiedError        RuntimeError      a worker process was killed; names case and signal
 
 Each class is also the built-in that code written for nnU-Net catches.
@@ -26,6 +31,7 @@ __all__ = [
     "ArgumentError",
     "CallError",
     "CaseFailedError",
+    "CasesFailedError",
     "CheckpointError",
     "CheckpointMismatchError",
     "DatasetError",
@@ -35,9 +41,13 @@ __all__ = [
     "ImageProblemError",
     "IncompleteCheckpointError",
     "InvalidValueError",
+    "MissingEntryError",
     "MissingFileError",
     "SettingsError",
+    "UnknownNetworkError",
     "WorkerDiedError",
+    "WrongClassError",
+    "WrongShapeError",
 ]
 
 
@@ -49,8 +59,26 @@ class ArgumentError(SettingsError, AssertionError):
     """Arguments exclude each other, or one is none of its choices."""
 
 
+class MissingEntryError(SettingsError, KeyError):
+    """Plans lack an entry that is needed."""
+
+    __str__ = Exception.__str__
+
+
+class UnknownNetworkError(SettingsError, ImportError):
+    """Plans name a network class, or an argument of one, that cannot be imported."""
+
+
+class WrongClassError(SettingsError, AssertionError):
+    """A class found by name is not of the kind that was asked for."""
+
+
 class InvalidValueError(DriftError, ValueError):
     """A value lies outside what is allowed."""
+
+
+class WrongShapeError(InvalidValueError, AssertionError):
+    """An array has another shape than its use requires."""
 
 
 class CallError(DriftError, AssertionError):
@@ -105,6 +133,22 @@ class CaseFailedError(DriftError, RuntimeError):
 
     def __reduce__(self) -> tuple[type["CaseFailedError"], tuple[str, str, str | None]]:
         return type(self), (self.case, self.reason, self.worker_traceback)
+
+
+class CasesFailedError(DriftError, RuntimeError):
+    """Several cases failed, the others are finished; `failures` holds one error per failed case."""
+
+    def __init__(self, failures: Sequence[BaseException]):
+        self.failures = tuple(failures)
+        super().__init__("\n".join([f"{len(self.failures)} cases failed", *(f"  {error}" for error in self.failures)]))
+
+    @property
+    def worker_traceback(self) -> str | None:
+        """The tracebacks of those failures that look like a bug, None if there is none."""
+        return "".join(getattr(error, "worker_traceback", None) or "" for error in self.failures) or None
+
+    def __reduce__(self) -> tuple[type["CasesFailedError"], tuple[tuple[BaseException, ...]]]:
+        return type(self), (self.failures,)
 
 
 class WorkerDiedError(DriftError, RuntimeError):
