@@ -2,10 +2,11 @@
 
     DriftError                                   (from s1.errors) what a user can mend
     ├── DomainMapError, ImageProblemError        (from s1.errors)
+    │   └── UnfitImageError    AssertionError    readable, but its dimensions, channels or values do not fit
     ├── SettingsError          RuntimeError      environment variable, argument or plans entry
     │   ├── MissingEntryError  KeyError          plans lack an entry
     │   ├── UnknownNetworkError ImportError      plans name a network that cannot be imported
-    │   └── WrongClassError    AssertionError    a name belongs to something that is no trainer
+    │   └── WrongClassError    AssertionError    an object of another kind than asked for
     │   └── ArgumentError      AssertionError    arguments that exclude each other or have no such choice
     ├── InvalidValueError      ValueError        a value outside its range
     │   └── WrongShapeError    AssertionError    an array whose shape does not fit
@@ -51,6 +52,10 @@ __all__ = [
 ]
 
 
+class UnfitImageError(ImageProblemError, AssertionError):
+    """An image or mask can be read, but its dimensions, channels or values do not fit what is asked of it."""
+
+
 class SettingsError(DriftError, RuntimeError):
     """An environment variable, a command-line argument or a plans entry is missing or unusable."""
 
@@ -70,7 +75,7 @@ class UnknownNetworkError(SettingsError, ImportError):
 
 
 class WrongClassError(SettingsError, AssertionError):
-    """A class found by name is not of the kind that was asked for."""
+    """A class found by name, or an object handed over, is not of the kind that was asked for."""
 
 
 class InvalidValueError(DriftError, ValueError):

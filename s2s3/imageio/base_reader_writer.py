@@ -1,0 +1,79 @@
+"""The interface of all readers and writers, and what several of them share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nnunetv2.errors import ImageProblemError
+
+
+class BaseReaderWriter(ABC):
+    """Reads the images and the label map of one case, writes label maps.
+
+    A subclass placed in `nnunetv2.imageio` is found by its class name; `supported_file_endings` lists what it reads,
+    lower case with the leading dot.
+    """
+
+    supported_file_endings: list[str] = []
+
+    @staticmethod
+    def _check_all_same(input_list: Sequence[Any]) -> bool:
+        """Whether all entries are numerically close to the first one (relative 1e-5, absolute 1e-8)."""
+        return all(np.allclose(entry, input_list[0]) for entry in input_list[1:])
+
+    @staticmethod
+    def _check_all_same_array(input_list: Sequence[np.ndarray]) -> bool:
+        """Whether all arrays have the shape of the first one and values close to it."""
+        first = input_list[0]
+        return all(first.shape == array.shape and np.allclose(first, array) for array in input_list[1:])
+
+    @abstractmethod
+    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
+        """Read the files of one case, in channel order.
+
+        Returns:
+            array (C, x, y, z) float32; a 2D image is (C, 1, H, W),
+            properties with at least `spacing`: three numbers in the order of the array axes. For 2D images the first
+            one is a dummy that is larger than the other two. Whatever write_seg needs is kept here too.
+        """
+
+    @abstractmethod
+    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict]:
+        """Read a label map as (1, x, y, z) float32, with properties like those of read_images."""
+
+    @abstractmethod
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+        """Write an integer label map (x, y, z), or (1, H, W), with the geometry in `properties`."""
+
+
+def stack_channels(images: Sequence[np.ndarray], image_fnames: Sequence[str]) -> np.ndarray:
+    """Join the (C, x, y, z) arrays of one case to float32 along the channels; they need to have one shape.
+
+    The memory layout follows the inputs: channels of a colour image stay interleaved.
+    """
+    if any(image.shape != images[0].shape for image in images):
+        raise ImageProblemError(f"the images of one case differ in shape: {_by_file(image_fnames, images)}")
+    return np.concatenate(images, axis=0, dtype=np.float32, casting="unsafe")
+
+
+def require_same(what: str, values: Sequence[Sequence[float]], image_fnames: Sequence[str]) -> None:
+    """Raise ImageProblemError unless all files agree in `what` (spacing)."""
+    if not agree(values):
+        listed = ", ".join(f"{name}: {list(map(float, value))}" for name, value in zip(image_fnames, values, strict=True))
+        raise ImageProblemError(f"the images of one case differ in {what}: {listed}")
+
+
+def agree(values: Sequence[Sequence[float]]) -> bool:
+    """Whether all entries have the length of the first one and are close to it."""
+    return all(len(value) == len(values[0]) for value in values) and BaseReaderWriter._check_all_same(values)
+
+
+def label_dtype(seg: np.ndarray) -> type[np.unsignedinteger]:
+    """Type that a label map is written in: 8 bits while its largest label is below 255, then 16."""
+    return np.uint8 if np.max(seg) < 255 else np.uint16
+
+
+def _by_file(names: Sequence[str], images: Sequence[np.ndarray]) -> str:
+    return ", ".join(f"{name}: {image.shape}" for name, image in zip(names, images, strict=True))

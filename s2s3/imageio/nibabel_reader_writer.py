@@ -1,0 +1,121 @@
+"""NIfTI volumes through nibabel, as stored or turned to RAS+."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from nnunetv2.errors import CallError, MissingFileError, UnfitImageError
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
+from nnunetv2.imageio.natural_image_files import unreadable
+from nnunetv2.utilities.files import replacing
+
+
+class NibabelIO(BaseReaderWriter):
+    """Arrays are (C, z, y, x), one 3D file a channel; properties keep the affine."""
+
+    supported_file_endings = [".nii", ".nii.gz"]  # noqa: RUF012
+
+    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
+        """Read the files of one case. Another spacing is an error, another affine a warning."""
+        images = [_open(name) for name in image_fnames]
+        _warn_about_affines([image.affine for image in images], image_fnames)
+        array, spacing = _read_case(images, image_fnames)
+        return array, {"nibabel_stuff": {"original_affine": images[0].affine}, "spacing": spacing}
+
+    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict]:
+        """Read a label map as (1, z, y, x) float32."""
+        return self.read_images((seg_fname,))
+
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+        """Write labels (z, y, x) with the affine of the image."""
+        _save(_as_nifti(seg, properties["nibabel_stuff"]["original_affine"]), output_fname)
+
+
+class NibabelIOWithReorient(BaseReaderWriter):
+    """As NibabelIO, turned to RAS+ on reading and back on writing."""
+
+    supported_file_endings = [".nii", ".nii.gz"]  # noqa: RUF012
+
+    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
+        """Read the files of one case, turned to RAS+. Another spacing is an error, another affine a warning."""
+        images = [_open(name) for name in image_fnames]
+        turned = [image.as_reoriented(_orientation(image.affine)) for image in images]
+        _warn_about_affines([image.affine for image in turned], image_fnames)
+        array, spacing = _read_case(turned, image_fnames)
+        affines = {"original_affine": images[0].affine, "reoriented_affine": turned[0].affine}
+        return array, {"nibabel_stuff": affines, "spacing": spacing}
+
+    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict]:
+        """Read a label map as (1, z, y, x) float32, turned to RAS+."""
+        return self.read_images((seg_fname,))
+
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+        """Write labels (z, y, x) turned back to the orientation of the file that was read."""
+        from nibabel.orientations import ornt_transform
+
+        stuff = properties["nibabel_stuff"]
+        image = _as_nifti(seg, stuff["reoriented_affine"])
+        back = ornt_transform(_orientation(stuff["reoriented_affine"]), _orientation(stuff["original_affine"]))
+        restored = image.as_reoriented(back)
+        if not np.allclose(stuff["original_affine"], restored.affine):
+            warnings.warn(f"{output_fname}: the affine of the image was not restored exactly", stacklevel=2)
+        _save(restored, output_fname)
+
+
+def _orientation(affine: np.ndarray) -> np.ndarray:
+    from nibabel.orientations import io_orientation
+
+    return io_orientation(affine)
+
+
+def _open(path: str) -> Any:
+    import nibabel
+
+    try:
+        image = nibabel.load(path)
+    except FileNotFoundError:
+        raise MissingFileError(f"image not found: {path}") from None
+    except Exception as error:
+        raise unreadable(path, error) from error
+    if len(image.shape) != 3:
+        raise UnfitImageError(f"{path}: only 3D files can be read, one a channel; this one has shape {image.shape}")
+    return image
+
+
+def _read_case(images: list[Any], image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, list[float]]:
+    spacings = [[float(size) for size in image.header.get_zooms()[::-1]] for image in images]
+    require_same("spacing", spacings, image_fnames)
+    arrays = [_voxels(image, name) for image, name in zip(images, image_fnames, strict=True)]
+    return stack_channels(arrays, image_fnames), spacings[0]
+
+
+def _voxels(image: Any, path: str) -> np.ndarray:
+    """Values (1, z, y, x), scaled in float64 if the header scales them."""
+    try:
+        stored = image.dataobj
+        is_scaled = getattr(stored, "slope", 1.0) != 1.0 or getattr(stored, "inter", 0.0) != 0.0
+        array = np.asanyarray(stored, dtype=np.float64) if is_scaled else np.asanyarray(stored)
+    except Exception as error:
+        raise unreadable(path, error) from error
+    return array.transpose(2, 1, 0)[None]
+
+
+def _warn_about_affines(affines: list[np.ndarray], image_fnames: list[str] | tuple[str, ...]) -> None:
+    if not agree(affines):
+        warnings.warn(f"the images of one case differ in their affine: {', '.join(image_fnames)}", stacklevel=3)
+
+
+def _as_nifti(seg: np.ndarray, affine: np.ndarray) -> Any:
+    import nibabel
+
+    if seg.ndim != 3:
+        raise CallError(f"a label map to write has three axes (z, y, x), got shape {seg.shape}")
+    return nibabel.Nifti1Image(seg.transpose(2, 1, 0).astype(label_dtype(seg), copy=False), affine=affine)
+
+
+def _save(image: Any, path: str) -> None:
+    import nibabel
+
+    with replacing(path) as temporary:
+        nibabel.save(image, temporary)

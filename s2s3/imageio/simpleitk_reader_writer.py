@@ -1,0 +1,133 @@
+"""Medical volumes through SimpleITK: NIfTI, NRRD, MetaImage, GIPL."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nnunetv2.errors import CallError, MissingFileError, UnfitImageError
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
+from nnunetv2.imageio.natural_image_files import unreadable
+from nnunetv2.utilities.files import replacing
+
+MISSING_AXIS_FACTOR = 999
+"""The missing axis of a 2D image gets this many times its larger spacing."""
+
+
+class SimpleITKIO(BaseReaderWriter):
+    """Arrays are (C, z, y, x). A fourth axis and vector components are channels; properties keep the ITK geometry."""
+
+    supported_file_endings = [".nii.gz", ".nrrd", ".mha", ".gipl"]  # noqa: RUF012
+
+    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
+        """Read the files of one case. Another shape or spacing is an error, another origin or direction a warning."""
+        return _read_case(image_fnames, [_open(name) for name in image_fnames])
+
+    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict]:
+        """Read a label map as (1, z, y, x) float32."""
+        return self.read_images((seg_fname,))
+
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+        """Write labels (z, y, x) compressed, with spacing, origin and direction of the image."""
+        _write(_as_itk_image(seg, output_fname, properties), output_fname)
+
+
+class SimpleITKIOWithReorient(SimpleITKIO):
+    """As SimpleITKIO, turned to one orientation on reading and back on writing. 3D images only."""
+
+    def read_images(
+        self, image_fnames: list[str] | tuple[str, ...], orientation: str = "RAS"
+    ) -> tuple[np.ndarray, dict]:
+        """Read so that the indices grow towards the directions in `orientation` (RAS: right, anterior, superior)."""
+        import SimpleITK as sitk
+
+        images = [_open(name) for name in image_fnames]
+        for name, image in zip(image_fnames, images, strict=True):
+            if image.GetDimension() != 3:
+                raise UnfitImageError(f"{name}: only 3D images can be reoriented, this one has {image.GetDimension()}D")
+        original = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(images[0].GetDirection())
+        turned = [sitk.DICOMOrient(image, orientation) for image in images]
+        array, properties = _read_case(image_fnames, turned)
+        properties["sitk_stuff"]["original_orientation"] = original
+        return array, properties
+
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+        """Write labels (z, y, x) turned back to the orientation of the file that was read."""
+        import SimpleITK as sitk
+
+        image = _as_itk_image(seg, output_fname, properties)
+        _write(sitk.DICOMOrient(image, properties["sitk_stuff"]["original_orientation"]), output_fname)
+
+
+def _open(path: str) -> Any:
+    import SimpleITK as sitk
+
+    try:
+        return sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        if "does not exist" in str(error):
+            raise MissingFileError(f"image not found: {path}") from None
+        raise unreadable(path, error) from error
+
+
+def _read_case(image_fnames: Sequence[str], itk_images: list[Any]) -> tuple[np.ndarray, dict]:
+    spacings = [_array_spacing(image) for image in itk_images]
+    require_same("spacing", spacings, image_fnames)
+    for what, values in (
+        ("origin", [image.GetOrigin() for image in itk_images]),
+        ("direction", [image.GetDirection() for image in itk_images]),
+    ):
+        if not agree(values):
+            warnings.warn(f"the images of one case differ in {what}: {', '.join(image_fnames)}", stacklevel=3)
+    array = stack_channels([_channels_first(image) for image in itk_images], image_fnames)
+    geometry = {
+        "spacing": itk_images[0].GetSpacing(),
+        "origin": itk_images[0].GetOrigin(),
+        "direction": itk_images[0].GetDirection(),
+    }
+    return array, {"sitk_stuff": geometry, "spacing": spacings[0]}
+
+
+def _array_spacing(image: Any) -> list[np.float64]:
+    """Spacing of the last three array axes, slowest first."""
+    spacing = list(image.GetSpacing())[::-1]
+    if len(spacing) == 2:
+        spacing = [max(spacing) * MISSING_AXIS_FACTOR, *spacing]
+    return list(np.abs(spacing[-3:]))
+
+
+def _channels_first(image: Any) -> np.ndarray:
+    """View of an ITK image as (C, z, y, x)."""
+    import SimpleITK as sitk
+
+    array = sitk.GetArrayViewFromImage(image)
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        array = np.moveaxis(array, -1, 0)
+    elif image.GetDimension() < 4:
+        array = array[None]
+    return array[:, None] if image.GetDimension() == 2 else array
+
+
+def _as_itk_image(seg: np.ndarray, output_fname: str, properties: dict) -> Any:
+    import SimpleITK as sitk
+
+    if seg.ndim != 3:
+        raise CallError(f"{output_fname}: a label map has three axes here (2D ones (1, y, x)), got {seg.shape}")
+    stuff = properties["sitk_stuff"]
+    dimensions = min(len(stuff["spacing"]), 3)
+    array = seg[0] if dimensions == 2 else seg
+    image = sitk.GetImageFromArray(array.astype(label_dtype(seg), copy=False))
+    image.SetSpacing(stuff["spacing"][:dimensions])
+    image.SetOrigin(stuff["origin"][:dimensions])
+    size = len(stuff["spacing"])
+    direction = np.reshape(stuff["direction"], (size, size))[:dimensions, :dimensions]
+    image.SetDirection(tuple(direction.ravel()))
+    return image
+
+
+def _write(image: Any, path: str) -> None:
+    import SimpleITK as sitk
+
+    with replacing(path) as temporary:
+        sitk.WriteImage(image, str(temporary), True)

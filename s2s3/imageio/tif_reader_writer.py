@@ -1,0 +1,77 @@
+"""3D TIFF stacks with their spacing in a side file."""
+
+import os
+import warnings
+
+import numpy as np
+
+from nnunetv2.errors import CallError, ImageProblemError, MissingFileError, UnfitImageError
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, label_dtype, stack_channels
+from nnunetv2.imageio.natural_image_files import unreadable
+from nnunetv2.utilities.files import read_json, replacing, write_json
+
+CHANNEL_SUFFIX_LENGTH = len("_0000")
+
+
+class Tiff3DIO(BaseReaderWriter):
+    """One 3D file a channel, axes as stored. `<case>.json` beside it may hold {"spacing": [a, b, c]}, else 1, 1, 1."""
+
+    supported_file_endings = [".tif", ".tiff"]  # noqa: RUF012
+
+    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
+        """Read the files of one case as (C, x, y, z) float32."""
+        stem = _without_ending(image_fnames[0])[:-CHANNEL_SUFFIX_LENGTH]
+        spacing = _read_spacing(stem + ".json")
+        return stack_channels([_read_stack(name) for name in image_fnames], image_fnames), {"spacing": spacing}
+
+    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict]:
+        """Read a label map as (1, x, y, z) float32."""
+        spacing = _read_spacing(_without_ending(seg_fname) + ".json")
+        return stack_channels([_read_stack(seg_fname)], (seg_fname,)), {"spacing": spacing}
+
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+        """Write labels (x, y, z) compressed, and the spacing beside them."""
+        import tifffile
+
+        if seg.ndim != 3:
+            raise CallError(f"{output_fname}: a label map to write has three axes, got shape {seg.shape}")
+        with replacing(output_fname) as temporary:
+            tifffile.imwrite(temporary, seg.astype(label_dtype(seg), copy=False), compression="zlib")
+        write_json({"spacing": properties["spacing"]}, _without_ending(output_fname) + ".json")
+
+
+def _without_ending(path: str) -> str:
+    stem, ending = os.path.splitext(path)
+    if ending.lower() not in Tiff3DIO.supported_file_endings:
+        raise UnfitImageError(f"{path}: the name has to end in {' or '.join(Tiff3DIO.supported_file_endings)}")
+    return stem
+
+
+def _read_stack(path: str) -> np.ndarray:
+    """Values (1, x, y, z)."""
+    import tifffile
+
+    try:
+        stack = tifffile.imread(path)
+    except FileNotFoundError:
+        raise MissingFileError(f"image not found: {path}") from None
+    except Exception as error:
+        raise unreadable(path, error) from error
+    if stack.ndim != 3:
+        raise ImageProblemError(f"{path}: only 3D files can be read, one a channel; this one has shape {stack.shape}")
+    return stack[None]
+
+
+def _read_spacing(path: str) -> list[float] | tuple[int, int, int]:
+    if not os.path.isfile(path):
+        warnings.warn(f"no spacing file {path}, spacing (1, 1, 1) is used", stacklevel=3)
+        return (1, 1, 1)
+    content = read_json(path, "spacing file")
+    spacing = content.get("spacing") if isinstance(content, dict) else None
+    if not isinstance(spacing, list) or len(spacing) != 3 or not all(_is_positive(size) for size in spacing):
+        raise UnfitImageError(f'{path}: expected {{"spacing": [three numbers above 0]}}, got {content!r}')
+    return spacing
+
+
+def _is_positive(size: object) -> bool:
+    return isinstance(size, int | float) and size > 0
