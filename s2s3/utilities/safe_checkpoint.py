@@ -18,8 +18,8 @@ import torch
 from nnunetv2.errors import CheckpointError, MissingFileError
 
 UNSAFE_VARIABLE = "nnUNet_unsafe_checkpoints"
-_NUMERIC_DTYPES = ("Bool", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
-_NUMERIC_DTYPES += ("Float16", "Float32", "Float64")
+_INTEGER_DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_FLOAT_DTYPES = ("float16", "float32", "float64")
 
 
 def load_checkpoint_file(path: str | os.PathLike[str], map_location: str | torch.device) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def allowed_globals() -> list[Callable[..., Any] | tuple[Callable[..., Any], str
     """Return what a checkpoint may hold beside torch's own list: numpy numbers, also under the names of numpy 1."""
     scalar = np.dtype(np.float64).type(0).__reduce__()[0]
     assert callable(scalar)
-    dtypes = [type(np.dtype(name.lower())) for name in _NUMERIC_DTYPES]
+    dtypes = [type(np.dtype(name)) for name in (*_INTEGER_DTYPES, *_FLOAT_DTYPES)]
     return [
         scalar,
         (scalar, "numpy.core.multiarray.scalar"),

@@ -1,0 +1,127 @@
+"""Finding a class (or function) by its name in a folder of modules, as it is on disk at the time of the search."""
+
+import importlib
+import os
+import pkgutil
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_failed_imports: dict[str, str] = {}
+"""Path of a module below a searched folder -> why its last import failed."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A module a search may import: its dotted name, and the path of its source without the ending."""
+
+    dotted_name: str
+    path: str
+
+    def mentions(self, class_name: str) -> bool:
+        """Tell whether the source text has the name in it; false where there is no source to read."""
+        try:
+            source = Path(self.path + ".py").read_bytes()
+        except OSError:
+            return False
+        return re.search(rb"\b%s\b" % re.escape(class_name.encode()), source) is not None
+
+
+def recursive_find_python_class(
+    folder: str,
+    class_name: str,
+    current_module: str | None,
+    base_folder: str | None = None,
+    verbose: bool = False,
+    cleanup_imports_from_base_folder: bool = False,
+) -> Any:
+    """Return the first attribute called `class_name` among the modules in and below `folder`, None if there is none.
+
+    Modules come in alphabetical order, then sub-packages. Those whose source has the name in it are imported first,
+    so an unrelated module is imported only when these do not have it. A module that cannot be imported is passed over
+    and remembered, see `describe_failed_imports`.
+
+    Parameters:
+        current_module: dotted name of `folder` as a package; None or empty if its modules are top-level ones.
+        base_folder: where top-level modules are found during the search, `folder` if not given.
+        verbose: write the name of each module that is tried to standard error.
+        cleanup_imports_from_base_folder: forget what was imported from `base_folder` afterwards, so that two folders
+            may hold modules of one name. Classes of such modules cannot be pickled.
+    """
+    base_folder = os.path.abspath(base_folder or folder)
+    with ExitStack() as surroundings:
+        if cleanup_imports_from_base_folder:
+            surroundings.enter_context(_separate_imports(base_folder))
+        surroundings.enter_context(_on_search_path(base_folder))
+        importlib.invalidate_caches()
+        candidates = list(_modules_below(folder, current_module))
+        for candidate in sorted(candidates, key=lambda module: not module.mentions(class_name)):
+            if verbose:
+                sys.stderr.write(f"looking for {class_name} in {candidate.dotted_name}\n")
+            module = _import(candidate)
+            if module is not None and hasattr(module, class_name):
+                return getattr(module, class_name)
+    return None
+
+
+def describe_failed_imports(*folders: str) -> str:
+    """Return text to end a "not found" message with: the modules below the folders that could not be imported."""
+    roots = tuple(os.path.join(os.path.abspath(folder), "") for folder in folders)
+    lines = [f"  {path}.py: {reason}" for path, reason in _failed_imports.items() if path.startswith(roots)]
+    return "\n".join(["\nThese modules could not be imported:", *lines]) if lines else ""
+
+
+def _modules_below(folder: str, package: str | None) -> Iterator[_Candidate]:
+    prefix = f"{package}." if package else ""
+    entries = list(pkgutil.iter_modules([folder]))
+    for entry in entries:
+        if not entry.ispkg:
+            yield _Candidate(prefix + entry.name, os.path.join(os.path.abspath(folder), entry.name))
+    for entry in entries:
+        if entry.ispkg:
+            yield from _modules_below(os.path.join(folder, entry.name), prefix + entry.name)
+
+
+def _import(candidate: _Candidate) -> ModuleType | None:
+    try:
+        module = importlib.import_module(candidate.dotted_name)
+    except (Exception, SystemExit) as error:
+        _failed_imports[candidate.path] = f"{type(error).__name__}: {error}"
+        return None
+    _failed_imports.pop(candidate.path, None)
+    return module
+
+
+@contextmanager
+def _on_search_path(folder: str) -> Iterator[None]:
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
+
+
+@contextmanager
+def _separate_imports(folder: str) -> Iterator[None]:
+    """Let modules of the folder stand in for loaded ones of the same name, and forget them again at the end."""
+    own_names = {entry.name for entry in pkgutil.iter_modules([folder])} - set(sys.stdlib_module_names)
+    hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in own_names}
+    for name in hidden:
+        del sys.modules[name]
+    try:
+        yield
+    finally:
+        for name in [name for name, module in sys.modules.items() if _lies_in(module, folder)]:
+            del sys.modules[name]
+        sys.modules.update(hidden)
+
+
+def _lies_in(module: ModuleType, folder: str) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and os.path.abspath(file).startswith(os.path.join(folder, ""))

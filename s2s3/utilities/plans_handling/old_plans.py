@@ -1,0 +1,70 @@
+"""Plans written before nnU-Net 2.3.1 describe a U-Net by single entries; turn these into the architecture block."""
+
+from typing import Any
+
+from nnunetv2.errors import MissingEntryError, SettingsError
+
+_NETWORKS = {
+    "PlainConvUNet": ("dynamic_network_architectures.architectures.unet.PlainConvUNet", "n_conv_per_stage"),
+    "ResidualEncoderUNet": (
+        "dynamic_network_architectures.architectures.residual_unet.ResidualEncoderUNet",
+        "n_blocks_per_stage",
+    ),
+}
+_OLD_ENTRIES = (
+    "UNet_class_name",
+    "n_conv_per_stage_encoder",
+    "n_conv_per_stage_decoder",
+    "num_pool_per_axis",
+    "pool_op_kernel_sizes",
+    "conv_kernel_sizes",
+    "unet_max_num_features",
+    "UNet_base_num_features",
+)
+
+
+def add_architecture(configuration: dict[str, Any]) -> None:
+    """Replace, in place, the old entries of a configuration by the block `architecture`.
+
+    Raises MissingEntryError (a KeyError) if one of them is missing, SettingsError for an unknown network.
+    """
+    missing = [key for key in _OLD_ENTRIES if key not in configuration]
+    if missing:
+        raise MissingEntryError(
+            "plans: a configuration needs either 'architecture' or the entries of plans before nnU-Net 2.3.1; of these "
+            f"it lacks {', '.join(missing)}"
+        )
+    name = configuration["UNet_class_name"]
+    if name not in _NETWORKS:
+        raise SettingsError(f"plans: UNet_class_name is {name!r}, expected {' or '.join(_NETWORKS)}")
+    network_class_name, blocks_key = _NETWORKS[name]
+    architecture = {
+        "network_class_name": network_class_name,
+        "arch_kwargs": _network_arguments(configuration, blocks_key),
+        "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
+    }
+    for key in _OLD_ENTRIES:
+        del configuration[key]
+    configuration["architecture"] = architecture
+
+
+def _network_arguments(configuration: dict[str, Any], blocks_key: str) -> dict[str, Any]:
+    blocks = configuration["n_conv_per_stage_encoder"]
+    first, most = configuration["UNet_base_num_features"], configuration["unet_max_num_features"]
+    dims = len(configuration["patch_size"])
+    return {
+        "n_stages": len(blocks),
+        "features_per_stage": [min(first * 2**stage, most) for stage in range(len(blocks))],
+        "conv_op": f"torch.nn.modules.conv.Conv{dims}d",
+        "kernel_sizes": configuration["conv_kernel_sizes"],
+        "strides": configuration["pool_op_kernel_sizes"],
+        blocks_key: blocks,
+        "n_conv_per_stage_decoder": configuration["n_conv_per_stage_decoder"],
+        "conv_bias": True,
+        "norm_op": f"torch.nn.modules.instancenorm.InstanceNorm{dims}d",
+        "norm_op_kwargs": {"eps": 1e-05, "affine": True},
+        "dropout_op": None,
+        "dropout_op_kwargs": None,
+        "nonlin": "torch.nn.LeakyReLU",
+        "nonlin_kwargs": {"inplace": True},
+    }

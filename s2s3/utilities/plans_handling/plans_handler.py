@@ -1,0 +1,288 @@
+"""The only readers of plans.json: PlansManager for the whole, ConfigurationManager for one configuration."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
+from math import prod
+from os.path import join
+from typing import TYPE_CHECKING, Any
+
+import nnunetv2
+from nnunetv2.errors import InvalidValueError, MissingEntryError, SettingsError
+from nnunetv2.utilities.files import read_json
+
+# Clients replace these two names in this module; they have to be called through it.
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
+from nnunetv2.utilities.label_handling.label_handling import get_labelmanager_class_from_plans
+from nnunetv2.utilities.plans_handling.old_plans import add_architecture
+
+if TYPE_CHECKING:
+    from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+    from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+
+def _entry(entries: dict[str, Any], key: str, where: str) -> Any:
+    if key not in entries:
+        raise MissingEntryError(f"{where} has no entry {key!r}; it has {', '.join(map(str, entries)) or 'none'}")
+    return entries[key]
+
+
+def _find_class(sub_package: str, name: str) -> Any:
+    return recursive_find_python_class(join(nnunetv2.__path__[0], sub_package), name, f"nnunetv2.{sub_package}")
+
+
+class ConfigurationManager:
+    """One configuration of the plans, inheritance resolved; absent entries raise MissingEntryError, a KeyError.
+
+    `configuration` is the dict behind the properties. It may be changed; plans from before nnU-Net 2.3.1 are given an
+    `architecture` block in it.
+    """
+
+    def __init__(self, configuration_dict: dict[str, Any]):
+        self.configuration = configuration_dict
+        if "architecture" not in self.configuration:
+            warnings.warn("These plans are older than nnU-Net 2.3.1; reading them as such", stacklevel=2)
+            add_architecture(self.configuration)
+
+    def __repr__(self) -> str:
+        return repr(self.configuration)
+
+    def _get(self, key: str) -> Any:
+        return _entry(self.configuration, key, "plans: the configuration")
+
+    def _architecture(self, key: str) -> Any:
+        return _entry(self._get("architecture"), key, "plans: the block 'architecture'")
+
+    def _network_argument(self, key: str) -> Any:
+        return _entry(self.network_arch_init_kwargs, key, "plans: the block 'arch_kwargs'")
+
+    @property
+    def data_identifier(self) -> str:
+        """Folder of the preprocessed data."""
+        return self._get("data_identifier")
+
+    @property
+    def preprocessor_name(self) -> str:
+        return self._get("preprocessor_name")
+
+    @property
+    def preprocessor_class(self) -> Any:
+        """The class called `preprocessor_name` below nnunetv2.preprocessing, None if there is none."""
+        return _find_class("preprocessing", self.preprocessor_name)
+
+    @property
+    def batch_size(self) -> int:
+        return self._get("batch_size")
+
+    @property
+    def patch_size(self) -> list[int]:
+        return self._get("patch_size")
+
+    @property
+    def median_image_size_in_voxels(self) -> list[float]:
+        return self._get("median_image_size_in_voxels")
+
+    @property
+    def spacing(self) -> list[float]:
+        """Target spacing, axes transposed; two numbers for 2D."""
+        return self._get("spacing")
+
+    @property
+    def normalization_schemes(self) -> list[str]:
+        return self._get("normalization_schemes")
+
+    @property
+    def use_mask_for_norm(self) -> list[bool]:
+        return self._get("use_mask_for_norm")
+
+    @property
+    def network_arch_class_name(self) -> str:
+        return self._architecture("network_class_name")
+
+    @property
+    def network_arch_init_kwargs(self) -> dict[str, Any]:
+        return self._architecture("arch_kwargs")
+
+    @property
+    def network_arch_init_kwargs_req_import(self) -> list[str]:
+        """Names of those network arguments that are dotted names of objects."""
+        return self._architecture("_kw_requires_import")
+
+    @property
+    def pool_op_kernel_sizes(self) -> list[list[int]]:
+        """Strides of each stage."""
+        return self._network_argument("strides")
+
+    @property
+    def resampling_fn_data(self) -> Callable[..., Any]:
+        """Called as fn(data, new_shape, current_spacing, new_spacing), like the two below."""
+        return self._resampling_function("resampling_fn_data")
+
+    @property
+    def resampling_fn_probabilities(self) -> Callable[..., Any]:
+        return self._resampling_function("resampling_fn_probabilities")
+
+    @property
+    def resampling_fn_seg(self) -> Callable[..., Any]:
+        return self._resampling_function("resampling_fn_seg")
+
+    def _resampling_function(self, key: str) -> Callable[..., Any]:
+        from nnunetv2.preprocessing.resampling.utils import recursive_find_resampling_fn_by_name
+
+        return partial(recursive_find_resampling_fn_by_name(self._get(key)), **self._get(f"{key}_kwargs"))
+
+    @property
+    def batch_dice(self) -> bool:
+        return self._get("batch_dice")
+
+    @property
+    def next_stage_names(self) -> list[str] | None:
+        """Configurations that continue from this one's predictions."""
+        names = self.configuration.get("next_stage")
+        return [names] if isinstance(names, str) else names
+
+    @property
+    def previous_stage_name(self) -> str | None:
+        return self.configuration.get("previous_stage")
+
+    # What follows was asked for by code written for plans before nnU-Net 2.3.1.
+
+    @property
+    def UNet_class_name(self) -> str:
+        return self.network_arch_class_name.split(".")[-1]
+
+    @property
+    def UNet_base_num_features(self) -> int:
+        return self._network_argument("features_per_stage")[0]
+
+    @property
+    def unet_max_num_features(self) -> int:
+        """The largest number of features that a stage has."""
+        return max(self._network_argument("features_per_stage"))
+
+    @property
+    def conv_kernel_sizes(self) -> list[list[int]]:
+        return self._network_argument("kernel_sizes")
+
+    @property
+    def n_conv_per_stage_encoder(self) -> list[int]:
+        """Convolutions of each stage; blocks in residual encoders."""
+        is_residual = "n_blocks_per_stage" in self.network_arch_init_kwargs
+        return self._network_argument("n_blocks_per_stage" if is_residual else "n_conv_per_stage")
+
+    @property
+    def n_conv_per_stage_decoder(self) -> list[int]:
+        return self._network_argument("n_conv_per_stage_decoder")
+
+    @property
+    def num_pool_per_axis(self) -> list[int]:
+        """How often each axis is halved."""
+        return [prod(strides).bit_length() - 1 for strides in zip(*self.pool_op_kernel_sizes, strict=True)]
+
+
+class PlansManager:
+    """The content of a plans file; `plans` is the dict itself, which may be given instead of a path."""
+
+    def __init__(self, plans_file_or_dict: str | os.PathLike[str] | dict[str, Any]):
+        given = plans_file_or_dict
+        self.plans: dict[str, Any] = given if isinstance(given, dict) else read_json(given, "plans file")
+        self._configurations: dict[str, ConfigurationManager] = {}
+
+    def __repr__(self) -> str:
+        return repr(self.plans)
+
+    def _get(self, key: str) -> Any:
+        return _entry(self.plans, key, "plans")
+
+    def get_configuration(self, configuration_name: str) -> ConfigurationManager:
+        """Return a configuration, the same object at each call for a name.
+
+        Its dict is a copy of the entry in the plans, put over a copy of what it inherits from. Raises SettingsError
+        (a RuntimeError) for an unknown name or circular inheritance, InvalidValueError for an unknown parent.
+        """
+        if configuration_name not in self._configurations:
+            if configuration_name not in self._get("configurations"):
+                raise SettingsError(
+                    f"Configuration {configuration_name} not found in plans {self.plans.get('plans_name', '')}. "
+                    f"Available configurations: {', '.join(self.available_configurations)}"
+                )
+            resolved = self._resolve_inheritance(configuration_name)
+            self._configurations[configuration_name] = ConfigurationManager(resolved)
+        return self._configurations[configuration_name]
+
+    def _resolve_inheritance(self, name: str, heirs: tuple[str, ...] = ()) -> dict[str, Any]:
+        own_entries = deepcopy(self.plans["configurations"][name])
+        parent = own_entries.get("inherits_from")
+        if parent is None:
+            return own_entries
+        if parent in (*heirs, name):
+            raise SettingsError(f"plans: circular inherits_from: {' -> '.join((*heirs, name, parent))}")
+        if parent not in self.plans["configurations"]:
+            raise InvalidValueError(
+                f"plans: configuration {name} inherits from {parent}, which does not exist. Available configurations: "
+                f"{', '.join(self.available_configurations)}"
+            )
+        return {**self._resolve_inheritance(parent, (*heirs, name)), **own_entries}
+
+    @property
+    def dataset_name(self) -> str:
+        return self._get("dataset_name")
+
+    @property
+    def plans_name(self) -> str:
+        return self._get("plans_name")
+
+    @property
+    def original_median_spacing_after_transp(self) -> list[float]:
+        return self._get("original_median_spacing_after_transp")
+
+    @property
+    def original_median_shape_after_transp(self) -> list[int]:
+        return self._get("original_median_shape_after_transp")
+
+    @property
+    def image_reader_writer_class(self) -> type[BaseReaderWriter]:
+        """The reader the plans were made with; a RuntimeError if there is no class of that name."""
+        from nnunetv2.imageio.reader_writer_registry import recursive_find_reader_writer_by_name
+
+        return recursive_find_reader_writer_by_name(self._get("image_reader_writer"))
+
+    @property
+    def transpose_forward(self) -> list[int]:
+        return self._get("transpose_forward")
+
+    @property
+    def transpose_backward(self) -> list[int]:
+        return self._get("transpose_backward")
+
+    @property
+    def available_configurations(self) -> list[str]:
+        return list(self._get("configurations"))
+
+    @property
+    def experiment_planner_class(self) -> Any:
+        """The planner class below nnunetv2.experiment_planning, None if there is none of that name."""
+        return _find_class("experiment_planning", self.experiment_planner_name)
+
+    @property
+    def experiment_planner_name(self) -> str:
+        return self._get("experiment_planner_used")
+
+    @property
+    def label_manager_class(self) -> type[LabelManager]:
+        return get_labelmanager_class_from_plans(self.plans)
+
+    def get_label_manager(self, dataset_json: dict[str, Any], **kwargs: Any) -> LabelManager:
+        """Return the label manager of a data set; `kwargs` go to its class."""
+        labels = _entry(dataset_json, "labels", "dataset.json")
+        return self.label_manager_class(labels, dataset_json.get("regions_class_order"), **kwargs)
+
+    @property
+    def foreground_intensity_properties_per_channel(self) -> dict[str, dict[str, float]]:
+        if "foreground_intensity_properties_per_channel" not in self.plans:
+            return _entry(self.plans, "foreground_intensity_properties_by_modality", "plans")
+        return self.plans["foreground_intensity_properties_per_channel"]

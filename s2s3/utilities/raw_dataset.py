@@ -1,0 +1,96 @@
+"""Reading dataset.json of a raw data set, with every problem in it named."""
+
+import os
+from collections.abc import Iterator
+from os.path import join
+from typing import Any
+
+from nnunetv2.errors import DatasetLayoutError, DriftError, InvalidValueError
+from nnunetv2.utilities.files import read_json
+
+
+def read_dataset_json(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the content of `<folder>/dataset.json`; DatasetLayoutError lists everything that is wrong with it.
+
+    `channel_names` may be called `modality`, as in nnU-Net v1. Label values have to be consecutive unless regions are
+    used; that there are as many cases as `numTraining` says is not checked.
+    """
+    path = join(folder, "dataset.json")
+    if not os.path.isfile(path):
+        raise DatasetLayoutError(f"dataset.json not found: {path}; it describes channels, labels and file ending")
+    try:
+        content = read_json(path, "dataset.json")
+    except InvalidValueError as error:
+        raise DatasetLayoutError(str(error)) from None
+    problems = dataset_json_problems(content)
+    if problems:
+        raise DatasetLayoutError(f"{path}: {len(problems)} problem(s)", problems)
+    return content
+
+
+def dataset_json_problems(content: Any) -> list[str]:
+    """Return one line for each thing wrong with the content of a dataset.json."""
+    if not isinstance(content, dict):
+        return [f"expected an object with keys such as labels and channel_names, got {type(content).__name__}"]
+    problems = list(_entry_problems(content))
+    if isinstance(content.get("labels"), dict):
+        labels = content["labels"]
+        problems += label_problems(labels) or list(_label_manager_problem(content))
+    return problems
+
+
+def _entry_problems(content: dict[str, Any]) -> Iterator[str]:
+    expected = {"labels": dict, "numTraining": int, "file_ending": str}
+    expected["modality" if "modality" in content and "channel_names" not in content else "channel_names"] = dict
+    for key, kind in expected.items():
+        if key not in content:
+            yield f"key {key!r} is missing; present are {', '.join(map(repr, content)) or 'none'}"
+        elif not isinstance(content[key], kind):
+            yield f"{key!r} is {content[key]!r}, expected {_KINDS[kind]}"
+    ending = content.get("file_ending")
+    if isinstance(ending, str) and not ending.startswith("."):
+        yield f"'file_ending' is {ending!r}, expected a leading dot; did you mean {'.' + ending!r}?"
+
+
+_KINDS = {dict: "an object", int: "a whole number", str: "a text"}
+
+
+def label_problems(labels: dict[str, Any]) -> list[str]:
+    """Return one line for each label whose value is of the wrong kind or, without regions, leaves a gap."""
+    if labels and "background" not in labels and all(isinstance(name, str) for name in labels.values()):
+        return [
+            "'labels' maps numbers to names, as in nnU-Net v1; expected names to numbers, such as {'background': 0}"
+        ]
+    wrong = [
+        f"label {name!r} is {value!r}, expected a whole number{'' if name == 'ignore' else ' or a list of them'}"
+        for name, value in labels.items()
+        if not _is_label_value(value) and name != "background"
+    ]
+    return wrong or list(_gaps(labels))
+
+
+def _is_label_value(value: Any) -> bool:
+    values = value if isinstance(value, list | tuple) else [value]
+    return all(isinstance(number, int) and not isinstance(number, bool) for number in values)
+
+
+def _gaps(labels: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each label that breaks the row 0, 1, 2, ...; two names may share a value."""
+    if any(isinstance(value, list | tuple) and len(value) > 1 for value in labels.values()):
+        return
+    scalars = {
+        name: value[0] if isinstance(value, list | tuple) else value for name, value in labels.items() if value != []
+    }
+    expected = {value: position for position, value in enumerate(sorted(set(scalars.values()) | {0}))}
+    for name, value in scalars.items():
+        if value != expected[value] and name != "background":
+            yield f"label {name!r}: found {value}, did you mean {expected[value]}? Labels have to be consecutive from 0"
+
+
+def _label_manager_problem(content: dict[str, Any]) -> Iterator[str]:
+    from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+    try:
+        LabelManager(content["labels"], content.get("regions_class_order"))
+    except DriftError as error:
+        yield str(error)

@@ -1,0 +1,99 @@
+"""Which cases a folder holds, and which files belong to a case: `<case>_<four digits><ending>`, one file a channel."""
+
+import os
+import re
+from collections.abc import Iterable
+from os.path import abspath, expandvars, isabs, join
+from typing import Any
+
+import numpy as np
+
+from nnunetv2.errors import DatasetLayoutError, MissingFileError
+from nnunetv2.utilities.files import read_json
+
+_CHANNEL = re.compile(r"_\d\d\d\d")
+_CHANNEL_LENGTH = len("_0000")
+_MOST_FILES_NAMED = 20
+
+
+def get_identifiers_from_splitted_dataset_folder(folder: str, file_ending: str) -> np.ndarray:
+    """Return the sorted case names of a folder of channel files; DatasetLayoutError names files without a channel."""
+    names = _files_with_ending(folder, file_ending)
+    strays = [name for name in names if _split_name(name, file_ending) is None]
+    if strays:
+        raise DatasetLayoutError(
+            f"{folder}: {len(strays)} file(s) do not follow <case>_<four digits>{file_ending}; rename or remove them:",
+            sorted(strays)[:_MOST_FILES_NAMED],
+        )
+    return np.array(sorted({name[: -len(file_ending) - _CHANNEL_LENGTH] for name in names}), dtype=str)
+
+
+def _files_with_ending(folder: str, file_ending: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.name.endswith(file_ending) and entry.is_file()]
+    except FileNotFoundError:
+        raise MissingFileError(f"folder of images not found: {folder}") from None
+
+
+def _split_name(name: str, file_ending: str) -> tuple[str, str] | None:
+    """Return case and channel of a file name, None if it has no four-digit channel."""
+    stem = name[: len(name) - len(file_ending)]
+    if len(stem) <= _CHANNEL_LENGTH or not _CHANNEL.fullmatch(stem, len(stem) - _CHANNEL_LENGTH):
+        return None
+    return stem[:-_CHANNEL_LENGTH], stem[1 - _CHANNEL_LENGTH :]
+
+
+def create_paths_fn(folder: str, files: Iterable[str], file_ending: str, f: str) -> list[str]:
+    """Return the paths of those of `files` that are channels of case `f`, in the order given."""
+    return [join(folder, name) for name in files if (_split_name(name, file_ending) or ("", ""))[0] == f != ""]
+
+
+def create_lists_from_splitted_dataset_folder(
+    folder: str, file_ending: str, identifiers: Iterable[str] | None = None, num_processes: int = 12
+) -> list[list[str]]:
+    """Return for each case the paths of its files in channel order; an empty list for a case without files.
+
+    The folder is listed once, in this process: `num_processes` is accepted and not needed.
+    """
+    if identifiers is None:
+        identifiers = get_identifiers_from_splitted_dataset_folder(folder, file_ending)
+    files_by_case: dict[str, list[str]] = {}
+    for name in sorted(_files_with_ending(folder, file_ending)):
+        case_and_channel = _split_name(name, file_ending)
+        if case_and_channel is not None:
+            files_by_case.setdefault(case_and_channel[0], []).append(join(folder, name))
+    return [list(files_by_case.get(case, ())) for case in identifiers]
+
+
+def get_filenames_of_train_images_and_targets(
+    raw_dataset_folder: str, dataset_json: dict[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return case -> {"images": [path per channel], "label": path}; whether label files exist is not checked.
+
+    With a key `dataset` in dataset.json that mapping is returned, its paths completed in place. Otherwise the cases
+    come from imagesTr, in sorted order.
+    """
+    if dataset_json is None:
+        dataset_json = read_json(join(raw_dataset_folder, "dataset.json"), "dataset.json")
+    if "dataset" in dataset_json:
+        return _complete_paths(dataset_json["dataset"], raw_dataset_folder)
+    images_folder, ending = join(raw_dataset_folder, "imagesTr"), dataset_json["file_ending"]
+    cases = get_identifiers_from_splitted_dataset_folder(images_folder, ending)
+    images = create_lists_from_splitted_dataset_folder(images_folder, ending, cases)
+    return {
+        case: {"images": files, "label": join(raw_dataset_folder, "labelsTr", case + ending)}
+        for case, files in zip(cases, images, strict=True)
+    }
+
+
+def _complete_paths(dataset: dict[str, dict[str, Any]], raw_dataset_folder: str) -> dict[str, dict[str, Any]]:
+    for entry in dataset.values():
+        entry["label"] = _complete_path(entry["label"], raw_dataset_folder)
+        entry["images"] = [_complete_path(path, raw_dataset_folder) for path in entry["images"]]
+    return dataset
+
+
+def _complete_path(path: str, raw_dataset_folder: str) -> str:
+    path = expandvars(path)
+    return path if isabs(path) else abspath(join(raw_dataset_folder, path))
