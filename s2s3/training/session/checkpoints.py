@@ -1,0 +1,100 @@
+"""What a checkpoint of a training holds, and when one is written."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from nnunetv2.errors import CheckpointMismatchError, IncompleteCheckpointError
+from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
+
+DRIFT_KEY = "drift"
+DRIFT_VERSION = 1
+REQUIRED_KEYS = ("network_weights", "optimizer_state", "logging", "_best_ema", "current_epoch", "init_args")
+
+
+def checkpoint_of(source: Any, device: Any) -> dict[str, Any]:
+    """Return a checkpoint given as a dictionary or as the path of a file; the file's tensors come on `device`.
+
+    Raises IncompleteCheckpointError if an entry that resuming needs is not there.
+    """
+    content = dict(source) if isinstance(source, Mapping) else load_checkpoint_file(source, device)
+    missing = [key for key in REQUIRED_KEYS if key not in content]
+    if missing:
+        where = "the checkpoint" if isinstance(source, Mapping) else f"{source}:"
+        raise IncompleteCheckpointError(f"{where} lacks {', '.join(missing)}; a training cannot go on from it")
+    return content
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    """Load all weights into the plain network; a `module.` in front of names is ignored where the network has none.
+
+    Raises CheckpointMismatchError, a line, if names or shapes are those of another network.
+    """
+    own = network.state_dict()
+    weights = {_fitting_name(name, own): value for name, value in weights.items()}
+    problems = _differences(own, weights)
+    if problems:
+        raise CheckpointMismatchError(
+            f"{source} belongs to another network: {'; '.join(problems)}. Check configuration, plans and trainer"
+        )
+    network.load_state_dict(weights)
+
+
+def _fitting_name(name: str, own: Mapping[str, Tensor]) -> str:
+    return name.removeprefix("module.") if name not in own else name
+
+
+def _differences(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
+    missing = [name for name in own if name not in weights]
+    surplus = [name for name in weights if name not in own]
+    reshaped = [
+        f"{name} is {tuple(weights[name].shape)} instead of {tuple(value.shape)}"
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    kinds = {"lacks": missing, "has in surplus": surplus, "of another shape:": reshaped}
+    return [f"{kind} {_first_of(names)}" for kind, names in kinds.items() if names]
+
+
+def _first_of(names: list[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+@dataclass(frozen=True)
+class CheckpointPolicy:
+    """When a training writes which checkpoint."""
+
+    save_every: int
+    """Epochs between two `checkpoint_latest.pth`."""
+    num_epochs: int
+
+    def latest_is_due(self, epoch: int) -> bool:
+        """Tell whether `checkpoint_latest.pth` is written at the end of `epoch` (never of the last one)."""
+        return (epoch + 1) % self.save_every == 0 and epoch != self.num_epochs - 1
+
+
+def is_new_best(score: float, best: float | None) -> bool:
+    """Tell whether `score` is the best one so far; NaN never is, and never stays, except where there is nothing yet."""
+    if best is None:
+        return True
+    return (math.isnan(best) and not math.isnan(score)) or score > best
+
+
+def describe_changes(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """Return a line for each thing in which the run that wrote a checkpoint differs from this one.
+
+    Parameters: `init_args` of the checkpoint and of this trainer.
+    """
+    lines = []
+    for name in ("configuration", "fold"):
+        if saved.get(name) != current.get(name):
+            lines.append(f"{name} was {saved.get(name)!r}, now it is {current.get(name)!r}")
+    for name in ("dataset_json", "plans"):
+        before, now = saved.get(name) or {}, current.get(name) or {}
+        changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        if changed:
+            lines.append(f"{name} changed in {', '.join(changed)}")
+    return lines

@@ -1,0 +1,48 @@
+"""What a data set says about its domains: domains.json, groups.json and the result of stage 1 beside the plans."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nnunetv2.utilities.files import copy_file
+from s1.domain_map import DomainMap, read_domain_map, read_groups
+
+PROVENANCE_FILES = ("domains.json", "groups.json", "prism_dd.json")
+
+
+@dataclass(frozen=True)
+class DomainFiles:
+    """Content of the files that exist; the others are None."""
+
+    domain_map: DomainMap | None = None
+    groups: dict[str, str] | None = None
+    prism_ratios: dict[str, float] | None = None
+    source: str = "domains.json"
+    """Path of domains.json, for messages."""
+
+    @property
+    def has_domains(self) -> bool:
+        """Tell whether there are two domains or more."""
+        return self.domain_map is not None and sum(bool(cases) for cases in self.domain_map.domains.values()) > 1
+
+
+def read_domain_files(folder: str | None) -> DomainFiles:
+    """Read what there is in the preprocessed data set; DomainMapError names a malformed file."""
+    if folder is None:
+        return DomainFiles()
+    from s1.prism_result import read_prism_result
+
+    domains, groups, prism = (os.path.join(folder, name) for name in PROVENANCE_FILES)
+    return DomainFiles(
+        domain_map=read_domain_map(domains) if os.path.isfile(domains) else None,
+        groups=read_groups(groups) if os.path.isfile(groups) else None,
+        prism_ratios=dict(read_prism_result(prism).ratios) if os.path.isfile(prism) else None,
+        source=domains,
+    )
+
+
+def copy_existing(names: Iterable[str], source: str, target: str) -> None:
+    """Copy the files that exist from one folder to another."""
+    for name in names:
+        if os.path.isfile(os.path.join(source, name)):
+            copy_file(os.path.join(source, name), os.path.join(target, name))

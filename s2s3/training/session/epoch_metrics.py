@@ -1,0 +1,84 @@
+"""Pseudo Dice: what the validation patches of an epoch say about each class, and about each domain."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnunetv2.domains.domain_metrics import dice_from_counts
+from nnunetv2.training.loss.dice import get_tp_fp_fn_tn
+
+
+@dataclass(frozen=True)
+class Counts:
+    """True positive, false positive and false negative voxels, arrays of shape (classes,)."""
+
+    tp: np.ndarray
+    fp: np.ndarray
+    fn: np.ndarray
+
+    def dice(self) -> list[float]:
+        """Return 2 tp / (2 tp + fp + fn) of each class, NaN for one that is in prediction and reference nowhere."""
+        return [float(value) for value in dice_from_counts(self.tp, self.fp, self.fn)]
+
+
+def hard_counts(output: Tensor, target: Tensor, has_regions: bool, ignore_label: int | None) -> dict[str, np.ndarray]:
+    """Return `tp_hard`, `fp_hard`, `fn_hard` of the foreground classes or regions, summed over batch and space.
+
+    Parameters:
+        output: logits (B, C, *space) at full resolution.
+        target: labels (B, 1, *space); with regions one channel each, and the voxels to ignore as last channel.
+    """
+    if has_regions:
+        target, mask = _without_ignore_channel(target) if ignore_label is not None else (target, None)
+        prediction = (torch.sigmoid(output) > 0.5).to(output.dtype)
+    else:
+        target, mask = _without_ignore_label(target, ignore_label) if ignore_label is not None else (target, None)
+        prediction = torch.zeros_like(output).scatter_(1, output.argmax(1, keepdim=True), 1)
+    axes = [0, *range(2, output.ndim)]
+    tp, fp, fn, _ = get_tp_fp_fn_tn(prediction, target, axes=axes, mask=mask)
+    first = 0 if has_regions else 1
+    names = ("tp_hard", "fp_hard", "fn_hard")
+    return {name: value.detach().cpu().numpy()[first:] for name, value in zip(names, (tp, fp, fn), strict=True)}
+
+
+def _without_ignore_channel(target: Tensor) -> tuple[Tensor, Tensor]:
+    return target[:, :-1], target[:, -1:] == 0
+
+
+def _without_ignore_label(target: Tensor, ignore_label: int) -> tuple[Tensor, Tensor]:
+    mask = target != ignore_label
+    return torch.where(mask, target, torch.zeros_like(target)), mask
+
+
+def total_counts(outputs: Mapping[str, Any]) -> Counts:
+    """Sum the counts of the validation steps of an epoch, given with the steps along the first axis."""
+    return Counts(*(np.sum(outputs[f"{name}_hard"], axis=0) for name in ("tp", "fp", "fn")))
+
+
+def counts_by_domain(outputs: Mapping[str, Any]) -> dict[str, Counts]:
+    """Sum the counts of the steps of each domain; steps that do not name theirs (key `domain`) give nothing."""
+    domains = np.asarray(outputs.get("domain", []))
+    if len(domains) != len(outputs["tp_hard"]):
+        return {}
+    return {
+        str(domain): total_counts({key: np.asarray(outputs[key])[domains == domain] for key in _COUNT_KEYS})
+        for domain in sorted(set(domains))
+    }
+
+
+_COUNT_KEYS = ("tp_hard", "fp_hard", "fn_hard")
+
+
+def merge_counts(parts: Sequence[Counts]) -> Counts:
+    """Add up counts, one a rank."""
+    return Counts(*(np.sum([getattr(part, name) for part in parts], axis=0) for name in ("tp", "fp", "fn")))
+
+
+def merge_domain_counts(parts: Sequence[Mapping[str, Counts]]) -> dict[str, Counts]:
+    """Add up counts by domain, one mapping a rank; ranks need not know the same domains."""
+    names = sorted({name for part in parts for name in part})
+    return {name: merge_counts([part[name] for part in parts if name in part]) for name in names}

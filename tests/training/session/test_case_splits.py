@@ -1,0 +1,113 @@
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.errors import DatasetError, DomainMapError, InvalidValueError
+from nnunetv2.training.session.case_splits import FoldCases, Splits, split_into_fold
+from nnunetv2.training.session.domain_balance import SingleDomain
+
+CASES = [f"case_{number:02d}" for number in range(10)]
+
+
+def split(
+    folder: Path, fold: int | str, cases: Sequence[str] = CASES, domains: SingleDomain | None = None
+) -> tuple[FoldCases, list[str]]:
+    lines: list[str] = []
+    domains = domains or SingleDomain()
+    file = str(folder / "splits_final.json")
+    return split_into_fold(cases, fold, file, domains.make_splits, domains.check_splits, lines.append), lines
+
+
+def numbers(cases: Sequence[str]) -> list[int]:
+    return [int(case.removeprefix("case_")) for case in cases]
+
+
+def write_splits(folder: Path, splits: Splits) -> None:
+    (folder / "splits_final.json").write_text(json.dumps(splits))
+
+
+@pytest.mark.parametrize(("fold", "val"), list(enumerate([[0, 7], [3, 9], [4, 6], [1, 8], [2, 5]])))
+def test_ten_cases_are_split_as_nnunet_splits_them(tmp_path: Path, fold: int, val: list[int]) -> None:
+    cases, _ = split(tmp_path, fold)
+
+    assert numbers(cases.val) == val
+    assert sorted([*cases.train, *cases.val]) == CASES
+
+
+@pytest.mark.parametrize(("fold", "val"), [(5, [1, 2]), (7, [3, 5])])
+def test_a_fold_beyond_the_file_is_a_random_one_of_its_own(tmp_path: Path, fold: int, val: list[int]) -> None:
+    cases, lines = split(tmp_path, fold)
+
+    assert numbers(cases.val) == val
+    assert len(cases.train) == 8
+    assert any("random 80:20 split" in line for line in lines)
+    assert len(json.loads((tmp_path / "splits_final.json").read_text())) == 5
+
+
+def test_all_uses_every_case_twice_and_writes_nothing(tmp_path: Path) -> None:
+    cases, _ = split(tmp_path, "all")
+
+    assert cases == FoldCases(CASES, CASES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_used_and_not_changed(tmp_path: Path) -> None:
+    write_splits(tmp_path, [{"train": CASES[:3], "val": CASES[3:4]}])
+    before = (tmp_path / "splits_final.json").read_bytes()
+
+    cases, lines = split(tmp_path, 0)
+
+    assert cases == FoldCases(CASES[:3], CASES[3:4])
+    assert (tmp_path / "splits_final.json").read_bytes() == before
+    assert any("6 preprocessed cases are in no split" in line for line in lines)
+
+
+@pytest.mark.parametrize("fold", [-1, "two", True, 1.5])
+def test_folds_that_cannot_exist_are_refused(tmp_path: Path, fold: int | str) -> None:
+    with pytest.raises(InvalidValueError, match="expected a number from 0 on, or 'all'"):
+        split(tmp_path, fold)
+
+
+def test_cases_that_were_not_preprocessed_are_named_together(tmp_path: Path) -> None:
+    write_splits(tmp_path, [{"train": [*CASES, "gone_1"], "val": ["gone_2"]}])
+
+    with pytest.raises(DatasetError, match="fold 0 names 2 cases") as caught:
+        split(tmp_path, 0)
+    assert caught.value.problems == ("gone_1", "gone_2")
+
+
+def test_overlap_of_training_and_validation_is_reported(tmp_path: Path) -> None:
+    write_splits(tmp_path, [{"train": CASES, "val": CASES[:1]}])
+
+    assert any("1 cases are in training and in validation: case_00" in line for line in split(tmp_path, 0)[1])
+
+
+@pytest.mark.parametrize("content", ["{}", '[{"train": []}]', '[{"train": "a", "val": []}]', "[1]"])
+def test_a_malformed_file_is_refused_by_name(tmp_path: Path, content: str) -> None:
+    (tmp_path / "splits_final.json").write_text(content)
+
+    with pytest.raises(InvalidValueError, match=r"splits_final\.json: expected a list"):
+        split(tmp_path, 0)
+
+
+def test_fewer_cases_than_folds_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="4 cases"):
+        split(tmp_path, 0, CASES[:4])
+
+
+def test_groups_stay_together_also_without_domains(tmp_path: Path) -> None:
+    groups = {case: f"patient_{number // 2}" for number, case in enumerate(CASES)}
+
+    cases, _ = split(tmp_path, 1, domains=SingleDomain(groups))
+
+    assert not {groups[case] for case in cases.train} & {groups[case] for case in cases.val}
+
+
+def test_a_split_that_leaks_a_group_is_refused_with_its_name(tmp_path: Path) -> None:
+    write_splits(tmp_path, [{"train": CASES[:1], "val": CASES[1:2]}])
+    groups = dict.fromkeys(CASES[:2], "patient_7")
+
+    with pytest.raises(DomainMapError, match="patient_7"):
+        split(tmp_path, 0, domains=SingleDomain(groups))
