@@ -1,0 +1,67 @@
+"""`python -m sample_data`: make a synthetic multi-domain H&E data set."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sample_data",
+        description="Make a synthetic H&E data set of several domains (nests, stroma, glass) in nnU-Net's layout.",
+    )
+    parser.add_argument("--output", type=Path, help="folder of raw data sets (default: the variable nnUNet_raw)")
+    parser.add_argument("--dataset-id", type=int, default=110, help="number of the data set (default: 110)")
+    parser.add_argument("--name", default="SyntheticTissue", help="name behind the number (default: SyntheticTissue)")
+    parser.add_argument("--cases-per-domain", type=int, default=12, help="training tiles a domain (default: 12)")
+    parser.add_argument("--held-out-per-domain", type=int, default=4, help="tiles a domain for testing (default: 4)")
+    parser.add_argument("--size", type=int, default=256, help="height and width of a tile in pixels (default: 256)")
+    parser.add_argument("--tiles-per-slide", type=int, default=3, help="tiles that share a slide (default: 3)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files (default: 0)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command; a mistake is one line on stderr and exit code 2."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    output = arguments.output or (Path(os.environ["nnUNet_raw"]) if os.environ.get("nnUNet_raw") else None)
+    if output is None:
+        parser.error("--output is missing, and the variable nnUNet_raw is not set")
+    try:
+        _make(arguments, output)
+    except FileExistsError as error:
+        sys.exit(_complain(f"{error.filename} exists already; remove it, or choose another --dataset-id or --name"))
+    except (ValueError, OSError) as error:
+        sys.exit(_complain(str(error)))
+
+
+def _make(arguments: argparse.Namespace, output: Path) -> None:
+    from tqdm import tqdm
+
+    from sample_data.dataset import DatasetSettings, make_folders, plan_cases, write_case, write_descriptions
+
+    settings = DatasetSettings(
+        cases_per_domain=arguments.cases_per_domain,
+        held_out_per_domain=arguments.held_out_per_domain,
+        size_px=arguments.size,
+        tiles_per_slide=arguments.tiles_per_slide,
+        seed=arguments.seed,
+    )
+    cases = plan_cases(settings)
+    folder = make_folders(output, arguments.dataset_id, arguments.name)
+    for case in tqdm(cases, desc="drawing tissue"):
+        write_case(case, settings, folder)
+    write_descriptions(cases, folder)
+    print(folder)
+
+
+def _complain(message: str) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    main()
