@@ -56,15 +56,15 @@ def recursive_find_python_class(
     base_folder = os.path.abspath(base_folder or folder)
     with ExitStack() as surroundings:
         if cleanup_imports_from_base_folder:
-            surroundings.enter_context(_separate_imports(base_folder))
+            surroundings.enter_context(_forgetting_imports(base_folder))
         surroundings.enter_context(_on_search_path(base_folder))
         importlib.invalidate_caches()
         candidates = list(_modules_below(folder, current_module))
         for candidate in sorted(candidates, key=lambda module: not module.mentions(class_name)):
             if verbose:
                 sys.stderr.write(f"looking for {class_name} in {candidate.dotted_name}\n")
-            module = _import(candidate)
-            if module is not None and hasattr(module, class_name):
+            module = _import(candidate, base_folder if cleanup_imports_from_base_folder else None)
+            if hasattr(module, class_name):
                 return getattr(module, class_name)
     return None
 
@@ -87,11 +87,15 @@ def _modules_below(folder: str, package: str | None) -> Iterator[_Candidate]:
             yield from _modules_below(os.path.join(folder, entry.name), prefix + entry.name)
 
 
-def _import(candidate: _Candidate) -> ModuleType | None:
+def _import(candidate: _Candidate, required_folder: str | None) -> ModuleType | None:
+    """Return the module, None if it cannot be imported or another one of its name is loaded already."""
     try:
         module = importlib.import_module(candidate.dotted_name)
     except (Exception, SystemExit) as error:
         _failed_imports[candidate.path] = f"{type(error).__name__}: {error}"
+        return None
+    if required_folder is not None and not _lies_in(module, required_folder):
+        _failed_imports[candidate.path] = f"another module of this name is loaded, {module!r}; rename the file"
         return None
     _failed_imports.pop(candidate.path, None)
     return module
@@ -108,18 +112,15 @@ def _on_search_path(folder: str) -> Iterator[None]:
 
 
 @contextmanager
-def _separate_imports(folder: str) -> Iterator[None]:
-    """Let modules of the folder stand in for loaded ones of the same name, and forget them again at the end."""
-    own_names = {entry.name for entry in pkgutil.iter_modules([folder])} - set(sys.stdlib_module_names)
-    hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in own_names}
-    for name in hidden:
-        del sys.modules[name]
+def _forgetting_imports(folder: str) -> Iterator[None]:
+    """Remove from the loaded modules, at the end, those that came from the folder meanwhile."""
+    loaded_before = set(sys.modules)
     try:
         yield
     finally:
-        for name in [name for name, module in sys.modules.items() if _lies_in(module, folder)]:
-            del sys.modules[name]
-        sys.modules.update(hidden)
+        for name in sys.modules.keys() - loaded_before:
+            if _lies_in(sys.modules[name], folder):
+                del sys.modules[name]
 
 
 def _lies_in(module: ModuleType, folder: str) -> bool:

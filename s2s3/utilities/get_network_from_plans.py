@@ -1,8 +1,9 @@
 """Building the network that plans describe."""
 
+import functools
 import pydoc
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os.path import join
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,39 @@ from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 if TYPE_CHECKING:
     from torch import nn
 
+    from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
+
+def _also_takes_managers(build: Callable[..., "nn.Module"]) -> Callable[..., "nn.Module"]:
+    """Accept the arguments of nnU-Net 2.2 too: plans manager, dataset.json, configuration manager, input channels."""
+
+    @functools.wraps(build)
+    def build_from_either(*args: Any, **kwargs: Any) -> "nn.Module":
+        if (args and hasattr(args[0], "get_label_manager")) or "plans_manager" in kwargs:
+            return _build_from_managers(*args, **kwargs)
+        return build(*args, **kwargs)
+
+    return build_from_either
+
+
+def _build_from_managers(
+    plans_manager: "PlansManager",
+    dataset_json: dict[str, Any],
+    configuration_manager: "ConfigurationManager",
+    num_input_channels: int,
+    deep_supervision: bool = True,
+) -> "nn.Module":
+    return get_network_from_plans(
+        configuration_manager.network_arch_class_name,
+        configuration_manager.network_arch_init_kwargs,
+        configuration_manager.network_arch_init_kwargs_req_import,
+        num_input_channels,
+        plans_manager.get_label_manager(dataset_json).num_segmentation_heads,
+        deep_supervision=deep_supervision,
+    )
+
+
+@_also_takes_managers
 def get_network_from_plans(
     arch_class_name: str,
     arch_kwargs: Mapping[str, Any],

@@ -7,6 +7,7 @@ from typing import Any
 
 from nnunetv2.errors import DatasetLayoutError, DriftError, InvalidValueError
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 
 def read_dataset_json(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -88,8 +89,6 @@ def _gaps(labels: dict[str, Any]) -> Iterator[str]:
 
 
 def _label_manager_problem(content: dict[str, Any]) -> Iterator[str]:
-    from nnunetv2.utilities.label_handling.label_handling import LabelManager
-
     try:
         LabelManager(content["labels"], content.get("regions_class_order"))
     except DriftError as error:

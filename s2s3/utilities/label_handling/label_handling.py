@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from os.path import join
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -120,22 +120,23 @@ class LabelManager:
         arrays, int16 for tensors); otherwise the first largest channel is taken (int64).
         """
         self._check_heads(predicted_probabilities)
+        predicted: Any = predicted_probabilities
         if not self.has_regions:
-            return predicted_probabilities.argmax(0)
-        segmentation = _zeros_for_labels(predicted_probabilities)
-        for channel, label in zip(predicted_probabilities, self.regions_class_order or (), strict=False):
+            return cast("Array", predicted.argmax(0))
+        segmentation = _zeros_for_labels(predicted)
+        for channel, label in zip(predicted, self.regions_class_order or (), strict=False):
             segmentation[channel > 0.5] = label
-        return segmentation
+        return cast("Array", segmentation)
 
     def convert_logits_to_segmentation(self, predicted_logits: Array) -> Array:
         """Return the label image (...) for logits (c, ...), an array for an array, a tensor for a tensor."""
         self._check_heads(predicted_logits)
         if not self.has_regions:
             return self.convert_probabilities_to_segmentation(predicted_logits)
-        probabilities = self.apply_inference_nonlin(predicted_logits)
+        probabilities: Any = self.apply_inference_nonlin(predicted_logits)
         if isinstance(predicted_logits, np.ndarray):
-            return self.convert_probabilities_to_segmentation(probabilities.cpu().numpy())
-        return self.convert_probabilities_to_segmentation(cast("Array", probabilities))
+            probabilities = probabilities.cpu().numpy()
+        return cast("Array", self.convert_probabilities_to_segmentation(probabilities))
 
     def revert_cropping_on_probabilities(
         self, predicted_probabilities: Array, bbox: Sequence[Sequence[int]], original_shape: Sequence[int]
@@ -145,14 +146,17 @@ class LabelManager:
         Outside the crop everything is background: channel 0 is 1, or all channels are 0 with regions. `bbox` holds
         [first, end) per axis. Not for logits.
         """
-        is_array = isinstance(predicted_probabilities, np.ndarray)
-        inside = predicted_probabilities if is_array else predicted_probabilities.detach().cpu()
+        inside: Any = predicted_probabilities
         shape = (inside.shape[0], *(int(size) for size in original_shape))
-        whole = np.zeros(shape, dtype=inside.dtype) if is_array else inside.new_zeros(shape)
+        if isinstance(inside, np.ndarray):
+            whole: Any = np.zeros(shape, dtype=inside.dtype)
+        else:
+            inside = inside.detach().cpu()
+            whole = inside.new_zeros(shape)
         if not self.has_regions:
             whole[0] = 1
         whole[(slice(None), *(slice(int(first), int(end)) for first, end in bbox))] = inside
-        return whole
+        return cast("Array", whole)
 
     def _check_heads(self, predicted: np.ndarray | torch.Tensor) -> None:
         _require_array_or_tensor(predicted)
