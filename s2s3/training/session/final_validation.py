@@ -1,0 +1,128 @@
+"""Validation after training: every validation case of the fold predicted whole, exported and scored."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnunetv2.inference.export_prediction import export_prediction_from_logits
+from nnunetv2.inference.export_queue import ExportQueue
+from nnunetv2.training.session.next_stage import NextStage
+from nnunetv2.training.session.ranks import Ranks
+from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot
+
+if TYPE_CHECKING:
+    from nnunetv2.utilities.label_handling.label_handling import LabelManager
+    from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+
+Report = Callable[[str], None]
+
+SMALL_WORK = 200_000_000
+"""Logits, over all cases, that are exported here: starting processes would take longer."""
+CASES_BETWEEN_BARRIERS = 20
+
+
+@dataclass(frozen=True)
+class ValidationPlan:
+    """What the cases are, and where their predictions go."""
+
+    plans_manager: "PlansManager"
+    configuration_manager: "ConfigurationManager"
+    label_manager: "LabelManager"
+    dataset_json: dict[str, Any]
+    dataset: Any
+    """Data set object of the validation cases."""
+    output_folder: Path
+    next_stages: Sequence[NextStage]
+    save_probabilities: bool
+    num_processes: int
+
+    def load(self, case: str) -> tuple[Tensor, dict[str, Any]]:
+        """Return the network's input (C, *space) as float32 and the properties of a case.
+
+        In a cascade the foreground labels of the previous stage follow the image as one channel each.
+        """
+        data, _, previous, properties = self.dataset.load_case(case)
+        image = np.asarray(data[:])
+        if previous is not None:
+            labels = self.label_manager.foreground_labels
+            image = np.vstack([image, convert_labelmap_to_one_hot(np.asarray(previous[:]), labels, image.dtype)])
+        return torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)), properties
+
+    def workers_for(self, cases: Sequence[str]) -> int:
+        """Return how many processes export: none where all cases together are little work."""
+        if not cases:
+            return 0
+        voxels = int(np.prod(self.dataset.load_case(cases[0])[0].shape[1:]))
+        work = len(cases) * voxels * self.label_manager.num_segmentation_heads
+        return 0 if work <= SMALL_WORK else min(self.num_processes, len(cases))
+
+
+def predict_validation_cases(
+    plan: ValidationPlan, cases: Sequence[str], predict: Callable[[Tensor], Tensor], ranks: Ranks, report: Report
+) -> None:
+    """Predict this rank's share of the cases and export them while the next ones are predicted.
+
+    Parameters:
+        predict: sliding window; input (C, *space), result logits (K, *space).
+    Raises CaseFailedError or WorkerDiedError naming a case whose export failed, when all were predicted.
+    """
+    own = cases[ranks.rank :: ranks.world_size]
+    plan.output_folder.mkdir(parents=True, exist_ok=True)
+    with ExportQueue(plan.workers_for(own)) as exports:
+        for case in _with_progress(own, ranks):
+            report(f"predicting {case}")
+            data, properties = plan.load(case)
+            report(f"{case}, shape {data.shape}, rank {ranks.rank}")
+            _export(plan, exports, case, predict(data).cpu().numpy(), properties)
+        exports.finish()
+
+
+def _export(
+    plan: ValidationPlan, exports: ExportQueue, case: str, logits: np.ndarray, properties: dict[str, Any]
+) -> None:
+    managers = (plan.configuration_manager, plan.plans_manager)
+    target = str(plan.output_folder / case)
+    settings = (properties, *managers, plan.dataset_json, target, plan.save_probabilities)
+    exports.submit(case, export_prediction_from_logits, logits, *settings)
+    for stage in plan.next_stages:
+        stage.export(exports, case, logits, properties, *managers, plan.dataset_json)
+
+
+def _with_progress(cases: Sequence[str], ranks: Ranks) -> Iterator[str]:
+    """Yield the cases under a bar; ranks wait for each other now and then, so that none runs into a time limit."""
+    from tqdm import tqdm
+
+    last_barrier = len(cases) - 1
+    for number, case in enumerate(tqdm(cases, desc="Validation", disable=None if ranks.rank == 0 else True)):
+        yield case
+        if number < last_barrier and (number + 1) % CASES_BETWEEN_BARRIERS == 0:
+            ranks.wait_for_all()
+
+
+def remove_stale_predictions(folder: Path, cases: Sequence[str], file_ending: str, report: Report) -> None:
+    """Delete predictions of cases that the fold does not validate (of an earlier split): they would be scored too."""
+    kept = {f"{case}{file_ending}" for case in cases}
+    for file in sorted(folder.glob(f"*{file_ending}")) if folder.is_dir() else []:
+        if file.name not in kept:
+            report(f"removing {file.name}, a prediction of a case that this fold does not validate")
+            file.unlink()
+
+
+def report_metrics(metrics: Mapping[str, Any], logger: Any, report: Report) -> None:
+    """Report the mean Dice of the validation and tell the loggers outside about all classes."""
+    for label, values in metrics["mean"].items():
+        logger.log_summary(f"final_val/class_{label}_dice", values["Dice"])
+    logger.log_summary("final_val/foreground_dice", metrics["foreground_mean"]["Dice"])
+    report("Validation complete")
+    report(f"Mean Validation Dice:  {metrics['foreground_mean']['Dice']}")
+
+
+def reference_folder(preprocessed_base: str) -> str:
+    """Return the folder of the reference segmentations in their original geometry."""
+    return os.path.join(preprocessed_base, "gt_segmentations")

@@ -1,0 +1,76 @@
+"""What a stage of a cascade leaves for the next one: its validation predictions in the next stage's geometry."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.inference.export_prediction import resample_and_save
+from nnunetv2.inference.export_queue import ExportQueue
+from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+
+if TYPE_CHECKING:
+    from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class NextStage:
+    """A configuration that starts from this one's predictions."""
+
+    name: str
+    preprocessed_folder: Path
+    """The preprocessed cases of that configuration."""
+    output_folder: Path
+    report: Report
+
+    def export(
+        self,
+        exports: ExportQueue,
+        case: str,
+        logits: np.ndarray,
+        properties: dict[str, Any],
+        configuration_manager: "ConfigurationManager",
+        plans_manager: "PlansManager",
+        dataset_json: dict[str, Any],
+    ) -> None:
+        """Hand the logits (K, *space) on, to be resampled and stored as labels.
+
+        A case that was not preprocessed for the next stage is reported and skipped.
+        """
+        try:
+            dataset_class = infer_dataset_class(str(self.preprocessed_folder))
+            shape = dataset_class(str(self.preprocessed_folder), [case]).load_case(case)[0].shape[1:]
+        except (FileNotFoundError, AssertionError):
+            self.report(
+                f"Predicting next stage {self.name} failed for case {case} because it is not preprocessed for that "
+                f"configuration in {self.preprocessed_folder}"
+            )
+            return
+        self.output_folder.mkdir(parents=True, exist_ok=True)
+        target = str(self.output_folder / case)
+        settings = (plans_manager, configuration_manager, properties, dataset_json, default_num_processes)
+        exports.submit(case, resample_and_save, logits, shape, target, *settings, dataset_class)
+
+
+def next_stages(
+    configuration_manager: "ConfigurationManager",
+    plans_manager: "PlansManager",
+    preprocessed_base: str,
+    output_base: str,
+    report: Report,
+) -> list[NextStage]:
+    """Return the configurations that start from this one, with the folders of a trained model."""
+    return [
+        NextStage(
+            name=name,
+            preprocessed_folder=Path(preprocessed_base) / plans_manager.get_configuration(name).data_identifier,
+            output_folder=Path(output_base) / "predicted_next_stage" / name,
+            report=report,
+        )
+        for name in configuration_manager.next_stage_names or ()
+    ]
