@@ -1,0 +1,160 @@
+"""`drift domains` and `drift splits` on a small data set: right files, nothing overwritten, one line for a mistake."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.domains.command_line import domains_entry, splits_entry
+
+
+@pytest.fixture
+def dataset(nnunet_folders) -> Path:
+    folder = nnunet_folders.raw / "Dataset110_Small"
+    for name in ("imagesTr", "labelsTr"):
+        (folder / name).mkdir(parents=True)
+    cases = [f"case_{number}" for number in range(1, 13)]
+    for case in cases:
+        (folder / "imagesTr" / f"{case}_0000.png").touch()
+        (folder / "labelsTr" / f"{case}.png").touch()
+    content = {
+        "channel_names": {"0": "R"},
+        "labels": {"background": 0, "tumor": 1},
+        "numTraining": 12,
+        "file_ending": ".png",
+    }
+    (folder / "dataset.json").write_text(json.dumps(content))
+    return folder
+
+
+def call(entry, monkeypatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["drift", *arguments])
+    entry()
+
+
+def make_domains(monkeypatch, *more: str) -> None:
+    call(domains_entry, monkeypatch, "-d", "110", "--ranges", "A=1-7", "B=8-", *more)
+
+
+def test_domains_from_ranges(dataset, monkeypatch, capsys) -> None:
+    make_domains(monkeypatch)
+
+    written = json.loads((dataset / "domains.json").read_text())["domains"]
+    assert len(written["A"]) == 7
+    assert sorted(written["B"]) == ["case_10", "case_11", "case_12", "case_8", "case_9"]
+    assert "A: 7 cases" in capsys.readouterr().out
+
+
+def test_domains_from_a_pattern_and_from_a_table(dataset, monkeypatch, tmp_path) -> None:
+    pattern = r"_(?P<domain>\d)"
+    call(domains_entry, monkeypatch, "-d", "Dataset110_Small", "--pattern", pattern, "-o", str(tmp_path / "p.json"))
+    table = "case,domain\n" + "".join(f"case_{n},{'odd' if n % 2 else 'even'}\n" for n in range(1, 13))
+    (tmp_path / "t.csv").write_text(table)
+    call(domains_entry, monkeypatch, "-d", "110", "--csv", str(tmp_path / "t.csv"), "-o", str(tmp_path / "c.json"))
+
+    assert json.loads((tmp_path / "p.json").read_text())["domains"]["2"] == ["case_2"]
+    assert len(json.loads((tmp_path / "c.json").read_text())["domains"]["odd"]) == 6
+    assert not (dataset / "domains.json").exists()
+
+
+def test_an_existing_map_stays_without_the_flag(dataset, monkeypatch, capsys) -> None:
+    (dataset / "domains.json").write_text("mine")
+
+    with pytest.raises(SystemExit, match="2"):
+        make_domains(monkeypatch)
+
+    assert "--overwrite" in capsys.readouterr().err
+    assert (dataset / "domains.json").read_text() == "mine"
+    make_domains(monkeypatch, "--overwrite")
+    assert (dataset / "domains.json").read_text() != "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--ranges", "A=1-7", "B=9-"], "case_8"),
+        (["--ranges", "A1-7"], "NAME=NUMBERS"),
+        (["--pattern", "case"], "domain"),
+        (["--csv", "absent.csv"], "absent.csv"),
+    ],
+)
+def test_a_mistake_is_told_and_nothing_written(dataset, monkeypatch, capsys, arguments, message) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        call(domains_entry, monkeypatch, "-d", "110", *arguments)
+
+    assert message in capsys.readouterr().err
+    assert not (dataset / "domains.json").exists()
+
+
+def test_stratified_splits_before_preprocessing(dataset, monkeypatch, nnunet_folders, capsys) -> None:
+    make_domains(monkeypatch)
+
+    call(splits_entry, monkeypatch, "-d", "110")
+
+    splits = json.loads((nnunet_folders.preprocessed / "Dataset110_Small" / "splits_final.json").read_text())
+    assert len(splits) == 5
+    assert all(split.keys() == {"train", "val"} for split in splits)
+    assert "fold 0: 9 train, 3 val (A 2, B 1)" in capsys.readouterr().out
+
+
+def test_splits_use_the_preprocessed_cases_and_map(dataset, monkeypatch, nnunet_folders) -> None:
+    folder = nnunet_folders.preprocessed / "Dataset110_Small"
+    (folder / "gt_segmentations").mkdir(parents=True)
+    for case in ("case_1", "case_2", "case_3"):
+        (folder / "gt_segmentations" / f"{case}.png").touch()
+    (folder / "dataset.json").write_text((dataset / "dataset.json").read_text())
+    (folder / "domains.json").write_text(json.dumps({"domains": {"X": ["case_1"], "Y": ["case_2", "case_3"]}}))
+
+    call(splits_entry, monkeypatch, "-d", "110", "--scheme", "leave-one-domain-out")
+
+    splits = json.loads((folder / "splits_final.json").read_text())
+    assert [split["val"] for split in splits] == [["case_1"], ["case_2", "case_3"]]
+
+
+def test_existing_splits_stay_without_the_flag(dataset, monkeypatch, nnunet_folders, capsys) -> None:
+    make_domains(monkeypatch)
+    folder = nnunet_folders.preprocessed / "Dataset110_Small"
+    folder.mkdir()
+    (folder / "splits_final.json").write_text("mine")
+
+    with pytest.raises(SystemExit, match="2"):
+        call(splits_entry, monkeypatch, "-d", "110")
+
+    assert (folder / "splits_final.json").read_text() == "mine"
+    call(splits_entry, monkeypatch, "-d", "110", "--overwrite", "--folds", "3")
+    assert len(json.loads((folder / "splits_final.json").read_text())) == 3
+
+
+def test_a_group_in_two_domains_cannot_be_left_out(dataset, monkeypatch, nnunet_folders, capsys) -> None:
+    make_domains(monkeypatch)
+    (dataset / "groups.json").write_text(json.dumps({"groups": {"case_1": "patient 5", "case_12": "patient 5"}}))
+
+    with pytest.raises(SystemExit, match="2"):
+        call(splits_entry, monkeypatch, "-d", "110", "--scheme", "leave-one-domain-out")
+
+    assert "patient 5" in capsys.readouterr().err
+    assert not (nnunet_folders.preprocessed / "Dataset110_Small").exists()
+
+
+def test_splits_need_a_domain_map(dataset, monkeypatch, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        call(splits_entry, monkeypatch, "-d", "110")
+
+    assert "domains.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["domains", "splits"])
+def test_help_comes_quickly_and_loads_nothing_heavy(name: str) -> None:
+    script = (
+        f"import sys; sys.argv = ['drift', '--help']\nfrom nnunetv2.domains.command_line import {name}_entry\n"
+        f"try:\n    {name}_entry()\nexcept SystemExit:\n    pass\n"
+        "print('heavy:', [m for m in ('torch', 'numpy', 'scipy') if m in sys.modules])"
+    )
+    started = time.perf_counter()
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert "heavy: []" in output
+    assert time.perf_counter() - started < 5
