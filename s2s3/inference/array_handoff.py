@@ -1,0 +1,46 @@
+"""Hands large arrays to another process through a temporary .npy file, instead of pickling them through a pipe.
+
+The receiver maps the file into memory, so an array is written once and copied nowhere. Files lie where `tempfile` puts
+them (environment variable TMPDIR).
+"""
+
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class HandedArray:
+    """The file that holds an array on its way to another process."""
+
+    path: str
+
+
+def hand_over(array: np.ndarray, folder: str | os.PathLike[str]) -> HandedArray:
+    """Write `array` to a new file in `folder`; whoever takes it removes the file."""
+    handle, name = tempfile.mkstemp(dir=folder, suffix=".npy")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            np.save(stream, array, allow_pickle=False)
+    except OSError:
+        Path(name).unlink()
+        raise
+    return HandedArray(name)
+
+
+def take(value: Any) -> Any:
+    """Return the array behind a HandedArray and remove its file; any other value is returned as it is.
+
+    Changes to the array stay in this process.
+    """
+    if not isinstance(value, HandedArray):
+        return value
+    array = np.load(value.path, mmap_mode="c")
+    with suppress(PermissionError):  # where an open file cannot be removed, the owner of the folder does it later
+        Path(value.path).unlink()
+    return np.asarray(array)

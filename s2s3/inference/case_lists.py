@@ -1,0 +1,84 @@
+"""Which cases a prediction has to do, and what their outputs are called."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnunetv2.errors import CallError, InvalidValueError
+from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
+
+PathLike = str | os.PathLike[str]
+Source = PathLike | Sequence[Sequence[PathLike]]
+Target = PathLike | Sequence[PathLike] | None
+
+_CHANNEL = re.compile(r"_\d{4}$")
+
+
+def case_name(image_file: PathLike, file_ending: str) -> str:
+    """Return the name of the case that an image file belongs to: without folder, ending and channel number."""
+    name = os.path.basename(os.fspath(image_file))
+    name = name.removesuffix(file_ending) if name.endswith(file_ending) else os.path.splitext(name)[0]
+    return _CHANNEL.sub("", name)
+
+
+def list_inputs(source: Source, file_ending: str) -> list[list[str]]:
+    """Return the files of each case, of a folder or of a list of cases. MissingFileError for a missing folder."""
+    if isinstance(source, str | os.PathLike):
+        return create_lists_from_splitted_dataset_folder(os.fspath(source), file_ending)
+    return [[os.fspath(file) for file in files] for files in source]
+
+
+def list_outputs(target: Target, inputs: Sequence[Sequence[str]], file_ending: str) -> list[str] | None:
+    """Return the output name without ending of each case; None if results are returned instead of written.
+
+    A name in a list may carry the ending already; it is taken off.
+    """
+    if target is None:
+        return None
+    if isinstance(target, str | os.PathLike):
+        return [os.path.join(os.fspath(target), case_name(files[0], file_ending)) for files in inputs]
+    return [os.fspath(name).removesuffix(file_ending) for name in target]
+
+
+def list_previous_stages(
+    folder: PathLike | None, inputs: Sequence[Sequence[str]], file_ending: str
+) -> list[str | None]:
+    """Return the segmentation that the previous stage of a cascade made of each case; None each without a folder."""
+    if folder is None:
+        return [None] * len(inputs)
+    return [os.path.join(os.fspath(folder), case_name(files[0], file_ending) + file_ending) for files in inputs]
+
+
+def check_part(part_id: int, num_parts: int) -> None:
+    """Raise InvalidValueError unless `part_id` is one of 0 ... `num_parts` - 1."""
+    if not 0 <= part_id < num_parts:
+        raise InvalidPartError(f"part_id is {part_id}, expected 0 to {num_parts - 1} (num_parts is {num_parts})")
+
+
+class InvalidPartError(InvalidValueError, CallError):
+    """A part number that does not exist."""
+
+
+def is_finished(output: str, file_ending: str, with_probabilities: bool) -> bool:
+    """Tell whether a case was written by an earlier run."""
+    needed = [output + file_ending, *([f"{output}.npz"] if with_probabilities else [])]
+    return all(os.path.isfile(file) for file in needed)
+
+
+def output_folder_of(target: Target) -> Path | None:
+    """Return the folder that holds the JSON files of a run: the output folder, or that of the first listed name."""
+    if target is None:
+        return None
+    if isinstance(target, str | os.PathLike):
+        return Path(target)
+    return Path(next(iter(target))).parent if len(target) else None
+
+
+def make_output_folders(target: Target) -> None:
+    """Create the folders that outputs go to."""
+    if target is None:
+        return
+    names = [target] if isinstance(target, str | os.PathLike) else [os.path.dirname(os.fspath(n)) for n in target]
+    for folder in dict.fromkeys(names):
+        Path(folder).mkdir(parents=True, exist_ok=True)

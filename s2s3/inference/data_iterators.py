@@ -1,0 +1,251 @@
+"""The iterators and data loaders over preprocessed cases that nnU-Net offers under these names.
+
+An item is a dict with `data`, float32 tensor (C, x, y, z) with the one-hot previous stage appended; `data_properties`,
+what the export needs; `ofile`, the output name without ending, or None.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from multiprocessing.synchronize import Event
+from queue import Full
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from batchgenerators.dataloading.data_loader import DataLoader
+
+from nnunetv2.inference.case_preparation import PathLike, prepare_array, prepare_files
+from nnunetv2.inference.prepared_cases import Case, Item, PreparedCases, make_item
+
+if TYPE_CHECKING:
+    from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+    from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+
+_SECONDS_BETWEEN_ABORT_CHECKS = 0.1
+
+
+def preprocessing_iterator_fromfiles(
+    list_of_lists: Sequence[Sequence[PathLike]],
+    list_of_segs_from_prev_stage_files: Sequence[PathLike | None] | None,
+    output_filenames_truncated: Sequence[str | None] | None,
+    plans_manager: "PlansManager",
+    dataset_json: dict[str, Any],
+    configuration_manager: "ConfigurationManager",
+    num_processes: int,
+    pin_memory: bool = False,
+    verbose: bool = False,
+) -> PreparedCases:
+    """Return an iterator over preprocessed cases, in their order.
+
+    A case that fails is left out; when all others were yielded, CaseFailedError (or CasesFailedError) names it.
+
+    Parameters:
+        list_of_lists: the files of each case, in channel order.
+        num_processes: at most one a case is started; 0 works in this process.
+        pin_memory: accepted and without effect, as in nnU-Net.
+    """
+    preprocessor = configuration_manager.preprocessor_class(verbose=verbose)
+    cases = [
+        Case(
+            os.path.basename(ofile or os.fspath(files[0])),
+            (files, previous, plans_manager, configuration_manager, dataset_json, preprocessor),
+            ofile,
+        )
+        for files, previous, ofile in zip(
+            list_of_lists,
+            _one_each(list_of_segs_from_prev_stage_files, list_of_lists),
+            _one_each(output_filenames_truncated, list_of_lists),
+            strict=True,
+        )
+    ]
+    return PreparedCases(prepare_files, cases, num_processes)
+
+
+def preprocessing_iterator_fromnpy(
+    list_of_images: Sequence[np.ndarray],
+    list_of_segs_from_prev_stage: Sequence[np.ndarray | None] | None,
+    list_of_image_properties: Sequence[dict[str, Any]],
+    truncated_ofnames: Sequence[str | None] | None,
+    plans_manager: "PlansManager",
+    dataset_json: dict[str, Any],
+    configuration_manager: "ConfigurationManager",
+    num_processes: int,
+    pin_memory: bool = False,
+    verbose: bool = False,
+) -> PreparedCases:
+    """Return an iterator over preprocessed images that are in memory; otherwise as above. Properties are copied."""
+    preprocessor = configuration_manager.preprocessor_class(verbose=verbose)
+    cases = [
+        Case(
+            os.path.basename(ofile) if ofile else f"number {number}",
+            (image, previous, dict(properties), plans_manager, configuration_manager, dataset_json, preprocessor),
+            ofile,
+        )
+        for number, (image, previous, properties, ofile) in enumerate(
+            zip(
+                list_of_images,
+                _one_each(list_of_segs_from_prev_stage, list_of_images),
+                list_of_image_properties,
+                _one_each(truncated_ofnames, list_of_images),
+                strict=True,
+            )
+        )
+    ]
+    return PreparedCases(prepare_array, cases, num_processes)
+
+
+def _one_each(values: Sequence[Any] | None, like: Sequence[Any]) -> Sequence[Any]:
+    return [None] * len(like) if values is None else values
+
+
+def preprocess_fromfiles_save_to_queue(
+    list_of_lists: Sequence[Sequence[PathLike]],
+    list_of_segs_from_prev_stage_files: Sequence[PathLike | None] | None,
+    output_filenames_truncated: Sequence[str | None] | None,
+    plans_manager: "PlansManager",
+    dataset_json: dict[str, Any],
+    configuration_manager: "ConfigurationManager",
+    target_queue: Any,
+    done_event: Event,
+    abort_event: Event,
+    verbose: bool = False,
+) -> None:
+    """Put the preprocessed cases into a queue; sets `done_event` after the last, `abort_event` before it raises."""
+    cases = preprocessing_iterator_fromfiles(
+        list_of_lists,
+        list_of_segs_from_prev_stage_files,
+        output_filenames_truncated,
+        plans_manager,
+        dataset_json,
+        configuration_manager,
+        num_processes=0,
+        verbose=verbose,
+    )
+    _fill_queue(cases, target_queue, done_event, abort_event)
+
+
+def preprocess_fromnpy_save_to_queue(
+    list_of_images: Sequence[np.ndarray],
+    list_of_segs_from_prev_stage: Sequence[np.ndarray | None] | None,
+    list_of_image_properties: Sequence[dict[str, Any]],
+    truncated_ofnames: Sequence[str | None] | None,
+    plans_manager: "PlansManager",
+    dataset_json: dict[str, Any],
+    configuration_manager: "ConfigurationManager",
+    target_queue: Any,
+    done_event: Event,
+    abort_event: Event,
+    verbose: bool = False,
+) -> None:
+    """Put the preprocessed images into a queue; otherwise as above."""
+    cases = preprocessing_iterator_fromnpy(
+        list_of_images,
+        list_of_segs_from_prev_stage,
+        list_of_image_properties,
+        truncated_ofnames,
+        plans_manager,
+        dataset_json,
+        configuration_manager,
+        num_processes=0,
+        verbose=verbose,
+    )
+    _fill_queue(cases, target_queue, done_event, abort_event)
+
+
+def _fill_queue(items: Iterable[Item], target_queue: Any, done_event: Event, abort_event: Event) -> None:
+    try:
+        for item in items:
+            while not abort_event.is_set():
+                try:
+                    target_queue.put(item, timeout=_SECONDS_BETWEEN_ABORT_CHECKS)
+                    break
+                except Full:
+                    continue
+            if abort_event.is_set():
+                return
+    except Exception:
+        abort_event.set()
+        raise
+    done_event.set()
+
+
+class PreprocessAdapter(DataLoader):
+    """A batchgenerators data loader over cases in files; `next()` gives one item.
+
+    `preprocessor` is an object with a `run_case` like that of DefaultPreprocessor.
+    """
+
+    def __init__(
+        self,
+        list_of_lists: Sequence[Sequence[PathLike]],
+        list_of_segs_from_prev_stage_files: Sequence[PathLike | None] | None,
+        preprocessor: "DefaultPreprocessor",
+        output_filenames_truncated: Sequence[str | None] | None,
+        plans_manager: "PlansManager",
+        dataset_json: dict[str, Any],
+        configuration_manager: "ConfigurationManager",
+        num_threads_in_multithreaded: int = 1,
+    ):
+        self.preprocessor = preprocessor
+        self.plans_manager = plans_manager
+        self.configuration_manager = configuration_manager
+        self.dataset_json = dataset_json
+        cases = zip(
+            list_of_lists,
+            _one_each(list_of_segs_from_prev_stage_files, list_of_lists),
+            _one_each(output_filenames_truncated, list_of_lists),
+            strict=True,
+        )
+        super().__init__(list(cases), 1, num_threads_in_multithreaded, shuffle=False, return_incomplete=True)
+        self.indices = list(range(len(list_of_lists)))
+
+    def generate_train_batch(self) -> Item:
+        """Return the next item."""
+        files, previous, ofile = self._data[self.get_indices()[0]]
+        data, properties = prepare_files(
+            files, previous, self.plans_manager, self.configuration_manager, self.dataset_json, self.preprocessor
+        )
+        return make_item(data, properties, ofile)
+
+
+class PreprocessAdapterFromNpy(DataLoader):
+    """A batchgenerators data loader over images in memory; `next()` gives one item and completes the properties."""
+
+    def __init__(
+        self,
+        list_of_images: Sequence[np.ndarray],
+        list_of_segs_from_prev_stage: Sequence[np.ndarray | None] | None,
+        list_of_image_properties: Sequence[dict[str, Any]],
+        truncated_ofnames: Sequence[str | None] | None,
+        plans_manager: "PlansManager",
+        dataset_json: dict[str, Any],
+        configuration_manager: "ConfigurationManager",
+        num_threads_in_multithreaded: int = 1,
+        verbose: bool = False,
+    ):
+        self.preprocessor = configuration_manager.preprocessor_class(verbose=verbose)
+        self.plans_manager = plans_manager
+        self.configuration_manager = configuration_manager
+        self.dataset_json = dataset_json
+        cases = zip(
+            list_of_images,
+            _one_each(list_of_segs_from_prev_stage, list_of_images),
+            list_of_image_properties,
+            _one_each(truncated_ofnames, list_of_images),
+            strict=True,
+        )
+        super().__init__(list(cases), 1, num_threads_in_multithreaded, shuffle=False, return_incomplete=True)
+        self.indices = list(range(len(list_of_images)))
+
+    def generate_train_batch(self) -> Item:
+        """Return the next item."""
+        image, previous, properties, ofile = self._data[self.get_indices()[0]]
+        data, properties = prepare_array(
+            image,
+            previous,
+            properties,
+            self.plans_manager,
+            self.configuration_manager,
+            self.dataset_json,
+            self.preprocessor,
+        )
+        return make_item(data, properties, ofile)

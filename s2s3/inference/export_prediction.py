@@ -1,0 +1,178 @@
+"""From logits to label images: resampled, cut open, put back into the image's geometry, written.
+
+Order of work as in nnU-Net: the logits (not probabilities) are resampled, then turned into labels, pasted into the
+uncropped image and transposed back.
+"""
+
+import os
+import pickle
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.inference.label_conversion import labels_and_probabilities
+from nnunetv2.inference.output_files import arriving_together, write_npz
+from nnunetv2.utilities.files import read_json
+
+if TYPE_CHECKING:
+    import torch
+
+    from nnunetv2.utilities.label_handling.label_handling import LabelManager
+    from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+
+PathLike = str | os.PathLike[str]
+
+
+def convert_predicted_logits_to_segmentation_with_correct_shape(
+    predicted_logits: "np.ndarray | torch.Tensor",
+    plans_manager: "PlansManager",
+    configuration_manager: "ConfigurationManager",
+    label_manager: "LabelManager",
+    properties_dict: dict[str, Any],
+    return_probabilities: bool = False,
+    num_threads_torch: int = default_num_processes,
+) -> Any:
+    """Return the label image of the original geometry, (x, y, z) uint8 (uint16 where labels need it).
+
+    With `return_probabilities` a pair: also float32 (K, x, y, z), where outside the crop class 0 has probability 1
+    (label models) or nothing has any (region models).
+
+    Parameters:
+        predicted_logits: (K, x, y, z) in the geometry of the preprocessed image.
+        properties_dict: what preprocessing returned for this image.
+    """
+    with torch_threads(num_threads_torch):
+        logits = _resample_to_crop(predicted_logits, plans_manager, configuration_manager, properties_dict)
+        segmentation, probabilities = labels_and_probabilities(
+            logits,
+            label_manager,
+            properties_dict["shape_before_cropping"],
+            properties_dict["bbox_used_for_cropping"],
+            return_probabilities,
+        )
+    backward = list(plans_manager.transpose_backward)
+    segmentation = segmentation.transpose(backward)
+    if probabilities is None:
+        return segmentation
+    return segmentation, probabilities.transpose([0, *(axis + 1 for axis in backward)])
+
+
+def _resample_to_crop(
+    logits: "np.ndarray | torch.Tensor",
+    plans_manager: "PlansManager",
+    configuration_manager: "ConfigurationManager",
+    properties: dict[str, Any],
+) -> np.ndarray:
+    spacing = [properties["spacing"][axis] for axis in plans_manager.transpose_forward]
+    shape = properties["shape_after_cropping_and_before_resampling"]
+    own_spacing = _network_spacing(configuration_manager, spacing)
+    return _as_array(configuration_manager.resampling_fn_probabilities(logits, shape, own_spacing, spacing))
+
+
+def _network_spacing(configuration_manager: "ConfigurationManager", case_spacing: Sequence[float]) -> list[float]:
+    """Return the spacing of the logits; a 2D configuration leaves the case's first axis as it is."""
+    spacing = list(configuration_manager.spacing)
+    return spacing if len(spacing) == len(case_spacing) else [case_spacing[0], *spacing]
+
+
+def _as_array(values: "np.ndarray | torch.Tensor") -> np.ndarray:
+    return values if isinstance(values, np.ndarray) else values.cpu().numpy()
+
+
+def _load_if_file(values: "np.ndarray | torch.Tensor | PathLike") -> "np.ndarray | torch.Tensor":
+    return np.load(values) if isinstance(values, str | os.PathLike) else values
+
+
+def as_dict(content_or_file: "dict[str, Any] | PathLike") -> dict[str, Any]:
+    """Return the content of a JSON file that is given by its content or its path."""
+    return content_or_file if isinstance(content_or_file, dict) else read_json(content_or_file)
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch use `count` threads for a while; without torch in this process there is nothing to do."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def export_prediction_from_logits(
+    predicted_array_or_file: "np.ndarray | torch.Tensor | PathLike",
+    properties_dict: dict[str, Any],
+    configuration_manager: "ConfigurationManager",
+    plans_manager: "PlansManager",
+    dataset_json_dict_or_file: "dict[str, Any] | PathLike",
+    output_file_truncated: PathLike,
+    save_probabilities: bool = False,
+    num_threads_torch: int = default_num_processes,
+) -> None:
+    """Write `<name><file_ending>`, and with `save_probabilities` before it `<name>.npz` and `<name>.pkl`.
+
+    The npz holds float32 `probabilities` (K, x, y, z), the pkl the properties. All files of a case appear complete or
+    not at all. Logits may also be given as the path of an .npy file.
+    """
+    dataset_json = as_dict(dataset_json_dict_or_file)
+    converted = convert_predicted_logits_to_segmentation_with_correct_shape(
+        _load_if_file(predicted_array_or_file),
+        plans_manager,
+        configuration_manager,
+        plans_manager.get_label_manager(dataset_json),
+        properties_dict,
+        return_probabilities=save_probabilities,
+        num_threads_torch=num_threads_torch,
+    )
+    segmentation, probabilities = converted if save_probabilities else (converted, None)
+    target = Path(output_file_truncated)
+    with arriving_together(target.parent) as folder:
+        if probabilities is not None:
+            write_npz({"probabilities": probabilities}, folder / f"{target.name}.npz")
+            with open(folder / f"{target.name}.pkl", "wb") as stream:
+                pickle.dump(properties_dict, stream)
+        writer = plans_manager.image_reader_writer_class()
+        name = f"{target.name}{dataset_json['file_ending']}"
+        writer.write_seg(segmentation, str(folder / name), properties_dict)
+
+
+def resample_and_save(
+    predicted: "np.ndarray | torch.Tensor | PathLike",
+    target_shape: Sequence[int],
+    output_file: PathLike,
+    plans_manager: "PlansManager",
+    configuration_manager: "ConfigurationManager",
+    properties_dict: dict[str, Any],
+    dataset_json_dict_or_file: "dict[str, Any] | PathLike",
+    num_threads_torch: int = default_num_processes,
+    dataset_class: Any = None,
+) -> None:
+    """Write the segmentation that the next stage of a cascade takes as input.
+
+    Parameters:
+        predicted: logits of this stage, (K, x, y, z).
+        target_shape: spatial shape of the same case as preprocessed for the next stage.
+        output_file: path without ending; the dataset class adds its own (blosc2 by default).
+    """
+    label_manager = plans_manager.get_label_manager(as_dict(dataset_json_dict_or_file))
+    spacing = _network_spacing(
+        configuration_manager, [properties_dict["spacing"][axis] for axis in plans_manager.transpose_forward]
+    )
+    with torch_threads(num_threads_torch):
+        logits = configuration_manager.resampling_fn_probabilities(
+            _load_if_file(predicted), target_shape, spacing, spacing
+        )
+        whole = [(0, length) for length in target_shape]
+        segmentation, _ = labels_and_probabilities(_as_array(logits), label_manager, target_shape, whole, False)
+    if dataset_class is None:
+        from nnunetv2.preprocessing.storage.blosc2_dataset import nnUNetDatasetBlosc2 as dataset_class
+    dataset_class.save_seg(segmentation, os.fspath(output_file))

@@ -1,0 +1,99 @@
+"""Exports of predicted logits that run beside the prediction of the next cases.
+
+Shared by the predictor and the final validation of a training:
+
+    with ExportQueue(num_workers) as exports:
+        for case, logits in ...:
+            exports.submit(case, export_prediction_from_logits, logits, properties, ...)
+        results = exports.finish()
+"""
+
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from nnunetv2.errors import CasesFailedError
+from nnunetv2.inference.array_handoff import HandedArray, hand_over, take
+from nnunetv2.utilities.workers import Task, WorkerPool
+
+_log = logging.getLogger(__name__)
+
+
+def run_export(function: Callable[..., Any], logits: HandedArray | np.ndarray, arguments: Sequence[Any]) -> Any:
+    """Call `function(logits, *arguments)`; runs in a worker."""
+    return function(take(logits), *arguments)
+
+
+def raise_failures(failures: Sequence[BaseException]) -> None:
+    """Raise the one failure, or CasesFailedError for several; nothing for none."""
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise CasesFailedError(failures)
+
+
+class ExportQueue:
+    """Calls `function(logits, ...)` for one case after the other in worker processes; 0 workers: in this process.
+
+    A worker starts only when no other is free, so there are never more of them than cases. Logits go to a worker
+    through a temporary file. A failing case does not stop the others; `finish` raises when all are done.
+    """
+
+    def __init__(self, num_workers: int):
+        self._pool = WorkerPool(num_workers)
+        self._tasks: list[Task] = []
+        self._reported: set[int] = set()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> "ExportQueue":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def submit(self, case: str, function: Callable[..., Any], logits: Any, *arguments: Any) -> None:
+        """Queue an export of `logits` (tensor or array); waits while as many wait as there are workers.
+
+        Raises WorkerDiedError if a worker was killed.
+        """
+        array = logits if isinstance(logits, np.ndarray) else logits.cpu().numpy()
+        handed = array if self._pool.num_workers == 0 else hand_over(array, self._temporary_folder())
+        self._tasks.append(self._pool.submit(case, run_export, function, handed, arguments))
+        self._pool.wait(unfinished_at_most=max(1, 2 * self._pool.num_workers - 1))
+        self._report_failures()
+
+    def poll(self) -> None:
+        """Notice finished exports and killed workers without waiting. Raises WorkerDiedError for the latter."""
+        self._pool.poll()
+        self._report_failures()
+
+    def collect(self) -> tuple[list[Any], list[BaseException]]:
+        """Wait for all exports; return the results in the order submitted (None where one failed) and the failures."""
+        self._pool.wait()
+        self._report_failures()
+        return [task.result for task in self._tasks], [task.error for task in self._tasks if task.error is not None]
+
+    def finish(self) -> list[Any]:
+        """Wait for all exports and return their results; raise what failed, naming the cases."""
+        results, failures = self.collect()
+        raise_failures(failures)
+        return results
+
+    def _temporary_folder(self) -> str:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="nnUNet_export_")
+        return self._folder.name
+
+    def _report_failures(self) -> None:
+        for task in self._tasks:
+            if task.error is not None and id(task) not in self._reported:
+                self._reported.add(id(task))
+                _log.error("%s (going on with the other cases)", task.error)

@@ -1,0 +1,88 @@
+"""Turns logits of a crop into the label image of the whole image, in slabs so that little memory is needed at once."""
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+_VOXELS_PER_SLAB = 2**20
+
+
+def labels_and_probabilities(
+    logits: np.ndarray,
+    label_manager: LabelManager,
+    shape: Sequence[int],
+    bounding_box: Sequence[Sequence[int]],
+    with_probabilities: bool,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return label image and probabilities (None unless asked for) of the whole image.
+
+    Parameters:
+        logits: (K, x, y, z) of the part inside the bounding box.
+        shape: (X, Y, Z) of the whole image.
+        bounding_box: [first, end) per axis of the part in the whole.
+
+    Outside the box everything is background: label 0; probability 1 in channel 0, or 0 everywhere for regions.
+    """
+    inside = tuple(slice(int(first), int(end)) for first, end in bounding_box)
+    segmentation = np.zeros(tuple(shape), dtype=label_dtype(label_manager))
+    probabilities = _all_background(label_manager, logits.shape[0], shape) if with_probabilities else None
+    labels = _labels_of_channels(label_manager, logits.shape[0])
+    for slab in _slabs(logits.shape[1:], label_manager):
+        part = logits[(slice(None), *slab)]
+        if probabilities is None:
+            channels = label_manager.convert_logits_to_segmentation(part)
+        else:
+            part = label_manager.apply_inference_nonlin(part).cpu().numpy()
+            probabilities[(slice(None), *inside)][(slice(None), *slab)] = part
+            channels = label_manager.convert_probabilities_to_segmentation(part)
+        segmentation[inside][slab] = channels if labels is None else labels[channels]
+    return segmentation, probabilities
+
+
+def probabilities_to_labels(probabilities: np.ndarray, label_manager: LabelManager) -> np.ndarray:
+    """Return the label image (x, y, z) of probabilities (K, x, y, z)."""
+    labels = _labels_of_channels(label_manager, probabilities.shape[0])
+    segmentation = np.zeros(probabilities.shape[1:], dtype=label_dtype(label_manager))
+    for slab in _slabs(probabilities.shape[1:], label_manager):
+        channels = label_manager.convert_probabilities_to_segmentation(probabilities[(slice(None), *slab)])
+        segmentation[slab] = channels if labels is None else labels[channels]
+    return segmentation
+
+
+def label_dtype(label_manager: LabelManager) -> "DTypeLike":
+    """Return uint8, or uint16 from 255 foreground labels on or where a label value needs it."""
+    values = [*label_manager.all_labels, *(label_manager.regions_class_order or ())]
+    return np.uint8 if len(label_manager.foreground_labels) < 255 and max(values) < 256 else np.uint16
+
+
+def _labels_of_channels(label_manager: LabelManager, num_channels: int) -> np.ndarray | None:
+    """Return the label of each channel where these differ, None where the channel number is the label."""
+    labels = [int(label) for label in label_manager.all_labels]
+    if label_manager.has_regions or len(labels) != num_channels or labels == list(range(num_channels)):
+        return None
+    return np.array(labels)
+
+
+def _all_background(label_manager: LabelManager, num_channels: int, shape: Sequence[int]) -> np.ndarray:
+    probabilities = np.zeros((num_channels, *shape), dtype=np.float32)
+    if not label_manager.has_regions:
+        probabilities[0] = 1
+    return probabilities
+
+
+def _slabs(shape: Sequence[int], label_manager: LabelManager) -> Iterator[tuple[Any, ...]]:
+    """Yield index tuples that together cover `shape`; one for all where a label manager of a client may look around."""
+    if type(label_manager) is not LabelManager:
+        yield (slice(None),)
+        return
+    axis = int(np.argmax(shape))
+    thickness = max(1, _VOXELS_PER_SLAB * shape[axis] // max(1, prod(shape)))
+    for start in range(0, shape[axis], thickness):
+        yield (*(slice(None),) * axis, slice(start, start + thickness))

@@ -1,0 +1,93 @@
+"""Reads a model folder: plans.json, dataset.json and one checkpoint per fold."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nnunetv2.errors import IncompleteCheckpointError, InvalidValueError, MissingFileError
+from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
+
+PathLike = str | os.PathLike[str]
+Folds = str | int | Iterable[str | int] | None
+Parameters = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What prediction needs of a model folder; configuration, trainer and axes are those of the first fold."""
+
+    dataset_json: dict[str, Any]
+    plans_manager: PlansManager
+    configuration: str
+    trainer_name: str
+    mirroring_axes: tuple[int, ...] | None
+    parameters: dict[Path, Parameters]
+
+
+def available_folds(model_folder: PathLike, checkpoint_name: str) -> list[int]:
+    """Return the folds of a model folder that have the checkpoint, sorted as text; `fold_all` is never among them."""
+    folders = sorted(path for path in Path(model_folder).glob("fold_*") if (path / checkpoint_name).is_file())
+    names = [path.name.removeprefix("fold_") for path in folders if path.name != "fold_all"]
+    if not all(name.isdecimal() for name in names):
+        raise InvalidValueError(f"{model_folder}: expected folders fold_<number>, got fold_{', fold_'.join(names)}")
+    return [int(name) for name in names]
+
+
+def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str) -> ModelFiles:
+    """Read plans, dataset.json and the checkpoints of the folds (None: all that are there).
+
+    Raises MissingFileError naming what is not there, CheckpointError for a checkpoint that cannot be used.
+    """
+    folder = Path(model_folder)
+    if not folder.is_dir():
+        raise MissingFileError(f"model folder not found: {folder}")
+    dataset_json = read_json(folder / "dataset.json", "dataset.json of the model")
+    plans_manager = PlansManager(read_json(folder / "plans.json", "plans.json of the model"))
+    files = checkpoint_files(folder, folds, checkpoint_name)
+    parameters: dict[Path, Parameters] = {}
+    description: dict[str, Any] = {}
+    for file in files:
+        checkpoint = load_checkpoint_file(file, "cpu")
+        parameters[file] = _entry(checkpoint, "network_weights", file)
+        description = description or _describe(checkpoint, file)
+    return ModelFiles(dataset_json, plans_manager, parameters=parameters, **description)
+
+
+def checkpoint_files(folder: Path, folds: Folds, checkpoint_name: str) -> list[Path]:
+    """Return the checkpoint of each fold; MissingFileError lists those that are not there."""
+    if folds is None:
+        folds = available_folds(folder, checkpoint_name)
+        if not folds:
+            raise MissingFileError(f"{folder}: no fold has a {checkpoint_name}. {_what_there_is(folder)}")
+    chosen = [folds] if isinstance(folds, str | int) else list(folds)
+    files = [folder / f"fold_{fold if fold == 'all' else int(fold)}" / checkpoint_name for fold in chosen]
+    missing = [str(file.relative_to(folder)) for file in files if not file.is_file()]
+    if missing or not files:
+        raise MissingFileError(f"{folder}: {', '.join(missing) or 'a fold'} not found. {_what_there_is(folder)}")
+    return files
+
+
+def _what_there_is(folder: Path) -> str:
+    there = sorted(str(file.relative_to(folder)) for file in folder.glob("fold_*/*.pth"))
+    return f"There are: {', '.join(there)}" if there else "There are no checkpoints at all; was this model trained?"
+
+
+def _describe(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
+    axes = checkpoint.get("inference_allowed_mirroring_axes")
+    return {
+        "configuration": _entry(_entry(checkpoint, "init_args", file), "configuration", file),
+        "trainer_name": _entry(checkpoint, "trainer_name", file),
+        "mirroring_axes": None if axes is None else tuple(axes),
+    }
+
+
+def _entry(entries: Mapping[str, Any], key: str, file: Path) -> Any:
+    if key not in entries:
+        raise IncompleteCheckpointError(f"{file}: no entry {key!r}; is this a checkpoint of nnU-Net?")
+    return entries[key]

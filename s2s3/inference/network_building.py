@@ -1,0 +1,96 @@
+"""Builds the network of a trainer and puts weights into it."""
+
+import inspect
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from nnunetv2.errors import CheckpointMismatchError
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+
+_MOST_KEYS_NAMED = 3
+
+
+def build_network(
+    trainer: Any,
+    plans_manager: PlansManager,
+    configuration_manager: ConfigurationManager,
+    dataset_json: dict[str, Any],
+    num_input_channels: int,
+    num_output_channels: int,
+    enable_deep_supervision: bool,
+) -> nn.Module:
+    """Call `build_network_architecture` of a trainer (class or object) in the form in which it is written.
+
+    That is the present one (plans manager first), that of nnU-Net 2.3 to 2.6 (class name first; with a
+    DeprecationWarning), or that of nnU-Net 2.1 and 2.2 (with dataset_json; likewise).
+    """
+    build = trainer.build_network_architecture
+    names = inspect.signature(build).parameters
+    if "dataset_json" in names:
+        _warn_of_old_form(trainer)
+        return build(
+            plans_manager,
+            dataset_json,
+            configuration_manager,
+            num_input_channels,
+            enable_deep_supervision=enable_deep_supervision,
+        )
+    takes_anything = any(entry.kind is inspect.Parameter.VAR_POSITIONAL for entry in names.values())
+    if "plans_manager" in names or takes_anything:
+        channels = (num_input_channels, num_output_channels)
+        return build(plans_manager, configuration_manager, *channels, enable_deep_supervision=enable_deep_supervision)
+    _warn_of_old_form(trainer)
+    return build(
+        configuration_manager.network_arch_class_name,
+        configuration_manager.network_arch_init_kwargs,
+        configuration_manager.network_arch_init_kwargs_req_import,
+        num_input_channels,
+        num_output_channels,
+        enable_deep_supervision=enable_deep_supervision,
+    )
+
+
+def _warn_of_old_form(trainer: Any) -> None:
+    name = trainer.__name__ if isinstance(trainer, type) else type(trainer).__name__
+    warnings.warn(
+        f"{name}.build_network_architecture has the signature of an earlier nnU-Net; now it is (plans_manager, "
+        "configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision)",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+
+
+def check_weights_fit(network: nn.Module, weights: Mapping[str, torch.Tensor], source: object) -> None:
+    """Raise CheckpointMismatchError, in one line, unless names and shapes of `weights` are those of the network."""
+    expected = network.state_dict()
+    missing = [key for key in expected if key not in weights]
+    surplus = [key for key in weights if key not in expected]
+    differing = [
+        f"{key} {tuple(weights[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in expected.items()
+        if key in weights and weights[key].shape != value.shape
+    ]
+    parts = [("missing", missing), ("not in the network", surplus), ("of another shape", differing)]
+    problems = [f"{len(keys)} {what} ({', '.join(keys[:_MOST_KEYS_NAMED])}, ...)" for what, keys in parts if keys]
+    if problems:
+        raise CheckpointMismatchError(
+            f"{source}: the weights are those of another network than plans.json describes: {'; '.join(problems)}"
+        )
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Load a state dict into a network, compiled or not."""
+    getattr(network, "_orig_mod", network).load_state_dict(weights)
+
+
+def compile_if_asked(network: nn.Module) -> nn.Module:
+    """Compile a network if the environment variable nnUNet_compile says so and it is not compiled yet."""
+    if os.environ.get("nnUNet_compile", "").lower() not in ("true", "1", "t"):
+        return network
+    inner = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+    return network if hasattr(inner, "_orig_mod") else torch.compile(network)

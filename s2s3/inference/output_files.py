@@ -1,0 +1,29 @@
+"""Writing what belongs to one predicted case."""
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+_FAST_COMPRESSION = 1
+
+
+@contextmanager
+def arriving_together(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder inside `target`; on success its files move there in the order they were written."""
+    with tempfile.TemporaryDirectory(dir=target, prefix=".") as name:
+        yield Path(name)
+        for file in sorted(Path(name).iterdir(), key=lambda path: path.stat().st_mtime_ns):
+            os.replace(file, Path(target) / file.name)
+
+
+def write_npz(arrays: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
+    """Write an npz file like numpy.savez_compressed, several times faster and slightly larger."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST_COMPRESSION) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)

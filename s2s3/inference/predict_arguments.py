@@ -1,0 +1,72 @@
+"""The arguments of `nnUNetv2_predict` and `nnUNetv2_predict_from_modelfolder`."""
+
+import argparse
+import os
+
+
+def predict_parser() -> argparse.ArgumentParser:
+    """Return the parser of nnUNetv2_predict, which finds the model by data set, configuration, trainer and plans."""
+    parser = argparse.ArgumentParser(description="Segment the images of a folder with a trained model.")
+    _add_folders(parser)
+    parser.add_argument("-d", required=True, metavar="DATASET", help="data set the model was trained on, id or name")
+    parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default %(default)s)")
+    parser.add_argument("-tr", default="nnUNetTrainer", metavar="TRAINER", help="trainer class (default %(default)s)")
+    parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, for example 2d")
+    _add_settings(parser)
+    parser.add_argument("-num_parts", type=int, default=1, help="split the cases into so many parts (default 1)")
+    parser.add_argument("-part_id", type=int, default=0, help="which part to predict here, from 0 (default 0)")
+    _add_workers(parser, _from_environment("nnUNet_npp"), _from_environment("nnUNet_nps"))
+    return parser
+
+
+def modelfolder_parser() -> argparse.ArgumentParser:
+    """Return the parser of nnUNetv2_predict_from_modelfolder, which is given the model's folder."""
+    parser = argparse.ArgumentParser(description="Segment the images of a folder with the model in a folder.")
+    _add_folders(parser)
+    parser.add_argument("-m", required=True, metavar="MODEL", help="model folder, holds plans.json and fold_X")
+    _add_settings(parser, "--c")
+    _add_workers(parser, 3, 3)
+    return parser
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-i", required=True, metavar="INPUT", help="folder of images <case>_0000.<ending>")
+    parser.add_argument("-o", required=True, metavar="OUTPUT", help="folder for the segmentations; made if needed")
+
+
+def _add_settings(parser: argparse.ArgumentParser, *more_names_of_continue: str) -> None:
+    add = parser.add_argument
+    add("-f", nargs="+", type=fold, default=[0, 1, 2, 3, 4], metavar="FOLD", help="folds, or all (default 0 1 2 3 4)")
+    add("-step_size", type=float, default=0.5, help="distance of tiles as a fraction of the tile (default 0.5)")
+    add("--disable_tta", action="store_true", help="do not average over mirrored images: faster, less accurate")
+    add("--verbose", action="store_true", help="tell more")
+    add("--save_probabilities", action="store_true", help="also write probabilities (npz), needed for ensembles")
+    add("--continue_prediction", *more_names_of_continue, action="store_true", help="leave out finished cases")
+    add("-chk", default="checkpoint_final.pth", metavar="FILE", help="checkpoint of each fold (default %(default)s)")
+    add("-prev_stage_predictions", metavar="FOLDER", help="predictions of the previous stage of a cascade")
+    add(
+        "-device",
+        choices=("cpu", "cuda", "mps"),
+        help="where the network runs (default cuda, or cpu where there is no such device)",
+    )
+    add("--disable_progress_bar", action="store_true", help="no progress bars")
+    add("--not_on_device", action="store_true", help="collect results in the computer's memory, not the card's")
+
+
+def _add_workers(parser: argparse.ArgumentParser, preprocessing: int, export: int) -> None:
+    text = "processes for %s; both 0: everything in this process (default %%(default)s)"
+    parser.add_argument("-npp", type=int, default=preprocessing, metavar="N", help=text % "preprocessing")
+    parser.add_argument("-nps", type=int, default=export, metavar="N", help=text % "export")
+
+
+def fold(text: str) -> int | str:
+    """Return a fold number, or "all"."""
+    return text if text == "all" else int(text)
+
+
+def _from_environment(variable: str) -> int:
+    """Return the number in an environment variable; 3 if it is unset or no number."""
+    try:
+        return int(os.environ[variable])
+    except (KeyError, ValueError):
+        return 3

@@ -1,0 +1,349 @@
+"""nnUNetPredictor: from files or arrays to segmentations.
+
+What clients of nnU-Net replace in the module `predict_from_raw_data` is called through that module (`public`).
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import CallError, CaseFailedError, CasesFailedError
+from nnunetv2.inference import predict_from_raw_data as public
+from nnunetv2.inference.case_lists import (
+    PathLike,
+    Source,
+    Target,
+    check_part,
+    is_finished,
+    list_inputs,
+    list_outputs,
+    list_previous_stages,
+    make_output_folders,
+    output_folder_of,
+)
+from nnunetv2.inference.data_iterators import preprocessing_iterator_fromfiles, preprocessing_iterator_fromnpy
+from nnunetv2.inference.export_queue import ExportQueue, raise_failures
+from nnunetv2.inference.logit_predictor import LogitPredictor
+from nnunetv2.inference.prepared_cases import Item, PreparedCases
+from nnunetv2.inference.run_record import write_run_record
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+
+_SOURCE = "list_of_lists_or_source_folder"
+_TARGET = "output_folder_or_list_of_truncated_output_files"
+_PREVIOUS_STAGE = "folder_with_segs_from_prev_stage"
+
+
+class nnUNetPredictor(LogitPredictor):
+    """Predicts images with a trained model; construction and settings as in LogitPredictor."""
+
+    def _manage_input_and_output_lists(
+        self,
+        list_of_lists_or_source_folder: Source,
+        output_folder_or_list_of_truncated_output_files: Target,
+        folder_with_segs_from_prev_stage: PathLike | None = None,
+        overwrite: bool = True,
+        part_id: int = 0,
+        num_parts: int = 1,
+        save_probabilities: bool = False,
+    ) -> tuple[list[list[str]], list[str] | None, list[str | None]]:
+        """Return files per case, output names (None: results are returned) and previous-stage files, of what is to do.
+
+        Without `overwrite` cases that an earlier run finished are left out. Of several parts every `num_parts`-th case
+        belongs to this one.
+        """
+        check_part(part_id, num_parts)
+        ending = self.dataset_json["file_ending"]
+        inputs = list_inputs(list_of_lists_or_source_folder, ending)[part_id::num_parts]
+        target = output_folder_or_list_of_truncated_output_files
+        if target is not None and not isinstance(target, str | os.PathLike):
+            target = list(target)[part_id::num_parts]
+        outputs = list_outputs(target, inputs, ending)
+        if outputs is not None and not overwrite:
+            todo = [not is_finished(name, ending, save_probabilities) for name in outputs]
+            inputs = [files for files, wanted in zip(inputs, todo, strict=True) if wanted]
+            outputs = [name for name, wanted in zip(outputs, todo, strict=True) if wanted]
+        return inputs, outputs, list_previous_stages(folder_with_segs_from_prev_stage, inputs, ending)
+
+    def predict_from_files(
+        self,
+        list_of_lists_or_source_folder: Source,
+        output_folder_or_list_of_truncated_output_files: Target,
+        save_probabilities: bool = False,
+        overwrite: bool = True,
+        num_processes_preprocessing: int = default_num_processes,
+        num_processes_segmentation_export: int = default_num_processes,
+        folder_with_segs_from_prev_stage: PathLike | None = None,
+        num_parts: int = 1,
+        part_id: int = 0,
+    ) -> list[Any] | None:
+        """Predict images that are in files; preprocessing and export run in worker processes (0: in this one).
+
+        Returns one entry a case, in order: None if it was written, else the segmentation (x, y, z) or, with
+        `save_probabilities`, segmentation and probabilities (K, x, y, z). Returns None if there is nothing to do.
+        Cases that fail do not stop the others; afterwards CaseFailedError or CasesFailedError names them.
+        """
+        record = {
+            _SOURCE: list_of_lists_or_source_folder,
+            _TARGET: output_folder_or_list_of_truncated_output_files,
+            "save_probabilities": save_probabilities,
+            "overwrite": overwrite,
+            "num_processes_preprocessing": num_processes_preprocessing,
+            "num_processes_segmentation_export": num_processes_segmentation_export,
+            _PREVIOUS_STAGE: folder_with_segs_from_prev_stage,
+            "num_parts": num_parts,
+            "part_id": part_id,
+        }
+        inputs, outputs, previous = self._start_run(record, num_parts, part_id)
+        if not inputs:
+            return None
+        items = self._internal_get_data_iterator_from_lists_of_filenames(
+            inputs, previous, outputs, num_processes_preprocessing
+        )
+        return self.predict_from_data_iterator(
+            items, save_probabilities, min(num_processes_segmentation_export, len(inputs))
+        )
+
+    def predict_from_files_sequential(
+        self,
+        list_of_lists_or_source_folder: Source,
+        output_folder_or_list_of_truncated_output_files: Target,
+        save_probabilities: bool = False,
+        overwrite: bool = True,
+        folder_with_segs_from_prev_stage: PathLike | None = None,
+        num_parts: int = 1,
+        part_id: int = 0,
+    ) -> list[Any] | None:
+        """Predict images that are in files without starting any process.
+
+        As `predict_from_files`, but returns an empty list if results were written.
+        """
+        record = {
+            _SOURCE: list_of_lists_or_source_folder,
+            _TARGET: output_folder_or_list_of_truncated_output_files,
+            "save_probabilities": save_probabilities,
+            "overwrite": overwrite,
+            _PREVIOUS_STAGE: folder_with_segs_from_prev_stage,
+            **({"num_parts": num_parts, "part_id": part_id} if num_parts > 1 else {}),
+        }
+        inputs, outputs, previous = self._start_run(record, num_parts, part_id)
+        if not inputs:
+            return None
+        items = preprocessing_iterator_fromfiles(
+            inputs, previous, outputs, *self._model_description(), num_processes=0, verbose=self.verbose
+        )
+        results = self._predict_items(items, save_probabilities, num_workers=0)
+        return results if outputs is None else []
+
+    def _start_run(
+        self, record: dict[str, Any], num_parts: int, part_id: int
+    ) -> tuple[list[list[str]], list[str] | None, list[str | None]]:
+        """Make the output folders, write the arguments of the call there, and return what there is to do.
+
+        CallError unless a folder of the previous stage's predictions is given exactly where one is needed.
+        """
+        target, previous_stage_folder = record[_TARGET], record[_PREVIOUS_STAGE]
+        _check_previous_stage(self.configuration_manager.previous_stage_name, previous_stage_folder)
+        make_output_folders(target)
+        folder = output_folder_of(target)
+        if folder is not None:
+            write_run_record(folder, record, self.dataset_json, self.plans_manager.plans)
+        return self._manage_input_and_output_lists(
+            record[_SOURCE],
+            target,
+            previous_stage_folder,
+            record["overwrite"],
+            part_id,
+            num_parts,
+            record["save_probabilities"],
+        )
+
+    def _model_description(self) -> tuple[Any, dict[str, Any], Any]:
+        return self.plans_manager, self.dataset_json, self.configuration_manager
+
+    def _internal_get_data_iterator_from_lists_of_filenames(
+        self,
+        input_list_of_lists: list[list[str]],
+        seg_from_prev_stage_files: list[str | None] | None,
+        output_filenames_truncated: list[str] | None,
+        num_processes: int,
+    ) -> Iterator[Item]:
+        return preprocessing_iterator_fromfiles(
+            input_list_of_lists,
+            seg_from_prev_stage_files,
+            output_filenames_truncated,
+            *self._model_description(),
+            num_processes=num_processes,
+            verbose=self.verbose_preprocessing,
+        )
+
+    def get_data_iterator_from_raw_npy_data(
+        self,
+        image_or_list_of_images: np.ndarray | list[np.ndarray],
+        segs_from_prev_stage_or_list_of_segs_from_prev_stage: np.ndarray | list[np.ndarray | None] | None,
+        properties_or_list_of_properties: dict[str, Any] | list[dict[str, Any]],
+        truncated_ofname: str | list[str] | None,
+        num_processes: int = 3,
+    ) -> Iterator[Item]:
+        """Return an iterator over preprocessed images; each argument for one image, or a list of them for several."""
+        return preprocessing_iterator_fromnpy(
+            _as_list(image_or_list_of_images),
+            _as_list(segs_from_prev_stage_or_list_of_segs_from_prev_stage),
+            _as_list(properties_or_list_of_properties),
+            _as_list(truncated_ofname),
+            *self._model_description(),
+            num_processes=num_processes,
+            verbose=self.verbose_preprocessing,
+        )
+
+    def predict_from_list_of_npy_arrays(
+        self,
+        image_or_list_of_images: np.ndarray | list[np.ndarray],
+        segs_from_prev_stage_or_list_of_segs_from_prev_stage: np.ndarray | list[np.ndarray | None] | None,
+        properties_or_list_of_properties: dict[str, Any] | list[dict[str, Any]],
+        truncated_ofname: str | list[str] | None,
+        num_processes: int = 3,
+        save_probabilities: bool = False,
+        num_processes_segmentation_export: int = default_num_processes,
+    ) -> list[Any]:
+        """Predict images that are in memory, (C, x, y, z) each; returns as `predict_from_files`."""
+        items = self.get_data_iterator_from_raw_npy_data(
+            image_or_list_of_images,
+            segs_from_prev_stage_or_list_of_segs_from_prev_stage,
+            properties_or_list_of_properties,
+            truncated_ofname,
+            num_processes,
+        )
+        return self.predict_from_data_iterator(items, save_probabilities, num_processes_segmentation_export)
+
+    def predict_from_data_iterator(
+        self,
+        data_iterator: Iterable[Item],
+        save_probabilities: bool = False,
+        num_processes_segmentation_export: int = default_num_processes,
+    ) -> list[Any]:
+        """Predict what an iterator gives and export it in worker processes (0: in this one).
+
+        Items are dicts with `data` (float32 (C, x, y, z), or the path of an .npy file, which is removed),
+        `data_properties` and `ofile` (output name without ending, or None). Returns as `predict_from_files`.
+        """
+        return self._predict_items(data_iterator, save_probabilities, num_processes_segmentation_export)
+
+    def _predict_items(self, items: Iterable[Item], save_probabilities: bool, num_workers: int) -> list[Any]:
+        failures: list[BaseException] = []
+        with ExportQueue(num_workers) as exports:
+            self._watched = (exports.poll, *([items.poll] if isinstance(items, PreparedCases) else []))
+            try:
+                for number, item in enumerate(_noting_failures(items, failures)):
+                    self._case = os.path.basename(item["ofile"]) if item["ofile"] else f"number {number}"
+                    try:
+                        logits = self.predict_logits_from_preprocessed_data(_load(item["data"]))
+                    except InvalidLogitsError as error:
+                        failures.append(CaseFailedError(self._case, str(error)))
+                        continue
+                    self._export(exports, logits, item, save_probabilities)
+            finally:
+                self._finish_run(items)
+            results, failed_exports = exports.collect()
+        raise_failures([*failures, *failed_exports])
+        return results
+
+    def _export(self, exports: ExportQueue, logits: torch.Tensor, item: Item, save_probabilities: bool) -> None:
+        case, properties, ofile = str(self._case), item["data_properties"], item["ofile"]
+        if ofile is None:
+            function = public.convert_predicted_logits_to_segmentation_with_correct_shape
+            managers = (self.plans_manager, self.configuration_manager, self.label_manager)
+            exports.submit(case, function, logits, *managers, properties, save_probabilities)
+        else:
+            description = (self.configuration_manager, self.plans_manager, self.dataset_json)
+            function = public.export_prediction_from_logits
+            exports.submit(case, function, logits, properties, *description, ofile, save_probabilities)
+
+    def _finish_run(self, items: Iterable[Item]) -> None:
+        self._watched, self._case = (), None
+        if isinstance(items, PreparedCases):
+            items.close()
+        elif isinstance(items, public.MultiThreadedAugmenter):
+            items._finish()
+        public.compute_gaussian.cache_clear()
+        public.empty_cache(self.device)
+
+    def predict_single_npy_array(
+        self,
+        input_image: np.ndarray,
+        image_properties: dict[str, Any],
+        segmentation_previous_stage: np.ndarray | None = None,
+        output_file_truncated: PathLike | None = None,
+        save_or_return_probabilities: bool = False,
+    ) -> Any:
+        """Predict one image (C, x, y, z) without starting any process; `image_properties` is completed in place.
+
+        Returns the segmentation (x, y, z), or segmentation and probabilities; None if it was written to a file.
+        """
+        loader = public.PreprocessAdapterFromNpy(
+            [input_image],
+            [segmentation_previous_stage],
+            [image_properties],
+            [output_file_truncated],
+            *self._model_description(),
+            num_threads_in_multithreaded=1,
+            verbose=self.verbose,
+        )
+        item = next(loader)
+        logits = self.predict_logits_from_preprocessed_data(item["data"])
+        properties = item["data_properties"]
+        if output_file_truncated is None:
+            return public.convert_predicted_logits_to_segmentation_with_correct_shape(
+                logits,
+                self.plans_manager,
+                self.configuration_manager,
+                self.label_manager,
+                properties,
+                return_probabilities=save_or_return_probabilities,
+            )
+        return public.export_prediction_from_logits(
+            logits,
+            properties,
+            self.configuration_manager,
+            self.plans_manager,
+            self.dataset_json,
+            output_file_truncated,
+            save_or_return_probabilities,
+        )
+
+
+def _check_previous_stage(stage: str | None, folder: PathLike | None) -> None:
+    if stage is not None and folder is None:
+        raise CallError(
+            f"this is the second stage of a cascade: predict the images with configuration {stage} first and give "
+            "the folder of its predictions (folder_with_segs_from_prev_stage, -prev_stage_predictions)"
+        )
+    if stage is None and folder is not None:
+        raise CallError("predictions of a previous stage were given, but this configuration has none")
+
+
+def _as_list(value: Any) -> Any:
+    """Return one thing as a list of it; lists, tuples and None (nothing for any image) as they are."""
+    return value if value is None or isinstance(value, list | tuple) else [value]
+
+
+def _load(data: Any) -> torch.Tensor:
+    """Return the data of an item as a tensor; a path of an .npy file is read and the file removed."""
+    if isinstance(data, str | os.PathLike):
+        file, data = Path(data), np.load(data)
+        file.unlink()
+    return torch.from_numpy(data) if isinstance(data, np.ndarray) else data
+
+
+def _noting_failures(items: Iterable[Item], failures: list[BaseException]) -> Iterator[Item]:
+    """Yield the items; failed cases that the iterator reports at its end are added to `failures`."""
+    try:
+        yield from items
+    except CaseFailedError as error:
+        failures.append(error)
+    except CasesFailedError as error:
+        failures.extend(error.failures)

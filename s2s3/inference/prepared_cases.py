@@ -1,0 +1,91 @@
+"""An iterator over preprocessed cases: prepared in worker processes, or one at a time in this one."""
+
+import tempfile
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from nnunetv2.inference.array_handoff import hand_over, take
+from nnunetv2.inference.case_preparation import prepare_in_worker
+from nnunetv2.inference.export_queue import raise_failures
+from nnunetv2.utilities.workers import Task, WorkerPool
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case to prepare: its name for messages, the arguments of its preparation, its output name without ending."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    ofile: str | None
+
+
+def make_item(data: np.ndarray, properties: dict[str, Any], ofile: str | None) -> Item:
+    """Return what iterators yield: `data` as a contiguous float32 tensor, `data_properties`, `ofile`."""
+    tensor = torch.from_numpy(np.ascontiguousarray(data, dtype=np.float32))
+    return {"data": tensor, "data_properties": properties, "ofile": ofile}
+
+
+class PreparedCases(Iterator[Item]):
+    """Yields prepared cases in the order given; a failing case is left out and raised after the last one.
+
+    Parameters:
+        prepare: `prepare_files` or `prepare_array`.
+        num_workers: processes, at most one a case; 0 works in this process.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[..., tuple[np.ndarray, dict[str, Any]]],
+        cases: Sequence[Case],
+        num_workers: int,
+    ):
+        self._prepare = prepare
+        self._pool = WorkerPool(min(num_workers, len(cases)))
+        self._items = self._iterate(deque(cases))
+
+    def __next__(self) -> Item:
+        return next(self._items)
+
+    def poll(self) -> None:
+        """Hand out further cases and notice killed workers, without waiting. Raises WorkerDiedError for the latter."""
+        self._pool.poll()
+
+    def close(self) -> None:
+        """End the workers; cases that were not yielded are dropped."""
+        self._items.close()
+
+    def _iterate(self, waiting: deque[Case]) -> Generator[Item, None, None]:
+        failures: list[BaseException] = []
+        running: deque[tuple[Task, Case]] = deque()
+        with ExitStack() as stack:
+            stack.enter_context(self._pool)
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nnUNet_cases_"))
+            while waiting or running:
+                while waiting and len(running) <= self._pool.num_workers:
+                    running.append((self._submit(waiting[0], folder), waiting.popleft()))
+                task, case = running.popleft()
+                self._wait_for(task)
+                if task.error is not None:
+                    failures.append(task.error)
+                    continue
+                (data, properties), task.result = task.result, None
+                yield make_item(take(data), properties, case.ofile)
+        raise_failures(failures)
+
+    def _submit(self, case: Case, folder: str) -> Task:
+        if self._pool.num_workers == 0:
+            return self._pool.submit(case.name, self._prepare, *case.arguments)
+        handed = [hand_over(value, folder) if isinstance(value, np.ndarray) else value for value in case.arguments]
+        return self._pool.submit(case.name, prepare_in_worker, folder, self._prepare, *handed)
+
+    def _wait_for(self, task: Task) -> None:
+        while not task.finished:
+            self._pool.wait(unfinished_at_most=self._pool.unfinished - 1)

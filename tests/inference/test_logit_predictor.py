@@ -1,0 +1,238 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nnunetv2.errors import CallError
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+from tests.inference.models import CPU, hand_made_predictor
+
+
+class Positions(nn.Module):
+    """Gives for tile x (row i, column j) the channels x + i, 2x + j, i * j."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = torch.arange(x.shape[2], dtype=x.dtype)[:, None].expand(x.shape[2:])
+        columns = torch.arange(x.shape[3], dtype=x.dtype).expand(x.shape[2:])
+        return torch.stack([x[0, 0] + rows, 2 * x[0, 0] + columns, rows * columns])[None]
+
+
+class Constant(nn.Module):
+    """Gives `value` in channel 1 and 0 in channel 0."""
+
+    def __init__(self, value: float):
+        super().__init__()
+        self.value = value
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        prediction = torch.zeros((1, 2, *x.shape[2:]))
+        prediction[:, 1] = self.value
+        return prediction
+
+
+IMAGE = torch.arange(35.0).reshape(1, 1, 5, 7)
+MIRRORED = [
+    [1.4736328125, 2.5, 3.5, 4.5, 5.5, 6.5, 7.50390625],
+    [15.5, 16.5, 17.515625, 18.5, 19.5, 20.515625, 21.5],
+]
+
+
+@pytest.mark.parametrize(
+    ("axes", "gaussian", "rows_of_channel_0", "channel_2_row_4"),
+    [
+        (
+            None,
+            True,
+            [range(7), [15.8828125, 16.875, 17.890625, 18.875, 19.890625, 20.890625, 21.890625]],
+            [0, 2.96484375, 5.8046875, 8.125, 9.875, 12.1953125, 15],
+        ),
+        (None, False, [range(7), np.arange(15.5, 22)], [0, 1.5, 4.5, 7.5, 10.5, 13.5, 15]),
+        ((0,), True, MIRRORED, [0, 1.482421875, 2.90234375, 4.0625, 4.9375, 6.09765625, 7.5]),
+        ((0, 1), True, MIRRORED, [3.75, 3.75, 3.75, 3.748046875, 3.748046875, 3.75, 3.75]),
+    ],
+)
+def test_logits_equal_the_reference_values_to_the_last_bit(axes, gaussian, rows_of_channel_0, channel_2_row_4) -> None:
+    predictor = hand_made_predictor(Positions(), [4, 6], use_gaussian=gaussian)
+    predictor.allowed_mirroring_axes = axes
+    logits = predictor.predict_sliding_window_return_logits(IMAGE)
+    assert logits.dtype == torch.half
+    assert logits.shape == (3, 1, 5, 7)
+    np.testing.assert_array_equal(logits[0, 0, [0, 2]].numpy(), np.stack([np.array(row) for row in rows_of_channel_0]))
+    np.testing.assert_array_equal(logits[2, 0, 4].numpy(), channel_2_row_4)
+
+
+def test_an_image_smaller_than_the_patch_is_padded_and_cut_back() -> None:
+    predictor = hand_made_predictor(Positions(), [4, 6])
+    logits = predictor.predict_sliding_window_return_logits(torch.arange(6.0).reshape(1, 1, 2, 3))
+    np.testing.assert_array_equal(logits[0, 0].numpy(), [[1, 2, 3.001953125], [5, 6, 7]])
+    np.testing.assert_array_equal(logits[1, 0].numpy(), [[1, 4, 7], [7, 10, 13]])
+
+
+def test_no_mirroring_axes_at_all_mean_no_mirroring() -> None:
+    predictor = hand_made_predictor(Positions(), [4, 6])
+    plain = predictor.predict_sliding_window_return_logits(IMAGE)
+    predictor.allowed_mirroring_axes = ()
+    assert torch.equal(predictor.predict_sliding_window_return_logits(IMAGE), plain)
+
+
+def test_a_mirroring_axis_that_the_patch_lacks_is_refused() -> None:
+    predictor = hand_made_predictor(Positions(), [4, 6])
+    predictor.allowed_mirroring_axes = (2,)
+    with pytest.raises(AssertionError, match="mirroring axes"):
+        predictor.predict_sliding_window_return_logits(IMAGE)
+
+
+@pytest.mark.parametrize("image", [np.zeros((1, 1, 5, 7), np.float32), torch.zeros(1, 5, 7)])
+def test_other_inputs_than_4d_tensors_are_refused(image: object) -> None:
+    with pytest.raises(CallError, match="4D"):
+        hand_made_predictor(Positions(), [4, 6]).predict_sliding_window_return_logits(image)
+
+
+def test_logits_that_overflow_half_sums_are_answered_with_float32_sums() -> None:
+    predictor = hand_made_predictor(Constant(20000.0), [4, 6], heads=2)
+    logits = predictor.predict_sliding_window_return_logits(IMAGE)
+    assert logits.dtype == torch.half
+    torch.testing.assert_close(logits[1], torch.full((1, 5, 7), 20000.0).half())
+
+
+def test_logits_beyond_half_precision_stay_float32() -> None:
+    predictor = hand_made_predictor(Constant(1e6), [4, 6], heads=2)
+    logits = predictor.predict_sliding_window_return_logits(IMAGE)
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(logits[1], torch.full((1, 5, 7), 1e6))
+
+
+@pytest.mark.parametrize(("value", "message"), [(float("nan"), "NaN"), (float("inf"), "infinite")])
+def test_a_network_that_predicts_no_numbers_is_reported(value: float, message: str) -> None:
+    predictor = hand_made_predictor(Constant(value), [4, 6], heads=2)
+    with pytest.raises(InvalidLogitsError, match=message) as caught:
+        predictor.predict_sliding_window_return_logits(IMAGE)
+    assert isinstance(caught.value, RuntimeError)
+
+
+def test_folds_are_averaged_in_half_precision() -> None:
+    predictor = hand_made_predictor(Constant(0), [4, 6], heads=2)
+    values = iter([1.0, 2.0, 4.5])
+
+    def answer(data: torch.Tensor) -> torch.Tensor:
+        return torch.full((2, *data.shape[1:]), next(values)).half()
+
+    predictor.predict_sliding_window_return_logits = answer
+    predictor.list_of_parameters = [predictor.network.state_dict()] * 3
+    logits = predictor.predict_logits_from_preprocessed_data(IMAGE)
+    assert logits.dtype == torch.half
+    assert logits[0, 0, 0, 0] == torch.tensor(7.5).half() / 3
+
+
+def test_a_sum_of_folds_that_overflows_is_done_in_float32() -> None:
+    predictor = hand_made_predictor(Constant(0), [4, 6], heads=2)
+    predictor.predict_sliding_window_return_logits = lambda data: torch.full((2, 1, 5, 7), 40000.0).half()
+    predictor.list_of_parameters = [predictor.network.state_dict()] * 2
+    assert torch.equal(predictor.predict_logits_from_preprocessed_data(IMAGE), torch.full((2, 1, 5, 7), 40000.0))
+
+
+def test_without_parameters_there_are_no_folds_to_predict() -> None:
+    predictor = hand_made_predictor(Constant(0), [4, 6], heads=2)
+    predictor.list_of_parameters = []
+    assert predictor.predict_logits_from_preprocessed_data(IMAGE) is None
+    predictor.list_of_parameters = None
+    with pytest.raises(TypeError):
+        predictor.predict_logits_from_preprocessed_data(IMAGE)
+
+
+def test_memory_errors_on_the_device_lead_to_a_second_try_on_the_cpu() -> None:
+    predictor = hand_made_predictor(Positions(), [4, 6])
+    tries: list[bool] = []
+
+    def predict(data: torch.Tensor, slicers: list, do_on_device: bool = True) -> torch.Tensor:
+        tries.append(do_on_device)
+        if do_on_device:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        return torch.zeros((3, *data.shape[1:])).half()
+
+    predictor._internal_predict_sliding_window_return_logits = predict
+    predictor.perform_everything_on_device = True
+    predictor.device = _PretendedDevice()
+    predictor._predict_where_memory_allows(IMAGE, [])
+    assert tries == [True, False]
+
+
+class _PretendedDevice:
+    type = "xpu"
+
+
+def test_other_errors_on_the_device_are_not_tried_again() -> None:
+    predictor = hand_made_predictor(Positions(), [4, 6])
+
+    def fail(*_: object) -> torch.Tensor:
+        raise RuntimeError("expected 3 channels, got 4")
+
+    predictor._internal_predict_sliding_window_return_logits = fail
+    predictor.perform_everything_on_device = True
+    predictor.device = _PretendedDevice()
+    with pytest.raises(RuntimeError, match="channels"):
+        predictor._predict_where_memory_allows(IMAGE, [])
+
+
+def test_a_bar_put_in_place_of_tqdm_sees_every_tile_and_can_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nnunetv2.inference import predict_from_raw_data
+
+    updates: list[int] = []
+
+    class Cancelling:
+        def __init__(self, iterable: object = None, *_: object, **settings: object):
+            self.total = settings["total"]
+
+        def __enter__(self) -> "Cancelling":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def update(self, n: int = 1) -> None:
+            updates.append(n)
+            if len(updates) == 3:
+                raise InterruptedError("stopped by the user")
+
+    monkeypatch.setattr(predict_from_raw_data, "tqdm", Cancelling)
+    predictor = hand_made_predictor(Positions(), [4, 6])
+    with pytest.raises(InterruptedError, match="stopped by the user"):
+        predictor.predict_sliding_window_return_logits(IMAGE)
+    assert updates == [1, 1, 1]
+
+
+def test_an_overridden_tile_prediction_is_reached_from_outside() -> None:
+    predictor = hand_made_predictor(Positions(), [4, 6])
+    predictor._internal_maybe_mirror_and_predict = lambda x: torch.full((1, 3, *x.shape[2:]), 2.0)
+    assert torch.all(predictor.predict_sliding_window_return_logits(IMAGE) == 2)
+
+
+def test_two_dimensional_models_predict_volumes_slice_by_slice() -> None:
+    predictor = hand_made_predictor(Positions(), [4, 6])
+    volume = torch.stack([IMAGE[0, 0], IMAGE[0, 0] + 100])[None]
+    logits = predictor.predict_sliding_window_return_logits(volume)
+    assert logits.shape == (3, 2, 5, 7)
+    assert torch.equal(logits[:, :1], predictor.predict_sliding_window_return_logits(IMAGE))
+
+
+def test_the_old_name_of_perform_everything_on_device_is_accepted() -> None:
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    assert nnUNetPredictor(perform_everything_on_gpu=False).perform_everything_on_device is False
+    assert nnUNetPredictor(device=CPU, perform_everything_on_gpu=True).perform_everything_on_device is False
+
+
+def test_background_work_is_looked_after_at_every_tile() -> None:
+    calls: list[int] = []
+    predictor = hand_made_predictor(Positions(), [4, 6])
+    predictor._watched = (lambda: calls.append(1),)
+    predictor.predict_sliding_window_return_logits(IMAGE)
+    assert len(calls) == 4
+
+
+@pytest.fixture(autouse=True)
+def _fresh_gaussian() -> None:
+    from nnunetv2.inference.sliding_window_prediction import compute_gaussian
+
+    compute_gaussian.cache_clear()
