@@ -1,0 +1,119 @@
+"""Intensity normalisation of one channel. All arithmetic is in the target type, normally float32."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from nnunetv2.errors import CallError, UnfitImageError
+
+SMALLEST_DIVISOR = 1e-8
+SMALLEST_DIVISOR_FLOAT16 = 1e-4
+
+
+class ImageNormalization(ABC):
+    """Base of all schemes; subclasses in nnunetv2.preprocessing.normalization are found by their class name.
+
+    Parameters:
+        use_mask_for_norm: take the statistics from, and change, only voxels whose segmentation is 0 or higher.
+        intensityproperties: statistics of the foreground of this channel over the data set (fingerprint).
+        target_dtype: type of the result.
+    """
+
+    leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true: bool | None = None
+
+    def __init__(
+        self,
+        use_mask_for_norm: bool | None = None,
+        intensityproperties: dict | None = None,
+        target_dtype: type[np.number] = np.float32,
+    ):
+        if use_mask_for_norm is not None and not isinstance(use_mask_for_norm, bool):
+            raise CallError(f"use_mask_for_norm has to be a bool or None, got {use_mask_for_norm!r}")
+        if not isinstance(intensityproperties, dict):
+            raise CallError(f"intensityproperties has to be a dict, got {intensityproperties!r}")
+        self.use_mask_for_norm = use_mask_for_norm
+        self.intensityproperties = intensityproperties
+        self.target_dtype = target_dtype
+
+    @abstractmethod
+    def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        """Return the channel (x, y, z) normalised; it may be the changed `image` itself."""
+
+    def _smallest_divisor(self) -> float:
+        return SMALLEST_DIVISOR_FLOAT16 if self.target_dtype == np.float16 else SMALLEST_DIVISOR
+
+
+class ZScoreNormalization(ImageNormalization):
+    """Subtracts the mean and divides by the standard deviation of the image."""
+
+    leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = True
+
+    def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        image = image.astype(self.target_dtype, copy=False)
+        if not self.use_mask_for_norm:
+            return self._standardised(image)
+        if seg is None:
+            raise CallError("ZScoreNormalization with a mask needs the segmentation")
+        mask = seg >= 0
+        image[mask] = self._standardised(image[mask])
+        return image
+
+    def _standardised(self, values: np.ndarray) -> np.ndarray:
+        """Take the deviations once, for the variance and for the result (a new array)."""
+        deviations = values - values.mean()
+        is_half = values.dtype == np.float16  # squares would overflow
+        deviation = values.std() if is_half else np.sqrt(np.square(deviations).mean())
+        deviations /= max(deviation, self._smallest_divisor())
+        return deviations
+
+
+class CTNormalization(ImageNormalization):
+    """Clips to the 0.5 and 99.5 percentile of the data set's foreground, then uses its mean and deviation."""
+
+    leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = False
+
+    def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        properties = self.intensityproperties
+        image = image.astype(self.target_dtype, copy=False)
+        np.clip(image, properties["percentile_00_5"], properties["percentile_99_5"], out=image)
+        image -= properties["mean"]
+        image /= max(properties["std"], self._smallest_divisor())
+        return image
+
+
+class NoNormalization(ImageNormalization):
+    """Only changes the type."""
+
+    leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = False
+
+    def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        return image.astype(self.target_dtype, copy=False)
+
+
+class RescaleTo01Normalization(ImageNormalization):
+    """Moves the smallest value of the image to 0 and the largest to 1."""
+
+    leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = False
+
+    def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        image = image.astype(self.target_dtype, copy=False)
+        image -= image.min()
+        image /= max(image.max(), self._smallest_divisor())
+        return image
+
+
+class RGBTo01Normalization(ImageNormalization):
+    """Divides 8-bit values by 255; values outside 0..255 are refused."""
+
+    leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = False
+
+    def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        smallest, largest = image.min(), image.max()
+        if smallest < 0 or largest > 255:
+            raise UnfitImageError(
+                f"RGBTo01Normalization is for 8-bit images with values 0..255, this one has {smallest}..{largest};"
+                " another channel name in dataset.json (for example 'zscore') chooses another scheme"
+            )
+        image = image.astype(self.target_dtype, copy=False)
+        image /= 255
+        return image
