@@ -122,7 +122,7 @@ class LabelManager:
         self._check_heads(predicted_probabilities)
         predicted: Any = predicted_probabilities
         if not self.has_regions:
-            return cast("Array", predicted.argmax(0))
+            return cast("Array", _first_largest_channel(predicted))
         segmentation = _zeros_for_labels(predicted)
         for channel, label in zip(predicted, self.regions_class_order or (), strict=False):
             segmentation[channel > 0.5] = label
@@ -182,6 +182,18 @@ def _as_tensor(value: np.ndarray | torch.Tensor) -> torch.Tensor:
     import torch
 
     return torch.from_numpy(value)
+
+
+def _first_largest_channel(predicted: Any) -> Any:
+    """Return the argmax over the first axis; numpy's is about twice as fast as that of torch on the CPU."""
+    if isinstance(predicted, np.ndarray) or predicted.device.type != "cpu":
+        return predicted.argmax(0)
+    import torch
+
+    values = predicted.detach()
+    if values.dtype == torch.bfloat16:
+        values = values.float()
+    return torch.from_numpy(values.numpy().argmax(0))
 
 
 def _zeros_for_labels(predicted: np.ndarray | torch.Tensor) -> Any:

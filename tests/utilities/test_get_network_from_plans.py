@@ -1,0 +1,116 @@
+import copy
+import inspect
+
+import pytest
+import torch
+
+from nnunetv2.utilities import get_network_from_plans as module
+from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+REQUIRES_IMPORT = ["conv_op", "norm_op", "dropout_op", "nonlin"]
+PLAIN = "dynamic_network_architectures.architectures.unet.PlainConvUNet"
+RESIDUAL = "dynamic_network_architectures.architectures.unet.ResidualEncoderUNet"
+
+
+def unet_arguments(blocks="n_conv_per_stage"):
+    return {
+        "n_stages": 3,
+        "features_per_stage": [4, 8, 16],
+        "conv_op": "torch.nn.modules.conv.Conv2d",
+        "kernel_sizes": [[3, 3]] * 3,
+        "strides": [[1, 1], [2, 2], [2, 2]],
+        blocks: [1, 1, 1],
+        "n_conv_per_stage_decoder": [1, 1],
+        "conv_bias": True,
+        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm2d",
+        "norm_op_kwargs": {"eps": 1e-05, "affine": True},
+        "dropout_op": None,
+        "dropout_op_kwargs": None,
+        "nonlin": "torch.nn.LeakyReLU",
+        "nonlin_kwargs": {"inplace": True},
+    }
+
+
+def test_a_network_is_built_with_channels_classes_and_zero_biases():
+    arguments = unet_arguments()
+    before = copy.deepcopy(arguments)
+
+    network = get_network_from_plans(PLAIN, arguments, REQUIRES_IMPORT, 3, 2, deep_supervision=False)
+
+    assert network(torch.zeros(1, 3, 16, 16)).shape == (1, 2, 16, 16)
+    assert not network.encoder.stages[0][0].convs[0].conv.bias.any()
+    assert arguments == before
+
+
+def test_deep_supervision_is_passed_on():
+    network = get_network_from_plans(PLAIN, unet_arguments(), REQUIRES_IMPORT, 3, 2, deep_supervision=True)
+
+    assert [tuple(output.shape[2:]) for output in network(torch.zeros(1, 3, 16, 16))] == [(16, 16), (8, 8)]
+
+
+def test_without_init_the_biases_stay_as_torch_makes_them():
+    network = get_network_from_plans(PLAIN, unet_arguments(), REQUIRES_IMPORT, 3, 2, allow_init=False)
+
+    assert network.encoder.stages[0][0].convs[0].conv.bias.any()
+
+
+def test_a_class_that_has_moved_is_found_by_its_last_name():
+    old_path = "dynamic_network_architectures.architectures.residual_unet.ResidualEncoderUNet"
+
+    with pytest.warns(UserWarning, match="looking for its name"):
+        network = get_network_from_plans(old_path, unet_arguments("n_blocks_per_stage"), REQUIRES_IMPORT, 1, 2)
+
+    assert f"{type(network).__module__}.{type(network).__name__}" == RESIDUAL
+
+
+def test_an_unknown_class_is_an_import_error_naming_it():
+    with (
+        pytest.warns(UserWarning, match="looking for its name"),
+        pytest.raises(ImportError, match=r"no_such_package\.Net not found"),
+    ):
+        get_network_from_plans("no_such_package.Net", {}, [], 1, 2)
+
+
+def test_an_argument_that_cannot_be_imported_is_named():
+    arguments = {**unet_arguments(), "nonlin": "torch.nn.NoSuchLayer"}
+
+    with pytest.raises(ImportError, match=r"'nonlin' is 'torch.nn.NoSuchLayer'"):
+        get_network_from_plans(PLAIN, arguments, REQUIRES_IMPORT, 1, 2)
+
+
+def test_an_argument_to_import_that_is_missing_is_a_key_error():
+    with pytest.raises(KeyError, match="conv_op"):
+        get_network_from_plans(PLAIN, {}, REQUIRES_IMPORT, 1, 2)
+
+
+def test_the_arguments_of_old_versions_build_the_same_network():
+    architecture = {
+        "network_class_name": PLAIN,
+        "arch_kwargs": unet_arguments(),
+        "_kw_requires_import": REQUIRES_IMPORT,
+    }
+    plans = PlansManager({"configurations": {"2d": {"architecture": architecture}}, "label_manager": "LabelManager"})
+    labels = {"labels": {"background": 0, "a": 1, "b": 2}}
+
+    network = get_network_from_plans(plans, labels, plans.get_configuration("2d"), 3, deep_supervision=False)
+
+    assert network(torch.zeros(1, 3, 16, 16)).shape == (1, 3, 16, 16)
+    assert list(inspect.signature(get_network_from_plans).parameters)[:5] == [
+        "arch_class_name",
+        "arch_kwargs",
+        "arch_kwargs_req_import",
+        "input_channels",
+        "output_channels",
+    ]
+
+
+def test_the_finder_may_be_replaced_in_this_module(monkeypatch):
+    class Net:
+        def __init__(self, input_channels, num_classes):
+            self.channels = (input_channels, num_classes)
+
+    monkeypatch.setattr(module, "recursive_find_python_class", lambda *_: Net)
+
+    with pytest.warns(UserWarning, match="looking for its name"):
+        assert get_network_from_plans("gone.Net", {}, [], 3, 2).channels == (3, 2)
