@@ -37,7 +37,9 @@ def _files_with_ending(folder: str, file_ending: str) -> list[str]:
 
 
 def _split_name(name: str, file_ending: str) -> tuple[str, str] | None:
-    """Return case and channel of a file name, None if it has no four-digit channel."""
+    """Return case and channel of a file name, None if it has no four-digit channel or another ending."""
+    if not name.endswith(file_ending):
+        return None
     stem = name[: len(name) - len(file_ending)]
     if len(stem) <= _CHANNEL_LENGTH or not _CHANNEL.fullmatch(stem, len(stem) - _CHANNEL_LENGTH):
         return None
