@@ -1,0 +1,80 @@
+"""Dice, IoU and counts of one prediction against its reference."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnunetv2.errors import WrongShapeError
+
+if TYPE_CHECKING:
+    from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+
+PathLike = str | os.PathLike[str]
+LabelOrRegion = int | tuple[int, ...] | list[int]
+
+
+def region_or_label_to_mask(segmentation: np.ndarray, region_or_label: LabelOrRegion) -> np.ndarray:
+    """Return where the segmentation has the label, or one of the labels of the region."""
+    if np.isscalar(region_or_label):
+        return segmentation == region_or_label
+    mask = np.zeros(segmentation.shape, dtype=bool)
+    for label in region_or_label:  # type: ignore[union-attr]
+        mask |= segmentation == label
+    return mask
+
+
+def compute_tp_fp_fn_tn(
+    mask_ref: np.ndarray, mask_pred: np.ndarray, ignore_mask: np.ndarray | None = None
+) -> tuple[int, int, int, int]:
+    """Count true and false positives, false and true negatives outside `ignore_mask`. All masks are boolean."""
+    if ignore_mask is not None:
+        counted = ~ignore_mask
+        mask_ref, mask_pred = mask_ref & counted, mask_pred & counted
+        total = np.count_nonzero(counted)
+    else:
+        total = mask_ref.size
+    both = np.count_nonzero(mask_ref & mask_pred)
+    predicted, reference = np.count_nonzero(mask_pred), np.count_nonzero(mask_ref)
+    return both, predicted - both, reference - both, total - predicted - reference + both
+
+
+def metrics_from_counts(tp: int, fp: int, fn: int, tn: int) -> dict[str, float]:
+    """Return Dice and IoU (NaN where the class is in neither image) followed by the counts."""
+    absent = tp + fp + fn == 0
+    return {
+        "Dice": np.nan if absent else 2 * tp / (2 * tp + fp + fn),
+        "IoU": np.nan if absent else tp / (tp + fp + fn),
+        "FP": fp,
+        "TP": tp,
+        "FN": fn,
+        "TN": tn,
+        "n_pred": fp + tp,
+        "n_ref": fn + tp,
+    }
+
+
+def compute_metrics(
+    reference_file: PathLike,
+    prediction_file: PathLike,
+    image_reader_writer: "BaseReaderWriter",
+    labels_or_regions: list[LabelOrRegion],
+    ignore_label: int | None = None,
+) -> dict[str, Any]:
+    """Return `reference_file`, `prediction_file` and `metrics` (label or region tuple -> metrics) of one case.
+
+    Voxels where the reference has the ignore label count for nothing. WrongShapeError if the shapes differ.
+    """
+    reference, _ = image_reader_writer.read_seg(os.fspath(reference_file))
+    prediction, _ = image_reader_writer.read_seg(os.fspath(prediction_file))
+    if reference.shape != prediction.shape:
+        raise WrongShapeError(
+            f"{prediction_file} has shape {prediction.shape[1:]}, its reference {reference_file} {reference.shape[1:]}"
+        )
+    ignored = None if ignore_label is None else reference == ignore_label
+    metrics: dict[Any, dict[str, float]] = {}
+    for entry in labels_or_regions:
+        masks = (region_or_label_to_mask(reference, entry), region_or_label_to_mask(prediction, entry))
+        key = tuple(entry) if isinstance(entry, list) else entry
+        metrics[key] = metrics_from_counts(*compute_tp_fp_fn_tn(*masks, ignored))
+    return {"reference_file": reference_file, "prediction_file": prediction_file, "metrics": metrics}

@@ -1,0 +1,235 @@
+"""Scores folders of predictions; `nnUNetv2_evaluate_folder` and `nnUNetv2_evaluate_simple`."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError, MissingFileError
+from nnunetv2.evaluation.case_metrics import (
+    LabelOrRegion,
+    compute_metrics,
+    compute_tp_fp_fn_tn,
+    region_or_label_to_mask,
+)
+from nnunetv2.evaluation.evaluation_arguments import folder_parser, simple_parser
+from nnunetv2.evaluation.evaluation_report import read_domains, report_evaluation
+from nnunetv2.evaluation.summary_file import (
+    key_to_label_or_region,
+    label_or_region_to_key,
+    load_summary_json,
+    save_summary_json,
+    summarize,
+)
+from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.workers import run_cases
+
+if TYPE_CHECKING:
+    from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+
+__all__ = [
+    "compute_metrics",
+    "compute_metrics_on_folder",
+    "compute_metrics_on_folder2",
+    "compute_metrics_on_folder_simple",
+    "compute_tp_fp_fn_tn",
+    "evaluate_folder_entry_point",
+    "evaluate_simple_entry_point",
+    "key_to_label_or_region",
+    "label_or_region_to_key",
+    "labels_to_list_of_regions",
+    "load_summary_json",
+    "region_or_label_to_mask",
+    "save_summary_json",
+]
+
+PathLike = str | os.PathLike[str]
+
+
+def labels_to_list_of_regions(labels: Sequence[int]) -> list[tuple[int]]:
+    """Return each label as a region of its own."""
+    return [(label,) for label in labels]
+
+
+def compute_metrics_on_folder(
+    folder_ref: PathLike,
+    folder_pred: PathLike,
+    output_file: PathLike | None,
+    image_reader_writer: "BaseReaderWriter",
+    file_ending: str,
+    regions_or_labels: Sequence[LabelOrRegion],
+    ignore_label: int | None = None,
+    num_processes: int = default_num_processes,
+    chill: bool = True,
+) -> dict[str, Any]:
+    """Score all predictions of a folder and return (and write, if `output_file` is given) what summary.json holds.
+
+    Parameters:
+        num_processes: at most so many, and never more than there are cases; 0 and 1: in this process.
+        chill: accept that a reference has no prediction.
+
+    Raises DatasetError naming predictions without reference and, unless `chill`, references without prediction.
+    """
+    if output_file is not None and not os.fspath(output_file).endswith(".json"):
+        raise InvalidOutputError(f"output file {output_file}: expected a name that ends in .json")
+    names = _files(folder_pred, file_ending)
+    if not names:
+        raise MissingFileError(f"{folder_pred}: no predictions, files that end in {file_ending}")
+    _check_pairs(folder_ref, folder_pred, names, file_ending, chill)
+    cases = [
+        (
+            name.removesuffix(file_ending),
+            (
+                os.path.join(folder_ref, name),
+                os.path.join(folder_pred, name),
+                image_reader_writer,
+                list(regions_or_labels),
+                ignore_label,
+            ),
+        )
+        for name in names
+    ]
+    workers = min(num_processes, len(cases))
+    results = summarize(run_cases(compute_metrics, cases, 0 if workers == 1 else workers, "Evaluation"))
+    if output_file is not None:
+        save_summary_json(results, output_file)
+    return results
+
+
+class InvalidOutputError(InvalidValueError, AssertionError):
+    """An output file of another kind than JSON."""
+
+
+def _files(folder: PathLike, file_ending: str) -> list[str]:
+    if not os.path.isdir(folder):
+        raise MissingFileError(f"folder not found: {folder}")
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.name.endswith(file_ending) and entry.is_file())
+
+
+def _check_pairs(
+    folder_ref: PathLike, folder_pred: PathLike, names: Sequence[str], file_ending: str, chill: bool
+) -> None:
+    references = _files(folder_ref, file_ending)
+    surplus = sorted(set(names) - set(references))
+    if surplus:
+        raise DatasetError(f"{folder_pred}: predictions without a reference in {folder_ref}:", surplus)
+    missing = [] if chill else sorted(set(references) - set(names))
+    if missing:
+        raise DatasetLayoutError(f"{folder_ref}: references without a prediction in {folder_pred}:", missing)
+
+
+def compute_metrics_on_folder2(
+    folder_ref: PathLike,
+    folder_pred: PathLike,
+    dataset_json_file: PathLike,
+    plans_file: PathLike,
+    output_file: PathLike | None = None,
+    num_processes: int = default_num_processes,
+    chill: bool = False,
+) -> None:
+    """Score the predictions of a model: labels or regions and the ignore label are those of its dataset.json.
+
+    The result goes to `output_file`, by default summary.json in the folder of predictions.
+    """
+    from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
+    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+    dataset_json = read_json(dataset_json_file, "dataset.json")
+    ending = dataset_json["file_ending"]
+    example = _example(folder_ref, _files(folder_ref, ending))
+    reader = determine_reader_writer_from_dataset_json(dataset_json, example, verbose=False)()
+    label_manager = PlansManager(read_json(plans_file, "plans.json")).get_label_manager(dataset_json)
+    compute_metrics_on_folder(
+        folder_ref,
+        folder_pred,
+        output_file or os.path.join(folder_pred, "summary.json"),
+        reader,
+        ending,
+        label_manager.foreground_regions if label_manager.has_regions else label_manager.foreground_labels,
+        label_manager.ignore_label,
+        num_processes,
+        chill,
+    )
+
+
+def compute_metrics_on_folder_simple(
+    folder_ref: PathLike,
+    folder_pred: PathLike,
+    labels: Sequence[LabelOrRegion],
+    output_file: PathLike | None = None,
+    num_processes: int = default_num_processes,
+    ignore_label: int | None = None,
+    chill: bool = False,
+) -> None:
+    """Score predictions for a list of labels; the kind of file is that of most files in the reference folder."""
+    from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_file_ending
+
+    references = _files(folder_ref, "")
+    endings = Counter(_ending(name) for name in references)
+    ending = endings.most_common(1)[0][0] if endings else ""
+    example = _example(folder_ref, [name for name in references if name.endswith(ending)])
+    reader = determine_reader_writer_from_file_ending(ending, example, allow_nonmatching_filename=True, verbose=False)()
+    compute_metrics_on_folder(
+        folder_ref,
+        folder_pred,
+        output_file or os.path.join(folder_pred, "summary.json"),
+        reader,
+        ending,
+        labels,
+        ignore_label,
+        num_processes,
+        chill,
+    )
+
+
+def _ending(name: str) -> str:
+    """Return the file ending; a second part such as .nii in .nii.gz belongs to it."""
+    suffixes = Path(name).suffixes
+    return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
+
+
+def _example(folder: PathLike, names: Sequence[str]) -> str:
+    if not names:
+        raise MissingFileError(f"{folder}: no reference segmentations")
+    return os.path.join(folder, names[0])
+
+
+@command
+def evaluate_folder_entry_point() -> None:
+    """Run `nnUNetv2_evaluate_folder`."""
+    arguments = folder_parser().parse_args()
+    domain_map = read_domains(arguments.domains)
+    output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
+    compute_metrics_on_folder2(
+        arguments.gt_folder,
+        arguments.pred_folder,
+        arguments.djfile,
+        arguments.pfile,
+        output,
+        arguments.np,
+        chill=arguments.chill,
+    )
+    sys.stdout.write(report_evaluation(output, domain_map))
+
+
+@command
+def evaluate_simple_entry_point() -> None:
+    """Run `nnUNetv2_evaluate_simple`."""
+    arguments = simple_parser().parse_args()
+    domain_map = read_domains(arguments.domains)
+    output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
+    compute_metrics_on_folder_simple(
+        arguments.gt_folder,
+        arguments.pred_folder,
+        arguments.l,
+        output,
+        arguments.np,
+        arguments.il,
+        chill=arguments.chill,
+    )
+    sys.stdout.write(report_evaluation(output, domain_map))

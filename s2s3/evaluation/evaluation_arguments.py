@@ -1,0 +1,38 @@
+"""The arguments of `nnUNetv2_evaluate_folder` and `nnUNetv2_evaluate_simple`."""
+
+import argparse
+
+from nnunetv2.configuration import default_num_processes
+
+
+def folder_parser() -> argparse.ArgumentParser:
+    """Return the parser of nnUNetv2_evaluate_folder."""
+    parser = argparse.ArgumentParser(description="Score predictions with the labels of a model's dataset.json.")
+    _add_folders(parser)
+    parser.add_argument("-djfile", required=True, metavar="FILE", help="dataset.json of the model")
+    parser.add_argument("-pfile", required=True, metavar="FILE", help="plans.json of the model")
+    _add_settings(parser)
+    return parser
+
+
+def simple_parser() -> argparse.ArgumentParser:
+    """Return the parser of nnUNetv2_evaluate_simple."""
+    parser = argparse.ArgumentParser(description="Score predictions for a list of labels.")
+    _add_folders(parser)
+    parser.add_argument("-l", type=int, nargs="+", required=True, metavar="LABEL", help="labels to score")
+    parser.add_argument("-il", type=int, metavar="LABEL", help="ignore label")
+    _add_settings(parser)
+    return parser
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("gt_folder", help="folder of reference segmentations")
+    parser.add_argument("pred_folder", help="folder of predictions")
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", metavar="FILE", help="output file (default summary.json in the folder of predictions)")
+    parser.add_argument("-np", type=int, default=default_num_processes, help="processes (default %(default)s)")
+    parser.add_argument("--chill", action="store_true", help="accept that some references have no prediction")
+    text = "domains.json; scores are also given by domain, here and in domain_summary.json beside the output"
+    parser.add_argument("--domains", metavar="FILE", help=text)
