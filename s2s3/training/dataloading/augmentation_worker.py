@@ -1,0 +1,91 @@
+"""The body of an augmentation process."""
+
+import multiprocessing
+import multiprocessing.connection
+import random
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from nnunetv2.utilities.workers import describe_failure
+
+LONGEST_CASE_NAME = 255
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a process sends instead of a batch when it cannot go on."""
+
+    error: BaseException
+
+
+def make_batches(
+    connection: Any,
+    other_end: Any,
+    loader: Any,
+    transform: Callable[..., Any] | None,
+    number: int,
+    seed: int | None,
+    current_case: Any,
+) -> None:
+    """Answer each request on `connection` with a batch or a Failure, until it closes or the parent ends.
+
+    A process goes on after a failure: earlier batches can only be received while it lives.
+
+    Parameters:
+        other_end: the parent's end, closed here so that the parent's death is noticed.
+        current_case: shared bytes that always hold the case being worked on.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    other_end.close()
+    seed_this_process(seed)
+    with threadpool_limits(1, None), suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        loader.set_thread_id(number)
+        loader.announce_case = lambda case: _write(current_case, case)
+        while _wait_for_request(connection):
+            try:
+                batch = next(loader)
+                if transform is not None:
+                    batch = transform(**batch)
+            except Exception as error:
+                batch = Failure(describe_failure(read_case(current_case), error))
+            connection.send(batch)
+
+
+def seed_this_process(seed: int | None) -> None:
+    """Give numpy, torch and random of this process streams of their own; None takes entropy from the system.
+
+    A forked process would otherwise go on with the parent's torch generator, the same in each.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    numpy_seed, torch_seed, python_seed = np.random.SeedSequence(seed).generate_state(3)
+    np.random.seed(numpy_seed)
+    torch.manual_seed(int(torch_seed))
+    random.seed(int(python_seed))
+
+
+def _wait_for_request(connection: Any) -> bool:
+    parent = multiprocessing.parent_process()
+    sentinels = [] if parent is None else [parent.sentinel]
+    ready = multiprocessing.connection.wait([connection, *sentinels])
+    if connection not in ready:
+        return False
+    connection.recv()
+    return True
+
+
+def _write(shared: Any, case: str) -> None:
+    shared.value = case.encode()[:LONGEST_CASE_NAME]
+
+
+def read_case(shared: Any) -> str:
+    """Return the name that the process has written last."""
+    return shared.value.decode(errors="replace") or "unknown"

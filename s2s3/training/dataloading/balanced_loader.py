@@ -1,0 +1,117 @@
+"""Batches divided among domains by their mixing ratios (method, section 2.1), and validation domain by domain."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nnunetv2.domains.batch_apportionment import Apportionment
+from nnunetv2.errors import SettingsError
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+
+
+class BalancedDataLoader(nnUNetDataLoader):
+    """A loader that gives each slot of a batch to a domain, and draws the case uniformly within that domain.
+
+    The slots form one endless row. A training step takes `slots_per_step` of them, this process those from
+    `first_slot` on; with n augmentation processes, process w makes the batches of steps w, w + n, w + 2n, ...
+
+    Parameters:
+        case_domains: case -> domain, for at least all cases of the dataset.
+        ratios: domain -> share; domains without a case in the dataset may not have one.
+        stream: (first_slot, slots_per_step) of this process; all slots of a step are its own if None.
+        options: those of nnUNetDataLoader.
+    """
+
+    in_turn = True
+    """Batches have to be used in the order of the steps."""
+
+    def __init__(
+        self,
+        *args: Any,
+        case_domains: Mapping[str, str],
+        ratios: Mapping[str, float],
+        stream: tuple[int, int] | None = None,
+        **options: Any,
+    ):
+        super().__init__(*args, **options)
+        self.cases_of_domain = _cases_of_domains(self.indices, case_domains)
+        missing = sorted(name for name, ratio in ratios.items() if ratio > 0 and name not in self.cases_of_domain)
+        if missing:
+            raise SettingsError(f"mixing ratios name domains without a training case: {', '.join(missing)}")
+        self.first_slot, self.slots_per_step = stream or (0, self.batch_size)
+        self._apportionment = Apportionment(ratios)
+        self._batches_made = 0
+
+    def get_indices(self) -> np.ndarray:
+        """Return the cases of the next batch, (B,)."""
+        step = self.thread_id + self._batches_made * self.number_of_threads_in_multithreaded
+        self._batches_made += 1
+        domains = self._apportionment.slots(step * self.slots_per_step + self.first_slot, self.batch_size)
+        return np.array([np.random.choice(self.cases_of_domain[domain]) for domain in domains])
+
+
+class DomainRoundRobin:
+    """Takes batches from one loader a domain, so that no batch mixes domains.
+
+    Behaves like a loader towards the augmenters: process w of n makes batches w, w + n, ...
+
+    Parameters:
+        loaders: domain -> loader.
+        ratios: domain -> share of the batches; equal shares if None.
+        first_batch: where in the row of batches to begin, so that the ranks of a distributed training differ.
+    """
+
+    in_turn = True
+    """Batches have to be used in the order in which they are made."""
+
+    def __init__(
+        self,
+        loaders: Mapping[str, nnUNetDataLoader],
+        ratios: Mapping[str, float] | None = None,
+        first_batch: int = 0,
+    ):
+        self.loaders = dict(loaders)
+        self.first_batch = first_batch
+        self.thread_id = 0
+        self.number_of_threads_in_multithreaded = 1
+        self._apportionment = Apportionment(ratios or dict.fromkeys(self.loaders, 1.0))
+        self._batches_made = 0
+
+    @property
+    def transforms(self) -> Any:
+        """The transforms of the first loader; all loaders have the same."""
+        return next(iter(self.loaders.values())).transforms
+
+    @property
+    def announce_case(self) -> Any:
+        """What the loaders call with the name of a case before they load it."""
+        return next(iter(self.loaders.values())).announce_case
+
+    @announce_case.setter
+    def announce_case(self, announce: Any) -> None:
+        for loader in self.loaders.values():
+            loader.announce_case = announce
+
+    def set_thread_id(self, thread_id: int) -> None:
+        """Tell which of the augmentation processes this is."""
+        self.thread_id = thread_id
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        batch_number = self.thread_id + self._batches_made * self.number_of_threads_in_multithreaded
+        self._batches_made += 1
+        (domain,) = self._apportionment.slots(self.first_batch + batch_number, 1)
+        return next(self.loaders[domain])
+
+
+def _cases_of_domains(cases: Sequence[str], case_domains: Mapping[str, str]) -> dict[str, list[str]]:
+    unknown = [case for case in cases if case not in case_domains]
+    if unknown:
+        raise SettingsError(f"no domain is known for {len(unknown)} training case(s): {', '.join(unknown[:10])}")
+    grouped: dict[str, list[str]] = {}
+    for case in cases:
+        grouped.setdefault(case_domains[case], []).append(case)
+    return grouped

@@ -1,0 +1,195 @@
+"""The loader of training and validation batches."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
+from batchgenerators.dataloading.data_loader import DataLoader
+from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+from threadpoolctl import threadpool_limits
+
+from nnunetv2.training.dataloading.patch_position import (
+    ClassLocations,
+    Label,
+    annotated_class,
+    choose_class,
+    corner_around_class,
+    lower_bounds,
+    random_corner,
+)
+from nnunetv2.utilities.workers import describe_failure
+
+if TYPE_CHECKING:
+    from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
+    from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+OUTSIDE_IMAGE = 0
+OUTSIDE_SEGMENTATION = -1
+Sample = dict[str, Any]
+
+
+def ignore_case(case: str) -> None:
+    """Take no notice of which case is being loaded."""
+
+
+class nnUNetDataLoader(DataLoader):
+    """Endless random batches of augmented patches.
+
+    A batch is a dict: `data` float32 (B, C, *patch); `target` int16 (B, 1, *patch) or whatever the transforms make of
+    it, a list of tensors with deep supervision; `keys` the cases, (B,). Of each batch the last round(B * p) samples or
+    so contain foreground, see `get_do_oversample`.
+
+    A case that cannot be loaded or augmented raises CaseFailedError with its name.
+
+    Parameters:
+        data: dataset with `identifiers` and `load_case`.
+        patch_size: what is cut out, (y, x) for slices of axis 0 or (x, y, z).
+        final_patch_size: what is left after the transforms.
+        pad_sides: further voxels by which a patch may reach over the image, an axis.
+        probabilistic_oversampling: each sample contains foreground with probability p, instead of the last ones.
+    """
+
+    def __init__(
+        self,
+        data: "nnUNetBaseDataset",
+        batch_size: int,
+        patch_size: Sequence[int] | np.ndarray,
+        final_patch_size: Sequence[int] | np.ndarray,
+        label_manager: "LabelManager",
+        oversample_foreground_percent: float = 0.0,
+        sampling_probabilities: Sequence[float] | np.ndarray | None = None,
+        pad_sides: Sequence[int] | None = None,
+        probabilistic_oversampling: bool = False,
+        transforms: BasicTransform | None = None,
+    ):
+        super().__init__(
+            data,
+            batch_size,
+            return_incomplete=True,
+            shuffle=False,
+            infinite=True,
+            sampling_probabilities=sampling_probabilities,
+        )
+        self.indices = data.identifiers
+        self.patch_size_was_2d = len(patch_size) == 2
+        self.patch_size = _in_3d(patch_size)
+        self.final_patch_size = _in_3d(final_patch_size)
+        self.pad_sides = pad_sides
+        self.need_to_pad = np.array(self.patch_size) - np.array(self.final_patch_size)
+        if pad_sides is not None:
+            self.need_to_pad += np.array(_in_3d(pad_sides, filling=0))
+        self.oversample_foreground_percent = oversample_foreground_percent
+        self.has_ignore = label_manager.has_ignore_label
+        self.annotated_classes_key: tuple[int, ...] = (-1, *label_manager.all_labels)
+        self.get_do_oversample: Callable[[int], bool] = (
+            self._probabilistic_oversampling if probabilistic_oversampling else self._oversample_last_XX_percent
+        )
+        self.transforms = transforms
+        self.announce_case: Callable[[str], None] = ignore_case
+
+    @cached_property
+    def data_shape(self) -> tuple[int, ...]:
+        """Shape of a batch of image patches before the transforms."""
+        channels = self._data.load_case(self.indices[0])[0].shape[0]
+        return (self.batch_size, channels, *self._patch_axes)
+
+    @cached_property
+    def seg_shape(self) -> tuple[int, ...]:
+        """Shape of a batch of segmentation patches before the transforms."""
+        previous = self._data.load_case(self.indices[0])[2]
+        return (self.batch_size, 1 if previous is None else 2, *self._patch_axes)
+
+    @property
+    def _patch_axes(self) -> tuple[int, ...]:
+        return self.patch_size[1:] if self.patch_size_was_2d else self.patch_size
+
+    def _oversample_last_XX_percent(self, sample_idx: int) -> bool:
+        """Tell whether a sample has to contain foreground: the last ones of each batch do."""
+        return sample_idx >= round(self.batch_size * (1 - self.oversample_foreground_percent))
+
+    def _probabilistic_oversampling(self, sample_idx: int) -> bool:
+        """Tell whether a sample has to contain foreground: each does with the same probability."""
+        return np.random.uniform() < self.oversample_foreground_percent
+
+    def get_bbox(
+        self,
+        data_shape: Sequence[int] | np.ndarray,
+        force_fg: bool,
+        class_locations: ClassLocations | None,
+        overwrite_class: Label | None = None,
+        verbose: bool = False,
+    ) -> tuple[list[int], list[int]]:
+        """Return lower and upper corner of a patch; it may reach over the image.
+
+        Parameters:
+            data_shape: spatial size of the image, 3 axes.
+            force_fg: centre the patch on a voxel of a random class that has one.
+            class_locations: class -> voxels (0, x, y, z).
+            overwrite_class: take this class, if it has a voxel.
+            verbose: warn about images without foreground where foreground is asked for.
+        """
+        label: Label | None = None
+        bounds = lower_bounds(data_shape, self.patch_size, self.need_to_pad)
+        if force_fg:
+            annotated = self.annotated_classes_key if self.has_ignore else None
+            label = choose_class(class_locations, annotated, overwrite_class)
+            if label is None and verbose:
+                warnings.warn("a case has no foreground, its patch is cut at random", stacklevel=2)
+        elif self.has_ignore:
+            label = annotated_class(class_locations or {}, self.annotated_classes_key)
+        if label is None:
+            lower = random_corner(bounds)
+        else:
+            lower = corner_around_class(label, class_locations or {}, bounds, self.patch_size)
+        return lower, [corner + size for corner, size in zip(lower, self.patch_size, strict=True)]
+
+    def generate_train_batch(self) -> dict[str, Any]:
+        """Draw cases, cut a patch of each, augment and stack them."""
+        cases = self.get_indices()
+        with torch.no_grad(), threadpool_limits(limits=1, user_api=None):
+            samples = [self._sample(str(case), number) for number, case in enumerate(cases)]
+        return {**stack_samples(samples), "keys": cases}
+
+    def _sample(self, case: str, number: int) -> Sample:
+        self.announce_case(case)
+        try:
+            sample = self._cut_patch(case, self.get_do_oversample(number))
+            return sample if self.transforms is None else self.transforms(**sample)
+        except Exception as error:
+            raise describe_failure(case, error) from error
+
+    def _cut_patch(self, case: str, force_fg: bool) -> Sample:
+        data, seg, seg_prev, properties = self._data.load_case(case)
+        lower, upper = self.get_bbox(data.shape[1:], force_fg, properties["class_locations"])
+        box = [list(corners) for corners in zip(lower, upper, strict=True)]
+        image = crop_and_pad_nd(data, box, OUTSIDE_IMAGE)
+        segmentation = crop_and_pad_nd(seg, box, OUTSIDE_SEGMENTATION)
+        if seg_prev is not None:
+            previous = crop_and_pad_nd(seg_prev, box, OUTSIDE_SEGMENTATION)
+            segmentation = np.concatenate([segmentation, previous[None]])
+        if self.patch_size_was_2d:
+            image, segmentation = image[:, 0], segmentation[:, 0]
+        return {"image": _as_tensor(image, np.float32), "segmentation": _as_tensor(segmentation, np.int16)}
+
+
+def stack_samples(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Return `data` and `target` of a batch; a target that is a list over scales becomes a list of batches."""
+    targets = [sample["segmentation"] for sample in samples]
+    if isinstance(targets[0], list):
+        target: Any = [torch.stack(scale) for scale in zip(*targets, strict=True)]
+    else:
+        target = torch.stack(targets)
+    return {"data": torch.stack([sample["image"] for sample in samples]), "target": target}
+
+
+def _as_tensor(patch: np.ndarray, dtype: type[np.generic]) -> torch.Tensor:
+    return torch.from_numpy(np.array(patch, dtype=dtype, order="C"))
+
+
+def _in_3d(sizes: Sequence[int] | np.ndarray, filling: int = 1) -> tuple[int, ...]:
+    sizes = tuple(int(size) for size in sizes)
+    return (filling, *sizes) if len(sizes) == 2 else sizes

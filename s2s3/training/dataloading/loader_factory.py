@@ -1,0 +1,97 @@
+"""Builds loaders and the processes that feed a training with their batches."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
+
+from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, DomainRoundRobin
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.supervised_augmenter import SupervisedAugmenter
+
+Augmenter = SingleThreadedAugmenter | SupervisedAugmenter
+Loader = nnUNetDataLoader | DomainRoundRobin
+
+
+def training_loader(
+    dataset: Any,
+    *,
+    case_domains: Mapping[str, str],
+    ratios: Mapping[str, float],
+    stream: tuple[int, int] | None = None,
+    **options: Any,
+) -> nnUNetDataLoader:
+    """Return nnU-Net's loader, or the balanced one if `case_domains` is not empty.
+
+    Parameters:
+        case_domains, ratios, stream: see BalancedDataLoader.
+        options: the other arguments of nnUNetDataLoader.
+    """
+    if not case_domains:
+        return nnUNetDataLoader(dataset, **options)
+    return BalancedDataLoader(dataset, case_domains=case_domains, ratios=ratios, stream=stream, **options)
+
+
+def validation_loader(
+    dataset: Any, *, parts: Mapping[str, Sequence[str]], first_batch: int = 0, **options: Any
+) -> Loader:
+    """Return nnU-Net's loader for one part, for more a round robin over a loader for each.
+
+    Parameters:
+        parts: domain -> its cases, together those of the dataset.
+        first_batch: see DomainRoundRobin.
+        options: the other arguments of nnUNetDataLoader.
+    """
+    if len(parts) < 2:
+        return nnUNetDataLoader(dataset, **options)
+    loaders = {}
+    for domain, cases in parts.items():
+        loaders[domain] = nnUNetDataLoader(dataset, **options)
+        loaders[domain].indices = list(cases)
+    return DomainRoundRobin(loaders, first_batch=first_batch)
+
+
+def step_stream(batch_sizes: Sequence[int], rank: int) -> tuple[int, int]:
+    """Return the `stream` of a rank, given the batch size of every rank."""
+    return sum(batch_sizes[:rank]), sum(batch_sizes)
+
+
+def build_augmenters(
+    train_loader: Any, val_loader: Any, num_processes: int, pin_memory: bool, seed: int | None = None
+) -> tuple[Augmenter, Augmenter]:
+    """Return iterators over the batches of both loaders, nnU-Net's numbers of processes and cached batches.
+
+    Parameters:
+        num_processes: for training; validation gets half as many. 0 makes batches in this process, with its own random
+            generators.
+        seed: of the processes' random streams, one for each; None takes entropy from the system.
+    """
+    if num_processes == 0:
+        return SingleThreadedAugmenter(train_loader, None), SingleThreadedAugmenter(val_loader, None)
+    seeds = worker_seeds(seed, num_processes + max(1, num_processes // 2))
+    train = SupervisedAugmenter(
+        train_loader,
+        None,
+        num_processes,
+        num_cached=max(6, num_processes // 2),
+        seeds=seeds[:num_processes],
+        pin_memory=pin_memory,
+        wait_time=0.002,
+    )
+    val = SupervisedAugmenter(
+        val_loader,
+        None,
+        max(1, num_processes // 2),
+        num_cached=max(3, num_processes // 4),
+        seeds=seeds[num_processes:],
+        pin_memory=pin_memory,
+        wait_time=0.002,
+    )
+    return train, val
+
+
+def worker_seeds(seed: int | None, count: int) -> list[int]:
+    """Return one seed a process, all different streams."""
+    sequence = np.random.SeedSequence(seed)
+    return [int(child.generate_state(1, np.uint64)[0]) for child in sequence.spawn(count)]

@@ -1,0 +1,94 @@
+"""Augmentation processes whose failures reach the training: with the case's name, within seconds, without a hang."""
+
+import multiprocessing
+import queue
+import sys
+from typing import Any
+
+from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
+
+from nnunetv2.training.dataloading.augmentation_worker import LONGEST_CASE_NAME, make_batches
+from nnunetv2.training.dataloading.batch_receiver import BatchReceiver, Worker
+
+SECONDS_UNTIL_KILLED = 2.0
+SECONDS_BETWEEN_CHECKS = 1.0
+
+
+class SupervisedAugmenter(NonDetMultiThreadedAugmenter):
+    """batchgenerators' multi-process augmenter, rebuilt around one pipe a process.
+
+    A process makes a batch only when asked to, two are under way for each, and `num_cached` lie ready. Where the
+    generator has a true `in_turn`, batches come in the order process 0, 1, ..., n - 1, 0, ...; else as they get ready.
+
+    `next` raises CaseFailedError for a case that could not be loaded or augmented, WorkerDiedError for a process that
+    was killed; either ends all processes, and batches that lie ready are dropped.
+    """
+
+    _receiver: BatchReceiver | None = None
+
+    def __next__(self) -> dict[str, Any]:
+        """Return the next batch, starting the processes if need be."""
+        if self._receiver is None:
+            self._start()
+        assert self._receiver is not None
+        while self._receiver.failure is None:
+            try:
+                item = self._receiver.batches.get(timeout=SECONDS_BETWEEN_CHECKS)
+            except queue.Empty:
+                continue
+            if item is not None:
+                return item
+        failure = self._receiver.failure
+        self._finish()
+        raise failure
+
+    def _start(self) -> None:
+        if self._receiver is not None:
+            return
+        self.generator.number_of_threads_in_multithreaded = self.num_processes
+        workers = [self._start_worker(number) for number in range(self.num_processes)]
+        self._processes = [worker.process for worker in workers]
+        in_turn = getattr(self.generator, "in_turn", False)
+        self._receiver = BatchReceiver(workers, self.num_cached, in_turn, self._pinning_device())
+        self._receiver.start()
+        self.initialized = True
+
+    def _start_worker(self, number: int) -> Worker:
+        # Forking hands over classes of external trainer folders, which cannot be pickled.
+        context: Any = multiprocessing.get_context("fork" if sys.platform.startswith("linux") else None)
+        ours, theirs = context.Pipe()
+        case = context.RawArray("c", LONGEST_CASE_NAME + 1)
+        process = context.Process(
+            target=make_batches,
+            args=(theirs, ours, self.generator, self.transform, number, self.seeds[number], case),
+            daemon=True,
+        )
+        process.start()
+        theirs.close()
+        return Worker(process, ours, case)
+
+    def _pinning_device(self) -> int | None:
+        import torch
+
+        return torch.cuda.current_device() if self.pin_memory and torch.cuda.is_available() else None
+
+    def _finish(self, timeout: float = 10, force: bool = False) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is None:
+            return
+        receiver.stopping.set()
+        for worker in receiver.workers:
+            worker.process.terminate()
+        receiver.join(timeout)
+        for worker in receiver.workers:
+            _end(worker)
+        self._processes = []
+        self.initialized = False
+
+
+def _end(worker: Worker) -> None:
+    worker.process.join(timeout=SECONDS_UNTIL_KILLED)
+    if worker.process.is_alive():
+        worker.process.kill()
+        worker.process.join()
+    worker.connection.close()

@@ -1,0 +1,109 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nnunetv2.errors import CaseFailedError
+from nnunetv2.training.data_augmentation.default_pipeline import validation_pipeline
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from tests.training.dataloading.datasets import LABELS, LABELS_WITH_IGNORE, BrokenDataset, NumberDataset
+
+
+def make(dataset: Any = None, batch_size: int = 2, patch=(20, 20), final=None, **options: Any) -> nnUNetDataLoader:
+    options.setdefault("label_manager", LABELS)
+    return nnUNetDataLoader(dataset or NumberDataset(), batch_size, patch, final or patch, **options)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    np.random.seed(0)
+
+
+def test_a_2d_batch_has_nnunets_keys_shapes_and_types() -> None:
+    batch = next(make(batch_size=3))
+    assert list(batch) == ["data", "target", "keys"]
+    assert (batch["data"].shape, batch["data"].dtype) == ((3, 3, 20, 20), torch.float32)
+    assert (batch["target"].shape, batch["target"].dtype) == ((3, 1, 20, 20), torch.int16)
+    assert batch["keys"].shape == (3,)
+
+
+def test_the_keys_name_the_cases_of_the_batch() -> None:
+    batch = next(make(batch_size=8))
+    for case, image in zip(batch["keys"], batch["data"], strict=True):
+        assert image.max() == int(case.removeprefix("case_")) + 1
+
+
+def test_a_3d_patch_of_a_small_image_is_padded_with_nothing() -> None:
+    batch = next(make(NumberDataset(shape=(4, 10, 10)), patch=(8, 12, 12), batch_size=1))
+    assert batch["data"].shape == (1, 3, 8, 12, 12)
+    assert (batch["data"][0, 0] == 0).sum() == 8 * 12 * 12 - 4 * 10 * 10
+    assert (batch["target"][0, 0] == -1).sum() == 8 * 12 * 12 - 4 * 10 * 10
+
+
+def test_a_2d_patch_of_a_volume_is_one_slice() -> None:
+    dataset = NumberDataset(shape=(5, 30, 40))
+    assert next(make(dataset, batch_size=1))["data"].shape == (1, 3, 20, 20)
+
+
+def test_the_previous_stage_becomes_the_second_channel() -> None:
+    batch = next(make(NumberDataset(previous=True), patch=(34, 44), batch_size=1))
+    assert batch["target"].shape == (1, 2, 34, 44)
+    assert torch.equal(batch["target"][0, 0], batch["target"][0, 1])
+
+
+def test_deep_supervision_gives_a_target_of_each_scale() -> None:
+    pipeline = validation_pipeline([[1.0, 1.0], [0.5, 0.5]])
+    batch = next(make(transforms=pipeline))
+    assert [tuple(target.shape) for target in batch["target"]] == [(2, 1, 20, 20), (2, 1, 10, 10)]
+
+
+@pytest.mark.parametrize("batch_size", range(1, 13))
+def test_the_last_third_of_a_batch_is_forced(batch_size) -> None:
+    expected = [0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4][batch_size - 1]
+    loader = make(batch_size=batch_size, oversample_foreground_percent=0.33)
+    forced = [loader.get_do_oversample(i) for i in range(batch_size)]
+    assert forced == [False] * (batch_size - expected) + [True] * expected
+
+
+def test_probabilistic_oversampling_forces_any_sample() -> None:
+    loader = make(oversample_foreground_percent=0.25, probabilistic_oversampling=True)
+    assert sum(loader.get_do_oversample(0) for _ in range(1000)) == pytest.approx(250, abs=60)
+
+
+def test_forced_patches_contain_the_chosen_class() -> None:
+    loader = make(NumberDataset(shape=(1, 100, 100)))
+    locations = NumberDataset(shape=(1, 100, 100)).load_case("case_0")[3]["class_locations"]
+    lower, upper = loader.get_bbox((1, 100, 100), True, locations, overwrite_class=2)
+    assert (lower, upper) == ([0, 89, 89], [1, 109, 109])
+
+
+def test_with_an_ignore_label_patches_that_are_not_forced_lie_on_annotated_voxels() -> None:
+    loader = make(NumberDataset(shape=(1, 100, 100)), label_manager=LABELS_WITH_IGNORE)
+    locations = NumberDataset(shape=(1, 100, 100)).load_case("case_0")[3]["class_locations"]
+    assert loader.get_bbox((1, 100, 100), False, locations)[0] == [0, 89, 89]
+    with pytest.raises(KeyError):
+        loader.get_bbox((1, 100, 100), False, {})
+
+
+def test_weights_choose_the_cases() -> None:
+    loader = make(sampling_probabilities=[0, 0, 1, 0], batch_size=5)
+    assert set(next(loader)["keys"]) == {"case_2"}
+
+
+def test_further_padding_widens_the_bounds() -> None:
+    loader = make(pad_sides=(6, 0), patch=(20, 20), final=(16, 16))
+    assert loader.need_to_pad.tolist() == [0, 10, 4]
+
+
+def test_the_shapes_that_old_programs_ask_for() -> None:
+    loader = make(NumberDataset(previous=True))
+    assert (loader.data_shape, loader.seg_shape) == ((2, 3, 20, 20), (2, 2, 20, 20))
+
+
+@pytest.mark.parametrize("error", [OSError("truncated file"), ValueError("bad shape"), KeyError("class_locations")])
+def test_a_case_that_fails_is_named(error) -> None:
+    loader = make(BrokenDataset(error), batch_size=20)
+    with pytest.raises(CaseFailedError, match=r"case case_2: .*(truncated file|bad shape|class_locations)") as caught:
+        next(loader)
+    assert caught.value.case == "case_2"

@@ -1,0 +1,246 @@
+"""Augmentation in this process and in others, and what is left of a failure there."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
+from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
+
+from nnunetv2.errors import CaseFailedError, WorkerDiedError
+from nnunetv2.training.dataloading.augmentation_worker import read_case
+from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, DomainRoundRobin
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.loader_factory import (
+    build_augmenters,
+    step_stream,
+    training_loader,
+    validation_loader,
+)
+from tests.training.dataloading.datasets import LABELS, BrokenDataset, NumberDataset
+
+OPTIONS: dict[str, Any] = {
+    "batch_size": 2,
+    "patch_size": (8, 8),
+    "final_patch_size": (8, 8),
+    "label_manager": LABELS,
+}
+DOMAINS = {"case_0": "a", "case_1": "a", "case_2": "a", "case_3": "b"}
+
+
+class NoiseLoader(nnUNetDataLoader):
+    """Also returns a draw of each random generator, and who made the batch."""
+
+    def generate_train_batch(self) -> dict[str, Any]:
+        return {"numpy": np.random.uniform(), "torch": torch.rand(1).item(), "process": os.getpid()}
+
+
+class SlowLoader(nnUNetDataLoader):
+    """Never finishes its second batch."""
+
+    batches = 0
+
+    def generate_train_batch(self) -> dict[str, Any]:
+        self.batches += 1
+        if self.batches > 1:
+            self.announce_case("case_slow")
+            time.sleep(600)
+        return super().generate_train_batch()
+
+
+class LaterFailingLoader(nnUNetDataLoader):
+    """Makes four batches and cannot load the case of the fifth."""
+
+    batches = 0
+
+    def generate_train_batch(self) -> dict[str, Any]:
+        self.batches += 1
+        if self.batches > 4:
+            self._data = BrokenDataset(OSError("truncated file"))
+            self.indices = ["case_2"]
+        return super().generate_train_batch()
+
+
+def loader(dataset: Any = None, kind: type[nnUNetDataLoader] = nnUNetDataLoader) -> nnUNetDataLoader:
+    return kind(dataset or NumberDataset(), **OPTIONS)
+
+
+def take_batches(augmenter: Any, count: int) -> None:
+    for _ in range(count):
+        next(augmenter)
+
+
+@pytest.fixture
+def augmenters() -> Iterator[list[Any]]:
+    """Collects augmenters that have to be ended after the test."""
+    started: list[Any] = []
+    yield started
+    for augmenter in started:
+        if hasattr(augmenter, "_finish"):
+            augmenter._finish()
+
+
+def test_no_processes_means_this_process() -> None:
+    train, val = build_augmenters(loader(kind=NoiseLoader), loader(), 0, pin_memory=False)
+    assert isinstance(train, SingleThreadedAugmenter)
+    assert isinstance(val, SingleThreadedAugmenter)
+    assert next(train)["process"] == os.getpid()
+
+
+def test_processes_have_nnunets_numbers(augmenters) -> None:
+    train, val = build_augmenters(loader(), loader(), 16, pin_memory=True)
+    assert isinstance(train, NonDetMultiThreadedAugmenter)
+    assert (train.num_processes, train.num_cached, val.num_processes, val.num_cached) == (16, 8, 8, 4)
+    assert (train.pin_memory, train.wait_time) == (True, 0.002)
+
+
+def test_batches_of_a_process_equal_those_made_here(augmenters) -> None:
+    train, _ = build_augmenters(loader(), loader(), 1, pin_memory=False)
+    augmenters.append(train)
+    batch = next(train)
+    assert batch["data"].shape == (2, 3, 8, 8)
+    for case, image in zip(batch["keys"], batch["data"], strict=True):
+        assert image.max() == int(case.removeprefix("case_")) + 1
+
+
+def test_every_process_has_numpy_and_torch_streams_of_its_own(augmenters) -> None:
+    torch.manual_seed(0)
+    np.random.seed(0)
+    pair = build_augmenters(loader(kind=NoiseLoader), loader(kind=NoiseLoader), 2, pin_memory=False)
+    augmenters.extend(pair)
+    firsts: dict[int, tuple[float, float]] = {}
+    for augmenter, processes in zip(pair, (2, 3), strict=True):
+        while len(firsts) < processes:
+            batch = next(augmenter)
+            firsts.setdefault(batch["process"], (batch["numpy"], batch["torch"]))
+    for draws in zip(*firsts.values(), strict=True):
+        assert len(set(draws)) == 3
+
+
+def test_a_seed_repeats_the_streams(augmenters) -> None:
+    runs = []
+    for _ in range(2):
+        train, _ = build_augmenters(loader(kind=NoiseLoader), loader(), 1, pin_memory=False, seed=7)
+        augmenters.append(train)
+        runs.append([(batch["numpy"], batch["torch"]) for batch in (next(train) for _ in range(3))])
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_a_case_that_cannot_be_loaded_is_named(augmenters, processes) -> None:
+    broken = loader(BrokenDataset(OSError("truncated file")))
+    train, _ = build_augmenters(broken, loader(), processes, pin_memory=False)
+    augmenters.append(train)
+    started = time.monotonic()
+    with pytest.raises(CaseFailedError, match="case case_2: truncated file"):
+        take_batches(train, 100)
+    assert time.monotonic() - started < 10
+
+
+def test_a_bug_in_a_process_keeps_its_traceback(augmenters) -> None:
+    train, _ = build_augmenters(loader(BrokenDataset(ValueError("bad shape"))), loader(), 1, pin_memory=False)
+    augmenters.append(train)
+    with pytest.raises(CaseFailedError, match="ValueError: bad shape") as caught:
+        take_batches(train, 100)
+    assert "load_case" in (caught.value.worker_traceback or "")
+
+
+def test_a_failure_overtakes_batches_that_lie_ready(augmenters) -> None:
+    train, _ = build_augmenters(loader(kind=LaterFailingLoader), loader(), 1, pin_memory=False)
+    augmenters.append(train)
+    next(train)
+    train._receiver.join(timeout=10)
+    assert train._receiver.batches.qsize() > 1
+    with pytest.raises(CaseFailedError, match="case_2: truncated file"):
+        next(train)
+
+
+def test_a_killed_process_is_noticed_with_its_case_and_signal(augmenters) -> None:
+    train, _ = build_augmenters(loader(kind=SlowLoader), loader(), 2, pin_memory=False)
+    augmenters.append(train)
+    next(train)
+    worker = train._receiver.workers[1]
+    while read_case(worker.case) != "case_slow":
+        time.sleep(0.01)
+    started = time.monotonic()
+    os.kill(worker.process.pid, signal.SIGKILL)
+    with pytest.raises(WorkerDiedError, match=r"case case_slow: .*SIGKILL"):
+        take_batches(train, 100)
+    assert time.monotonic() - started < 5
+
+
+def test_a_killed_process_is_noticed_while_others_take_their_turn(augmenters) -> None:
+    balanced = training_loader(NumberDataset(), case_domains=DOMAINS, ratios={"a": 1.0, "b": 1.0}, **OPTIONS)
+    train, _ = build_augmenters(balanced, loader(), 2, pin_memory=False)
+    augmenters.append(train)
+    next(train)
+    os.kill(train._processes[1].pid, signal.SIGKILL)
+    with pytest.raises(WorkerDiedError, match="SIGKILL"):
+        take_batches(train, 100)
+
+
+def test_after_a_failure_no_process_is_left(augmenters) -> None:
+    train, _ = build_augmenters(loader(BrokenDataset(OSError("gone"))), loader(), 2, pin_memory=False)
+    train._start()
+    processes = list(train._processes)
+    with pytest.raises(CaseFailedError):
+        take_batches(train, 100)
+    assert not any(process.is_alive() for process in processes)
+
+
+def test_ending_is_quick_and_can_be_repeated() -> None:
+    train, _ = build_augmenters(loader(), loader(), 2, pin_memory=False)
+    next(train)
+    started = time.monotonic()
+    train._finish()
+    train._finish()
+    assert time.monotonic() - started < 3
+
+
+def test_ended_processes_start_anew(augmenters) -> None:
+    train, _ = build_augmenters(loader(), loader(), 1, pin_memory=False)
+    augmenters.append(train)
+    next(train)
+    train.restart()
+    assert next(train)["data"].shape == (2, 3, 8, 8)
+
+
+def test_several_processes_keep_the_row_of_domains(augmenters) -> None:
+    def row(processes: int) -> list[str]:
+        balanced = training_loader(NumberDataset(), case_domains=DOMAINS, ratios={"a": 0.7, "b": 0.3}, **OPTIONS)
+        train, _ = build_augmenters(balanced, loader(), processes, pin_memory=False)
+        augmenters.append(train)
+        return [DOMAINS[case] for _ in range(15) for case in next(train)["keys"]]
+
+    assert row(processes=2) == row(processes=0)
+
+
+def test_one_domain_trains_with_nnunets_loader() -> None:
+    assert type(training_loader(NumberDataset(), case_domains={}, ratios={}, **OPTIONS)) is nnUNetDataLoader
+    balanced = training_loader(NumberDataset(), case_domains=DOMAINS, ratios={"a": 1.0, "b": 1.0}, **OPTIONS)
+    assert type(balanced) is BalancedDataLoader
+
+
+def test_validation_goes_domain_by_domain(augmenters) -> None:
+    parts = {"a": ["case_0", "case_1", "case_2"], "b": ["case_3"]}
+    loader_of_all = validation_loader(NumberDataset(), parts=parts, **OPTIONS)
+    assert isinstance(loader_of_all, DomainRoundRobin)
+    _, val = build_augmenters(loader(), loader_of_all, 4, pin_memory=False)
+    augmenters.append(val)
+    seen = [{DOMAINS[case] for case in next(val)["keys"]} for _ in range(6)]
+    assert all(len(domains) == 1 for domains in seen)
+    assert sum(domains == {"b"} for domains in seen) == 3
+
+
+def test_validation_of_one_part_is_nnunets() -> None:
+    plain = validation_loader(NumberDataset(), parts={"": NumberDataset().identifiers}, **OPTIONS)
+    assert type(plain) is nnUNetDataLoader
+
+
+def test_the_slots_of_ranks_lie_side_by_side() -> None:
+    assert [step_stream([3, 3, 2], rank) for rank in range(3)] == [(0, 8), (3, 8), (6, 8)]
