@@ -21,7 +21,6 @@ from nnunetv2.utilities.label_handling.label_handling import get_labelmanager_cl
 from nnunetv2.utilities.plans_handling.old_plans import add_architecture
 
 if TYPE_CHECKING:
-    from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
     from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 
@@ -245,7 +244,7 @@ class PlansManager:
         return self._get("original_median_shape_after_transp")
 
     @property
-    def image_reader_writer_class(self) -> type[BaseReaderWriter]:
+    def image_reader_writer_class(self) -> Any:
         """The reader the plans were made with; a RuntimeError if there is no class of that name."""
         from nnunetv2.imageio.reader_writer_registry import recursive_find_reader_writer_by_name
 

@@ -232,6 +232,26 @@ class TestConfigurations:
     def test_an_unknown_preprocessor_is_none(self):
         assert ConfigurationManager(configuration(preprocessor_name="Nope")).preprocessor_class is None
 
+    def test_resampling_functions_carry_their_stored_arguments(self, monkeypatch):
+        from nnunetv2.preprocessing.resampling import utils
+
+        monkeypatch.setattr(
+            utils, "recursive_find_python_class", lambda *arguments: lambda *a, **k: (arguments[1], a, k)
+        )
+        stored = {f"resampling_fn_{part}": f"fn_{part}" for part in ("data", "seg", "probabilities")}
+        arguments = {f"{key}_kwargs": {"is_seg": key.endswith("seg")} for key in stored}
+        manager = ConfigurationManager(configuration(**stored, **arguments))
+
+        assert manager.resampling_fn_data(1, 2, 3, 4) == ("fn_data", (1, 2, 3, 4), {"is_seg": False})
+        assert manager.resampling_fn_seg(1) == ("fn_seg", (1,), {"is_seg": True})
+        assert manager.resampling_fn_probabilities(1) == ("fn_probabilities", (1,), {"is_seg": False})
+
+    def test_an_unknown_resampling_function_is_a_runtime_error(self):
+        manager = ConfigurationManager(configuration(resampling_fn_data="Nope", resampling_fn_data_kwargs={}))
+
+        with pytest.raises(RuntimeError, match="Nope"):
+            _ = manager.resampling_fn_data
+
 
 class TestOldPlans:
     def test_the_architecture_is_built_from_the_old_entries(self):
