@@ -45,6 +45,7 @@ __all__ = [
     "MissingEntryError",
     "MissingFileError",
     "SettingsError",
+    "UnfitImageError",
     "UnknownNetworkError",
     "WorkerDiedError",
     "WrongClassError",

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ class BaseReaderWriter(ABC):
     lower case with the leading dot.
     """
 
-    supported_file_endings: list[str] = []
+    supported_file_endings: ClassVar[list[str]] = []
 
     @staticmethod
     def _check_all_same(input_list: Sequence[Any]) -> bool:
@@ -61,7 +61,9 @@ def stack_channels(images: Sequence[np.ndarray], image_fnames: Sequence[str]) ->
 def require_same(what: str, values: Sequence[Sequence[float]], image_fnames: Sequence[str]) -> None:
     """Raise ImageProblemError unless all files agree in `what` (spacing)."""
     if not agree(values):
-        listed = ", ".join(f"{name}: {list(map(float, value))}" for name, value in zip(image_fnames, values, strict=True))
+        listed = ", ".join(
+            f"{name}: {list(map(float, value))}" for name, value in zip(image_fnames, values, strict=True)
+        )
         raise ImageProblemError(f"the images of one case differ in {what}: {listed}")
 
 

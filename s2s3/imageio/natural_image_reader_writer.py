@@ -1,5 +1,7 @@
 """Photographs: 2D grey, RGB or RGBA images, one or several files a case."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from nnunetv2.errors import CallError
@@ -10,7 +12,7 @@ from nnunetv2.imageio.natural_image_files import read_label_pixels, read_pixels,
 class NaturalImage2DIO(BaseReaderWriter):
     """2D images without a physical size; an RGB file gives three channels, spacing is (999, 1, 1)."""
 
-    supported_file_endings = [".png", ".bmp", ".tif"]  # noqa: RUF012
+    supported_file_endings: ClassVar[list[str]] = [".png", ".bmp", ".tif"]
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
         """Read the files of one case as (C, 1, H, W) float32; values are not scaled, alpha is a channel."""

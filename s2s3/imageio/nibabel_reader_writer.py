@@ -1,7 +1,7 @@
 """NIfTI volumes through nibabel, as stored or turned to RAS+."""
 
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from nnunetv2.utilities.files import replacing
 class NibabelIO(BaseReaderWriter):
     """Arrays are (C, z, y, x), one 3D file a channel; properties keep the affine."""
 
-    supported_file_endings = [".nii", ".nii.gz"]  # noqa: RUF012
+    supported_file_endings: ClassVar[list[str]] = [".nii", ".nii.gz"]
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
         """Read the files of one case. Another spacing is an error, another affine a warning."""
@@ -35,7 +35,7 @@ class NibabelIO(BaseReaderWriter):
 class NibabelIOWithReorient(BaseReaderWriter):
     """As NibabelIO, turned to RAS+ on reading and back on writing."""
 
-    supported_file_endings = [".nii", ".nii.gz"]  # noqa: RUF012
+    supported_file_endings: ClassVar[list[str]] = [".nii", ".nii.gz"]
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
         """Read the files of one case, turned to RAS+. Another spacing is an error, another affine a warning."""

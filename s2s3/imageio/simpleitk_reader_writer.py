@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ MISSING_AXIS_FACTOR = 999
 class SimpleITKIO(BaseReaderWriter):
     """Arrays are (C, z, y, x). A fourth axis and vector components are channels; properties keep the ITK geometry."""
 
-    supported_file_endings = [".nii.gz", ".nrrd", ".mha", ".gipl"]  # noqa: RUF012
+    supported_file_endings: ClassVar[list[str]] = [".nii.gz", ".nrrd", ".mha", ".gipl"]
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
         """Read the files of one case. Another shape or spacing is an error, another origin or direction a warning."""

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +17,7 @@ CHANNEL_SUFFIX_LENGTH = len("_0000")
 class Tiff3DIO(BaseReaderWriter):
     """One 3D file a channel, axes as stored. `<case>.json` beside it may hold {"spacing": [a, b, c]}, else 1, 1, 1."""
 
-    supported_file_endings = [".tif", ".tiff"]  # noqa: RUF012
+    supported_file_endings: ClassVar[list[str]] = [".tif", ".tiff"]
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
         """Read the files of one case as (C, x, y, z) float32."""

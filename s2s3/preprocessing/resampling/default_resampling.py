@@ -56,7 +56,9 @@ def determine_do_sep_z_and_axis(
     if force_separate_z:
         spacing = current_spacing
     elif force_separate_z is None:
-        anisotropic = (s for s in (current_spacing, new_spacing) if get_do_separate_z(s, separate_z_anisotropy_threshold))
+        anisotropic = (
+            s for s in (current_spacing, new_spacing) if get_do_separate_z(s, separate_z_anisotropy_threshold)
+        )
         spacing = next(anisotropic, None)
     if spacing is None:
         return False, None

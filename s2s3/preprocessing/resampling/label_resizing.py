@@ -66,9 +66,7 @@ def _mixed_cells(labels: np.ndarray) -> np.ndarray:
     return mixed
 
 
-def _vote(
-    labels: np.ndarray, axes: list[_Axis], voxels: tuple[np.ndarray, ...], nearest: np.ndarray
-) -> np.ndarray:
+def _vote(labels: np.ndarray, axes: list[_Axis], voxels: tuple[np.ndarray, ...], nearest: np.ndarray) -> np.ndarray:
     """Label with the largest sum of linear weights at each output voxel, nearest label among equals, else smallest."""
     corners = list(product((0, 1), repeat=labels.ndim))
     found = [

@@ -1,0 +1,73 @@
+"""The interface of a folder of preprocessed cases."""
+
+import os
+import pickle
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.utilities.files import replacing
+
+
+class nnUNetBaseDataset(ABC):
+    """Preprocessed cases of a folder by identifier; nothing is kept between calls.
+
+    Parameters:
+        identifiers: cases to use, sorted in place; all of the folder if not given.
+        folder_with_segs_from_previous_stage: predictions of the previous stage of a cascade.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        identifiers: list[str] | None = None,
+        folder_with_segs_from_previous_stage: str | None = None,
+    ):
+        if identifiers is None:
+            identifiers = self.get_identifiers(folder)
+        identifiers.sort()
+        self.source_folder = folder
+        self.folder_with_segs_from_previous_stage = folder_with_segs_from_previous_stage
+        self.identifiers = identifiers
+
+    def __getitem__(self, identifier: str) -> tuple[Any, Any, Any, dict]:
+        return self.load_case(identifier)
+
+    @abstractmethod
+    def load_case(self, identifier: str) -> tuple[Any, Any, Any, dict]:
+        """Return data (C, x, y, z), seg (1, x, y, z), previous stage's seg (x, y, z) or None, and the properties.
+
+        The arrays may be lazy: they have shape and dtype, and slicing gives numpy arrays. A missing file is a
+        FileNotFoundError.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def save_case(data: np.ndarray, seg: np.ndarray, properties: dict, output_filename_truncated: str) -> None:
+        """Write the files of a case; the file with the properties comes last."""
+
+    @staticmethod
+    @abstractmethod
+    def get_identifiers(folder: str) -> list[str]:
+        """Return the cases in a folder, in no particular order."""
+
+    @staticmethod
+    def unpack_dataset(
+        folder: str, overwrite_existing: bool = False, num_processes: int = default_num_processes, verify: bool = True
+    ) -> None:
+        """Prepare the folder for fast reading, where its format needs that."""
+        return
+
+
+def write_properties(properties: dict, path: str | os.PathLike[str]) -> None:
+    """Pickle the properties of a case."""
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        pickle.dump(properties, stream)
+
+
+def read_properties(path: str | os.PathLike[str]) -> dict:
+    """Unpickle the properties of a case."""
+    with open(path, "rb") as stream:
+        return pickle.load(stream)

@@ -1,0 +1,75 @@
+"""Unpacking npz files to npy files, which can be memory-mapped."""
+
+import os
+from contextlib import suppress
+from os.path import isfile, join
+from pathlib import Path
+
+import numpy as np
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import DatasetError
+from nnunetv2.utilities.files import replacing
+from nnunetv2.utilities.workers import run_cases
+
+ATTEMPTS = 3
+
+
+def unpack_dataset(
+    folder: str,
+    unpack_segmentation: bool = True,
+    overwrite_existing: bool = False,
+    num_processes: int = default_num_processes,
+    verify: bool = False,
+    verify_npy: bool | None = None,
+) -> None:
+    """Write <case>.npy and <case>_seg.npy beside each <case>.npz of a folder; existing ones are kept.
+
+    Parameters:
+        overwrite_existing: write them again.
+        num_processes: 0 works in this process.
+        verify: map each file afterwards and write it again if that fails.
+        verify_npy: older name of `verify`.
+    """
+    verify = verify if verify_npy is None else verify_npy
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".npz") and not name.startswith("."))
+    options = (unpack_segmentation, overwrite_existing, verify)
+    tasks = [(name[:-4], (join(folder, name), *options)) for name in names]
+    run_cases(_convert_to_npy, tasks, num_processes, "unpacking", show_progress=False)
+
+
+def _convert_to_npy(
+    npz_file: str,
+    unpack_segmentation: bool = True,
+    overwrite_existing: bool = False,
+    verify_npy: bool = False,
+    fail_ctr: int = 0,
+) -> None:
+    """Unpack one file. `fail_ctr` counts the attempts that verification has rejected so far."""
+    targets = {"data": npz_file[:-3] + "npy"}
+    if unpack_segmentation:
+        targets["seg"] = npz_file[:-4] + "_seg.npy"
+    missing = {key: path for key, path in targets.items() if overwrite_existing or not isfile(path)}
+    if missing:
+        _unpack(npz_file, missing)
+    if not verify_npy or all(_can_be_mapped(path) for path in targets.values()):
+        return
+    if fail_ctr + 1 >= ATTEMPTS:
+        raise DatasetError(f"{npz_file}: its npy files cannot be read back after {ATTEMPTS} attempts")
+    for path in targets.values():
+        Path(path).unlink(missing_ok=True)
+    _convert_to_npy(npz_file, unpack_segmentation, overwrite_existing, verify_npy, fail_ctr + 1)
+
+
+def _unpack(npz_file: str, targets: dict[str, str]) -> None:
+    with np.load(npz_file) as archive:
+        for key, path in targets.items():
+            with replacing(path) as temporary:
+                np.save(temporary, archive[key])
+
+
+def _can_be_mapped(path: str) -> bool:
+    with suppress(ValueError):
+        np.load(path, mmap_mode="r")
+        return True
+    return False
