@@ -54,6 +54,8 @@ class SingleDomain:
         """Keep groups for the folds, and domains that only the summary of the final validation shows."""
         self._groups = groups
         self._domain_map = domain_map
+        self.train_ratios: dict[str, float] = {}
+        """Share of each domain in the batches."""
         self.curves = DomainCurves()
 
     def make_splits(self, cases: Sequence[str]) -> Splits:
@@ -66,8 +68,11 @@ class SingleDomain:
         """Refuse splits that have a group on both sides (DomainMapError)."""
         check_groups(splits, self._groups or {}, source)
 
-    def begin_fold(self, cases: Sequence[str], train_cases: Sequence[str], report: Report) -> None:
-        """Take note of the cases of the data set and of those a fold trains on."""
+    def check_cases(self, cases: Sequence[str]) -> None:
+        """Refuse cases that do not match domains.json (DomainMapError)."""
+
+    def begin_fold(self, train_cases: Sequence[str], report: Report) -> None:
+        """Take note of the cases that a fold trains on."""
 
     def case_domains(self, cases: Sequence[str]) -> dict[str, str]:
         """Return case -> domain for the batches of the training; empty where they are drawn as nnU-Net does."""
@@ -81,24 +86,27 @@ class SingleDomain:
         """Return what a validation step adds to its output so that its domain is known."""
         return {}
 
-    def log_validation(self, counts: Mapping[str, Counts], epoch: int, logger: Any, report: Report) -> None:
-        """Enter and report the numbers of each domain."""
+    def log_validation(self, counts: Mapping[str, Counts], epoch: int, logger: Any) -> None:
+        """Enter the numbers of each domain."""
+
+    def report(self, report: Report) -> None:
+        """Report the numbers of each domain that were entered last."""
 
     def log_edge_loss(self, values: Sequence[float], epoch: int, logger: Any) -> None:
         """Enter the edge loss of an epoch's steps."""
 
-    def score(self, ema_dice: float) -> float:
-        """Return what the best checkpoint is chosen by."""
+    def score(self, ema_dice: float, epoch: int) -> float:
+        """Return what the best checkpoint is chosen by at the end of an epoch."""
         return ema_dice
 
     def checkpoint_entry(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of the domains."""
         return {}
 
-    def restore(self, entry: Mapping[str, Any]) -> None:
+    def restore(self, entry: Mapping[str, Any], logger: Any, report: Report) -> None:
         """Take over what a checkpoint kept."""
 
-    def summarize(self, validation_folder: str, report: Report) -> None:
+    def summarize(self, validation_folder: str | os.PathLike[str], report: Report) -> None:
         """Write domain_summary.json beside summary.json and report its table, if the data set has domains."""
         if self._domain_map is not None:
             _summarize(validation_folder, self._domain_map, None, report)
@@ -113,9 +121,8 @@ class DomainBalance(SingleDomain):
         self._map = files.domain_map
         self._files = files
         self._settings = settings
-        self.names = tuple(name for name in self._map.names if self._map.domains[name])
+        self.names = self._map.names
         self.use_edge_heads = settings.use_edge_heads
-        self.train_ratios: dict[str, float] = {}
         all_cases = [case for name in self.names for case in self._map.domains[name]]
         self.ratios = self._mixing_ratios(all_cases).ratios
         """Weights of the domains in every balanced number."""
@@ -131,9 +138,12 @@ class DomainBalance(SingleDomain):
         if self._settings.stratify_splits:
             super().check_splits(splits, source)
 
-    def begin_fold(self, cases: Sequence[str], train_cases: Sequence[str], report: Report) -> None:
-        """Settle the ratios of the fold. Raises DomainMapError if domains.json does not match the cases."""
+    def check_cases(self, cases: Sequence[str]) -> None:
+        """Refuse cases that do not match domains.json (DomainMapError)."""
         check_cases(self._map, cases, self._files.source)
+
+    def begin_fold(self, train_cases: Sequence[str], report: Report) -> None:
+        """Settle the mixing ratios of the fold."""
         mixing = self._mixing_ratios(train_cases)
         self.train_ratios = mixing.ratios
         for name in mixing.left_out:
@@ -157,16 +167,19 @@ class DomainBalance(SingleDomain):
         """Return the domain of a validation batch, which is that of each of its cases."""
         return {"domain": [self._map.domain_of(str(case_keys[0]))]}
 
-    def log_validation(self, counts: Mapping[str, Counts], epoch: int, logger: Any, report: Report) -> None:
+    def log_validation(self, counts: Mapping[str, Counts], epoch: int, logger: Any) -> None:
         """Enter Dice of each domain and class, their balanced mean and the worst domain."""
         dice = {name: counts[name].dice() for name in self.names if name in counts}
         self.curves.add_validation(epoch, dice, self.ratios, self.names)
-        for name, values in dice.items():
-            report(f"Pseudo dice of domain {name} {[round(value, 4) for value in values]}")
-        report(
-            f"Balanced dice {self.curves.balanced_dice[-1]:.4f}, worst domain {self.curves.worst_domain_dice[-1]:.4f}"
-        )
         self._draw("dice", epoch, logger)
+
+    def report(self, report: Report) -> None:
+        """Report Dice of each domain and class, their balanced mean and the worst domain."""
+        for name, curve in self.curves.dice_per_class.items():
+            report(f"Pseudo dice of domain {name} {[round(value, 4) for value in curve[-1]]}")
+        if self.curves.balanced_dice:
+            balanced, worst = self.curves.balanced_dice[-1], self.curves.worst_domain_dice[-1]
+            report(f"Balanced dice {round(balanced, 4)}, worst domain {round(worst, 4)}")
 
     def log_edge_loss(self, values: Sequence[float], epoch: int, logger: Any) -> None:
         """Enter the mean edge loss of an epoch's steps, if there are edge heads."""
@@ -178,20 +191,27 @@ class DomainBalance(SingleDomain):
         for name, curve in self.curves.drawn()[group].items():
             logger.log_extra(group, name, curve[-1], epoch)
 
-    def score(self, ema_dice: float) -> float:
+    def score(self, ema_dice: float, epoch: int) -> float:
         """Return the moving average of the balanced Dice, or that of the pooled one where the other does not exist."""
-        average = self.curves.ema_balanced_dice[-1] if self.curves.ema_balanced_dice else math.nan
-        return ema_dice if math.isnan(average) or not self._settings.select_by_balanced_dice else average
+        averages = self.curves.ema_balanced_dice
+        if not self._settings.select_by_balanced_dice or len(averages) != epoch + 1 or math.isnan(averages[-1]):
+            return ema_dice
+        return averages[-1]
 
     def checkpoint_entry(self) -> dict[str, Any]:
         """Return names, ratios and curves of the domains."""
         return {"domains": list(self.names), "ratios": dict(self.ratios), "domain_curves": self.curves.to_dict()}
 
-    def restore(self, entry: Mapping[str, Any]) -> None:
-        """Take over the curves of a checkpoint."""
+    def restore(self, entry: Mapping[str, Any], logger: Any, report: Report) -> None:
+        """Take over the curves of a checkpoint, and say so where its domains were others."""
+        if not entry:
+            report("The checkpoint was written without domains: their curves and the edge heads start anew.")
+        elif entry.get("domains", list(self.names)) != list(self.names):
+            report(f"WARNING: the domains were {', '.join(entry['domains'])}, now they are {', '.join(self.names)}")
         self.curves = DomainCurves.from_dict(entry.get("domain_curves", {}))
+        getattr(logger, "local_logger", logger).load_extra_curves(self.curves.drawn())
 
-    def summarize(self, validation_folder: str, report: Report) -> None:
+    def summarize(self, validation_folder: str | os.PathLike[str], report: Report) -> None:
         """Write domain_summary.json beside summary.json and report its table."""
         _summarize(validation_folder, self._map, self.ratios, report)
 
@@ -199,7 +219,9 @@ class DomainBalance(SingleDomain):
         return mixing_ratios(self._settings.ratio_mode, self._map, cases, self._files.prism_ratios)
 
 
-def _summarize(folder: str, domain_map: DomainMap, ratios: Mapping[str, float] | None, report: Report) -> None:
+def _summarize(
+    folder: str | os.PathLike[str], domain_map: DomainMap, ratios: Mapping[str, float] | None, report: Report
+) -> None:
     summary, target = (os.path.join(folder, name) for name in ("summary.json", "domain_summary.json"))
     report(f"\n{format_domain_table(write_domain_summary(summary, domain_map, ratios, target))}")
 

@@ -23,7 +23,7 @@ class DomainFiles:
     @property
     def has_domains(self) -> bool:
         """Tell whether there are two domains or more."""
-        return self.domain_map is not None and sum(bool(cases) for cases in self.domain_map.domains.values()) > 1
+        return self.domain_map is not None and len(self.domain_map.names) > 1
 
 
 def read_domain_files(folder: str | None) -> DomainFiles:

@@ -70,6 +70,14 @@ def share_batch(global_batch: int, world_size: int, rank: int, oversample: float
     return BatchShare(sizes[rank], _oversample_of(range(first, first + sizes[rank]), global_batch, oversample))
 
 
+def batch_sizes(global_batch: int, own: int) -> list[int]:
+    """Return the batch size of every rank; alone it is `own`, which a trainer may have changed."""
+    ranks = current_ranks()
+    if not ranks.is_ddp:
+        return [own]
+    return [share_batch(global_batch, ranks.world_size, rank, 0.0).batch_size for rank in range(ranks.world_size)]
+
+
 def _oversample_of(samples: range, global_batch: int, oversample: float) -> float:
     if samples.stop / global_batch < 1 - oversample:
         return 0.0

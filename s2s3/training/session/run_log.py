@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,6 +17,15 @@ Isensee, F., Jaeger, P. F., Kohl, S. A. A., Petersen, J., Maier-Hein, K. H. (202
 for deep learning-based biomedical image segmentation. Nature Methods 18(2), 203-211.
 #######################################################################
 """
+
+REPORTED = (
+    "train_losses",
+    "val_losses",
+    "dice_per_class_or_region",
+    "epoch_start_timestamps",
+    "epoch_end_timestamps",
+)
+"""Logged lists whose last entries are reported at the end of an epoch."""
 
 
 def log_file_name(moment: datetime) -> str:
@@ -41,6 +51,12 @@ def append_line(file: str, parts: tuple[Any, ...], attempts: int = 5, pause_s: f
             if attempt == attempts - 1:
                 raise
             time.sleep(pause_s)
+
+
+def say(*parts: Any) -> None:
+    """Print the parts of a line to the terminal at once."""
+    sys.stdout.write(" ".join(map(str, parts)) + "\n")
+    sys.stdout.flush()
 
 
 def describe_state(attributes: Mapping[str, Any]) -> dict[str, str]:

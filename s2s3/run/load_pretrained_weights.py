@@ -1,0 +1,53 @@
+"""Starts a training from the weights of another one."""
+
+import os
+from typing import TYPE_CHECKING
+
+from nnunetv2.errors import CheckpointMismatchError, IncompleteCheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FRESH = ".seg_layers."
+"""Parameters whose name contains this are not transferred: they belong to the classes of their own data set."""
+MOST_NAMED = 3
+
+
+def load_pretrained_weights(network: "nn.Module", fname: str | os.PathLike[str], verbose: bool = False) -> None:
+    """Copy all weights but those of the segmentation layers from a checkpoint into `network`.
+
+    The network may be wrapped (DDP, torch.compile, edge heads). What the file holds beyond its own is ignored. Raises
+    CheckpointMismatchError, an AssertionError, if a weight is missing or of another shape.
+    """
+    from nnunetv2.boundary.edge_branch import plain_network
+    from nnunetv2.training.session.run_log import say
+    from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
+
+    content = load_checkpoint_file(fname, "cpu")
+    if "network_weights" not in content:
+        raise IncompleteCheckpointError(f"{fname} lacks network_weights; it holds {', '.join(map(str, content))}")
+    plain = plain_network(network)
+    own = plain.state_dict()
+    chosen = transferable(own, content["network_weights"], str(fname))
+    plain.load_state_dict({**own, **chosen})
+    if verbose:
+        say(f"Loaded {len(chosen)} tensors from {fname}: {', '.join(chosen)}")
+
+
+def transferable(own: "dict[str, Tensor]", weights: "dict[str, Tensor]", source: str) -> "dict[str, Tensor]":
+    """Return those of `weights` that replace `own`. Raises CheckpointMismatchError unless all fit."""
+    wanted = [name for name in own if FRESH not in name]
+    weights = {name if name in own else name.removeprefix("module."): value for name, value in weights.items()}
+    missing = [name for name in wanted if name not in weights]
+    differing = [name for name in wanted if name in weights and weights[name].shape != own[name].shape]
+    problems = [
+        f"{len(names)} weights {what} ({', '.join(names[:MOST_NAMED])})"
+        for what, names in (("are missing", missing), ("have another shape", differing))
+        if names
+    ]
+    if problems:
+        raise CheckpointMismatchError(
+            f"{source} cannot start this network: {'; '.join(problems)}. Pretrain with the same plans "
+            "(nnUNetv2_move_plans_between_datasets)"
+        )
+    return {name: weights[name] for name in wanted}

@@ -1,0 +1,86 @@
+"""nnUNetv2_train: trains and validates one fold of one configuration.
+
+The functions behind the command stand in `training_run`; they are imported when first asked for, because they need
+torch and `--help` does not.
+"""
+
+import argparse
+import importlib
+import os
+from os.path import isfile, join
+from typing import Any
+
+from nnunetv2.utilities.command_line import command
+
+__all__ = ["isfile", "join", "run_training_entry"]
+
+DEVICES = ("cpu", "cuda", "mps")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TORCHINDUCTOR_COMPILE_THREADS")
+_LATE = (
+    "cleanup_ddp",
+    "find_free_network_port",
+    "get_trainer_from_args",
+    "maybe_load_checkpoint",
+    "run_ddp",
+    "run_training",
+    "setup_ddp",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("nnunetv2.run.training_run"), name)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Train and validate one fold of one configuration.")
+    parser.add_argument("dataset_name_or_id", help="id or name of a preprocessed data set")
+    parser.add_argument("configuration", help="configuration of the plans, such as 2d or 3d_fullres")
+    parser.add_argument("fold", help="number of the fold, or all")
+
+    def option(name: str, **settings: Any) -> None:
+        parser.add_argument(f"-{name}", f"--{name}", dest=name, **settings)
+
+    option("tr", default="nnUNetTrainer", help="trainer class (default nnUNetTrainer)")
+    option("p", default="nnUNetPlans", help="name of the plans (default nnUNetPlans)")
+    option("pretrained_weights", default=None, help="checkpoint whose weights to start from")
+    option("num_gpus", type=int, default=1, help="number of GPUs (default 1)")
+    option("device", default="cuda", help=f"{', '.join(DEVICES)} (default cuda; CUDA_VISIBLE_DEVICES chooses the GPU)")
+    parser.add_argument("--npz", action="store_true", help="save probabilities in the final validation")
+    parser.add_argument("--c", action="store_true", help="continue from the latest checkpoint")
+    parser.add_argument("--val", action="store_true", help="only run the final validation")
+    parser.add_argument(
+        "--val_best", action="store_true", help="validate with checkpoint_best instead of the final one"
+    )
+    parser.add_argument("--disable_checkpointing", action="store_true", help="write no checkpoints (to try things out)")
+    return parser
+
+
+@command
+def run_training_entry() -> None:
+    """Run `nnUNetv2_train`."""
+    arguments = _parser().parse_args()
+    from nnunetv2.run.training_run import run_training, set_up_device
+
+    run_training(
+        arguments.dataset_name_or_id,
+        arguments.configuration,
+        arguments.fold,
+        arguments.tr,
+        arguments.p,
+        arguments.pretrained_weights,
+        arguments.num_gpus,
+        arguments.npz,
+        arguments.c,
+        arguments.val,
+        arguments.disable_checkpointing,
+        arguments.val_best,
+        device=set_up_device(arguments.device, DEVICES),
+    )
+
+
+if __name__ == "__main__":
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = "1"
+    run_training_entry()

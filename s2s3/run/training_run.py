@@ -1,0 +1,251 @@
+"""What `nnUNetv2_train` does, step by step; the same functions are called from Python."""
+
+import os
+import socket
+from collections.abc import Sequence
+from os.path import isfile, join
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch.backends import cudnn
+
+from nnunetv2.errors import ArgumentError, CheckpointError, InvalidValueError, MissingFileError, SettingsError
+from nnunetv2.paths import nnUNet_preprocessed
+from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.training.session.run_files import require_preprocessed
+from nnunetv2.training.session.run_log import say
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from nnunetv2.utilities.workers import usable_cpus
+
+CUDA = torch.device("cuda")
+DEFAULT_PLANS = "nnUNetPlans"
+
+
+def set_up_device(name: str, known: Sequence[str]) -> torch.device:
+    """Return the device and set the number of torch's threads: all CPUs for the CPU, one beside a CUDA device."""
+    if name not in known:
+        raise ArgumentError(f"-device {name}: expected one of {', '.join(known)}; CUDA_VISIBLE_DEVICES chooses the GPU")
+    if name == "cpu":
+        torch.set_num_threads(usable_cpus())
+    if name == "cuda":
+        torch.set_num_threads(1)
+        torch.set_num_interop_threads(1)
+    return torch.device(name)
+
+
+def find_free_network_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
+def get_trainer_from_args(
+    dataset_name_or_id: int | str,
+    configuration: str,
+    fold: int | str,
+    trainer_name: str = "nnUNetTrainer",
+    plans_identifier: str = DEFAULT_PLANS,
+    continue_training: bool = False,
+    device: torch.device = CUDA,
+    *,
+    use_compressed: bool | None = None,
+) -> nnUNetTrainer:
+    """Return the trainer of one fold; it is not initialised yet.
+
+    Parameters:
+        dataset_name_or_id: of a data set in nnUNet_preprocessed.
+        fold: a number or 'all'.
+        use_compressed: ignored, nnU-Net had it until 2.5.
+    """
+    if isinstance(continue_training, torch.device):  # called as before continue_training came in between
+        continue_training, device = False, continue_training
+    trainer_class = recursive_find_trainer_class_by_name(trainer_name)
+    if plans_identifier == DEFAULT_PLANS:
+        say("INFO: these are the default plans; the ResEnc presets (-p nnUNetResEncUNetMPlans, ...) are more accurate")
+    folder = join(nnUNet_preprocessed, maybe_convert_to_dataset_name(dataset_name_or_id))
+    plans = _read_planned(join(folder, f"{plans_identifier}.json"), dataset_name_or_id)
+    plans["continue_training"] = continue_training
+    dataset_json = _read_planned(join(folder, "dataset.json"), dataset_name_or_id)
+    return trainer_class(
+        plans=plans, configuration=configuration, fold=fold_of(fold), dataset_json=dataset_json, device=device
+    )
+
+
+def _read_planned(file: str, dataset: int | str) -> dict[str, Any]:
+    if not isfile(file):
+        raise MissingFileError(
+            f"{file} not found: the data set was not planned and preprocessed; run "
+            f"`nnUNetv2_plan_and_preprocess -d {dataset}` first, or name other plans with -p"
+        )
+    return read_json(file)
+
+
+def fold_of(fold: int | str) -> int | str:
+    """Return 'all' or the number of the fold; InvalidValueError, a ValueError, for anything else."""
+    if fold == "all":
+        return fold
+    try:
+        number = int(fold)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise InvalidValueError(f"fold is {fold!r}, expected a number from 0 on, or 'all'")
+    return number
+
+
+def maybe_load_checkpoint(
+    nnunet_trainer: nnUNetTrainer,
+    continue_training: bool,
+    validation_only: bool,
+    pretrained_weights_file: str | None = None,
+) -> None:
+    """Load what the training goes on from, validates with, or starts with.
+
+    Continuing takes the final, latest or best checkpoint, the first that exists; without any the training starts anew.
+    """
+    if continue_training and pretrained_weights_file is not None:
+        raise SettingsError("--c goes on from a checkpoint of this run, so -pretrained_weights cannot be used with it")
+    if continue_training:
+        _continue(nnunet_trainer)
+    elif validation_only:
+        final = join(nnunet_trainer.output_folder, "checkpoint_final.pth")
+        if not isfile(final):
+            raise CheckpointError(f"--val needs a finished training, but there is no {final}")
+        nnunet_trainer.load_checkpoint(final)
+    elif pretrained_weights_file is not None:
+        if not nnunet_trainer.was_initialized:
+            nnunet_trainer.initialize()
+        load_pretrained_weights(nnunet_trainer.network, pretrained_weights_file, verbose=True)
+
+
+def _continue(trainer: nnUNetTrainer) -> None:
+    for name in ("final", "latest", "best"):
+        file = join(trainer.output_folder, f"checkpoint_{name}.pth")
+        if isfile(file):
+            trainer.load_checkpoint(file)
+            return
+    trainer.print_to_log_file(f"There is no checkpoint in {trainer.output_folder} to go on from: a new training starts")
+
+
+def run_training(
+    dataset_name_or_id: str | int,
+    configuration: str,
+    fold: int | str,
+    trainer_class_name: str = "nnUNetTrainer",
+    plans_identifier: str = DEFAULT_PLANS,
+    pretrained_weights: str | None = None,
+    num_gpus: int = 1,
+    export_validation_probabilities: bool = False,
+    continue_training: bool = False,
+    only_run_validation: bool = False,
+    disable_checkpointing: bool = False,
+    val_with_best: bool = False,
+    device: torch.device = CUDA,
+    *,
+    use_compressed_data: bool | None = None,
+) -> None:
+    """Train and validate, on one device or on several GPUs.
+
+    Parameters: as the flags of `nnUNetv2_train`; `use_compressed_data` is ignored, nnU-Net had it until 2.5.
+    """
+    _check_arguments(num_gpus, continue_training, only_run_validation, disable_checkpointing, val_with_best, device)
+    fold = fold_of(fold)
+    _check_device(device, num_gpus)
+    _check_preprocessed(dataset_name_or_id, configuration, plans_identifier)
+    if num_gpus > 1:
+        os.environ.setdefault("MASTER_ADDR", "localhost")
+        os.environ.setdefault("MASTER_PORT", str(find_free_network_port()))
+        names = (dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier)
+        flags = (disable_checkpointing, continue_training, only_run_validation, pretrained_weights)
+        mp.spawn(
+            run_ddp,
+            args=(*names, *flags, export_validation_probabilities, val_with_best, num_gpus),
+            nprocs=num_gpus,
+            join=True,
+        )
+        return
+    trainer = get_trainer_from_args(
+        dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier, continue_training, device
+    )
+    trainer.disable_checkpointing = disable_checkpointing
+    maybe_load_checkpoint(trainer, continue_training, only_run_validation, pretrained_weights)
+    _train_and_validate(trainer, only_run_validation, val_with_best, export_validation_probabilities)
+
+
+def _train_and_validate(trainer: nnUNetTrainer, only_validation: bool, with_best: bool, probabilities: bool) -> None:
+    if torch.cuda.is_available():
+        cudnn.deterministic = False
+        cudnn.benchmark = True
+    if not only_validation:
+        trainer.run_training()
+    if with_best:
+        trainer.load_checkpoint(join(trainer.output_folder, "checkpoint_best.pth"))
+    trainer.perform_actual_validation(probabilities)
+
+
+def _check_arguments(
+    num_gpus: int, resume: bool, validate: bool, no_checkpoints: bool, with_best: bool, device: torch.device
+) -> None:
+    if resume and validate:
+        raise ArgumentError("--c goes on with a training and --val only validates a finished one: use one of them")
+    if with_best and no_checkpoints:
+        raise ArgumentError("--val_best needs checkpoint_best, which --disable_checkpointing does not write")
+    if num_gpus > 1 and device.type != "cuda":
+        raise ArgumentError(f"-num_gpus {num_gpus} needs -device cuda, got -device {device.type}")
+
+
+def _check_device(device: torch.device, num_gpus: int) -> None:
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("no CUDA device can be used on this machine; train on the CPU with -device cpu")
+    if device.type == "cuda" and num_gpus > torch.cuda.device_count():
+        raise SettingsError(f"-num_gpus {num_gpus}, but only {torch.cuda.device_count()} CUDA devices can be used here")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise SettingsError("no MPS device can be used on this machine; train on the CPU with -device cpu")
+
+
+def _check_preprocessed(dataset: int | str, configuration: str, plans_identifier: str) -> None:
+    folder = join(nnUNet_preprocessed, maybe_convert_to_dataset_name(dataset))
+    plans = PlansManager(_read_planned(join(folder, f"{plans_identifier}.json"), dataset))
+    require_preprocessed(join(folder, plans.get_configuration(configuration).data_identifier))
+
+
+def setup_ddp(rank: int, world_size: int) -> None:
+    """Join the group of processes that train together."""
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", rank=rank, world_size=world_size)
+
+
+def cleanup_ddp() -> None:
+    """Leave the group of processes that train together."""
+    dist.destroy_process_group()
+
+
+def run_ddp(
+    rank: int,
+    dataset_name_or_id: int | str,
+    configuration: str,
+    fold: int | str,
+    tr: str,
+    p: str,
+    disable_checkpointing: bool,
+    c: bool,
+    val: bool,
+    pretrained_weights: str | None,
+    npz: bool,
+    val_with_best: bool,
+    world_size: int,
+) -> None:
+    """Train and validate as one of `world_size` processes, each on its own GPU."""
+    setup_ddp(rank, world_size)
+    torch.cuda.set_device(torch.device("cuda", rank))
+    trainer = get_trainer_from_args(dataset_name_or_id, configuration, fold, tr, p, c)
+    trainer.disable_checkpointing = disable_checkpointing
+    maybe_load_checkpoint(trainer, c, val, pretrained_weights)
+    _train_and_validate(trainer, val, val_with_best, npz)
+    cleanup_ddp()

@@ -1,0 +1,262 @@
+"""The trainer: hooks that anybody may override, each a few lines around a part of `training.session`.
+
+The order of the hooks and what each returns are nnU-Net's. Hooks are called through `self`, parts never see the trainer.
+Constructor, building, data and checkpoints stand in the bases: TrainingState, TrainingSetup, TrainingData and
+TrainingResumption.
+"""
+
+import os
+from os.path import isfile, join
+from pathlib import Path
+from time import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.domains.domain_metrics import mean_without_nan
+from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+# Clients replace PolyLRScheduler here; configure_optimizers has to look it up in this module.
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
+from nnunetv2.training.session import checkpoints, epoch_metrics, final_validation, optimizer_step, run_log
+from nnunetv2.training.session.edge_learning import edge_output
+from nnunetv2.training.session.next_stage import next_stages
+from nnunetv2.training.session.progress import end_loader, with_progress
+from nnunetv2.training.session.ranks import current_ranks
+from nnunetv2.training.session.run_files import write_model_files
+from nnunetv2.training.session.training_curves import training_curves
+from nnunetv2.training.session.training_resumption import TrainingResumption
+from nnunetv2.utilities.collate_outputs import collate_outputs
+from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
+from nnunetv2.utilities.files import write_json
+from nnunetv2.utilities.helpers import empty_cache
+
+
+class nnUNetTrainer(TrainingResumption):
+    """Trains one fold of one configuration; stock nnU-Net on one domain, balanced and boundary-aware on several."""
+
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
+        """Return the optimizer and a scheduler that is stepped with the number of the epoch."""
+        optimizer = torch.optim.SGD(
+            self.network.parameters(), self.initial_lr, momentum=0.99, nesterov=True, weight_decay=self.weight_decay
+        )
+        return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
+
+    def run_training(self) -> None:
+        """Run all epochs that remain; however this ends, the loader processes end too."""
+        try:
+            self.on_train_start()
+            for _ in range(self.current_epoch, self.num_epochs):
+                self._run_epoch()
+            self.on_train_end()
+        finally:
+            end_loader(self.dataloader_train)
+            end_loader(self.dataloader_val)
+
+    def _run_epoch(self) -> None:
+        self.on_epoch_start()
+        self.on_train_epoch_start()
+        steps = with_progress(self.num_iterations_per_epoch, f"Epoch {self.current_epoch}", self.local_rank == 0)
+        self.on_train_epoch_end([self.train_step(next(self.dataloader_train)) for _ in steps])
+        with torch.no_grad():
+            self.on_validation_epoch_start()
+            steps = with_progress(self.num_val_iterations_per_epoch, "Validation", self.local_rank == 0)
+            self.on_validation_epoch_end([self.validation_step(next(self.dataloader_val)) for _ in steps])
+        self.on_epoch_end()
+
+    def on_train_start(self) -> None:
+        """Prepare data, loaders and network, and write what a model folder needs."""
+        if not self.was_initialized:
+            self.initialize()
+        self._unpack()
+        self.dataloader_train, self.dataloader_val = self.get_dataloaders()
+        os.makedirs(self.output_folder, exist_ok=True)
+        self.set_deep_supervision_enabled(self.enable_deep_supervision)
+        self.print_to_log_file(run_log.CITATION, also_print_to_console=False, add_timestamp=False)
+        self.print_plans()
+        empty_cache(self.device)
+        write_model_files(
+            self.plans_manager.plans, self.dataset_json, self._preprocessed_base(), self.output_folder_base
+        )
+        self.plot_network_architecture()
+        self._save_debug_information()
+
+    def _unpack(self) -> None:
+        """Unpack cases stored by old versions before any loader meets them; current ones need none."""
+        if self.local_rank == 0:
+            processes = max(1, get_allowed_n_proc_DA() // 2)
+            self.dataset_class.unpack_dataset(
+                self.preprocessed_dataset_folder, overwrite_existing=False, num_processes=processes, verify=True
+            )
+        current_ranks().wait_for_all()
+
+    def on_train_end(self) -> None:
+        """Write the final checkpoint, remove the latest one, end the loaders."""
+        self.current_epoch -= 1  # save_checkpoint notes the epoch after the current one
+        self.save_checkpoint(join(self.output_folder, "checkpoint_final.pth"))
+        self.current_epoch += 1
+        latest = join(self.output_folder, "checkpoint_latest.pth")
+        if self.local_rank == 0 and isfile(latest):
+            os.remove(latest)
+        end_loader(self.dataloader_train)
+        end_loader(self.dataloader_val)
+        empty_cache(self.device)
+        self.print_to_log_file("Training done.")
+
+    def on_train_epoch_start(self) -> None:
+        """Set the learning rate of the epoch."""
+        self.network.train()
+        self.lr_scheduler.step(self.current_epoch)
+        learning_rate = self.optimizer.param_groups[0]["lr"]
+        self.print_to_log_file("")
+        self.print_to_log_file(f"Epoch {self.current_epoch}")
+        self.print_to_log_file(f"Current learning rate: {round(float(learning_rate), 5)}")
+        self.logger.log("lrs", learning_rate, self.current_epoch)
+
+    def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Make one step of the optimizer; return its loss, and the edge loss where there is one."""
+        data, target = optimizer_step.to_device(batch, self.device)
+        self.optimizer.zero_grad(set_to_none=True)
+        with optimizer_step.automatic_precision(self.device):
+            output = self.network(data)
+            loss = self.edge_branch.add_loss(self.loss(output, target), self.network, target, self.edge_loss_weights)
+        optimizer_step.descend(loss, self.network, self.optimizer, self.grad_scaler)
+        return {"loss": loss.detach().cpu().numpy(), **edge_output(self.edge_branch)}
+
+    def on_train_epoch_end(self, train_outputs: list[dict[str, Any]]) -> None:
+        """Log the mean loss of the epoch."""
+        outputs = collate_outputs(train_outputs)
+        losses = current_ranks().gather(outputs["loss"])
+        self.logger.log("train_losses", np.mean(np.concatenate(losses)), self.current_epoch)
+        self.domains.log_edge_loss(outputs.get("edge_loss", []), self.current_epoch, self.logger)
+
+    def on_validation_epoch_start(self) -> None:
+        """Switch the network to evaluation."""
+        self.network.eval()
+
+    def validation_step(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Return loss and hard counts of a batch, and its domain where there are several."""
+        data, target = optimizer_step.to_device(batch, self.device)
+        with optimizer_step.automatic_precision(self.device):
+            output = self.network(data)
+            loss = self.loss(output, target)
+        if self.enable_deep_supervision:
+            output, target = output[0], target[0]
+        labels = self.label_manager
+        counts = epoch_metrics.hard_counts(output, target, labels.has_regions, labels.ignore_label)
+        return {"loss": loss.detach().cpu().numpy(), **counts, **self.domains.tag(batch["keys"])}
+
+    def on_validation_epoch_end(self, val_outputs: list[dict[str, Any]]) -> None:
+        """Log loss and pseudo Dice of the epoch, for each domain too where there are several."""
+        outputs, ranks, epoch = collate_outputs(val_outputs), current_ranks(), self.current_epoch
+        dice = epoch_metrics.merge_counts(ranks.gather(epoch_metrics.total_counts(outputs))).dice()
+        by_domain = epoch_metrics.merge_domain_counts(ranks.gather(epoch_metrics.counts_by_domain(outputs)))
+        self.logger.log("mean_fg_dice", mean_without_nan(dice), epoch)
+        self.logger.log("dice_per_class_or_region", dice, epoch)
+        self.logger.log("val_losses", np.mean(np.concatenate(ranks.gather(outputs["loss"]))), epoch)
+        self.domains.log_validation(by_domain, epoch, self.logger)
+
+    def on_epoch_start(self) -> None:
+        """Note the time."""
+        self.logger.log("epoch_start_timestamps", time(), self.current_epoch)
+
+    def on_epoch_end(self) -> None:
+        """Report the epoch, write the checkpoints that are due and the curves, and go on to the next epoch."""
+        self.logger.log("epoch_end_timestamps", time(), self.current_epoch)
+        self._report_epoch()
+        policy = checkpoints.CheckpointPolicy(self.save_every, self.num_epochs)
+        if policy.latest_is_due(self.current_epoch):
+            self.save_checkpoint(join(self.output_folder, "checkpoint_latest.pth"))
+        score = self.domains.score(self.logger.get_value("ema_fg_dice", step=-1), self.current_epoch)
+        if checkpoints.is_new_best(score, self._best_ema):
+            self._best_ema = score
+            self.print_to_log_file(f"New best EMA pseudo Dice: {round(score, 4)}")
+            self.save_checkpoint(join(self.output_folder, "checkpoint_best.pth"))
+        if self.local_rank == 0:
+            self.logger.plot_progress_png(self.output_folder)
+            curves = training_curves(self.logger.get_checkpoint(), self.domains.curves)
+            write_json(curves, join(self.output_folder, "training_curves.json"))
+        self.current_epoch += 1
+
+    def _report_epoch(self) -> None:
+        last = {key: self.logger.get_value(key, step=-1) for key in run_log.REPORTED}
+        self.print_to_log_file("train_loss", round(last["train_losses"], 4))
+        self.print_to_log_file("val_loss", round(last["val_losses"], 4))
+        self.print_to_log_file("Pseudo dice", [round(value, 4) for value in last["dice_per_class_or_region"]])
+        self.domains.report(self.print_to_log_file)
+        duration = last["epoch_end_timestamps"] - last["epoch_start_timestamps"]
+        self.print_to_log_file(f"Epoch time: {round(duration, 2)} s")
+
+    def perform_actual_validation(self, save_probabilities: bool = False) -> None:
+        """Predict, export and score the validation cases whole, for each domain too where there are several."""
+        cases, ranks = sorted(self.do_split()[1]), current_ranks()
+        plan = self._validation_plan(cases, save_probabilities)
+        self.set_deep_supervision_enabled(False)
+        self.network.eval()
+        predict = self._validation_predictor().predict_sliding_window_return_logits
+        final_validation.predict_validation_cases(plan, cases, predict, ranks, self.print_to_log_file)
+        ranks.wait_for_all()
+        if ranks.rank == 0:
+            self._score_validation(plan, cases, ranks.world_size)
+        self.set_deep_supervision_enabled(self.enable_deep_supervision)
+
+    def _validation_plan(self, cases: list[str], save_probabilities: bool) -> final_validation.ValidationPlan:
+        stages = next_stages(
+            self.configuration_manager,
+            self.plans_manager,
+            self._preprocessed_base(),
+            self.output_folder_base,
+            self.print_to_log_file,
+        )
+        return final_validation.ValidationPlan(
+            plans_manager=self.plans_manager,
+            configuration_manager=self.configuration_manager,
+            label_manager=self.label_manager,
+            dataset_json=self.dataset_json,
+            dataset=self._dataset(list(cases)),
+            output_folder=Path(self.output_folder) / "validation",
+            next_stages=stages,
+            save_probabilities=save_probabilities,
+            num_processes=default_num_processes,
+        )
+
+    def _validation_predictor(self) -> nnUNetPredictor:
+        predictor = nnUNetPredictor(
+            tile_step_size=0.5,
+            use_gaussian=True,
+            use_mirroring=True,
+            perform_everything_on_device=self.device.type == "cuda",
+            device=self.device,
+            allow_tqdm=False,
+        )
+        predictor.manual_initialization(
+            plain_network(self.network),
+            self.plans_manager,
+            self.configuration_manager,
+            None,
+            self.dataset_json,
+            type(self).__name__,
+            self.inference_allowed_mirroring_axes,
+        )
+        return predictor
+
+    def _score_validation(self, plan: final_validation.ValidationPlan, cases: list[str], world_size: int) -> None:
+        ending, labels = self.dataset_json["file_ending"], self.label_manager
+        final_validation.remove_stale_predictions(plan.output_folder, cases, ending, self.print_to_log_file)
+        metrics = compute_metrics_on_folder(
+            final_validation.reference_folder(self._preprocessed_base()),
+            str(plan.output_folder),
+            str(plan.output_folder / "summary.json"),
+            self.plans_manager.image_reader_writer_class(),
+            ending,
+            labels.foreground_regions if labels.has_regions else labels.foreground_labels,
+            labels.ignore_label,
+            plan.workers_for(cases) * world_size,
+            chill=True,
+        )
+        final_validation.report_metrics(metrics, self.logger, self.print_to_log_file)
+        self.domains.summarize(plan.output_folder, self.print_to_log_file)

@@ -1,0 +1,161 @@
+"""The hooks of a trainer that divide, load and augment the cases."""
+
+from collections.abc import Sequence
+from os.path import join
+from typing import Any
+
+from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+
+from nnunetv2.training.data_augmentation.default_pipeline import (
+    rotation_and_initial_patch_size,
+    training_pipeline,
+    validation_pipeline,
+)
+from nnunetv2.training.dataloading.loader_factory import (
+    build_augmenters,
+    step_stream,
+    training_loader,
+    validation_loader,
+)
+from nnunetv2.training.session.case_splits import split_into_fold
+from nnunetv2.training.session.ranks import batch_sizes, current_ranks
+from nnunetv2.training.session.run_files import require_preprocessed
+from nnunetv2.training.session.training_setup import TrainingSetup
+from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
+
+
+class TrainingData(TrainingSetup):
+    """Where the batches come from."""
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(
+        self,
+    ) -> tuple[Any, bool, tuple[int, ...], tuple[int, ...] | None]:
+        """Return rotation range, whether to augment in plane only, size to cut, mirror axes (kept for inference)."""
+        settings = rotation_and_initial_patch_size(self.configuration_manager.patch_size)
+        self.print_to_log_file(f"do_dummy_2d_data_aug: {settings[1]}")
+        self.inference_allowed_mirroring_axes = settings[3]
+        return settings
+
+    @staticmethod
+    def get_training_transforms(
+        patch_size: Sequence[int],
+        rotation_for_DA: Any,
+        deep_supervision_scales: Sequence[Sequence[float]] | None,
+        mirror_axes: Sequence[int] | None,
+        do_dummy_2d_data_aug: bool,
+        use_mask_for_norm: Sequence[bool] | None = None,
+        is_cascaded: bool = False,
+        foreground_labels: Sequence[int] | None = None,
+        regions: Sequence[Any] | None = None,
+        ignore_label: int | None = None,
+        **of_older_forms: Any,
+    ) -> BasicTransform:
+        """Return the augmentation as a ComposeTransforms; keywords of nnU-Net before 2.5 are ignored."""
+        return training_pipeline(
+            patch_size,
+            rotation_for_DA,
+            deep_supervision_scales,
+            mirror_axes,
+            do_dummy_2d_data_aug,
+            use_mask_for_norm,
+            is_cascaded,
+            foreground_labels,
+            regions,
+            ignore_label,
+        )
+
+    @staticmethod
+    def get_validation_transforms(
+        deep_supervision_scales: Sequence[Sequence[float]] | None,
+        is_cascaded: bool = False,
+        foreground_labels: Sequence[int] | None = None,
+        regions: Sequence[Any] | None = None,
+        ignore_label: int | None = None,
+    ) -> BasicTransform:
+        """Return what prepares validation targets, as a ComposeTransforms."""
+        return validation_pipeline(deep_supervision_scales, is_cascaded, foreground_labels, regions, ignore_label)
+
+    def _all_cases(self) -> list[str]:
+        folder = require_preprocessed(self.preprocessed_dataset_folder)
+        return sorted(self.dataset_class.get_identifiers(folder))
+
+    def do_split(self) -> tuple[list[str], list[str]]:
+        """Return the identifiers of the training and the validation cases of the fold."""
+        cases = self._all_cases()
+        self.domains.check_cases(cases)
+        fold = split_into_fold(
+            cases,
+            self.fold,
+            join(self._preprocessed_base(), "splits_final.json"),
+            self.domains.make_splits,
+            self.domains.check_splits,
+            self.print_to_log_file,
+        )
+        return fold.train, fold.val
+
+    def get_tr_and_val_datasets(self) -> tuple[Any, Any]:
+        """Return the data sets of training and validation cases."""
+        train, val = self.do_split()
+        return self._dataset(train), self._dataset(val)
+
+    def _dataset(self, cases: list[str]) -> Any:
+        return self.dataset_class(
+            self.preprocessed_dataset_folder,
+            cases,
+            folder_with_segs_from_previous_stage=self.folder_with_segs_from_previous_stage,
+        )
+
+    def get_dataloaders(self) -> tuple[Any, Any]:
+        """Return endless iterators over training and validation batches; each has made its first batch already."""
+        train_transforms, val_transforms, initial_patch_size = self._transforms()
+        dataset_train, dataset_val = self.get_tr_and_val_datasets()
+        self.domains.begin_fold(dataset_train.identifiers, self.print_to_log_file)
+        sizes = batch_sizes(self.configuration_manager.batch_size, self.batch_size)
+        rank = current_ranks().rank
+        train = training_loader(
+            dataset_train,
+            case_domains=self.domains.case_domains(dataset_train.identifiers),
+            ratios=self.domains.train_ratios,
+            stream=step_stream(sizes, rank),
+            **self._loader_options(initial_patch_size, train_transforms),
+        )
+        val = validation_loader(
+            dataset_val,
+            parts=self.domains.validation_parts(dataset_val.identifiers),
+            first_batch=rank,
+            **self._loader_options(self.configuration_manager.patch_size, val_transforms),
+        )
+        augmenters = build_augmenters(train, val, get_allowed_n_proc_DA(), pin_memory=self.device.type == "cuda")
+        for augmenter in augmenters:
+            next(augmenter)
+        return augmenters
+
+    def _transforms(self) -> tuple[BasicTransform, BasicTransform, Sequence[int]]:
+        """Return both pipelines and the size of the patches to cut for training."""
+        scales = self._get_deep_supervision_scales()
+        rotation, dummy_2d, initial_size, mirror = self.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        labels = self.label_manager
+        shared = {
+            "is_cascaded": self.is_cascaded,
+            "foreground_labels": labels.foreground_labels,
+            "regions": labels.foreground_regions if labels.has_regions else None,
+            "ignore_label": labels.ignore_label,
+        }
+        size, masked = self.configuration_manager.patch_size, self.configuration_manager.use_mask_for_norm
+        train = self.get_training_transforms(
+            size, rotation, scales, mirror, dummy_2d, use_mask_for_norm=masked, **shared
+        )
+        return train, self.get_validation_transforms(scales, **shared), initial_size
+
+    def _loader_options(self, patch_size: Sequence[int], transforms: BasicTransform) -> dict[str, Any]:
+        return {
+            "batch_size": self.batch_size,
+            "patch_size": patch_size,
+            "final_patch_size": self.configuration_manager.patch_size,
+            "label_manager": self.label_manager,
+            "oversample_foreground_percent": self.oversample_foreground_percent,
+            "sampling_probabilities": None,
+            "pad_sides": None,
+            "probabilistic_oversampling": self.probabilistic_oversampling,
+            "transforms": transforms,
+        }

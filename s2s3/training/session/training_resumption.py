@@ -1,0 +1,92 @@
+"""The hooks of a trainer that write checkpoints and go on from them."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.training.session import checkpoints
+from nnunetv2.training.session.checkpoint_writing import write_checkpoint
+from nnunetv2.training.session.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
+from nnunetv2.training.session.training_data import TrainingData
+
+PathLike = str | os.PathLike[str]
+
+
+class TrainingResumption(TrainingData):
+    """How a training is stored and taken up again."""
+
+    def save_checkpoint(self, filename: PathLike) -> None:
+        """Write a checkpoint (rank 0), from which the training goes on with the epoch after the current one."""
+        if self.local_rank != 0:
+            return
+        if self.disable_checkpointing:
+            self.print_to_log_file("No checkpoint written, checkpointing is disabled")
+            return
+        os.makedirs(os.path.dirname(os.path.abspath(filename)), exist_ok=True)
+        write_checkpoint(self._checkpoint_content(), filename)
+
+    def _checkpoint_content(self) -> dict[str, Any]:
+        network = plain_network(self.network)
+        optimizer = split_optimizer_state(self.optimizer, list(network.parameters()))
+        return {
+            "network_weights": network.state_dict(),
+            "optimizer_state": optimizer.plain,
+            "grad_scaler_state": self.grad_scaler.state_dict() if self.grad_scaler is not None else None,
+            "logging": self.logger.get_checkpoint(),
+            "_best_ema": self._best_ema,
+            "current_epoch": self.current_epoch + 1,
+            "init_args": self.my_init_kwargs,
+            "trainer_name": type(self).__name__,
+            "inference_allowed_mirroring_axes": self.inference_allowed_mirroring_axes,
+            **self._drift_entry(optimizer.heads),
+        }
+
+    def _drift_entry(self, edge_optimizer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what nnU-Net does not know, under the one key it ignores; nothing in a training of one domain."""
+        domains = self.domains.checkpoint_entry()
+        if not domains:
+            return {}
+        heads = {"edge_heads": self.edge_branch.state_dict(), "edge_optimizer": edge_optimizer}
+        return {checkpoints.DRIFT_KEY: {"version": checkpoints.DRIFT_VERSION, **heads, **domains}}
+
+    def load_checkpoint(
+        self,
+        filename_or_checkpoint: PathLike | Mapping[str, Any] | None = None,
+        *,
+        checkpoint: PathLike | Mapping[str, Any] | None = None,
+    ) -> None:
+        """Go on from a checkpoint, given as a path or as its content, under either name.
+
+        Raises CheckpointError if it is damaged, incomplete or that of another network; then nothing was changed.
+        """
+        source = checkpoint if filename_or_checkpoint is None else filename_or_checkpoint
+        if not self.was_initialized:
+            self.initialize()
+        content = checkpoints.checkpoint_of(source, self.device)
+        name = "the checkpoint" if isinstance(source, Mapping) else str(source)
+        checkpoints.load_weights(plain_network(self.network), content["network_weights"], name)
+        self._restore_optimizers(content)
+        self._restore_progress(content)
+
+    def _restore_progress(self, content: Mapping[str, Any]) -> None:
+        for change in checkpoints.describe_changes(content["init_args"], self.my_init_kwargs):
+            self.print_to_log_file(f"WARNING: since this checkpoint was written, {change}")
+        self.my_init_kwargs = content["init_args"]
+        self.current_epoch = content["current_epoch"]
+        self.logger.load_checkpoint(content["logging"])
+        self._best_ema = None if content["_best_ema"] is None else float(content["_best_ema"])
+        self.inference_allowed_mirroring_axes = content.get(
+            "inference_allowed_mirroring_axes", self.inference_allowed_mirroring_axes
+        )
+        self.domains.restore(content.get(checkpoints.DRIFT_KEY, {}), self.logger, self.print_to_log_file)
+
+    def _restore_optimizers(self, content: Mapping[str, Any]) -> None:
+        drift = content.get(checkpoints.DRIFT_KEY, {})
+        if drift.get("edge_heads"):
+            self.edge_branch.load_state_dict(drift["edge_heads"])
+        saved = SplitState(content["optimizer_state"], drift.get("edge_optimizer", {"state": {}}))
+        plain = list(plain_network(self.network).parameters())
+        self.optimizer.load_state_dict(join_optimizer_state(self.optimizer, plain, saved))
+        if self.grad_scaler is not None and content["grad_scaler_state"] is not None:
+            self.grad_scaler.load_state_dict(content["grad_scaler_state"])

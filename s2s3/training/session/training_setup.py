@@ -1,0 +1,164 @@
+"""The hooks of a trainer that build network, loss and optimizer."""
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel as DDP
+
+from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.boundary.settings import BoundaryLossSettings
+from nnunetv2.domains.mixing_ratios import RatioMode
+from nnunetv2.errors import CallError
+from nnunetv2.inference.network_building import build_network
+from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+from nnunetv2.training.loss.segmentation_loss import compile_dice, segmentation_loss, supervise_deeply
+from nnunetv2.training.session import run_files
+from nnunetv2.training.session.builder_forms import accepts_older_forms
+from nnunetv2.training.session.domain_balance import DomainBalanceSettings, balance_domains
+from nnunetv2.training.session.domain_files import read_domain_files
+from nnunetv2.training.session.edge_learning import build_edge_branch, output_weights
+from nnunetv2.training.session.network_plot import plot_network
+from nnunetv2.training.session.ranks import current_ranks, share_batch
+from nnunetv2.training.session.training_state import TrainingState
+from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+
+
+class TrainingSetup(TrainingState):
+    """What is built once, before the first epoch."""
+
+    domain_ratio_mode: RatioMode | str = "auto"
+    balance_batches = True
+    use_edge_heads = True
+    select_by_balanced_dice = True
+    stratify_splits = True
+    boundary_loss_settings = BoundaryLossSettings()
+
+    def initialize(self) -> None:
+        """Build network, optimizer and loss. Raises CallError, a RuntimeError, on a second call."""
+        if self.was_initialized:
+            raise CallError("initialize was called a second time; make a new trainer instead")
+        self._set_batch_size_and_oversample()
+        self.num_input_channels = determine_num_input_channels(
+            self.plans_manager, self.configuration_manager, self.dataset_json
+        )
+        self.domains = balance_domains(
+            read_domain_files(self.preprocessed_dataset_folder_base), self._domain_settings()
+        )
+        network = self._build_network().to(self.device)
+        self.network = torch.compile(network) if self._do_i_compile() else network
+        self.optimizer, self.lr_scheduler = self.configure_optimizers()
+        if self.is_ddp:
+            self.network = DDP(nn.SyncBatchNorm.convert_sync_batchnorm(self.network), device_ids=[self.local_rank])
+        self.loss = self._build_loss()
+        self.dataset_class = infer_dataset_class(run_files.require_preprocessed(self.preprocessed_dataset_folder))
+        self.was_initialized = True
+        self.logger.update_config({"hparas": self._hyperparameters()})
+
+    def _domain_settings(self) -> DomainBalanceSettings:
+        return DomainBalanceSettings(
+            RatioMode(self.domain_ratio_mode),
+            self.balance_batches,
+            self.use_edge_heads,
+            self.select_by_balanced_dice,
+            self.stratify_splits,
+        )
+
+    def _build_network(self) -> nn.Module:
+        """Build the plain network and, on several domains, wrap it with edge heads."""
+        network = build_network(
+            self,
+            self.plans_manager,
+            self.configuration_manager,
+            self.dataset_json,
+            self.num_input_channels,
+            self.label_manager.num_segmentation_heads,
+            self.enable_deep_supervision,
+        )
+        if self.domains.use_edge_heads:
+            self.edge_loss_weights = output_weights(self._get_deep_supervision_scales(), self.is_ddp)
+            self.edge_branch = build_edge_branch(
+                network, len(self.edge_loss_weights), self.label_manager, self.boundary_loss_settings
+            )
+        return self.edge_branch.wrap(network)
+
+    def _do_i_compile(self) -> bool:
+        """Tell whether the network is compiled: on CUDA, unless the variable nnUNet_compile says otherwise."""
+        wanted = os.environ.get("nnUNet_compile")
+        asked_for = wanted is not None and wanted.lower() in ("true", "1", "t")
+        if self.device.type != "cuda" or os.name == "nt":
+            if asked_for:
+                self.print_to_log_file(f"INFO: torch.compile is not used on {self.device.type} ({os.name})")
+            return False
+        return asked_for or wanted is None
+
+    @staticmethod
+    @accepts_older_forms
+    def build_network_architecture(
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = True,
+    ) -> nn.Module:
+        """Build the network of the plans, which returns raw logits: a list with deep supervision, finest first."""
+        return get_network_from_plans(
+            configuration_manager.network_arch_class_name,
+            configuration_manager.network_arch_init_kwargs,
+            configuration_manager.network_arch_init_kwargs_req_import,
+            num_input_channels,
+            num_output_channels,
+            allow_init=True,
+            deep_supervision=enable_deep_supervision,
+        )
+
+    def _get_deep_supervision_scales(self) -> list[list[float]] | None:
+        """Return the size of each supervised output relative to the input, an axis; None without deep supervision."""
+        if not self.enable_deep_supervision:
+            return None
+        strides = np.vstack(self.configuration_manager.pool_op_kernel_sizes)
+        return (1 / np.cumprod(strides, axis=0))[:-1].tolist()
+
+    def _set_batch_size_and_oversample(self) -> None:
+        """Set `batch_size` from the plans; under DDP this rank's share of it and of the oversampling."""
+        self.batch_size = self.configuration_manager.batch_size
+        if self.is_ddp:
+            ranks = current_ranks()
+            share = share_batch(self.batch_size, ranks.world_size, ranks.rank, self.oversample_foreground_percent)
+            self.batch_size, self.oversample_foreground_percent = share.batch_size, share.oversample
+
+    def _build_loss(self) -> nn.Module:
+        """Return the segmentation loss, weighted over the outputs of deep supervision."""
+        loss = segmentation_loss(
+            has_regions=self.label_manager.has_regions,
+            ignore_label=self.label_manager.ignore_label,
+            batch_dice=self.configuration_manager.batch_dice,
+            ddp=self.is_ddp,
+            dice_of_background=self.domains.use_edge_heads,
+        )
+        compiled = self._do_i_compile()
+        loss = compile_dice(loss) if compiled else loss
+        return supervise_deeply(loss, self._get_deep_supervision_scales(), ddp=self.is_ddp, compiled=compiled)
+
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
+        """Return the optimizer and a scheduler that is stepped with the number of the epoch."""
+        raise NotImplementedError
+
+    def set_deep_supervision_enabled(self, enabled: bool) -> None:
+        """Switch the outputs of the network; one without a `decoder` needs its own version of this hook."""
+        plain_network(self.network).decoder.deep_supervision = enabled
+
+    def plot_network_architecture(self) -> None:
+        """Draw the network, if the optional package hiddenlayer can; any trouble with it is only logged."""
+        if self._do_i_compile() or self.local_rank != 0:
+            return
+        try:
+            shape = (1, self.num_input_channels, *self.configuration_manager.patch_size)
+            plot_network(plain_network(self.network), shape, self.device, self.output_folder)
+        except Exception as error:
+            self.print_to_log_file("Unable to plot network architecture:")
+            self.print_to_log_file(error)
