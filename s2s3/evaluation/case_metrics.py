@@ -17,7 +17,7 @@ LabelOrRegion = int | tuple[int, ...] | list[int]
 def region_or_label_to_mask(segmentation: np.ndarray, region_or_label: LabelOrRegion) -> np.ndarray:
     """Return where the segmentation has the label, or one of the labels of the region."""
     if np.isscalar(region_or_label):
-        return segmentation == region_or_label
+        return np.asarray(segmentation == region_or_label)
     mask = np.zeros(segmentation.shape, dtype=bool)
     for label in region_or_label:  # type: ignore[union-attr]
         mask |= segmentation == label
@@ -31,11 +31,11 @@ def compute_tp_fp_fn_tn(
     if ignore_mask is not None:
         counted = ~ignore_mask
         mask_ref, mask_pred = mask_ref & counted, mask_pred & counted
-        total = np.count_nonzero(counted)
+        total = int(np.count_nonzero(counted))
     else:
         total = mask_ref.size
-    both = np.count_nonzero(mask_ref & mask_pred)
-    predicted, reference = np.count_nonzero(mask_pred), np.count_nonzero(mask_ref)
+    both = int(np.count_nonzero(mask_ref & mask_pred))
+    predicted, reference = int(np.count_nonzero(mask_pred)), int(np.count_nonzero(mask_ref))
     return both, predicted - both, reference - both, total - predicted - reference + both
 
 

@@ -70,7 +70,7 @@ def save_summary_json(results: Results, output_file: PathLike) -> None:
 
 def load_summary_json(filename: PathLike) -> Results:
     """Read summary.json with labels and region tuples as class keys."""
-    results = read_json(filename, "evaluation")
+    results: Results = read_json(filename, "evaluation")
     results["mean"] = _convert_keys(results["mean"], key_to_label_or_region)
     for case in results["metric_per_case"]:
         case["metrics"] = _convert_keys(case["metrics"], key_to_label_or_region)

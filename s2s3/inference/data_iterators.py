@@ -168,7 +168,7 @@ def _fill_queue(items: Iterable[Item], target_queue: Any, done_event: Event, abo
     done_event.set()
 
 
-class PreprocessAdapter(DataLoader):
+class PreprocessAdapter(DataLoader):  # type: ignore[misc]
     """A batchgenerators data loader over cases in files; `next()` gives one item.
 
     `preprocessor` is an object with a `run_case` like that of DefaultPreprocessor.
@@ -207,7 +207,7 @@ class PreprocessAdapter(DataLoader):
         return make_item(data, properties, ofile)
 
 
-class PreprocessAdapterFromNpy(DataLoader):
+class PreprocessAdapterFromNpy(DataLoader):  # type: ignore[misc]
     """A batchgenerators data loader over images in memory; `next()` gives one item and completes the properties."""
 
     def __init__(

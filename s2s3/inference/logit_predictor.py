@@ -6,7 +6,7 @@ What clients of nnU-Net replace in the module `predict_from_raw_data` is called 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -156,7 +156,7 @@ class LogitPredictor:
             total = logits if total is None else add_logits(total, logits)
         if len(self.list_of_parameters) > 1:
             total /= len(self.list_of_parameters)
-        return total
+        return cast("torch.Tensor", total)
 
     @torch.inference_mode()
     def predict_sliding_window_return_logits(self, input_image: torch.Tensor) -> torch.Tensor:
@@ -237,7 +237,7 @@ class LogitPredictor:
 
     def _internal_maybe_mirror_and_predict(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch (B, C, *tile), averaged over the mirrored versions if mirroring is on."""
-        prediction = self.network(x)
+        prediction: torch.Tensor = self.network(x)
         if not self.use_mirroring or not self.allowed_mirroring_axes:
             return prediction
         if max(self.allowed_mirroring_axes) > x.ndim - 3:

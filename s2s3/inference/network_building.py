@@ -3,7 +3,7 @@
 import inspect
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -29,7 +29,7 @@ def build_network(
     That is the present one (plans manager first), that of nnU-Net 2.3 to 2.6 (class name first; with a
     DeprecationWarning), or that of nnU-Net 2.1 and 2.2 (with dataset_json; likewise).
     """
-    build = trainer.build_network_architecture
+    build: Callable[..., nn.Module] = trainer.build_network_architecture
     names = inspect.signature(build).parameters
     if "dataset_json" in names:
         _warn_of_old_form(trainer)
@@ -88,7 +88,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> Non
     getattr(network, "_orig_mod", network).load_state_dict(weights)
 
 
-def compile_if_asked(network: nn.Module) -> nn.Module:
+def compile_if_asked(network: Any) -> Any:
     """Compile a network if the environment variable nnUNet_compile says so and it is not compiled yet."""
     if os.environ.get("nnUNet_compile", "").lower() not in ("true", "1", "t"):
         return network

@@ -1,0 +1,90 @@
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nnunetv2.errors import CaseFailedError, CasesFailedError, WorkerDiedError
+from nnunetv2.inference.export_queue import ExportQueue
+
+
+def total(logits: np.ndarray, factor: int) -> float:
+    return float(logits.sum()) * factor
+
+
+def fail(logits: np.ndarray) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def kill_worker(logits: np.ndarray) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write_after(logits: np.ndarray, seconds: float, file: str) -> None:
+    time.sleep(seconds)
+    Path(file).write_text("done")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_results_come_in_the_order_submitted(workers: int) -> None:
+    with ExportQueue(workers) as exports:
+        for number in range(5):
+            exports.submit(f"case{number}", total, torch.full((2, 3), number).half(), 10)
+        assert exports.finish() == [60 * number for number in range(5)]
+
+
+def test_arrays_that_do_not_lie_in_order_arrive_whole() -> None:
+    logits = np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1)[::2]
+    with ExportQueue(1) as exports:
+        exports.submit("case", np.ndarray.tolist, logits)
+        assert exports.finish() == [logits.tolist()]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_failing_case_is_named_when_the_others_are_done(workers: int, tmp_path: Path, caplog) -> None:
+    with ExportQueue(workers) as exports:
+        exports.submit("bad", fail, np.zeros(3))
+        exports.submit("good", write_after, np.zeros(3), 0, str(tmp_path / "good"))
+        with pytest.raises(CaseFailedError, match=r"case bad: .*No space left"):
+            exports.finish()
+    assert (tmp_path / "good").exists()
+    assert [record.message for record in caplog.records] == [
+        "case bad: [Errno 28] No space left on device (going on with the other cases)"
+    ]
+
+
+def test_several_failing_cases_are_named_together() -> None:
+    with ExportQueue(0) as exports:
+        exports.submit("one", fail, np.zeros(3))
+        exports.submit("two", fail, np.zeros(3))
+        with pytest.raises(CasesFailedError, match=r"(?s)2 cases failed.*case one.*case two"):
+            exports.finish()
+
+
+def test_a_killed_worker_is_noticed_at_once() -> None:
+    start = time.monotonic()
+    with ExportQueue(1) as exports:
+        exports.submit("victim", kill_worker, np.zeros(3))
+        with pytest.raises(WorkerDiedError, match=r"case victim.*SIGKILL"):
+            exports.finish()
+    assert time.monotonic() - start < 20
+
+
+def test_waiting_exports_do_not_pile_up(tmp_path: Path) -> None:
+    with ExportQueue(1) as exports:
+        exports.submit("first", write_after, np.zeros(3), 0.5, str(tmp_path / "first"))
+        exports.submit("second", write_after, np.zeros(3), 0, str(tmp_path / "second"))
+        assert (tmp_path / "first").exists()
+        exports.finish()
+
+
+def test_no_temporary_files_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with ExportQueue(1) as exports:
+        exports.submit("case", total, np.ones(3), 1)
+        exports.submit("bad", fail, np.ones(3))
+        exports.collect()
+    assert list(tmp_path.iterdir()) == []
