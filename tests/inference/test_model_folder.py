@@ -1,0 +1,203 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from nnunetv2.errors import CheckpointError, CheckpointMismatchError, MissingFileError
+from nnunetv2.inference import predict_from_raw_data
+from nnunetv2.inference.model_folder import available_folds, read_model_folder
+from nnunetv2.inference.network_building import build_network, compile_if_asked
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from tests.inference.models import CPU, Trainer, make_dataset_json, make_plans, write_model_folder
+
+PLANS = make_plans([8, 8], [1.0, 1.0], ".png", 3)
+DATASET_JSON = make_dataset_json(".png", 3)
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A 2D model with folds 0, 1 and all."""
+    monkeypatch.setattr(predict_from_raw_data, "recursive_find_trainer_class_by_name", lambda name: Trainer)
+    return write_model_folder(tmp_path / "model", PLANS, DATASET_JSON, (0, 1, "all"), mirroring_axes=(0, 1))
+
+
+def load(model: Path, folds: object, **settings: object) -> nnUNetPredictor:
+    predictor = nnUNetPredictor(device=CPU)
+    predictor.initialize_from_trained_model_folder(model, folds, **settings)
+    return predictor
+
+
+@pytest.mark.parametrize(
+    ("folds", "count"),
+    [(None, 2), (0, 1), ("0", 1), ("01", 1), ("all", 1), ((0, 1), 2), (["0", "1"], 2), (("all",), 1)],
+)
+def test_folds_are_taken_in_every_form(model: Path, folds: object, count: int) -> None:
+    assert len(load(str(model), folds).list_of_parameters) == count
+
+
+def test_everything_is_read_from_the_folder(model: Path) -> None:
+    predictor = load(model, (1,))
+    assert predictor.trainer_name == "nnUNetTrainer"
+    assert predictor.allowed_mirroring_axes == (0, 1)
+    assert predictor.dataset_json == DATASET_JSON
+    assert predictor.configuration_manager.patch_size == [8, 8]
+    assert predictor.label_manager.num_segmentation_heads == 3
+    assert not predictor.network.decoder.deep_supervision
+    expected = torch.load(model / "fold_1" / "checkpoint_final.pth", weights_only=True)["network_weights"]
+    for key, value in predictor.network.state_dict().items():
+        assert torch.equal(value, expected[key])
+
+
+def test_fold_all_is_never_found_by_itself(model: Path) -> None:
+    assert available_folds(model, "checkpoint_final.pth") == [0, 1]
+    assert nnUNetPredictor.auto_detect_available_folds(model, "checkpoint_best.pth") == []
+
+
+def test_a_fold_folder_without_a_number_is_a_value_error(model: Path) -> None:
+    (model / "fold_1").rename(model / "fold_x")
+    with pytest.raises(ValueError, match="fold_x"):
+        available_folds(model, "checkpoint_final.pth")
+
+
+@pytest.mark.parametrize(
+    ("folds", "name", "message"),
+    [
+        ((0, 3, 4), "checkpoint_final.pth", r"fold_3.*fold_4.*There are: fold_0/checkpoint_final\.pth"),
+        ((0,), "checkpoint_best.pth", r"fold_0/checkpoint_best\.pth not found"),
+        (None, "checkpoint_best.pth", r"no fold has a checkpoint_best\.pth"),
+        ((), "checkpoint_final.pth", "a fold not found"),
+    ],
+)
+def test_missing_folds_are_listed_with_what_there_is(model: Path, folds: object, name: str, message: str) -> None:
+    with pytest.raises(MissingFileError, match=message):
+        read_model_folder(model, folds, name)
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="model folder not found"):
+        read_model_folder(tmp_path / "absent", None, "checkpoint_final.pth")
+
+
+@pytest.mark.parametrize("file", ["plans.json", "dataset.json"])
+def test_a_model_without_its_json_files_is_refused(model: Path, file: str) -> None:
+    (model / file).unlink()
+    with pytest.raises(MissingFileError, match=file):
+        read_model_folder(model, None, "checkpoint_final.pth")
+
+
+def test_a_checkpoint_of_another_network_is_told_in_one_line(model: Path) -> None:
+    other = write_model_folder(model.parent / "other", make_plans([8, 8, 8], [1.0] * 3, ".png", 3), DATASET_JSON)
+    (other / "fold_0" / "checkpoint_final.pth").replace(model / "fold_1" / "checkpoint_final.pth")
+    with pytest.raises(
+        CheckpointMismatchError, match=r"fold_1/checkpoint_final\.pth: .*another network.*\(8, 3, 3, 3\)"
+    ) as e:
+        load(model, (0, 1))
+    assert len(str(e.value).splitlines()) == 1
+
+
+def test_a_checkpoint_without_weights_is_refused(model: Path) -> None:
+    torch.save({"trainer_name": "nnUNetTrainer"}, model / "fold_0" / "checkpoint_final.pth")
+    with pytest.raises(CheckpointError, match="network_weights"):
+        load(model, 0)
+
+
+def test_a_checkpoint_without_mirroring_axes_means_no_mirroring(model: Path) -> None:
+    file = model / "fold_0" / "checkpoint_final.pth"
+    checkpoint = torch.load(file, weights_only=True)
+    del checkpoint["inference_allowed_mirroring_axes"]
+    torch.save(checkpoint, file)
+    assert load(model, 0).allowed_mirroring_axes is None
+
+
+def test_another_trainer_class_may_be_given(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        predict_from_raw_data, "recursive_find_trainer_class_by_name", lambda name: asked.append(name) or Trainer
+    )
+    assert load(model, 0, trainer_class=Trainer).trainer_name == "nnUNetTrainer"
+    assert asked == []
+    load(model, 0, trainer_class="OtherTrainer")
+    assert asked == ["OtherTrainer"]
+
+
+@pytest.mark.parametrize("finder", ["recursive_find_python_class", "recursive_find_trainer_class_by_name"])
+def test_either_finder_can_be_replaced(model: Path, monkeypatch: pytest.MonkeyPatch, finder: str) -> None:
+    from nnunetv2.utilities import find_objects
+
+    original = find_objects.recursive_find_trainer_class_by_name
+    monkeypatch.setattr(predict_from_raw_data, "recursive_find_trainer_class_by_name", original)
+    calls: list[tuple] = []
+    monkeypatch.setattr(predict_from_raw_data, finder, lambda *arguments: calls.append(arguments) or Trainer)
+    load(model, 0)
+    ((*_, last),) = [calls[0]]
+    assert len(calls) == 1
+    assert len(calls[0]) == (3 if finder == "recursive_find_python_class" else 1)
+    assert last in ("nnunetv2.training.nnUNetTrainer", "nnUNetTrainer")
+
+
+class FormOfReleases23To26:
+    """Takes class name, arguments and names to import."""
+
+    @staticmethod
+    def build_network_architecture(
+        architecture_class_name, arch_init_kwargs, arch_init_kwargs_req_import, num_input_channels,
+        num_output_channels, enable_deep_supervision=True,
+    ):  # fmt: skip
+        return (architecture_class_name, num_input_channels, num_output_channels, enable_deep_supervision)
+
+
+class FormOfReleases21And22:
+    """Takes dataset_json too."""
+
+    @staticmethod
+    def build_network_architecture(
+        plans_manager, dataset_json, configuration_manager, num_input_channels, enable_deep_supervision=True
+    ):
+        return (dataset_json, configuration_manager, num_input_channels, enable_deep_supervision)
+
+
+class FormThatPassesOn:
+    """Hands all arguments to the base."""
+
+    @staticmethod
+    def build_network_architecture(*args, **kwargs):
+        return args, kwargs
+
+
+def build(trainer: object) -> object:
+    manager = PlansManager(PLANS)
+    return build_network(trainer, manager, manager.get_configuration("2d"), DATASET_JSON, 3, 5, False)
+
+
+def test_network_builders_of_all_releases_are_called_in_their_own_form() -> None:
+    with pytest.warns(DeprecationWarning, match="FormOfReleases23To26"):
+        name, *rest = build(FormOfReleases23To26)
+    assert name.endswith("PlainConvUNet")
+    assert rest == [3, 5, False]
+    with pytest.warns(DeprecationWarning, match="FormOfReleases21And22"):
+        dataset_json, configuration, *rest = build(FormOfReleases21And22())
+    assert dataset_json is DATASET_JSON
+    assert configuration.patch_size == [8, 8]
+    assert rest == [3, False]
+    arguments, keywords = build(FormThatPassesOn)
+    assert arguments[2:] == (3, 5)
+    assert keywords == {"enable_deep_supervision": False}
+
+
+class Compiled(torch.nn.Module):
+    """Stands for what torch.compile returns, whose import alone takes seconds."""
+
+    def __init__(self, network: torch.nn.Module):
+        super().__init__()
+        self._orig_mod = network
+
+
+@pytest.mark.parametrize(("value", "compiled"), [("f", False), ("", False), ("true", True), ("T", True), ("1", True)])
+def test_networks_are_compiled_only_on_request(monkeypatch: pytest.MonkeyPatch, value: str, compiled: bool) -> None:
+    monkeypatch.setenv("nnUNet_compile", value)
+    monkeypatch.setattr(torch, "compile", Compiled)
+    network = torch.nn.Linear(1, 1)
+    result = compile_if_asked(network)
+    assert (result is not network) == compiled
+    assert compile_if_asked(result) is result

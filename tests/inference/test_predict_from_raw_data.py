@@ -1,0 +1,95 @@
+import importlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.inference import predict_from_raw_data
+from nnunetv2.inference.predict_arguments import modelfolder_parser, predict_parser
+
+NAMES_OF_CLIENTS = [
+    "recursive_find_python_class",
+    "recursive_find_trainer_class_by_name",
+    "tqdm",
+    "export_prediction_from_logits",
+    "convert_predicted_logits_to_segmentation_with_correct_shape",
+    "multiprocessing",
+    "check_workers_alive_and_busy",
+    "MultiThreadedAugmenter",
+    "PreprocessAdapterFromNpy",
+    "compute_gaussian",
+    "empty_cache",
+    "recursive_fix_for_json_export",
+    "maybe_mkdir_p",
+    "save_json",
+    "join",
+    "isfile",
+    "load_json",
+    "sleep",
+    "nnUNetPredictor",
+    "predict_entry_point",
+    "predict_entry_point_modelfolder",
+]
+
+
+@pytest.mark.parametrize("name", NAMES_OF_CLIENTS)
+def test_the_names_that_clients_use_are_there(name: str) -> None:
+    assert callable(getattr(predict_from_raw_data, name)) or name == "multiprocessing"
+    assert name in vars(predict_from_raw_data)
+    assert name in dir(predict_from_raw_data)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = predict_from_raw_data.nothing
+
+
+def test_the_module_survives_a_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict_from_raw_data, "tqdm", None)
+    assert importlib.reload(predict_from_raw_data).tqdm is not None
+
+
+@pytest.mark.parametrize("module", ["predict_from_raw_data", "export_prediction", "case_preparation", "export_queue"])
+def test_modules_of_workers_and_help_texts_import_no_torch(module: str) -> None:
+    code = f"import sys, nnunetv2.inference.{module}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("command", ["nnUNetv2_predict", "nnUNetv2_predict_from_modelfolder"])
+def test_help_is_there_at_once(command: str) -> None:
+    executable = Path(sys.executable).parent / command
+    times = []
+    for _ in range(3):
+        start = time.monotonic()
+        finished = subprocess.run([executable, "--help"], capture_output=True, text=True, check=True)
+        times.append(time.monotonic() - start)
+    assert "-step_size" in finished.stdout
+    assert min(times) < 0.5
+
+
+def test_arguments_have_the_defaults_of_nnunet() -> None:
+    arguments = vars(predict_parser().parse_args(["-i", "IN", "-o", "OUT", "-d", "5", "-c", "2d"]))
+    assert arguments == {
+        "i": "IN", "o": "OUT", "d": "5", "p": "nnUNetPlans", "tr": "nnUNetTrainer", "c": "2d", "f": [0, 1, 2, 3, 4],
+        "step_size": 0.5, "disable_tta": False, "verbose": False, "save_probabilities": False,
+        "continue_prediction": False, "chk": "checkpoint_final.pth", "npp": 3, "nps": 3, "prev_stage_predictions": None,
+        "num_parts": 1, "part_id": 0, "device": None, "disable_progress_bar": False, "not_on_device": False,
+    }  # fmt: skip
+
+
+def test_the_environment_sets_the_default_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("nnUNet_npp", "1")
+    monkeypatch.setenv("nnUNet_nps", "many")
+    arguments = predict_parser().parse_args(["-i", "IN", "-o", "OUT", "-d", "5", "-c", "2d"])
+    assert (arguments.npp, arguments.nps) == (1, 3)
+    arguments = modelfolder_parser().parse_args(["-i", "IN", "-o", "OUT", "-m", "MODEL"])
+    assert (arguments.npp, arguments.nps) == (3, 3)
+
+
+@pytest.mark.parametrize(("parser", "model"), [(predict_parser, "-d 5 -c 2d"), (modelfolder_parser, "-m MODEL")])
+def test_c_continues_a_prediction_in_both_commands(parser, model: str) -> None:
+    arguments = parser().parse_args(f"-i IN -o OUT {model} --c -f 0 all".split())
+    assert arguments.continue_prediction
+    assert arguments.f == [0, "all"]
