@@ -1,6 +1,8 @@
 """Preprocessed cases as compressed arrays that are read patch by patch: <case>.b2nd, <case>_seg.b2nd, <case>.pkl."""
 
+import errno
 import os
+import shutil
 import warnings
 from collections.abc import Sequence
 from os.path import join
@@ -132,4 +134,13 @@ def _write(
 ) -> None:
     with replacing(path) as temporary:
         temporary.unlink()
-        blosc2.asarray(array, urlpath=str(temporary), chunks=chunks, blocks=blocks, cparams=compression)
+        try:
+            blosc2.asarray(array, urlpath=str(temporary), chunks=chunks, blocks=blocks, cparams=compression)
+        except RuntimeError as error:
+            raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: str, error: RuntimeError) -> OSError:
+    """Blosc2 does not say why writing failed; nearly always the disk is full."""
+    free = shutil.disk_usage(os.path.dirname(path) or ".").free
+    return OSError(errno.EIO, f"cannot be written ({error}; {free / 1e6:.1f} MB are free on this disk)", path)

@@ -1,4 +1,4 @@
-"""Preprocessed cases in the older format: <case>.npz with `data` and `seg`, <case>.pkl, and .npy files once unpacked."""
+"""Preprocessed cases in the older format: <case>.npz with `data` and `seg`, <case>.pkl, once unpacked .npy files."""
 
 import os
 from os.path import isfile, join

@@ -1,0 +1,62 @@
+"""First steps with a case: read it, check it, bring it into the axis order of the plans, cut it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnunetv2.errors import UnfitImageError
+from nnunetv2.preprocessing.case_checks import check_channels, check_label_shape, check_label_values
+from nnunetv2.preprocessing.cropping.cropping import crop_to_nonzero
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+
+@dataclass
+class Case:
+    """The arrays of a case on their way; nothing else refers to them, so each step frees what it replaces."""
+
+    data: np.ndarray
+    seg: np.ndarray | None
+    properties: dict[str, Any]
+
+
+def read_case(
+    image_files: Sequence[str], seg_file: str | None, plans_manager: PlansManager, dataset_json: dict
+) -> Case:
+    reader = plans_manager.image_reader_writer_class()
+    data, properties = reader.read_images(image_files)
+    check_channels(data, image_files, dataset_json)
+    if seg_file is None:
+        return Case(data, None, properties)
+    seg, _ = reader.read_seg(seg_file)
+    check_label_shape(seg, data, seg_file, image_files)
+    labels = plans_manager.get_label_manager(dataset_json)
+    ignored = [labels.ignore_label] if labels.has_ignore_label else []
+    check_label_values(seg, [*labels.all_labels, *ignored], seg_file)
+    return Case(data, seg, properties)
+
+
+def transpose_and_crop(case: Case, transpose_forward: Sequence[int]) -> list[float]:
+    """Bring the case into the axis order of the plans, cut it, note the shapes; return the transposed spacing."""
+    if case.seg is not None and case.seg.shape[1:] != case.data.shape[1:]:
+        raise UnfitImageError(f"segmentation of shape {case.seg.shape}, its image has {case.data.shape}")
+    axes = (0, *(axis + 1 for axis in transpose_forward))
+    case.data = case.data.transpose(axes)
+    if case.seg is not None:
+        signed = case.seg.astype(np.int64) if case.seg.dtype.kind == "u" else case.seg
+        case.seg = signed.transpose(axes)
+    case.properties["shape_before_cropping"] = case.data.shape[1:]
+    case.data, case.seg, box = crop_to_nonzero(case.data, case.seg)
+    case.properties["bbox_used_for_cropping"] = box
+    case.properties["shape_after_cropping_and_before_resampling"] = case.data.shape[1:]
+    return [case.properties["spacing"][axis] for axis in transpose_forward]
+
+
+def classes_to_locate(plans_manager: PlansManager, dataset_json: dict) -> list[int | Sequence[int]]:
+    """Classes whose voxels are noted; with an ignore label also everything that is annotated."""
+    labels = plans_manager.get_label_manager(dataset_json)
+    classes: list[Any] = list(labels.foreground_regions if labels.has_regions else labels.foreground_labels)
+    if labels.has_ignore_label:
+        classes.append([-1, *labels.all_labels])
+    return classes

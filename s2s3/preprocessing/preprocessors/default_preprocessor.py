@@ -1,0 +1,252 @@
+"""From the files of a case to what networks are trained on: transpose, crop, normalise, resample."""
+
+from collections.abc import Sequence
+from os.path import dirname, isdir, isfile, join
+from typing import Any
+
+import numpy as np
+
+import nnunetv2
+from nnunetv2.errors import DatasetLayoutError, SettingsError, UnfitImageError
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.preprocessing.case_steps import Case, classes_to_locate, read_case, transpose_and_crop
+from nnunetv2.preprocessing.foreground_locations import sample_foreground_locations
+from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
+from nnunetv2.preprocessing.resumable_folder import ResumableFolder, code_stamps, stamp
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.files import read_json
+
+# Clients replace this name in this module; it has to be called through it.
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+from nnunetv2.utilities.workers import run_cases
+
+LARGEST_INT8 = 127
+
+
+class DefaultPreprocessor:
+    """Preprocesses single cases (training, inference) and whole data sets. Subclasses are found by their name.
+
+    Parameters:
+        verbose: accepted for nnU-Net's callers.
+    """
+
+    def __init__(self, verbose: bool = True):
+        self.verbose = verbose
+        self.show_progress_bar = True
+
+    def run_case_npy(
+        self,
+        data: np.ndarray,
+        seg: np.ndarray | None,
+        properties: dict,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        dataset_json: dict | str,
+    ) -> tuple[np.ndarray, np.ndarray, dict]:
+        """Preprocess arrays, which stay as they are; `properties` are completed and returned.
+
+        Parameters:
+            data: (C, x, y, z) in the reader's axis order.
+            seg: (1, x, y, z), or None at inference.
+            properties: at least `spacing`, in the reader's axis order.
+
+        Returns:
+            data float32, seg int8 or int16 with -1 outside the image (0 and -1 only where none was given),
+            properties with the shapes and the box of cropping and, if seg was given, `class_locations`.
+        """
+        seg = None if seg is None else seg.copy()
+        case = Case(data.astype(np.float32), seg, properties)
+        return self._preprocess(case, plans_manager, configuration_manager, _as_dict(dataset_json))
+
+    def run_case(
+        self,
+        image_files: list[str],
+        seg_file: str | None,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        dataset_json: dict | str,
+    ) -> tuple[np.ndarray, np.ndarray, dict]:
+        """Read and preprocess the files of a case; returns as run_case_npy.
+
+        Raises UnfitImageError if channels, shapes or labels do not fit, ImageProblemError if a file cannot be read.
+        """
+        dataset_json = _as_dict(dataset_json)
+        case = read_case(image_files, seg_file, plans_manager, dataset_json)
+        managers = (plans_manager, configuration_manager, dataset_json)
+        if type(self).run_case_npy is DefaultPreprocessor.run_case_npy:
+            return self._preprocess(case, *managers)
+        return self.run_case_npy(case.data, case.seg, case.properties, *managers)
+
+    def run_case_save(
+        self,
+        output_filename_truncated: str,
+        image_files: list[str],
+        seg_file: str,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        dataset_json: dict | str,
+    ) -> None:
+        """Preprocess the files of a case and write <output_filename_truncated>.b2nd, _seg.b2nd and .pkl."""
+        from nnunetv2.preprocessing.storage.block_shapes import comp_blosc2_params
+        from nnunetv2.preprocessing.storage.blosc2_dataset import FAST_CODEC, FAST_LEVEL, nnUNetDatasetBlosc2
+
+        data, seg, properties = self.run_case(image_files, seg_file, plans_manager, configuration_manager, dataset_json)
+        data, seg = data.astype(np.float32, copy=False), seg.astype(np.int16, copy=False)
+        patch_size = configuration_manager.patch_size
+        blocks, chunks = comp_blosc2_params(data.shape, patch_size, data.itemsize)
+        blocks_seg, chunks_seg = comp_blosc2_params(seg.shape, patch_size, seg.itemsize)
+        shapes = {"blocks": blocks, "chunks": chunks, "blocks_seg": blocks_seg, "chunks_seg": chunks_seg}
+        nnUNetDatasetBlosc2.save_case(
+            data, seg, properties, output_filename_truncated, **shapes, codec=FAST_CODEC, clevel=FAST_LEVEL
+        )
+
+    @staticmethod
+    def _sample_foreground_locations(
+        seg: np.ndarray,
+        classes_or_regions: Sequence[int | Sequence[int]],
+        seed: int = 1234,
+        verbose: bool = False,
+        min_num_samples: int = 10000,
+        min_percent_coverage: float = 0.01,
+    ) -> dict:
+        """See sample_foreground_locations; `verbose` is accepted for nnU-Net's callers."""
+        return sample_foreground_locations(seg, classes_or_regions, seed, min_num_samples, min_percent_coverage)
+
+    def _normalize(
+        self,
+        data: np.ndarray,
+        seg: np.ndarray,
+        configuration_manager: ConfigurationManager,
+        foreground_intensity_properties_per_channel: dict,
+    ) -> np.ndarray:
+        """Normalise each channel of (C, x, y, z) by its scheme; `data` is overwritten where it is contiguous."""
+        schemes = configuration_manager.normalization_schemes
+        if len(data) != len(schemes):
+            raise UnfitImageError(f"the image has {len(data)} channel(s), the plans normalise {len(schemes)}")
+        classes = {name: _find_normalization(name) for name in schemes}
+        result = data if data.flags.c_contiguous else np.empty(data.shape, dtype=data.dtype)
+        for index, scheme in enumerate(schemes):
+            normalizer = classes[scheme](
+                use_mask_for_norm=configuration_manager.use_mask_for_norm[index],
+                intensityproperties=foreground_intensity_properties_per_channel[str(index)],
+            )
+            result[index] = normalizer.run(data[index], seg[0])
+        return result
+
+    def modify_seg_fn(
+        self,
+        seg: np.ndarray,
+        plans_manager: PlansManager,
+        dataset_json: dict,
+        configuration_manager: ConfigurationManager,
+    ) -> np.ndarray:
+        """Return the resampled seg of a training case as it shall be stored; a hook for subclasses."""
+        return seg
+
+    def run(
+        self,
+        dataset_name_or_id: int | str,
+        configuration_name: str,
+        plans_identifier: str,
+        num_processes: int,
+    ) -> None:
+        """Preprocess a raw data set for one configuration of its plans.
+
+        What is already finished, with the same plans, code and files, stays; all else in the folder is removed first.
+        Raises CaseFailedError naming the case; finished cases are kept then, and the next run continues.
+        """
+        dataset_name = maybe_convert_to_dataset_name(dataset_name_or_id)
+        plans_manager, dataset_json = _load_plans(dataset_name, plans_identifier)
+        configuration = plans_manager.get_configuration(configuration_name)
+        cases = get_filenames_of_train_images_and_targets(join(nnUNet_raw, dataset_name), dataset_json)
+        sources = {case: _source_files(case, files) for case, files in cases.items()}
+        target = ResumableFolder(nnUNet_preprocessed / dataset_name / configuration.data_identifier)
+        finished = target.prepare(self._recipe(plans_manager, configuration, dataset_json), sources)
+        managers = (plans_manager, configuration, dataset_json)
+        tasks = [
+            (case, (self, target, case, sources[case], files["images"], files["label"], *managers))
+            for case, files in cases.items()
+            if case not in finished
+        ]
+        description = f"preprocessing {configuration_name}"
+        try:
+            run_cases(_preprocess_and_store, tasks, num_processes, description, self.show_progress_bar)
+        finally:
+            target.tidy()
+
+    def _recipe(self, plans_manager: PlansManager, configuration: ConfigurationManager, dataset_json: dict) -> Any:
+        """All that decides what becomes of a case."""
+        shared_plans = {key: value for key, value in plans_manager.plans.items() if key != "configurations"}
+        packages = [join(nnunetv2.__path__[0], name) for name in ("imageio", "preprocessing")]
+        code = code_stamps(packages, type(self).__mro__)
+        return [shared_plans, configuration.configuration, dataset_json, type(self).__qualname__, code]
+
+    def _preprocess(
+        self, case: Case, plans: PlansManager, configuration: ConfigurationManager, dataset_json: dict
+    ) -> tuple[np.ndarray, np.ndarray, dict]:
+        has_seg = case.seg is not None
+        spacing = transpose_and_crop(case, plans.transpose_forward)
+        target_spacing = [*spacing[: len(spacing) - len(configuration.spacing)], *configuration.spacing]
+        new_shape = compute_new_shape(case.data.shape[1:], spacing, target_spacing)
+        statistics = plans.foreground_intensity_properties_per_channel
+        case.data = self._normalize(case.data, case.seg, configuration, statistics)
+        case.data = configuration.resampling_fn_data(case.data, new_shape, spacing, target_spacing)
+        case.seg = configuration.resampling_fn_seg(case.seg, new_shape, spacing, target_spacing)
+        if has_seg:
+            classes = classes_to_locate(plans, dataset_json)
+            case.properties["class_locations"] = self._sample_foreground_locations(
+                case.seg, classes, verbose=self.verbose
+            )
+            case.seg = self.modify_seg_fn(case.seg, plans, dataset_json, configuration)
+        dtype = np.int16 if np.max(case.seg) > LARGEST_INT8 else np.int8
+        return case.data, case.seg.astype(dtype, copy=False), case.properties
+
+
+def _as_dict(dataset_json: dict | str) -> dict:
+    return dataset_json if isinstance(dataset_json, dict) else read_json(dataset_json, "dataset.json")
+
+
+def _find_normalization(name: str) -> Any:
+    folder = join(nnunetv2.__path__[0], "preprocessing", "normalization")
+    found = recursive_find_python_class(folder, name, "nnunetv2.preprocessing.normalization")
+    if found is None:
+        raise SettingsError(f"no normalization scheme named {name!r} in nnunetv2.preprocessing.normalization")
+    return found
+
+
+def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager, dict]:
+    raw_folder = join(nnUNet_raw, dataset_name)
+    if not isdir(raw_folder):
+        raise DatasetLayoutError(f"raw data set not found: {raw_folder}")
+    plans_file = join(nnUNet_preprocessed, dataset_name, plans_identifier + ".json")
+    if not isfile(plans_file):
+        raise DatasetLayoutError(f"plans not found: {plans_file}; run nnUNetv2_plan_experiment first")
+    dataset_json = read_json(join(nnUNet_preprocessed, dataset_name, "dataset.json"), "dataset.json")
+    return PlansManager(plans_file), dataset_json
+
+
+def _source_files(case: str, files: dict) -> list[str]:
+    """Files that a case is made from, and the one that may hold its spacing."""
+    images = list(files["images"])
+    side_files = [join(dirname(images[0]), case + ".json")] if images else []
+    return [*images, files["label"], *side_files]
+
+
+def _preprocess_and_store(
+    preprocessor: DefaultPreprocessor,
+    target: ResumableFolder,
+    case: str,
+    sources: list[str],
+    image_files: list[str],
+    seg_file: str,
+    plans_manager: PlansManager,
+    configuration_manager: ConfigurationManager,
+    dataset_json: dict,
+) -> None:
+    """Work of one task in a worker process."""
+    stamps = [stamp(path) for path in sources]
+    managers = (plans_manager, configuration_manager, dataset_json)
+    preprocessor.run_case_save(target.begin(case), image_files, seg_file, *managers)
+    target.finish(case, stamps)
