@@ -3,8 +3,8 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,26 @@ def _current_umask() -> int:
     return mask
 
 
+def json_bytes(content: Any) -> bytes:
+    """Return `content` as indented UTF-8 JSON."""
+    return (json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
 def write_json(content: Any, target: str | os.PathLike[str]) -> None:
     """Write `content` as indented UTF-8 JSON in place of `target`."""
     with replacing(target) as temporary:
-        temporary.write_text(json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        temporary.write_bytes(json_bytes(content))
+
+
+def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files, given as name -> content, into a folder that is made where needed.
+
+    All are written beside their targets before the first is renamed, so that a full disk changes nothing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        for name, content in contents.items():
+            stack.enter_context(replacing(folder / name)).write_bytes(content)
 
 
 def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -1,0 +1,160 @@
+"""PRISM-DD, stage 1: how far domains are apart, and how often training should draw from each (method, section 1).
+
+python s1/PRISMDD.py -d DATASET [--output DIR]
+python s1/PRISMDD.py --domain A=IMAGES[:MASKS] --domain B=IMAGES[:MASKS] ... [--output DIR]
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if not __package__:  # run as a file: the folder that holds `s1` is not on the path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from s1.devices import choose_device
+from s1.domain_comparison import compare_domains
+from s1.domain_shift import DomainFeatures, PairShift, default_class_weights, difference, mixing_ratios, pair_shift
+from s1.domain_sources import DomainSource, open_folders, open_raw_dataset
+from s1.errors import DriftError, SourceError
+from s1.files import json_bytes, write_together
+from s1.prism_result import FILE_NAME, PrismResult, read_prism_result, write_prism_result
+
+__all__ = [
+    "DomainFeatures",
+    "DomainSource",
+    "PairShift",
+    "PrismResult",
+    "compare_domains",
+    "default_class_weights",
+    "difference",
+    "main",
+    "mixing_ratios",
+    "open_folders",
+    "open_raw_dataset",
+    "pair_shift",
+    "read_prism_result",
+    "write_prism_result",
+]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = argparse.ArgumentParser(
+        description="Measure how domains differ and derive the ratios in which training draws from them.",
+        epilog=f"Writes {FILE_NAME}, two figures and the page prism_dd.html.",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("-d", "--dataset", metavar="DATASET", help="raw nnU-Net data set with domains.json: id or name")
+    source.add_argument(
+        "--domain",
+        action="append",
+        metavar="NAME=IMAGES[:MASKS]",
+        help="a domain's folder of images and, after a colon, of masks; once for each domain",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="default: the raw data set's folder with -d, else the current folder"
+    )
+    parser.add_argument(
+        "--crop-common", action="store_true", help="cut all images to their smallest height and width, as published"
+    )
+    parser.add_argument(
+        "--class-weights", type=_parse_weights, metavar="0=0.1,1=0.6,2=0.3", help="weight of each label (others: 1)"
+    )
+    parser.add_argument("--ignore-label", type=int, metavar="N", help="label that counts for nothing")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:i")
+    parser.add_argument(
+        "--workers", type=_parse_count, metavar="N", help="threads that decode images (0: none; default: CPUs)"
+    )
+    parser.add_argument("--no-report", action="store_true", help=f"write {FILE_NAME} only")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command; a mistake in the input is told on stderr, with exit code 2 and nothing written."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        _run(arguments)
+    except DriftError as error:
+        sys.exit(_complain(str(error)))
+    except OSError as error:
+        sys.exit(_complain(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        sys.exit(130)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from s1.image_features import MeasureSettings, default_workers, measure_domains
+
+    device = choose_device(arguments.device)
+    source = open_raw_dataset(arguments.dataset) if arguments.dataset else open_folders(arguments.domain)
+    output = _checked_output(arguments.output or source.folder or Path.cwd())
+    ignore_label = source.ignore_label if arguments.ignore_label is None else arguments.ignore_label
+    settings = MeasureSettings(
+        crop_common=arguments.crop_common,
+        ignore_label=ignore_label,
+        known_labels=source.known_labels(ignore_label),
+        workers=default_workers() if arguments.workers is None else arguments.workers,
+        device=device,
+        with_pictures=not arguments.no_report,
+    )
+    measured = measure_domains(source.pairs, settings)
+    result = compare_domains(
+        {name: measurement.features() for name, measurement in measured.items()},
+        arguments.class_weights or source.class_weights(),
+        crop_common=arguments.crop_common,
+        ignore_label=ignore_label,
+        domain_file_sha256=source.domain_file_sha256,
+    )
+    files = {FILE_NAME: json_bytes(result.to_dict())}
+    if not arguments.no_report:
+        from s1.discrepancy_report import report_files
+
+        files |= report_files(result, measured, source.label_names or {})
+    write_together(output, files)
+    sys.stdout.write(_summary(result, output, list(files)))
+
+
+def _summary(result: PrismResult, output: Path, files: Sequence[str]) -> str:
+    width = max(map(len, result.ratios))
+    lines = [
+        f"{name:<{width}}  {result.domains[name].images:>6} images  ratio {ratio:.4f}"
+        for name, ratio in result.ratios.items()
+    ]
+    return "\n".join([*lines, *result.notes, f"written to {output}: {', '.join(files)}", ""])
+
+
+def _checked_output(folder: Path) -> Path:
+    """Refuse a folder that cannot be written before hours are spent on measuring."""
+    existing = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise SourceError(f"{folder}: cannot be written; name another folder with --output")
+    return folder
+
+
+def _parse_weights(text: str) -> dict[int, float]:
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        weights = {int(label): float(weight) for label, weight in pairs}
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected label=weight, separated by commas") from None
+    if not all(0 <= weight < float("inf") for weight in weights.values()):
+        raise argparse.ArgumentTypeError(f"{text!r}: weights have to be 0 or more")
+    return weights
+
+
+def _parse_count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, 0 or more")
+    return int(text)
+
+
+def _complain(message: str) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    main()

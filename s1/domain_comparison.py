@@ -1,0 +1,53 @@
+"""From the features of all domains to the result of stage 1 (method, sections 1.2 and 1.3)."""
+
+from collections.abc import Mapping
+
+from s1.domain_shift import DomainFeatures, default_class_weights, difference, mixing_ratios, pair_shift, pairs_of
+from s1.prism_result import PairResult, PrismResult, PrismSettings
+
+
+def compare_domains(
+    domains: Mapping[str, DomainFeatures],
+    class_weights: Mapping[int, float] | None = None,
+    *,
+    crop_common: bool = False,
+    ignore_label: int | None = None,
+    domain_file_sha256: str | None = None,
+) -> PrismResult:
+    """Compute the shifts of all pairs and the ratios of all domains.
+
+    Parameters:
+        class_weights: label -> weight, others count with 1; None takes the default for the labels that occur.
+
+    Where one domain has no masks, the classes are left out for all of them.
+    """
+    have_masks = [name for name, features in domains.items() if features.class_shares is not None]
+    notes = _mask_notes(domains, have_masks)
+    if len(have_masks) < len(domains):
+        weights = None
+    else:
+        weights = dict(class_weights or default_class_weights(_labels_in(domains)))
+        weights |= {label: 1.0 for label in _labels_in(domains) if label not in weights}
+    compared = {name: _without_shares(f) if weights is None else f for name, f in domains.items()}
+    pairs = []
+    for a, b in pairs_of(list(domains)):
+        unscaled = difference(compared[a], compared[b], weights or {})
+        pairs.append(PairResult(a, b, pair_shift(unscaled), unscaled))
+    ratios = mixing_ratios(list(domains), {(pair.a, pair.b): pair.outcome.shift for pair in pairs})
+    settings = PrismSettings(weights, crop_common, ignore_label)
+    return PrismResult(dict(domains), tuple(pairs), ratios, settings, domain_file_sha256, notes)
+
+
+def _labels_in(domains: Mapping[str, DomainFeatures]) -> list[int]:
+    return sorted({label for features in domains.values() for label in features.class_shares or ()})
+
+
+def _without_shares(features: DomainFeatures) -> DomainFeatures:
+    return DomainFeatures(features.images, None, features.grey_mean, features.grey_std, features.glcm_contrast)
+
+
+def _mask_notes(domains: Mapping[str, DomainFeatures], have_masks: list[str]) -> tuple[str, ...]:
+    if len(have_masks) == len(domains):
+        return ()
+    missing = ", ".join(name for name in domains if name not in have_masks)
+    return (f"No masks for {missing}: the class shares are left out and their weight is shared by the other features.",)

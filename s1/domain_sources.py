@@ -1,0 +1,166 @@
+"""Where the images of each domain come from: a raw nnU-Net data set with domains.json, or a folder a domain."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s1.domain_cases import closest_name
+from s1.domain_map import check_cases, read_domain_map
+from s1.domain_shift import default_class_weights
+from s1.errors import DomainMapError, DriftError, SourceError
+from s1.files import read_json_object
+from s1.image_pairs import ImagePair, find_pairs, raise_together
+
+
+@dataclass(frozen=True)
+class DomainSource:
+    """Images, and masks where there are some, of each domain."""
+
+    pairs: dict[str, list[ImagePair]]
+    label_names: dict[int, str] | None = None
+    """Label -> its name, without the ignore label; None where nobody declared them."""
+    ignore_label: int | None = None
+    folder: Path | None = None
+    """Folder of the raw data set."""
+    domain_file_sha256: str | None = None
+
+    def known_labels(self, ignore_label: int | None) -> frozenset[int] | None:
+        """Return all labels a mask may hold, None where nobody declared them."""
+        if self.label_names is None:
+            return None
+        return frozenset(self.label_names) | ({ignore_label} if ignore_label is not None else set())
+
+    def class_weights(self) -> dict[int, float] | None:
+        """Return the default weights for the labels of the data set, None where nobody declared them."""
+        return None if self.label_names is None else default_class_weights(self.label_names)
+
+
+def open_raw_dataset(identifier: str) -> DomainSource:
+    """Read a raw data set, given by its number or its name, below the folder that nnUNet_raw names."""
+    folder = find_raw_dataset(identifier)
+    description = read_json_object(folder / "dataset.json")
+    domain_file = folder / "domains.json"
+    if not domain_file.is_file():
+        raise DomainMapError(
+            f"{domain_file}: no such file; expected {{'domains': {{name: [cases]}}}}, which `drift domains` makes from "
+            "a table, a pattern or number ranges"
+        )
+    domain_map = read_domain_map(domain_file)
+    cases = _cases_of(folder, description)
+    check_cases(domain_map, cases, domain_file)
+    label_names, ignore_label = _labels_of(folder, description)
+    return DomainSource(
+        {domain: [cases[case] for case in members] for domain, members in domain_map.domains.items()},
+        label_names,
+        ignore_label,
+        folder,
+        hashlib.sha256(domain_file.read_bytes()).hexdigest(),
+    )
+
+
+def open_folders(specifications: Sequence[str]) -> DomainSource:
+    """Read domains given as `NAME=IMAGES` or `NAME=IMAGES:MASKS`, all problems of all folders together."""
+    pairs: dict[str, list[ImagePair]] = {}
+    problems = []
+    for specification in specifications:
+        name, images, masks = _parse_specification(specification)
+        if name in pairs:
+            raise SourceError(f"--domain {name} is given twice; each domain needs a name of its own")
+        pairs[name] = []
+        try:
+            pairs[name] = find_pairs(images, masks)
+        except DriftError as error:
+            problems.append(str(error))
+    raise_together("the domains cannot be read", problems)
+    return DomainSource(pairs)
+
+
+def find_raw_dataset(identifier: str) -> Path:
+    """Return the folder of a data set given by its number or its full name."""
+    root = os.environ.get("nnUNet_raw")
+    if not root:
+        raise SourceError("nnUNet_raw is not set; set this variable to the folder of the raw data sets")
+    if not Path(root).is_dir():
+        raise SourceError(f"{root}: no such folder (nnUNet_raw names it)")
+    names = sorted(entry.name for entry in Path(root).iterdir() if entry.name.startswith("Dataset") and entry.is_dir())
+    if not identifier.isdigit():
+        if identifier not in names:
+            raise SourceError(f"{root}: holds no data set {identifier!r}{closest_name(identifier, names)}")
+        return Path(root) / identifier
+    matching = [name for name in names if name.startswith(f"Dataset{int(identifier):03d}_")]
+    if len(matching) != 1:
+        found = " and ".join(matching) or "none"
+        raise SourceError(f"{root}: expected one data set with the number {identifier}, found {found}")
+    return Path(root) / matching[0]
+
+
+def _parse_specification(text: str) -> tuple[str, Path, Path | None]:
+    name, separator, folders = text.partition("=")
+    if not separator or not name.strip() or not folders:
+        raise SourceError(f"--domain {text}: expected NAME=IMAGES or NAME=IMAGES:MASKS")
+    images, separator, masks = folders.rpartition(":")
+    if not separator or Path(folders).is_dir():
+        return name.strip(), Path(folders), None
+    return name.strip(), Path(images), Path(masks)
+
+
+def _cases_of(folder: Path, description: dict[str, Any]) -> dict[str, ImagePair]:
+    """Return the training cases: as listed in dataset.json, else as the files of imagesTr."""
+    ending = description.get("file_ending")
+    if not isinstance(ending, str) or not (folder / "imagesTr").is_dir():
+        what = "imagesTr" if isinstance(ending, str) else "file_ending in dataset.json"
+        raise SourceError(f"{folder}: {what} is missing, so this is not a raw nnU-Net data set")
+    listed = description.get("dataset")
+    files = _listed_files(folder, listed) if isinstance(listed, dict) else _files_by_case(folder, ending)
+    problems = []
+    for case, (images, mask) in files.items():
+        if len(images) != 1:
+            problems.append(f"case {case!r} has {len(images)} image files, expected one RGB or grey image")
+        elif mask is not None and not mask.is_file():
+            problems.append(f"{mask}: no such file, the mask of case {case!r} is missing")
+    raise_together(f"{folder}: cases are incomplete", problems)
+    return {case: ImagePair(images[0], mask) for case, (images, mask) in files.items()}
+
+
+def _files_by_case(folder: Path, ending: str) -> dict[str, tuple[list[Path], Path | None]]:
+    masks = folder / "labelsTr"
+    files: dict[str, tuple[list[Path], Path | None]] = {}
+    for image in sorted((folder / "imagesTr").iterdir()):
+        stem = image.name.removesuffix(ending)
+        case, number = stem[:-5], stem[-5:]
+        if image.name.endswith(ending) and number[:1] == "_" and number[1:].isdigit():
+            mask = masks / f"{case}{ending}" if masks.is_dir() else None
+            files.setdefault(case, ([], mask))[0].append(image)
+    if not files:
+        raise SourceError(f"{folder / 'imagesTr'}: holds no image named CASE_0000{ending}")
+    return files
+
+
+def _listed_files(folder: Path, listed: dict[str, Any]) -> dict[str, tuple[list[Path], Path | None]]:
+    try:
+        return {
+            case: ([folder / image for image in entry["images"]], folder / entry["label"])
+            for case, entry in listed.items()
+        }
+    except (KeyError, TypeError):
+        raise SourceError(f"{folder / 'dataset.json'}: 'dataset' needs images and label for each case") from None
+
+
+def _labels_of(folder: Path, description: dict[str, Any]) -> tuple[dict[int, str], int | None]:
+    """Return the names of the labels that count (of several regions the last), and the ignore label."""
+    declared = description.get("labels")
+    if not isinstance(declared, dict) or not declared:
+        raise SourceError(f"{folder / 'dataset.json'}: 'labels' is missing, expected {{name: number}}")
+    try:
+        numbers = {name: _numbers(value) for name, value in declared.items()}
+    except (TypeError, ValueError):
+        raise SourceError(f"{folder / 'dataset.json'}: 'labels' has to give whole numbers") from None
+    ignored = numbers.pop("ignore", [])
+    return {n: name for name, values in numbers.items() for n in values}, ignored[0] if ignored else None
+
+
+def _numbers(value: Any) -> list[int]:
+    return [int(entry) for entry in value] if isinstance(value, list | tuple) else [int(value)]

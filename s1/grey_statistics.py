@@ -1,0 +1,132 @@
+"""Grey values of an image and the whole numbers from which mean, spread and contrast follow (method, section 1.1).
+
+Everything is counted in whole numbers, so NumPy on the CPU and torch on any device give the same results exactly.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+RED, GREEN, BLUE = 2125, 7154, 721
+"""Weights of the channels in ten-thousandths: Y = 0.2125 R + 0.7154 G + 0.0721 B."""
+_SCALE = 10_000
+_BLOCK_PIXELS = 1 << 16
+
+
+@dataclass(frozen=True)
+class GreyStatistics:
+    """Counts of one image's grey values."""
+
+    histogram: tuple[int, ...]
+    """Pixels of each grey value 0..255."""
+    squared_steps: int
+    """Sum over horizontal neighbours of the squared difference."""
+    neighbours: int
+    """Number of horizontal neighbours."""
+
+    @property
+    def mean(self) -> float:
+        """Mean grey value, 0..255."""
+        return self._moment(1) / sum(self.histogram)
+
+    @property
+    def std(self) -> float:
+        """Population standard deviation of the grey values."""
+        count = sum(self.histogram)
+        return math.sqrt(count * self._moment(2) - self._moment(1) ** 2) / count
+
+    @property
+    def contrast(self) -> float:
+        """Contrast of the grey-level co-occurrence matrix at distance 1, angle 0, symmetric and normalised.
+
+        Equal to the mean squared difference of horizontal neighbours (method, section 1.1); 0 for one-column images.
+        """
+        return self.squared_steps / self.neighbours if self.neighbours else 0.0
+
+    def _moment(self, power: int) -> int:
+        return sum(count * value**power for value, count in enumerate(self.histogram))
+
+
+def measure_grey(image: NDArray[np.uint8], device: Any = None) -> GreyStatistics:
+    """Count the grey values of an image (H, W, 3) or (H, W); `device` is a torch device, None means NumPy."""
+    if device is not None:
+        return _measure_with_torch(image, device)
+    height, width = image.shape[:2]
+    histogram, squared_steps = np.zeros(256, np.int64), 0
+    rows = max(1, _BLOCK_PIXELS // width)
+    for start in range(0, height, rows):
+        grey = grey_values(image[start : start + rows])
+        histogram += np.bincount(grey.ravel(), minlength=256)
+        steps = np.diff(grey.astype(np.float64), axis=1).ravel()
+        squared_steps += int(steps @ steps)
+    return GreyStatistics(tuple(histogram.tolist()), squared_steps, height * (width - 1))
+
+
+def grey_values(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the grey values (H, W), cut to whole numbers, of an image (H, W, 3); grey images stay as they are.
+
+    Bit for bit `(skimage.color.rgb2gray(image) * 255).astype(uint8)`, the published definition: where the weighted sum
+    is exactly a whole number, its floating-point product may come out just below, and the cut takes one off.
+    """
+    if image.ndim == 2:
+        return image
+    weights = np.array([RED, GREEN, BLUE], np.float32)
+    weighted = image.astype(np.float32) @ weights  # whole numbers below 2 ** 24: exact
+    grey = np.floor(weighted / np.float32(_SCALE))
+    on_whole = np.nonzero(weighted == grey * np.float32(_SCALE))
+    if len(on_whole[0]):
+        red, green, blue = image[on_whole].astype(np.int32).T
+        grey[on_whole] -= falls_short()[(red << 16) | (green << 8) | blue]
+    return grey.astype(np.uint8)
+
+
+@cache
+def falls_short() -> NDArray[np.bool_]:
+    """Tell for each colour (index R * 65536 + G * 256 + B) whether its grey value is cut to one below the exact sum.
+
+    It can be so only for the 1722 colours whose weighted sum is a whole number; the floating-point product is taken as
+    scikit-image takes it, so that the two agree on every processor.
+    """
+    colours = _colours_on_whole()
+    exact = colours @ [RED, GREEN, BLUE] // _SCALE
+    as_image = np.stack([colours, colours]) * (1 / 255.0)  # two rows: BLAS treats a single column in another way
+    product = (as_image @ np.array([0.2125, 0.7154, 0.0721]))[0] * 255
+    table = np.zeros(1 << 24, bool)
+    table[colours @ [1 << 16, 1 << 8, 1]] = product.astype(np.uint8) != exact
+    return table
+
+
+def _colours_on_whole() -> NDArray[np.int64]:
+    """Return the colours (N, 3) whose weighted sum is a whole number."""
+    green, blue = np.mgrid[:256, :256]
+    hits = [np.nonzero((RED * red + GREEN * green + BLUE * blue) % _SCALE == 0) for red in range(256)]
+    return np.concatenate([np.stack([np.full_like(g, red), g, b], axis=1) for red, (g, b) in enumerate(hits)])
+
+
+def _measure_with_torch(image: NDArray[np.uint8], device: Any) -> GreyStatistics:
+    import torch
+
+    pixels = torch.from_numpy(np.array(image)).to(device)
+    grey = pixels.long() if pixels.ndim == 2 else _torch_grey(pixels.int())
+    steps = grey[:, 1:] - grey[:, :-1]
+    histogram = torch.bincount(grey.flatten(), minlength=256)
+    return GreyStatistics(tuple(histogram.tolist()), int((steps * steps).sum()), steps.numel())
+
+
+def _torch_grey(pixels: Any) -> Any:
+    """Return the grey values (H, W), int64, of pixels (H, W, 3), int32."""
+    red, green, blue = pixels.unbind(-1)
+    weighted = RED * red + GREEN * green + BLUE * blue
+    grey = weighted.div(_SCALE, rounding_mode="floor").long()
+    return grey - _torch_falls_short(pixels.device)[((red << 16) | (green << 8) | blue).long()].long()
+
+
+@cache
+def _torch_falls_short(device: Any) -> Any:
+    import torch
+
+    return torch.from_numpy(falls_short()).to(device)

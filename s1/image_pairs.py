@@ -1,0 +1,63 @@
+"""Which image goes with which mask."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from s1.errors import ImageProblemError
+
+ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
+
+
+@dataclass(frozen=True)
+class ImagePair:
+    """An image and, where there is one, its mask."""
+
+    image: Path
+    mask: Path | None
+
+
+def find_pairs(image_folder: Path, mask_folder: Path | None) -> list[ImagePair]:
+    """Pair each image of a folder with its mask, in the order of their names.
+
+    Image `x_0000.png` or `x.png` goes with mask `x.png`, each with any of ENDINGS. Masks without an image are not used.
+    ImageProblemError lists all images without a mask or with more than one, and folders that are missing or empty.
+    """
+    images = _images_in(image_folder)
+    if mask_folder is None:
+        return [ImagePair(image, None) for image in images]
+    masks: dict[str, list[Path]] = {}
+    for mask in _images_in(mask_folder):
+        masks.setdefault(mask.stem, []).append(mask)
+    pairs, problems, taken = [], [], dict[Path, Path]()
+    for image in images:
+        case = re.sub(r"_0000$", "", image.stem)
+        found = masks.get(case) or masks.get(image.stem) or []
+        if len(found) != 1:
+            names = " and ".join(mask.name for mask in found) or "none"
+            problems.append(f"{image}: expected one mask named {case} in {mask_folder}, found {names}")
+        elif taken.setdefault(found[0], image) is not image:
+            problems.append(f"{image}: its mask {found[0].name} also belongs to {taken[found[0]].name}")
+        else:
+            pairs.append(ImagePair(image, found[0]))
+    raise_together("images and masks do not match", problems)
+    return pairs
+
+
+def raise_together(summary: str, problems: Iterable[str]) -> None:
+    """Raise one ImageProblemError with all problems: on one line if there is one, else a line each. Nothing if none."""
+    lines = list(problems)
+    if len(lines) == 1:
+        raise ImageProblemError(lines[0])
+    if lines:
+        raise ImageProblemError("\n  ".join([f"{summary} ({len(lines)} problems):", *lines]))
+
+
+def _images_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ImageProblemError(f"{folder}: no such folder")
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
+    if not files:
+        raise ImageProblemError(f"{folder}: holds no image (looked for {', '.join(ENDINGS)})")
+    return files

@@ -1,0 +1,128 @@
+"""prism_dd.json, version 1: features of domains, shifts of pairs, mixing ratios (method, section 1.4)."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from s1.domain_shift import Difference, DomainFeatures, PairShift
+from s1.errors import DomainMapError
+from s1.files import read_json_object, write_json
+
+VERSION = 1
+FILE_NAME = "prism_dd.json"
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """Shift between domains a and b, with the unscaled differences behind it."""
+
+    a: str
+    b: str
+    outcome: PairShift
+    unscaled: Difference
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, fit for JSON."""
+        return {"a": self.a, "b": self.b, **asdict(self.outcome), "unscaled": asdict(self.unscaled)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "PairResult":
+        """Build from what `to_dict` gives."""
+        outcome = PairShift(**{field.name: content[field.name] for field in fields(PairShift)})
+        return cls(content["a"], content["b"], outcome, Difference(**content["unscaled"]))
+
+
+@dataclass(frozen=True)
+class PrismSettings:
+    """What the numbers depend on besides the images."""
+
+    class_weights: dict[int, float] | None
+    """None where there are no masks."""
+    crop_common: bool = False
+    ignore_label: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, fit for JSON."""
+        weights = self.class_weights
+        return {**asdict(self), "class_weights": weights and {str(label): w for label, w in weights.items()}}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "PrismSettings":
+        """Build from what `to_dict` gives."""
+        weights = content["class_weights"]
+        read = None if weights is None else {int(label): float(w) for label, w in weights.items()}
+        return cls(read, content["crop_common"], content.get("ignore_label"))
+
+
+@dataclass(frozen=True)
+class PrismResult:
+    """Everything that stage 1 found out."""
+
+    domains: dict[str, DomainFeatures]
+    pairs: tuple[PairResult, ...]
+    ratios: dict[str, float]
+    settings: PrismSettings
+    domain_file_sha256: str | None = None
+    """Of the domains.json that was read; None where the domains were given as folders."""
+    notes: tuple[str, ...] = ()
+    """Sentences a reader of the numbers has to know."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, fit for JSON."""
+        return {
+            "version": VERSION,
+            "domains": {name: _features_to_dict(features) for name, features in self.domains.items()},
+            "pairs": [pair.to_dict() for pair in self.pairs],
+            "ratios": dict(self.ratios),
+            "settings": self.settings.to_dict(),
+            "domain_file_sha256": self.domain_file_sha256,
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "PrismResult":
+        """Build from what `to_dict` gives; keys that are not known are left aside."""
+        return cls(
+            {name: _features_from_dict(entry) for name, entry in content["domains"].items()},
+            tuple(PairResult.from_dict(entry) for entry in content["pairs"]),
+            {name: float(ratio) for name, ratio in content["ratios"].items()},
+            PrismSettings.from_dict(content["settings"]),
+            content.get("domain_file_sha256"),
+            tuple(content.get("notes", ())),
+        )
+
+
+def read_prism_result(path: str | os.PathLike[str]) -> PrismResult:
+    """Read prism_dd.json; DomainMapError, naming the file, where it is missing, malformed or of another version."""
+    content = read_json_object(path)
+    if content.get("version") != VERSION:
+        raise DomainMapError(f"{path}: is of version {content.get('version')!r}, expected {VERSION}; run S1 again")
+    try:
+        return PrismResult.from_dict(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise DomainMapError(f"{path}: is not a result of S1 ({reason}); run S1 again") from None
+
+
+def write_prism_result(result: PrismResult, path: str | os.PathLike[str]) -> None:
+    """Write prism_dd.json, replacing the file at once or not at all."""
+    write_json(result.to_dict(), path)
+
+
+def _features_to_dict(features: DomainFeatures) -> dict[str, Any]:
+    content = asdict(features)
+    shares = content.pop("class_shares")
+    named = {} if shares is None else {"class_shares": {str(label): share for label, share in shares.items()}}
+    return {"images": content.pop("images"), **named, **content}
+
+
+def _features_from_dict(content: Mapping[str, Any]) -> DomainFeatures:
+    shares = content.get("class_shares")
+    return DomainFeatures(
+        int(content["images"]),
+        None if shares is None else {int(label): float(share) for label, share in shares.items()},
+        float(content["grey_mean"]),
+        float(content["grey_std"]),
+        float(content["glcm_contrast"]),
+    )

@@ -1,0 +1,109 @@
+"""The two figures of stage 1, drawn from the result alone."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from s1.domain_shift import CATEGORY, CONTRAST, FEATURE_WEIGHTS, MEAN, STD
+from s1.prism_result import PairResult, PrismResult
+
+FEATURE_TITLES = {CATEGORY: "class shares", MEAN: "brightness", STD: "spread of grey", CONTRAST: "GLCM contrast"}
+DOMAIN_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d00", "#555555")
+_BAR = "#5b7fa6"
+_POINT = "#1f3550"
+_MOST_PAIR_NAMES = 15
+
+
+def domain_colour(index: int) -> str:
+    """Return the colour of the domain at this place in the order of domains."""
+    return DOMAIN_COLOURS[index % len(DOMAIN_COLOURS)]
+
+
+def feature_importance_figure(result: PrismResult) -> bytes:
+    """Return a PNG file: how much each feature counts, as mean over the pairs, with a point a pair."""
+    figure, axes = _figure(7.0, 3.6, 1, 1)
+    _draw_features(axes[0], result.pairs, "importance")
+    axes[0].set_title("Importance of each feature")
+    return _as_png(figure)
+
+
+def combined_analysis_figure(result: PrismResult) -> bytes:
+    """Return a PNG file of four charts: ratios, importance, confidence, magnitudes."""
+    figure, axes = _figure(12.0, 8.0, 2, 2)
+    _draw_ratios(axes[0], result)
+    for place, quantity, title in ((1, "importance", "Importance"), (3, "magnitudes", "Scaled magnitude")):
+        _draw_features(axes[place], result.pairs, quantity)
+        axes[place].set_title(f"{title} of each feature")
+    _draw_confidence(axes[2], result.pairs)
+    return _as_png(figure)
+
+
+def _figure(width: float, height: float, rows: int, columns: int) -> tuple[Any, list[Any]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=110)
+    axes = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _as_png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _draw_ratios(axis: Any, result: PrismResult) -> None:
+    names = list(result.ratios)
+    bars = axis.bar(names, list(result.ratios.values()), color=[domain_colour(i) for i in range(len(names))])
+    axis.bar_label(bars, fmt="%.3f", padding=2, fontsize=9)
+    axis.axhline(1 / len(names), color="#555555", linestyle="--", linewidth=1, label=f"uniform, {1 / len(names):.3f}")
+    axis.set_ylim(0, 1.3 * max(result.ratios.values()))
+    axis.legend(frameon=False, fontsize=9)
+    axis.set_title("Mixing ratios")
+    _slant(axis, names)
+
+
+def _draw_features(axis: Any, pairs: Sequence[PairResult], quantity: str) -> None:
+    if not pairs:
+        _say_nothing_to_compare(axis)
+        return
+    by_pair = [getattr(pair.outcome, quantity) for pair in pairs]
+    used = [feature for feature in FEATURE_WEIGHTS if feature in by_pair[0]]
+    titles = [FEATURE_TITLES[feature] for feature in used]
+    means = [sum(values[feature] for values in by_pair) / len(by_pair) for feature in used]
+    bars = axis.bar(titles, means, color=_BAR, width=0.6)
+    axis.bar_label(bars, fmt="%.3f", label_type="center", color="white", fontsize=9)
+    if len(pairs) > 1:
+        for title, feature in zip(titles, used, strict=True):
+            axis.scatter([title] * len(pairs), [v[feature] for v in by_pair], s=14, color=_POINT, alpha=0.7, zorder=3)
+        axis.set_xlabel("bar: mean over pairs of domains; point: one pair", fontsize=9)
+    axis.set_ylim(0, 1.15 * max([*(v for values in by_pair for v in values.values()), 0.05]))
+
+
+def _draw_confidence(axis: Any, pairs: Sequence[PairResult]) -> None:
+    axis.set_title("Confidence of each pair")
+    if not pairs:
+        _say_nothing_to_compare(axis)
+        return
+    names = [f"{pair.a} / {pair.b}" for pair in pairs]
+    axis.bar(range(len(pairs)), [pair.outcome.confidence for pair in pairs], color=_BAR, width=0.6)
+    axis.set_ylim(0, 1.05)
+    if len(pairs) <= _MOST_PAIR_NAMES:
+        axis.set_xticks(range(len(pairs)), names)
+        _slant(axis, names)
+    else:
+        axis.set_xlabel("pairs, in the order of prism_dd.json")
+
+
+def _slant(axis: Any, names: Sequence[str]) -> None:
+    if sum(map(len, names)) > 60:
+        axis.tick_params(axis="x", labelrotation=30)
+        for label in axis.get_xticklabels():
+            label.set_horizontalalignment("right")
+
+
+def _say_nothing_to_compare(axis: Any) -> None:
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, "one domain: nothing to compare", ha="center", va="center", transform=axis.transAxes)
