@@ -260,8 +260,8 @@ def test_learning_rates() -> None:
 def test_geometry_of_the_augmentation_and_weights_of_deep_supervision() -> None:
     geometry, weights = json.loads(run_oracle(TRAINER_SETTINGS))
     for patch, rotation, dummy_2d, initial, axes in geometry:
-        expected = (tuple(rotation), dummy_2d, tuple(initial), tuple(axes))
-        assert rotation_and_initial_patch_size(patch) == expected, patch
+        ours = rotation_and_initial_patch_size(patch)
+        assert (list(ours[0]), ours[1], ours[2].tolist(), list(ours[3])) == (rotation, dummy_2d, initial, axes), patch
     for outputs, expected_weights in weights.items():
         assert deep_supervision_weights(int(outputs)) == pytest.approx(expected_weights, rel=1e-12)
 

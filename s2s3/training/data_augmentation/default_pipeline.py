@@ -42,7 +42,7 @@ SPATIAL_OPTIONS: dict[str, Any] = {
 
 def rotation_and_initial_patch_size(
     patch_size: Sequence[int],
-) -> tuple[Rotation, bool, tuple[int, ...], tuple[int, ...]]:
+) -> tuple[Rotation, bool, np.ndarray, tuple[int, ...]]:
     """Choose rotation range, dummy 2D augmentation, size of the patch to cut and mirror axes for a patch size.
 
     Returns (rotation in radians, whether slices are augmented in plane only, initial patch size, mirror axes).
@@ -69,12 +69,12 @@ def initial_patch_size(
     rotation: Rotation,
     dummy_2d: bool,
     scale_range: Sequence[float] = SCALE_RANGE_OF_INITIAL_PATCH,
-) -> tuple[int, ...]:
-    """Return the size to cut; in dummy 2D the first axis is neither rotated nor scaled."""
-    sizes = [int(size) for size in get_patch_size(patch_size, rotation, rotation, rotation, scale_range)]
+) -> np.ndarray:
+    """Return the size to cut, integers; in dummy 2D the first axis is neither rotated nor scaled."""
+    sizes = get_patch_size(patch_size, rotation, rotation, rotation, scale_range)
     if dummy_2d:
-        sizes[0] = int(patch_size[0])
-    return tuple(sizes)
+        sizes[0] = patch_size[0]
+    return sizes
 
 
 def training_pipeline(

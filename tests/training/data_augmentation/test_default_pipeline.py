@@ -34,7 +34,7 @@ def step_names(pipeline: ComposeTransforms) -> list[str]:
 def test_geometry_follows_from_the_patch_size(patch, degrees, dummy_2d, initial, axes) -> None:
     rotation, chosen_dummy, chosen_initial, chosen_axes = rotation_and_initial_patch_size(patch)
     assert rotation == pytest.approx((-np.deg2rad(degrees), np.deg2rad(degrees)))
-    assert (chosen_dummy, chosen_initial, chosen_axes) == (dummy_2d, initial, axes)
+    assert (chosen_dummy, tuple(chosen_initial), chosen_axes) == (dummy_2d, initial, axes)
 
 
 def test_the_plain_2d_pipeline_has_nnunets_order() -> None:

@@ -1,0 +1,36 @@
+"""Training on several domains with one part of the data balance changed or left out (method, sections 2.1 and 3)."""
+
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+
+class nnUNetTrainerNoBatchBalance(nnUNetTrainer):
+    """Draws the cases of a batch as nnU-Net does, whatever their domains."""
+
+    balance_batches = False
+
+
+class nnUNetTrainerUniformRatios(nnUNetTrainer):
+    """Gives every domain the same share of the batches."""
+
+    domain_ratio_mode = "uniform"
+
+
+class nnUNetTrainerProportionalRatios(nnUNetTrainer):
+    """Gives every domain the share of the batches that it has of the cases."""
+
+    domain_ratio_mode = "proportional"
+
+
+class nnUNetTrainerNoBalancedSelection(nnUNetTrainer):
+    """Chooses the best checkpoint by the Dice of all validation patches together."""
+
+    select_by_balanced_dice = False
+
+
+class nnUNetTrainerNoDomains(nnUNetTrainer):
+    """Stock nnU-Net, also on several domains."""
+
+    balance_batches = False
+    use_edge_heads = False
+    select_by_balanced_dice = False
+    stratify_splits = False

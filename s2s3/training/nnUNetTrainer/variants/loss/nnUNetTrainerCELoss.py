@@ -1,0 +1,21 @@
+"""Training with cross entropy alone."""
+
+from torch import nn
+
+from nnunetv2.training.loss.robust_ce_loss import RobustCrossEntropyLoss
+from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
+from nnunetv2.training.nnUNetTrainer.variants.loss.replaced_loss import ReplacedLoss
+
+
+class nnUNetTrainerCELoss(ReplacedLoss):
+    """Trains with cross entropy; not for regions."""
+
+    def _loss_of_one_output(self) -> nn.Module:
+        self._refuse_regions()
+        return RobustCrossEntropyLoss(ignore_index=self._ignore_index())
+
+
+class nnUNetTrainerCELoss_5epochs(ClassSettings, nnUNetTrainerCELoss):
+    """Trains with cross entropy for 5 epochs."""
+
+    num_epochs = 5
