@@ -6,11 +6,12 @@
     ├── SettingsError          RuntimeError      environment variable, argument or plans entry
     │   ├── MissingEntryError  KeyError          plans lack an entry
     │   ├── UnknownNetworkError ImportError      plans name a network that cannot be imported
-    │   └── WrongClassError    AssertionError    an object of another kind than asked for
+    │   ├── WrongClassError    AssertionError    an object of another kind than asked for
     │   └── ArgumentError      AssertionError    arguments that exclude each other or have no such choice
     ├── InvalidValueError      ValueError        a value outside its range
     │   └── WrongShapeError    AssertionError    an array whose shape does not fit
     ├── CallError              AssertionError    a call that breaks a documented rule of a function
+    │   └── RepeatedCallError  RuntimeError      a second call of what may be called once
     ├── DatasetError           RuntimeError      raw data set; carries all problems found, one a line
     │   └── DatasetLayoutError AssertionError    dataset.json, folders, names
     ├── MissingFileError       FileNotFoundError a file or folder that has to exist
@@ -44,6 +45,7 @@ __all__ = [
     "InvalidValueError",
     "MissingEntryError",
     "MissingFileError",
+    "RepeatedCallError",
     "SettingsError",
     "UnfitImageError",
     "UnknownNetworkError",
@@ -89,6 +91,10 @@ class WrongShapeError(InvalidValueError, AssertionError):
 
 class CallError(DriftError, AssertionError):
     """A function was called against its documented rules (nnU-Net answers these with AssertionError)."""
+
+
+class RepeatedCallError(CallError, RuntimeError):
+    """A method that may be called once was called again."""
 
 
 class DatasetError(DriftError, RuntimeError):

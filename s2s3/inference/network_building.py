@@ -30,29 +30,22 @@ def build_network(
     DeprecationWarning), or that of nnU-Net 2.1 and 2.2 (with dataset_json; likewise).
     """
     build: Callable[..., nn.Module] = trainer.build_network_architecture
-    names = inspect.signature(build).parameters
-    if "dataset_json" in names:
+    parameters = inspect.signature(build).parameters
+    kinds = {entry.kind for entry in parameters.values()}
+    channels = (num_input_channels, num_output_channels)
+    if "dataset_json" in parameters:
         _warn_of_old_form(trainer)
-        return build(
-            plans_manager,
-            dataset_json,
-            configuration_manager,
-            num_input_channels,
-            enable_deep_supervision=enable_deep_supervision,
-        )
-    takes_anything = any(entry.kind is inspect.Parameter.VAR_POSITIONAL for entry in names.values())
-    if "plans_manager" in names or takes_anything:
-        channels = (num_input_channels, num_output_channels)
-        return build(plans_manager, configuration_manager, *channels, enable_deep_supervision=enable_deep_supervision)
-    _warn_of_old_form(trainer)
-    return build(
-        configuration_manager.network_arch_class_name,
-        configuration_manager.network_arch_init_kwargs,
-        configuration_manager.network_arch_init_kwargs_req_import,
-        num_input_channels,
-        num_output_channels,
-        enable_deep_supervision=enable_deep_supervision,
-    )
+        described: tuple[Any, ...] = (plans_manager, dataset_json, configuration_manager, num_input_channels)
+    elif "plans_manager" in parameters or inspect.Parameter.VAR_POSITIONAL in kinds:
+        described = (plans_manager, configuration_manager, *channels)
+    else:
+        _warn_of_old_form(trainer)
+        configuration = configuration_manager
+        arguments = (configuration.network_arch_init_kwargs, configuration.network_arch_init_kwargs_req_import)
+        described = (configuration.network_arch_class_name, *arguments, *channels)
+    if "enable_deep_supervision" in parameters or inspect.Parameter.VAR_KEYWORD in kinds:
+        return build(*described, enable_deep_supervision=enable_deep_supervision)
+    return build(*described, enable_deep_supervision)
 
 
 def _warn_of_old_form(trainer: Any) -> None:

@@ -1,6 +1,6 @@
 """The trainer: hooks that anybody may override, each a few lines around a part of `training.session`.
 
-The order of the hooks and what each returns are nnU-Net's. Hooks are called through `self`, parts never see the trainer.
+The order of the hooks and what each returns are nnU-Net's. Hooks are called through `self`; parts never see it.
 Constructor, building, data and checkpoints stand in the bases: TrainingState, TrainingSetup, TrainingData and
 TrainingResumption.
 """

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel as DDP
 
+from nnunetv2.boundary.boundary_loss import BoundaryLossSettings
 from nnunetv2.boundary.edge_branch import plain_network
-from nnunetv2.boundary.settings import BoundaryLossSettings
 from nnunetv2.domains.mixing_ratios import RatioMode
-from nnunetv2.errors import CallError
+from nnunetv2.errors import RepeatedCallError
 from nnunetv2.inference.network_building import build_network
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 from nnunetv2.training.loss.segmentation_loss import compile_dice, segmentation_loss, supervise_deeply
@@ -27,6 +27,19 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
+HYPERPARAMETERS = (
+    "initial_lr",
+    "weight_decay",
+    "oversample_foreground_percent",
+    "probabilistic_oversampling",
+    "num_iterations_per_epoch",
+    "num_val_iterations_per_epoch",
+    "num_epochs",
+    "current_epoch",
+    "enable_deep_supervision",
+)
+"""What external loggers are told about a training."""
+
 
 class TrainingSetup(TrainingState):
     """What is built once, before the first epoch."""
@@ -39,9 +52,9 @@ class TrainingSetup(TrainingState):
     boundary_loss_settings = BoundaryLossSettings()
 
     def initialize(self) -> None:
-        """Build network, optimizer and loss. Raises CallError, a RuntimeError, on a second call."""
+        """Build network, optimizer and loss. Raises RepeatedCallError, a RuntimeError, on a second call."""
         if self.was_initialized:
-            raise CallError("initialize was called a second time; make a new trainer instead")
+            raise RepeatedCallError("initialize was called a second time; make a new trainer instead")
         self._set_batch_size_and_oversample()
         self.num_input_channels = determine_num_input_channels(
             self.plans_manager, self.configuration_manager, self.dataset_json
@@ -58,6 +71,11 @@ class TrainingSetup(TrainingState):
         self.dataset_class = infer_dataset_class(run_files.require_preprocessed(self.preprocessed_dataset_folder))
         self.was_initialized = True
         self.logger.update_config({"hparas": self._hyperparameters()})
+
+    def _hyperparameters(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in HYPERPARAMETERS} | {
+            "batch_size": self.configuration_manager.batch_size
+        }
 
     def _domain_settings(self) -> DomainBalanceSettings:
         return DomainBalanceSettings(
@@ -81,8 +99,9 @@ class TrainingSetup(TrainingState):
         )
         if self.domains.use_edge_heads:
             self.edge_loss_weights = output_weights(self._get_deep_supervision_scales(), self.is_ddp)
+            dims = len(self.configuration_manager.patch_size)
             self.edge_branch = build_edge_branch(
-                network, len(self.edge_loss_weights), self.label_manager, self.boundary_loss_settings
+                network, len(self.edge_loss_weights), dims, self.label_manager, self.boundary_loss_settings
             )
         return self.edge_branch.wrap(network)
 
