@@ -37,7 +37,9 @@ class Tiff3DIO(BaseReaderWriter):
         if seg.ndim != 3:
             raise CallError(f"{output_fname}: a label map to write has three axes, got shape {seg.shape}")
         with replacing(output_fname) as temporary:
-            tifffile.imwrite(temporary, seg.astype(label_dtype(seg), copy=False), compression="zlib")
+            tifffile.imwrite(
+                temporary, seg.astype(label_dtype(seg), copy=False), photometric="minisblack", compression="zlib"
+            )
         write_json({"spacing": properties["spacing"]}, _without_ending(output_fname) + ".json")
 
 
