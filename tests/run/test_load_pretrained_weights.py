@@ -1,0 +1,80 @@
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nnunetv2.errors import CheckpointMismatchError, IncompleteCheckpointError
+from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
+
+
+def make_network(value: float, classes: int = 2) -> nn.Module:
+    network = nn.Module()
+    network.body = nn.Conv2d(1, 3, 1)
+    network.decoder = nn.Module()
+    network.decoder.seg_layers = nn.ModuleList([nn.Conv2d(3, classes, 1)])
+    for parameter in network.parameters():
+        nn.init.constant_(parameter, value)
+    return network
+
+
+def save(weights: dict[str, Tensor], folder: Path) -> Path:
+    torch.save({"network_weights": OrderedDict(weights)}, folder / "pretrained.pth")
+    return folder / "pretrained.pth"
+
+
+def test_all_but_the_segmentation_layers_is_taken(tmp_path: Path) -> None:
+    network = make_network(1.0)
+    weights = {**make_network(2.0, classes=5).state_dict(), "surplus": torch.zeros(1)}
+
+    load_pretrained_weights(network, save(weights, tmp_path))
+
+    assert network.body.weight.unique().tolist() == [2.0]
+    assert network.decoder.seg_layers[0].weight.unique().tolist() == [1.0]
+
+
+def test_names_with_the_prefix_of_distributed_training_are_taken(tmp_path: Path) -> None:
+    network = make_network(1.0)
+    weights = {f"module.{name}": value for name, value in make_network(2.0).state_dict().items()}
+
+    load_pretrained_weights(network, save(weights, tmp_path))
+
+    assert network.body.bias.unique().tolist() == [2.0]
+
+
+def test_a_compiled_network_is_looked_into(tmp_path: Path) -> None:
+    network = make_network(1.0)
+
+    load_pretrained_weights(torch.compile(network, backend="eager"), save(make_network(2.0).state_dict(), tmp_path))
+
+    assert network.body.bias.unique().tolist() == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"body.weight": torch.zeros(3, 2, 1, 1)}, "have another shape"), ({"body.weight": None}, "are missing")],
+)
+def test_weights_that_do_not_fit_are_refused_by_name(
+    tmp_path: Path, change: dict[str, Tensor | None], message: str
+) -> None:
+    network = make_network(1.0)
+    weights = {k: v for k, v in {**make_network(2.0).state_dict(), **change}.items() if v is not None}
+
+    with pytest.raises(CheckpointMismatchError, match=rf"{message} \(body\.weight\)") as caught:
+        load_pretrained_weights(network, save(weights, tmp_path))
+    assert isinstance(caught.value, AssertionError)
+    assert network.body.bias.unique().tolist() == [1.0]
+
+
+def test_a_file_without_weights_is_refused(tmp_path: Path) -> None:
+    torch.save({"something": 1}, tmp_path / "c.pth")
+
+    with pytest.raises(IncompleteCheckpointError, match="lacks network_weights; it holds something"):
+        load_pretrained_weights(make_network(1.0), tmp_path / "c.pth")
+
+
+def test_what_was_loaded_is_told_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load_pretrained_weights(make_network(1.0), save(make_network(2.0).state_dict(), tmp_path), verbose=True)
+
+    assert "Loaded 2 tensors" in capsys.readouterr().out

@@ -1,0 +1,338 @@
+"""nnUNetv2_train: flags, bad input as one line, interruption."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nnunetv2.errors import ArgumentError, CheckpointError, InvalidValueError, MissingFileError, SettingsError
+from nnunetv2.run import run_training as command
+from nnunetv2.run.training_run import (
+    find_free_network_port,
+    fold_of,
+    get_trainer_from_args,
+    maybe_load_checkpoint,
+    run_training,
+)
+from nnunetv2.training.logging.nnunet_logger import MetaLogger
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from tests.conftest import NnunetFolders
+from tests.training.tiny_dataset import CPU, DATASET, TinyDataset, TinyTrainer, make_trainer, write_preprocessed
+
+SINGLE = TinyDataset()
+EXTERNAL = """
+import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+class ShortTrainer(nnUNetTrainer):
+    def __init__(self, plans, configuration, fold, dataset_json, device=torch.device("cuda")):
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        self.num_epochs, self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = EPOCHS, 1, 1
+        self.save_every = 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
+    monkeypatch.setattr(MetaLogger, "plot_progress_png", lambda *_: None)
+
+
+@pytest.fixture
+def short_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "trainers"
+    folder.mkdir()
+    (folder / "short.py").write_text(EXTERNAL.replace("EPOCHS", "2"))
+    monkeypatch.setenv("nnUNet_extTrainer", str(folder))
+
+
+def enter(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Run the command in this process; return its exit code and stderr."""
+    monkeypatch.setattr(sys, "argv", ["nnUNetv2_train", *arguments])
+    threads, handler = torch.get_num_threads(), signal.getsignal(signal.SIGTERM)
+    code = 0
+    try:
+        command.run_training_entry()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        torch.set_num_threads(threads)
+        signal.signal(signal.SIGTERM, handler)
+    return code, capsys.readouterr().err
+
+
+# flags
+
+
+def test_flags_have_the_defaults_of_nnunet() -> None:
+    assert vars(command._parser().parse_args(["110", "2d", "0"])) == {
+        "dataset_name_or_id": "110",
+        "configuration": "2d",
+        "fold": "0",
+        "tr": "nnUNetTrainer",
+        "p": "nnUNetPlans",
+        "pretrained_weights": None,
+        "num_gpus": 1,
+        "npz": False,
+        "c": False,
+        "val": False,
+        "val_best": False,
+        "disable_checkpointing": False,
+        "device": "cuda",
+    }
+
+
+@pytest.mark.parametrize("dashes", ["-", "--"])
+def test_options_with_a_value_are_taken_with_one_dash_or_two(dashes: str) -> None:
+    words = {"tr": "T", "p": "P", "pretrained_weights": "W", "num_gpus": "2", "device": "cpu"}
+    arguments = [word for name, value in words.items() for word in (f"{dashes}{name}", value)]
+
+    parsed = vars(command._parser().parse_args(["1", "2d", "all", *arguments, "--c", "--npz"]))
+
+    assert {name: str(parsed[name]) for name in words} == words
+    assert (parsed["c"], parsed["npz"], parsed["val"]) == (True, True, False)
+
+
+def test_help_needs_no_torch() -> None:
+    script = "import sys; from nnunetv2.run.run_training import _parser; _parser(); sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_everything_that_clients_import_is_there() -> None:
+    for name in (
+        *("run_training_entry", "run_training", "get_trainer_from_args", "maybe_load_checkpoint", "run_ddp"),
+        *("setup_ddp", "cleanup_ddp", "find_free_network_port", "join"),
+    ):
+        assert callable(getattr(command, name))
+    with pytest.raises(AttributeError, match="nothing_like_this"):
+        _ = command.nothing_like_this
+
+
+# training by the command
+
+
+def test_a_training_by_the_command_goes_on_and_validates(
+    nnunet_folders: NnunetFolders,
+    short_trainer: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    options = ("901", "2d", "0", "-tr", "ShortTrainer", "--device", "cpu")
+    fold = nnunet_folders.results / DATASET / "ShortTrainer__nnUNetPlans__2d" / "fold_0"
+
+    assert enter(monkeypatch, capsys, *options)[0] == 0
+    assert (fold / "validation" / "summary.json").is_file()
+    (fold / "validation" / "summary.json").unlink()
+
+    assert enter(monkeypatch, capsys, *options, "--val", "--npz")[0] == 0
+    assert (fold / "validation" / "case_000.npz").is_file()
+
+    (fold / "checkpoint_final.pth").unlink()
+    assert enter(monkeypatch, capsys, *options, "--c", "--val_best")[0] == 0
+    assert torch.load(fold / "checkpoint_final.pth", weights_only=True)["current_epoch"] == 2
+
+
+# bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["901", "2d", "-1"], "fold is '-1', expected a number from 0 on, or 'all'"),
+        (["901", "2d", "one"], "fold is 'one'"),
+        (["901", "2d", "0", "-device", "tpu"], "-device tpu: expected one of cpu, cuda, mps"),
+        (["901", "2d", "0", "-num_gpus", "2"], "-num_gpus 2 needs -device cuda"),
+        (["901", "2d", "0", "--c", "--val"], "--c goes on with a training"),
+        (["901", "2d", "0", "--val_best", "--disable_checkpointing"], "--val_best needs checkpoint_best"),
+        (["901", "3d_fullres", "0"], "3d_fullres"),
+        (["901", "2d", "0", "-p", "OtherPlans"], "OtherPlans.json not found: the data set was not planned"),
+        (["901", "2d", "0", "-tr", "NoTrainer"], "NoTrainer"),
+        (["123", "2d", "0"], "123"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_leave_nothing(
+    nnunet_folders: NnunetFolders,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    expected: str,
+) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    device = [] if "-device" in arguments else ["-device", "cpu"]
+
+    code, errors = enter(monkeypatch, capsys, *arguments, *device)
+
+    assert code == 2
+    assert errors.startswith("error: ")
+    assert expected in errors
+    assert errors.count("\n") == 1
+    assert list(nnunet_folders.results.iterdir()) == []
+
+
+def test_a_machine_without_cuda_is_told_to_use_the_cpu(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    with pytest.raises(SettingsError, match="-device cpu"):
+        run_training(901, "2d", 0)
+    assert list(nnunet_folders.results.iterdir()) == []
+
+
+def test_a_data_set_that_was_planned_but_not_preprocessed_is_refused(nnunet_folders: NnunetFolders) -> None:
+    folder = write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    (folder / "tiny").rename(folder / "elsewhere")
+
+    with pytest.raises(MissingFileError, match="tiny: the data set was not preprocessed for this configuration"):
+        run_training(901, "2d", 0, device=CPU)
+    assert list(nnunet_folders.results.iterdir()) == []
+
+
+def test_a_results_folder_that_cannot_be_written_is_one_line(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    (nnunet_folders.results / "taken").write_text("")
+    monkeypatch.setenv("nnUNet_results", str(nnunet_folders.results / "taken"))
+
+    code, errors = enter(monkeypatch, capsys, "901", "2d", "0", "-device", "cpu")
+
+    assert code == 2
+    assert "taken" in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("variable", ["nnUNet_preprocessed", "nnUNet_results"])
+def test_an_unset_folder_is_one_line(
+    nnunet_folders: NnunetFolders,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variable: str,
+) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    monkeypatch.delenv(variable)
+
+    code, errors = enter(monkeypatch, capsys, DATASET, "2d", "0", "-device", "cpu")
+
+    assert code == 2
+    assert f"{variable} is not" in errors
+
+
+def test_error_classes_are_those_that_callers_catch() -> None:
+    assert issubclass(ArgumentError, AssertionError)
+    with pytest.raises(ValueError, match="fold"):
+        fold_of("one")
+    with pytest.raises(InvalidValueError):
+        fold_of(-1)
+    assert fold_of("all") == "all"
+    assert fold_of("07") == 7
+
+
+# loading
+
+
+def test_continuing_takes_the_first_of_final_latest_and_best(nnunet_folders: NnunetFolders) -> None:
+    trainer: Any = make_trainer(SINGLE)
+    loaded: list[str] = []
+    trainer.load_checkpoint = lambda file: loaded.append(Path(file).stem.removeprefix("checkpoint_"))
+
+    maybe_load_checkpoint(trainer, True, False)
+    assert loaded == []
+    assert "a new training starts" in Path(trainer.log_file).read_text()
+    for name in ("best", "latest", "final"):
+        (Path(trainer.output_folder) / f"checkpoint_{name}.pth").write_text("")
+        maybe_load_checkpoint(trainer, True, False)
+    assert loaded == ["best", "latest", "final"]
+
+
+def test_validation_needs_a_final_checkpoint(nnunet_folders: NnunetFolders) -> None:
+    with pytest.raises(CheckpointError, match=r"no .*checkpoint_final\.pth"):
+        maybe_load_checkpoint(make_trainer(SINGLE), False, True, "pretrained.pth")
+
+
+def test_continuing_and_pretrained_weights_exclude_each_other(nnunet_folders: NnunetFolders) -> None:
+    with pytest.raises(RuntimeError, match="-pretrained_weights"):
+        maybe_load_checkpoint(make_trainer(SINGLE), True, False, "pretrained.pth")
+
+
+def test_a_trainer_is_made_from_names(nnunet_folders: NnunetFolders) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+
+    trainer = get_trainer_from_args(901, "2d", 0, device=CPU, use_compressed=False)
+    assert type(trainer) is nnUNetTrainer
+    assert trainer.my_init_kwargs["plans"] == SINGLE.plans()
+    assert get_trainer_from_args(DATASET, "2d", "all", "nnUNetTrainer", "nnUNetPlans", CPU).device == CPU  # type: ignore[arg-type]
+    assert get_trainer_from_args("901", "2d", 0, continue_training=True, device=CPU).logger.resume is True
+
+
+def test_a_free_port_is_free() -> None:
+    assert 1024 <= find_free_network_port() <= 65535
+
+
+# interruption
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_training_leaves_a_loadable_checkpoint_and_no_process(
+    nnunet_folders: NnunetFolders, tmp_path: Path, number: int, code: int
+) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    (tmp_path / "trainers").mkdir()
+    (tmp_path / "trainers" / "short.py").write_text(EXTERNAL.replace("EPOCHS", "100000"))
+    settings = {"nnUNet_extTrainer": str(tmp_path / "trainers"), "nnUNet_n_proc_DA": "2", "OMP_NUM_THREADS": "1"}
+    arguments = ["901", "2d", "0", "-tr", "ShortTrainer", "-device", "cpu"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from nnunetv2.run.run_training import run_training_entry as r; r()", *arguments],
+        env={**os.environ, **nnunet_folders.environment, **settings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    latest = nnunet_folders.results / DATASET / "ShortTrainer__nnUNetPlans__2d" / "fold_0" / "checkpoint_latest.pth"
+    try:
+        wait_until(latest.is_file, process)
+        children = child_processes(process.pid)
+        os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)  # as a terminal does
+        errors = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    assert len(children) >= 2
+    assert not [child for child in children if is_running(child)]
+    trainer = make_trainer(SINGLE, trainer_class=TinyTrainer)
+    trainer.load_checkpoint(latest)
+    assert trainer.current_epoch >= 1
+    assert [file.name for file in latest.parent.iterdir() if file.name.startswith(".")] == []
+
+
+def wait_until(condition: Any, process: subprocess.Popen[str], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < end, "the training wrote no checkpoint in time"
+        time.sleep(0.05)
+
+
+def child_processes(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
