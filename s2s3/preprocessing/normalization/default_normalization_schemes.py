@@ -61,8 +61,9 @@ class ZScoreNormalization(ImageNormalization):
     def _standardised(self, values: np.ndarray) -> np.ndarray:
         """Take the deviations once, for the variance and for the result (a new array)."""
         deviations = values - values.mean()
-        is_half = values.dtype == np.float16  # squares would overflow
-        deviation = values.std() if is_half else np.sqrt(np.square(deviations).mean())
+        # sums of squares overflow in half precision
+        squares = np.square(deviations, dtype=np.float32 if values.dtype == np.float16 else None)
+        deviation = np.sqrt(squares.mean())
         deviations /= max(deviation, self._smallest_divisor())
         return deviations
 

@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike
 SUPPORTED_ORDERS = (1, 3)
 _CUBIC_POLE = np.sqrt(3.0) - 2.0
 _CUBIC_REACH = 28
-_OUTPUTS_PER_BLOCK = 64
+_OUTPUTS_PER_BLOCK = 32
 _ELEMENTS_PER_SLAB = 1 << 19
 
 
