@@ -49,15 +49,14 @@ class PolyLRScheduler_offset(SteppedLRScheduler):
         current_step: int | None = None,
     ):
         self.initial_lr = initial_lr
-        self.max_steps = max_steps
+        self.max_steps = max_steps - start_step
         self.start_step = start_step
         self.exponent = exponent
         super().__init__(optimizer, current_step)
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step."""
-        decayed = max(0, step - self.start_step)
-        return polynomial_decay(self.initial_lr, decayed, self.max_steps - self.start_step, self.exponent)
+        return polynomial_decay(self.initial_lr, max(0, step - self.start_step), self.max_steps, self.exponent)
 
 
 class CosineAnnealingLR_offset(SteppedLRScheduler):

@@ -1,0 +1,74 @@
+"""Measures how long an epoch takes on a GPU."""
+
+import os
+import platform
+from os.path import isfile, join
+from typing import Any
+
+import torch
+
+from nnunetv2.errors import CallError
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
+from nnunetv2.training.session.ranks import current_ranks
+from nnunetv2.utilities.files import read_json, write_json
+
+RESULT_FILE = "benchmark_result.json"
+
+
+class nnUNetTrainerBenchmark_5epochs(ClassSettings, nnUNetTrainer):
+    """Runs 5 epochs of fold 0 on CUDA, without checkpoints and final validation.
+
+    The seconds of the fastest epoch go into `benchmark_result.json` of the output folder, under a key that names
+    machine, software and GPU; a RuntimeError goes there in their place.
+    """
+
+    num_epochs = 5
+    disable_checkpointing = True
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        if self.fold != 0:
+            raise CallError(
+                f"{type(self).__name__} runs fold 0 only, so that its results lie in one place; got {self.fold}"
+            )
+        if self.device.type != "cuda":
+            raise CallError(f"{type(self).__name__} measures GPUs; got the device {self.device}")
+
+    def run_training(self) -> None:
+        """Run the epochs; note the RuntimeError that ends them early."""
+        try:
+            super().run_training()
+        except RuntimeError as error:
+            self._note_result(f"RuntimeError: {error}")
+
+    def on_train_end(self) -> None:
+        """Note the fastest epoch."""
+        super().on_train_end()
+        starts, ends = (self.logger.get_value(f"epoch_{moment}_timestamps", None) for moment in ("start", "end"))
+        self._note_result(min(end - start for start, end in zip(starts, ends, strict=True)))
+
+    def perform_actual_validation(self, save_probabilities: bool = False) -> None:
+        """Validate nothing."""
+
+    def _note_result(self, fastest_epoch: float | str) -> None:
+        if self.local_rank != 0:
+            return
+        file = join(self.output_folder, RESULT_FILE)
+        results = read_json(file) if isfile(file) else {}
+        description = describe_benchmark_machine(self.device, current_ranks().world_size)
+        key = "__".join([*map(str, list(description.values())[:-1]), f"num_gpus_{description['num_gpus']}"])
+        results[key] = {**description, "fastest_epoch": fastest_epoch}
+        os.makedirs(self.output_folder, exist_ok=True)
+        write_json(results, file)
+
+
+def describe_benchmark_machine(device: torch.device, num_gpus: int) -> dict[str, Any]:
+    """Return what a result holds for: host, versions, GPU and the number of GPUs, in the order of the result's key."""
+    return {
+        "hostname": platform.node(),
+        "cudnn_version": torch.backends.cudnn.version(),
+        "torch_version": torch.__version__,
+        "gpu_name": torch.cuda.get_device_name(device),
+        "num_gpus": num_gpus,
+    }
