@@ -1,0 +1,59 @@
+"""Settings of the boundary loss (method, section 2.2)."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nnunetv2.errors import InvalidValueError
+
+
+@dataclass(frozen=True)
+class BoundaryLossSettings:
+    """Weights and sizes of the boundary loss; a weight of 0 switches its term off and saves its time."""
+
+    edge_weight: float = 0.2
+    """Weight of L_edge beside the segmentation loss."""
+    inverse_weight: float = 0.3
+    """Weight of the inverse-transform term inside L_edge."""
+    field_weight: float = 0.2
+    """Weight of the boundary-influence-field term inside L_edge."""
+    skeleton_weight: float = 0.2
+    """Weight of the skeleton term inside L_edge."""
+    long_range_weight: float = 0.3
+    """Weight of the long-range part inside the field and the skeleton term."""
+    field_steps: int = 10
+    """Pixels that an edge's influence reaches (R)."""
+    affinity_tau: float = 0.02
+    """Width of the value affinity of the long-range map, in squared units of the map: values 0.1 apart are kin."""
+    affinity_bins: int = 64
+    """Values for which the long-range map is computed; in between is interpolated."""
+
+    def __post_init__(self) -> None:
+        problems = [name for name, value in self.to_dict().items() if name.endswith("_weight") and not value >= 0]
+        problems += [name for name in ("field_steps", "affinity_tau") if not getattr(self, name) > 0]
+        problems += ["affinity_bins"] if self.affinity_bins < 2 else []
+        if problems:
+            raise InvalidValueError(
+                f"BoundaryLossSettings: got {', '.join(f'{n}={getattr(self, n)!r}' for n in problems)}; expected "
+                "weights of 0 or more, a positive field_steps and affinity_tau, 2 affinity_bins or more"
+            )
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "BoundaryLossSettings":
+        """Make settings from what `to_dict` gives; missing keys take their defaults, unknown keys are errors."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        unknown = [key for key in content if key not in known]
+        if unknown:
+            raise InvalidValueError(f"BoundaryLossSettings: unknown {unknown}, expected some of {known}")
+        return cls(**content)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all settings as plain values."""
+        return dataclasses.asdict(self)
+
+    @property
+    def term_weights(self) -> dict[str, float]:
+        """Weights of the terms that are on, by the name of the term."""
+        weights = {"inverse": self.inverse_weight, "field": self.field_weight, "skeleton": self.skeleton_weight}
+        return {name: weight for name, weight in weights.items() if weight > 0}

@@ -1,0 +1,56 @@
+"""The three boundary terms of one scale, by name (method, section 2.2)."""
+
+import torch
+from torch import Tensor
+
+from nnunetv2.boundary.boundary_settings import BoundaryLossSettings
+from nnunetv2.boundary.influence_field import field_loss
+from nnunetv2.boundary.inverse_transform import inverse_distance
+from nnunetv2.boundary.masked_means import masked_square_error
+from nnunetv2.boundary.skeleton_loss import skeleton_loss
+
+
+def boundary_terms(
+    logits: Tensor, targets: Tensor, valid: Tensor | None, settings: BoundaryLossSettings
+) -> dict[str, Tensor]:
+    """Return the terms of one scale by name (inverse, field, skeleton), each a mean over samples and classes.
+
+    A class without an edge in a sample has, in each term, the mean of its squared probabilities instead, so that the
+    prediction is pulled to zero. Computed in float32, whatever the logits are.
+
+    Parameters:
+        logits: edge logits (B, K, *S).
+        targets: edges (B, K, *S), 0 or 1.
+        valid: (B, 1, *S) bool, False where nothing counts; None where everything does.
+    """
+    mask = None if valid is None else valid.expand_as(targets).flatten(0, 1)
+    terms = terms_by_map(logits.flatten(0, 1), targets.flatten(0, 1), mask, settings)
+    return {name: values.mean() for name, values in terms.items()}
+
+
+def terms_by_map(
+    logits: Tensor, targets: Tensor, valid: Tensor | None, settings: BoundaryLossSettings
+) -> dict[str, Tensor]:
+    """Return the terms of maps (M, *S), each (M,)."""
+    with torch.autocast(logits.device.type, enabled=False):
+        prediction, target = torch.sigmoid(logits.float()), targets.float()
+        if valid is not None:
+            prediction = prediction.masked_fill(~valid, 0.0)
+        absent = ~target.flatten(1).any(dim=1)
+        to_zero = masked_square_error(prediction, target, valid)
+        terms = _present_terms(prediction, target, valid, settings)
+        return {name: torch.where(absent, to_zero, values) for name, values in terms.items()}
+
+
+def _present_terms(
+    prediction: Tensor, target: Tensor, valid: Tensor | None, settings: BoundaryLossSettings
+) -> dict[str, Tensor]:
+    affinity = (settings.long_range_weight, settings.affinity_tau, settings.affinity_bins)
+    terms = {}
+    if settings.inverse_weight > 0:
+        terms["inverse"] = inverse_distance(prediction, target)
+    if settings.field_weight > 0:
+        terms["field"] = field_loss(prediction, target, valid, settings.field_steps, *affinity)
+    if settings.skeleton_weight > 0:
+        terms["skeleton"] = skeleton_loss(prediction, target, valid, *affinity)
+    return terms

@@ -1,0 +1,154 @@
+"""Heads, targets and loss of boundary learning behind one call; with a version that does nothing (method, section 2.2).
+
+The trainer holds a branch, wraps its network once, and passes each segmentation loss through `add_loss`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nnunetv2.boundary.boundary_loss import BoundaryLossSettings, boundary_loss
+from nnunetv2.boundary.edge_heads import EdgeHeads, head_device
+from nnunetv2.boundary.edge_network import EdgeAwareNetwork, plain_network, stage_channels, unwrapped
+from nnunetv2.boundary.edge_targets import ClassLabels, edge_targets, edge_targets_from_regions
+from nnunetv2.errors import InvalidValueError, SettingsError
+
+__all__ = ["EdgeAwareNetwork", "EdgeBranch", "NoEdgeBranch", "plain_network"]
+
+
+class NoEdgeBranch:
+    """Stock training: nothing around the network, nothing beside the loss."""
+
+    loss_terms: Mapping[str, float] = {}
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Return the network as it is."""
+        return network
+
+    def add_loss(
+        self,
+        segmentation_loss: Tensor,
+        network: nn.Module,
+        target: Tensor | Sequence[Tensor],
+        scale_weights: Sequence[float] | None,
+    ) -> Tensor:
+        """Return the loss as it is."""
+        return segmentation_loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing to save."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Ignore the heads of a checkpoint that was written with them."""
+
+
+class EdgeBranch:
+    """Boundary learning of one training.
+
+    Parameters:
+        heads: the edge heads, which `wrap` puts around the network.
+        settings: weights and sizes of the loss.
+        classes: the labels of each edge map, in order; with `has_regions` only their number counts.
+        ignore_label: label that counts for nothing; with `has_regions`, any value but None says that the last target
+            channel marks what to ignore.
+        has_regions: targets are masks (B, K[+ 1], *S) instead of label maps (B, 1, *S).
+    """
+
+    def __init__(
+        self,
+        heads: EdgeHeads,
+        settings: BoundaryLossSettings,
+        classes: Sequence[ClassLabels],
+        ignore_label: int | None = None,
+        has_regions: bool = False,
+    ):
+        self.heads = heads
+        self.settings = settings
+        self._classes = tuple(classes)
+        self._ignore_label = ignore_label
+        self._has_regions = has_regions
+        self._last_terms: dict[str, Tensor] = {}
+
+    @classmethod
+    def build(
+        cls,
+        network: nn.Module,
+        num_supervised_scales: int,
+        num_classes: int,
+        dims: int,
+        settings: BoundaryLossSettings,
+        classes: Sequence[ClassLabels],
+        ignore_label: int | None = None,
+        has_regions: bool = False,
+    ) -> "EdgeBranch":
+        """Make heads that fit a plain network, on its device.
+
+        Parameters:
+            num_supervised_scales: outputs of deep supervision; 1 without it.
+            num_classes: number of edge maps, K = len(classes): foreground classes or regions.
+            dims: 2 or 3 spatial axes.
+
+        Raises SettingsError if the network has no decoder stages to take features from.
+        """
+        if num_classes != len(classes):
+            raise InvalidValueError(f"num_classes is {num_classes}, expected one for each of the classes {classes}")
+        channels = stage_channels(network, num_supervised_scales)
+        heads = EdgeHeads(channels, num_classes, dims).to(head_device(network))
+        return cls(heads, settings, classes, ignore_label, has_regions)
+
+    def wrap(self, network: nn.Module) -> EdgeAwareNetwork:
+        """Return the plain network with the heads around it."""
+        return EdgeAwareNetwork(network, self.heads)
+
+    def add_loss(
+        self,
+        segmentation_loss: Tensor,
+        network: nn.Module,
+        target: Tensor | Sequence[Tensor],
+        scale_weights: Sequence[float] | None,
+    ) -> Tensor:
+        """Return segmentation loss + edge_weight * L_edge, after the network has run in training mode.
+
+        Parameters:
+            network: what `wrap` returned, in whatever it was wrapped into since.
+            target: targets of each supervised scale, highest resolution first, or a single tensor.
+            scale_weights: weights of deep supervision, one a scale; None for a single scale.
+        """
+        inner = unwrapped(network)
+        if not isinstance(inner, EdgeAwareNetwork):
+            raise SettingsError(f"the network is a {type(inner).__name__} without edge heads; wrap it before training")
+        logits = inner.take_edge_logits()
+        targets = [target] if isinstance(target, Tensor) else list(target)
+        weights = [1.0] * len(targets) if scale_weights is None else [float(weight) for weight in scale_weights]
+        edges = [
+            self._edges(scale) if weight else (scale, None) for scale, weight in zip(targets, weights, strict=True)
+        ]
+        loss, terms = boundary_loss(logits, edges, weights, self.settings)
+        self._last_terms = {name: value.detach() for name, value in {**terms, "edge": loss}.items()}
+        return segmentation_loss + self.settings.edge_weight * loss
+
+    @property
+    def loss_terms(self) -> dict[str, float]:
+        """The terms of the last loss by name, unweighted, and their weighted sum `edge`; waits for the device."""
+        values = torch.stack(list(self._last_terms.values())).tolist() if self._last_terms else []
+        return dict(zip(self._last_terms, values, strict=True))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the parameters of the heads."""
+        return self.heads.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the parameters of the heads; an empty state (a checkpoint without heads) changes nothing."""
+        if state:
+            self.heads.load_state_dict(state)
+
+    def _edges(self, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        has_ignore = self._ignore_label is not None
+        if self._has_regions:
+            edges, valid = edge_targets_from_regions(target, has_ignore)
+        else:
+            edges, valid = edge_targets(target, self._classes, self._ignore_label)
+        return edges, valid if has_ignore else None

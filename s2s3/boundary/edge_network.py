@@ -1,0 +1,124 @@
+"""The plain network with edge heads around it, and the way back to the plain network."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from nnunetv2.boundary.edge_heads import EdgeHeads
+from nnunetv2.errors import SettingsError
+
+
+class EdgeAwareNetwork(nn.Module):
+    """Gives what the plain network gives; in training mode the edge logits are kept aside in `edge_logits`.
+
+    The features come from forward hooks on the last stages of the decoder, so the plain network stays as it is and may
+    be saved, compiled or wrapped for distributed training.
+
+    Parameters:
+        network: the plain network, whose decoder has `stages`.
+        heads: one head for each supervised stage, highest resolution first.
+    """
+
+    def __init__(self, network: nn.Module, heads: EdgeHeads):
+        super().__init__()
+        self.network = network
+        self.heads = heads
+        self.edge_logits: list[Tensor] | None = None
+        self._features: list[Tensor | None] = [None] * len(heads.heads)
+        for scale, stage in enumerate(supervised_stages(network, len(heads.heads))):
+            stage.register_forward_hook(_KeepFeatures(self._features, scale))
+
+    def forward(self, image: Tensor) -> Any:
+        """Return the output of the plain network for an image (B, C, *S)."""
+        output = self.network(image)
+        if self.training:
+            self.edge_logits = self.heads(self._features)
+        for scale in range(len(self._features)):
+            self._features[scale] = None
+        return output
+
+    def take_edge_logits(self) -> list[Tensor]:
+        """Hand over the edge logits of the last forward pass, highest resolution first, and forget them."""
+        if self.edge_logits is None:
+            raise SettingsError("there are no edge logits: run the network in training mode before its edge loss")
+        logits, self.edge_logits = self.edge_logits, None
+        return logits
+
+    @property
+    def encoder(self) -> Any:
+        """The encoder of the plain network."""
+        return self.network.encoder
+
+    @property
+    def decoder(self) -> Any:
+        """The decoder of the plain network."""
+        return self.network.decoder
+
+
+class _KeepFeatures:
+    """Forward hook that puts a stage's output into its place; in evaluation mode nothing is kept."""
+
+    def __init__(self, features: list[Tensor | None], scale: int):
+        self._features = features
+        self._scale = scale
+
+    def __call__(self, module: nn.Module, _: Any, output: Tensor) -> None:
+        if module.training:
+            self._features[self._scale] = output
+
+
+def supervised_stages(network: nn.Module, count: int) -> list[nn.Module]:
+    """Return the last `count` stages of a network's decoder, highest resolution first.
+
+    Raises SettingsError if the network has no such decoder.
+    """
+    stages = getattr(getattr(network, "decoder", None), "stages", None)
+    if not isinstance(stages, nn.ModuleList) or len(stages) < count:
+        found = "no `decoder.stages`" if stages is None else f"{len(stages)} decoder stages"
+        raise SettingsError(
+            f"edge heads need a network with {count} stages in `decoder.stages`, as nnU-Net's U-Nets have; "
+            f"{type(network).__name__} has {found}. Train with nnUNetTrainerNoEdgeHeads instead"
+        )
+    return list(stages)[::-1][:count]
+
+
+def stage_channels(network: nn.Module, count: int) -> Sequence[int]:
+    """Return the feature channels of the supervised stages, highest resolution first.
+
+    Raises SettingsError if the network has no output layer for each of them.
+    """
+    layers = getattr(getattr(network, "decoder", None), "seg_layers", None)
+    if not isinstance(layers, nn.ModuleList) or len(layers) < count:
+        raise SettingsError(
+            f"edge heads need the output layers of {count} stages in `decoder.seg_layers` to know their channels; "
+            f"{type(network).__name__} lacks them. Train with nnUNetTrainerNoEdgeHeads instead"
+        )
+    return [_input_channels(layer) for layer in list(layers)[::-1][:count]]
+
+
+def _input_channels(layer: Any) -> int:
+    return int(layer.in_channels)
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """Return the network inside distributed training and torch.compile, edge heads included."""
+    while True:
+        inner = _inside(network)
+        if inner is None:
+            return network
+        network = inner
+
+
+def plain_network(network: nn.Module) -> nn.Module:
+    """Return the network as plans describe it, without distributed training, torch.compile and edge heads."""
+    network = unwrapped(network)
+    return plain_network(network.network) if isinstance(network, EdgeAwareNetwork) else network
+
+
+def _inside(network: nn.Module) -> nn.Module | None:
+    from torch.nn.parallel import DataParallel, DistributedDataParallel
+
+    if isinstance(network, DistributedDataParallel | DataParallel):
+        return network.module
+    return getattr(network, "_orig_mod", None)

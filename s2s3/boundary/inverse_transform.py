@@ -1,0 +1,142 @@
+"""How far must the target's edges be moved to lie on the predicted ones? (method, section 2.2, L_inverse)
+
+The question is that of InverseForm (Borse et al., CVPR 2021), which answers it with a large pretrained network. Here
+the affine map is solved for: both edge maps are smoothed with a Gaussian, coarse to fine, and one Gauss-Newton step a
+scale refines the map found so far. Differentiable in the prediction, for 2D (6 parameters) and 3D (12), at any
+resolution: the maps are sampled on grids of a fixed size, so sizes are relative to the image.
+
+Coordinates are those of `grid_sample`: x is the last spatial axis, each axis runs from -1 to 1 between the outer
+borders of its first and last cell.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_SCALES = 3
+_FINEST_CELLS = {2: 128, 3: 64}
+_SMALLEST_HALVED = 16
+_SIGMA_CELLS = 2.0
+_SMALLEST_WEIGHT = 1e-8  # numbers next to nothing are slow to multiply on a CPU
+_RELATIVE_DAMPING = 1e-2
+_ABSOLUTE_DAMPING = 1e-2
+
+
+def inverse_transform(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return the affine displacement theta with prediction(x) ~ target(x + theta [1, x]), for every map by itself.
+
+    Parameters:
+        prediction: edge probabilities (M, *S) with one to three spatial axes of any size, float32 or float64.
+        target: edges of the same shape; no gradient flows into them.
+
+    Returns (M, D, D + 1) in normalised coordinates: rows x, y(, z); the first column is the shift, the rest the linear
+    part. All zero where prediction and target are equal, and finite for empty, full and constant maps.
+    """
+    dims = prediction.dim() - 1
+    theta = prediction.new_zeros(len(prediction), dims, dims + 1)
+    for cells in reversed(_cells_by_scale(tuple(prediction.shape[1:]))):
+        theta = _gauss_newton_step(_smooth(prediction, cells), _smooth(target, cells), theta)
+    return theta
+
+
+def inverse_distance(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return the Euclidean norm of the displacement of `inverse_transform`, (M,); 0 where both maps are equal."""
+    return torch.linalg.vector_norm(inverse_transform(prediction, target), dim=(1, 2))
+
+
+def _cells_by_scale(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the grids that the smoothed maps are sampled on, finest first; axes too short are not halved."""
+    finest = _FINEST_CELLS.get(len(shape), 128)
+    grids = [tuple(math.ceil(size / math.ceil(size / finest)) for size in shape)]
+    while len(grids) < _SCALES and max(grids[-1]) >= _SMALLEST_HALVED:
+        grids.append(tuple(size // 2 if size >= _SMALLEST_HALVED else size for size in grids[-1]))
+    return grids
+
+
+def _smooth(maps: Tensor, cells: tuple[int, ...]) -> Tensor:
+    """Smooth (M, *S) and sample it on a coarser grid, axis by axis as matrix products; (M, *cells)."""
+    for axis, count in enumerate(cells, start=1):
+        matrix = _smoothing_matrix(maps.shape[axis], count, maps.dtype, maps.device)
+        maps = torch.movedim(torch.movedim(maps, axis, -1) @ matrix, -1, axis)
+    return maps
+
+
+@lru_cache(maxsize=128)
+def _smoothing_matrix(size: int, cells: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return (size, cells): Gaussian weights of each pixel for each cell, summing to 1 for every cell."""
+    with torch.inference_mode(False), torch.no_grad():
+        distance = _centres(size, dtype, device)[:, None] - _centres(cells, dtype, device)[None, :]
+        sigma = min(_SIGMA_CELLS, cells / 8) * 2 / cells
+        weights = torch.softmax(-(distance**2) / (2 * sigma**2), dim=0)
+        return torch.where(weights > _SMALLEST_WEIGHT, weights, torch.zeros_like(weights))
+
+
+def _centres(cells: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return (2 * torch.arange(cells, dtype=dtype, device=device) + 1) / cells - 1
+
+
+@lru_cache(maxsize=64)
+def _homogeneous(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the coordinates [1, x, y(, z)] of each cell, (D + 1, *S)."""
+    with torch.inference_mode(False), torch.no_grad():
+        axes = torch.meshgrid(*(_centres(size, dtype, device) for size in shape), indexing="ij")
+        return torch.stack([torch.ones_like(axes[0]), *reversed(axes)])
+
+
+def _trust(places: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return how far a smoothed map is known at coordinates (..., D): 1 inside, falling to 0 at half a sigma.
+
+    What the Gaussian reaches beyond the border of the image is not known, so those cells must not vote.
+    """
+    trust = torch.ones_like(places[..., 0])
+    for index, size in enumerate(reversed(shape)):
+        sigmas_to_border = (1 - places[..., index].abs()) * (size / 2 / min(_SIGMA_CELLS, size / 8))
+        trust = trust * (sigmas_to_border - 0.5).clamp(0, 1)
+    return trust
+
+
+def _gauss_newton_step(prediction: Tensor, target: Tensor, theta: Tensor) -> Tensor:
+    """Return the improved theta, (M, D, D + 1), from maps (M, *S) smoothed alike.
+
+    The step is (J^T J + lambda I)^-1 J^T (prediction - warped target) with J = grad warped target * [1, x, y(, z)].
+    """
+    shape = tuple(target.shape[1:])
+    own = _homogeneous(shape, target.dtype, target.device)
+    places = torch.einsum("mij,j...->m...i", theta, own) + torch.movedim(own[1:], 0, -1)
+    warped = functional.grid_sample(target[:, None], places, padding_mode="border", align_corners=False)[:, 0]
+    weight = _trust(places, shape) * _trust(torch.movedim(own[1:], 0, -1), shape) / own[0].numel()
+    gradient = torch.stack([_slope(warped, axis) for axis in range(len(shape), 0, -1)], dim=1)
+    jacobian = (gradient[:, :, None] * own).flatten(3).flatten(1, 2)
+    step = _solve(jacobian * weight.flatten(1)[:, None], jacobian, (prediction - warped).flatten(1))
+    return _compose(theta, step.view_as(theta))
+
+
+def _solve(weighted: Tensor, jacobian: Tensor, residual: Tensor) -> Tensor:
+    """Solve the damped normal equations; the damping follows the size of the gradients, and never vanishes."""
+    normal = weighted @ jacobian.transpose(1, 2)
+    right = weighted @ residual[..., None]
+    trace = torch.diagonal(normal, dim1=1, dim2=2).mean(dim=1)
+    damping = _RELATIVE_DAMPING * trace + _ABSOLUTE_DAMPING
+    identity = torch.eye(normal.shape[1], dtype=normal.dtype, device=normal.device)
+    solution: Tensor = torch.linalg.solve_ex(normal + damping[:, None, None] * identity, right)[0]
+    return solution
+
+
+def _slope(maps: Tensor, axis: int) -> Tensor:
+    """Return the derivative along an axis in normalised coordinates, by central differences; 0 at both ends."""
+    size = maps.shape[axis]
+    if size < 3:
+        return torch.zeros_like(maps)
+    inner = (maps.narrow(axis, 2, size - 2) - maps.narrow(axis, 0, size - 2)) * (size / 4)
+    padding = [0, 0] * (maps.dim() - 1 - axis) + [1, 1]
+    return functional.pad(inner, padding)
+
+
+def _compose(first: Tensor, second: Tensor) -> Tensor:
+    """Return the displacement of x -> W(x + second [1, x]), where W(x) = x + first [1, x]."""
+    linear = first[:, :, 1:]
+    moved = first + second
+    return moved + torch.cat([linear @ second[:, :, :1], linear @ second[:, :, 1:]], dim=2)

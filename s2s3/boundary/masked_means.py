@@ -1,0 +1,12 @@
+"""Means over the pixels that count."""
+
+from torch import Tensor
+
+
+def masked_square_error(first: Tensor, second: Tensor, valid: Tensor | None) -> Tensor:
+    """Return the mean squared difference of maps (M, *S) over their valid pixels, (M,); 0 where there is none."""
+    squared = (first - second) ** 2
+    if valid is None:
+        return squared.flatten(1).mean(dim=1)
+    weights = valid.to(squared).flatten(1)
+    return (squared.flatten(1) * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)

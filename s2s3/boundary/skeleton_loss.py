@@ -1,0 +1,35 @@
+"""L_skeleton: thin lines of prediction and target have to agree (method, section 2.2)."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from nnunetv2.boundary.long_range import long_range
+from nnunetv2.boundary.masked_means import masked_square_error
+
+
+def thin_lines(maps: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Return e(x) = x - erode3x3(x), grey erosion: what stands out from its neighbourhood.
+
+    Parameters:
+        maps: (M, *S) with two or three spatial axes, values in [0, 1].
+        valid: (M, *S) bool; pixels that do not count are 0 in the result and erode nothing. None: all count.
+    """
+    filled = maps if valid is None else maps.masked_fill(~valid, 1.0)
+    lines = maps - _erode(filled)
+    return lines if valid is None else lines.masked_fill(~valid, 0.0)
+
+
+def skeleton_loss(
+    prediction: Tensor, target: Tensor, valid: Tensor | None, long_range_weight: float, tau: float, bins: int
+) -> Tensor:
+    """Return MSE(e(p), e(g)) + long_range_weight * MSE(LR(e(p); e(g)), e(g)) for each map, (M,)."""
+    predicted, wanted = thin_lines(prediction, valid), thin_lines(target, valid)
+    heard = long_range(predicted, wanted, valid, tau, bins)
+    error = masked_square_error(predicted, wanted, valid)
+    return error + long_range_weight * masked_square_error(heard, wanted, valid)
+
+
+def _erode(maps: Tensor) -> Tensor:
+    pool = functional.max_pool2d if maps.dim() == 3 else functional.max_pool3d
+    eroded: Tensor = -pool(-maps[:, None], kernel_size=3, stride=1, padding=1)[:, 0]
+    return eroded
