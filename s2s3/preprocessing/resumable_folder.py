@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,9 +139,8 @@ def code_stamps(packages: Iterable[str], classes: Iterable[type]) -> list[Stamp]
 
     files = {path for package in packages for path in Path(package).rglob("*.py")}
     for found in classes:
-        source = inspect.getsourcefile(found) if found.__module__ != "builtins" else None
-        if source is not None:
-            files.add(Path(source))
+        with suppress(TypeError, OSError):  # built-in classes and those typed in have no file
+            files.add(Path(inspect.getsourcefile(found) or inspect.getfile(found)))
     return [stamp(path) for path in sorted(files)]
 
 
