@@ -1,0 +1,102 @@
+"""Converts a data set of the Medical Segmentation Decathlon to nnU-Net's raw layout."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json
+from nnunetv2.dataset_conversion.target_folder import new_raw_dataset
+from nnunetv2.errors import DatasetLayoutError, UnfitImageError
+from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
+from nnunetv2.utilities.files import read_json, replacing, write_json
+from nnunetv2.utilities.workers import run_cases
+
+_ENDING = ".nii.gz"
+
+
+def split_4d_nifti(filename: str, output_folder: str) -> None:
+    """Write `<base>_0000.nii.gz`, ... into a folder: one file for a 3-D image, one for each volume of a 4-D image."""
+    import SimpleITK as sitk
+
+    image = sitk.ReadImage(filename)
+    base = Path(filename).name[: -len(_ENDING)]
+    if image.GetDimension() == 3:
+        shutil.copy(filename, Path(output_folder) / f"{base}_0000{_ENDING}")
+        return
+    if image.GetDimension() != 4:
+        raise UnfitImageError(f"{filename}: {image.GetDimension()} dimensions, expected 3 or 4")
+    direction = [image.GetDirection()[4 * row + column] for row in range(3) for column in range(3)]
+    for number, volume in enumerate(sitk.GetArrayFromImage(image)):
+        part = sitk.GetImageFromArray(volume)
+        part.SetSpacing(image.GetSpacing()[:3])
+        part.SetOrigin(image.GetOrigin()[:3])
+        part.SetDirection(direction)
+        with replacing(Path(output_folder) / f"{base}_{number:04d}{_ENDING}") as temporary:
+            sitk.WriteImage(part, str(temporary))
+
+
+def convert_msd_dataset(
+    source_folder: str, overwrite_target_id: int | None = None, num_processes: int = default_num_processes
+) -> None:
+    """Convert `TaskNN_Name` to `nnUNet_raw/Dataset0NN_Name`.
+
+    Parameters:
+        overwrite_target_id: another id than the task's.
+        num_processes: workers; 0 works in this process.
+
+    Raises DatasetLayoutError for a folder that is no MSD task, or an id that is taken.
+    """
+    source = Path(source_folder)
+    target_name = _target_name(source, overwrite_target_id)
+    dataset_json = converted_dataset_json(read_json(source / "dataset.json"), str(source / "dataset.json"))
+    with new_raw_dataset(target_name) as target:
+        for name in ("imagesTr", "imagesTs", "labelsTr"):
+            (target / name).mkdir()
+        tasks = [
+            (file.name, (str(file), str(target / folder)))
+            for folder in ("imagesTr", "imagesTs")
+            for file in _images(source / folder)
+        ]
+        run_cases(split_4d_nifti, tasks, num_processes, "convert images")
+        for file in _images(source / "labelsTr"):
+            shutil.copy(file, target / "labelsTr")
+        write_json(dataset_json, target / "dataset.json")
+
+
+def _images(folder: Path) -> list[Path]:
+    """Return the images of a folder; hidden copies that macOS leaves (`._x.nii.gz`) are no images."""
+    return sorted(file for file in folder.iterdir() if file.name.endswith(_ENDING) and file.name[0] not in "._")
+
+
+def _target_name(source: Path, target_id: int | None) -> str:
+    absent = [name for name in ("imagesTr", "imagesTs", "labelsTr") if not (source / name).is_dir()]
+    absent += [] if (source / "dataset.json").is_file() else ["dataset.json"]
+    if absent:
+        raise DatasetLayoutError(f"{source}: {', '.join(absent)} missing, expected a task of the decathlon")
+    task, separator, name = source.name.partition("_")
+    if not separator or "_" in name or not task.startswith("Task") or not task[4:].isdigit():
+        raise DatasetLayoutError(
+            f"{source}: folder name {source.name!r}, expected Task<number>_<Name> with one underscore"
+        )
+    target_id = int(task[4:]) if target_id is None else target_id
+    taken = find_candidate_datasets(target_id)
+    if len(taken):
+        raise DatasetLayoutError(
+            f"id {target_id} is taken by {', '.join(map(str, taken))}; choose another with -overwrite_id"
+        )
+    return f"Dataset{target_id:03d}_{name}"
+
+
+@command
+def entry_point() -> None:
+    """Run nnUNetv2_convert_MSD_dataset."""
+    parser = argparse.ArgumentParser(description="Convert a task of the Medical Segmentation Decathlon.")
+    parser.add_argument("-i", required=True, metavar="FOLDER", help="folder of the task, such as Task05_Prostate")
+    parser.add_argument("-overwrite_id", type=int, metavar="ID", help="id of the new data set (default: the task's)")
+    parser.add_argument(
+        "-np", type=int, default=default_num_processes, help=f"processes; 0: none (default {default_num_processes})"
+    )
+    arguments = parser.parse_args()
+    convert_msd_dataset(arguments.i, arguments.overwrite_id, arguments.np)

@@ -1,0 +1,213 @@
+"""`drift convert`: a folder of images, a folder of masks and a table of domains become a raw nnU-Net data set."""
+
+import argparse
+import csv
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
+from nnunetv2.dataset_conversion.image_folder_cases import ConvertedCase, Pair, convert_pair, find_pairs
+from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
+from nnunetv2.errors import DatasetError, DatasetLayoutError, DomainMapError, MissingFileError
+from nnunetv2.experiment_planning.console_messages import show_messages
+from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
+from nnunetv2.utilities.files import write_json
+from nnunetv2.utilities.workers import run_cases
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ConversionSettings:
+    """What the user says about the folders."""
+
+    images: Path
+    masks: Path
+    dataset_name: str
+    """Dataset004_Name."""
+    table: Path | None = None
+    """CSV with the columns case and domain, and group if wanted."""
+    labels: Mapping[str, int] | None = None
+    """Name -> value; None: background and label_1, label_2, ... from the values found."""
+    relabel: Mapping[int, int] = field(default_factory=dict)
+    """Value in the masks -> label."""
+    mask_suffix: str = ""
+    """What mask names have more than image names."""
+
+
+def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -> Counter[str]:
+    """Write the data set to nnUNet_raw, all or nothing, and return the number of cases per domain.
+
+    Raises DatasetError with every problem of images and masks, DomainMapError for the table.
+    """
+    pairs, problems = _find_pairs(settings)
+    domain_of, group_of = _read_table(settings.table, list(pairs)) if settings.table and not problems else ({}, {})
+    with new_raw_dataset(check_dataset_name(settings.dataset_name)) as target:
+        (target / "imagesTr").mkdir()
+        (target / "labelsTr").mkdir()
+        tasks = [(case, (pair, case, target, dict(settings.relabel))) for case, pair in pairs.items()]
+        converted = dict(zip(pairs, run_cases(convert_pair, tasks, num_processes, "convert"), strict=True))
+        problems += [problem for case in converted.values() for problem in case.problems]
+        labels = settings.labels or _labels_of(converted)
+        problems += _label_problems(converted, labels) + _channel_problems(converted)
+        if problems:
+            raise DatasetError(f"{len(problems)} problem(s), nothing was written:", problems)
+        _write_json_files(target, converted, labels, domain_of, group_of)
+    return Counter(domain_of.values())
+
+
+def _find_pairs(settings: ConversionSettings) -> tuple[dict[str, Pair], list[str]]:
+    for folder in (settings.images, settings.masks):
+        if not folder.is_dir():
+            raise MissingFileError(f"folder not found: {folder}")
+    pairs, problems = find_pairs(settings.images, settings.masks, settings.mask_suffix)
+    if not pairs and not problems:
+        raise DatasetLayoutError(f"{settings.images} holds no images")
+    return pairs, problems
+
+
+def _labels_of(converted: Mapping[str, ConvertedCase]) -> dict[str, int]:
+    values = sorted({0}.union(*(case.labels for case in converted.values())))
+    return {"background" if value == 0 else f"label_{value}": value for value in range(len(values))}
+
+
+def _label_problems(converted: Mapping[str, ConvertedCase], labels: Mapping[str, int]) -> list[str]:
+    known = sorted(labels.values())
+    found = sorted({0}.union(*(case.labels for case in converted.values())))
+    problems = []
+    for case, info in converted.items():
+        for value in info.labels:
+            if value not in known:
+                meant = known[found.index(value)] if len(found) <= len(known) else None
+                hint = "" if meant is None else f", did you mean {meant}? Then say --relabel {value}={meant}"
+                problems.append(f"mask of case {case}: found {value}, expected {', '.join(map(str, known))}{hint}")
+    return problems
+
+
+def _channel_problems(converted: Mapping[str, ConvertedCase]) -> list[str]:
+    counts = Counter(case.channels for case in converted.values() if case.channels)
+    if len(counts) < 2:
+        return []
+    usual = counts.most_common(1)[0][0]
+    return [
+        f"image of case {case}: {info.channels} channels, most others have {usual}"
+        for case, info in converted.items()
+        if info.channels not in (0, usual)
+    ]
+
+
+def _read_table(path: Path, cases: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return case -> domain and, where the table has a column `group`, case -> group."""
+    from s1.domain_map import domain_map_from_csv
+
+    if not path.is_file():
+        raise MissingFileError(f"table not found: {path}")
+    domain_map = domain_map_from_csv(path, cases)
+    domain_of = {case: domain for domain, members in domain_map.domains.items() for case in members}
+    return domain_of, _read_groups(path, cases)
+
+
+def _read_groups(path: Path, cases: Sequence[str]) -> dict[str, str]:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        header = stream.readline()
+        delimiter = max(",;\t", key=header.count)
+        stream.seek(0)
+        rows = [
+            {str(key).strip().lower(): str(value or "").strip() for key, value in row.items()}
+            for row in csv.DictReader(stream, delimiter=delimiter)
+        ]
+    if not rows or not {"case", "group"} <= set(rows[0]):
+        return {}
+    groups = {row["case"]: row["group"] for row in rows if row["case"] in cases}
+    empty = [case for case, group in groups.items() if not group]
+    if empty:
+        raise DomainMapError(f"{path}: no group for {', '.join(empty)}")
+    return groups
+
+
+def _write_json_files(
+    target: Path,
+    converted: Mapping[str, ConvertedCase],
+    labels: Mapping[str, int],
+    domain_of: Mapping[str, str],
+    group_of: Mapping[str, str],
+) -> None:
+    from s1.domain_map import DomainMap, write_domain_map
+
+    channels = next(iter(converted.values())).channels
+    names = {"0": "grey"} if channels == 1 else {"0": "R", "1": "G", "2": "B"}
+    generate_dataset_json(str(target), names, dict(labels), len(converted), ".png")
+    if domain_of:
+        members: dict[str, list[str]] = {}
+        for case, domain in domain_of.items():
+            members.setdefault(domain, []).append(case)
+        write_domain_map(
+            DomainMap({domain: tuple(cases) for domain, cases in members.items()}), target / "domains.json"
+        )
+    if group_of:
+        write_json({"groups": dict(group_of)}, target / "groups.json")
+
+
+@command
+def convert_entry() -> None:
+    """Run drift convert."""
+    arguments = _parser().parse_args()
+    show_messages()
+    taken = find_candidate_datasets(arguments.d)
+    if len(taken):
+        raise DatasetLayoutError(f"id {arguments.d} is taken by {', '.join(map(str, taken))}; choose another with -d")
+    settings = ConversionSettings(
+        Path(arguments.i),
+        Path(arguments.m),
+        f"Dataset{arguments.d:03d}_{arguments.n}",
+        Path(arguments.csv) if arguments.csv else None,
+        dict(arguments.labels) if arguments.labels else None,
+        dict(arguments.relabel),
+        arguments.mask_suffix,
+    )
+    for domain, count in convert_image_folder(settings, arguments.np).items():
+        _log.info("%s: %d cases", domain, count)
+    _log.info("%s is ready: nnUNetv2_plan_and_preprocess -d %d -c 2d", settings.dataset_name, arguments.d)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Make a raw nnU-Net data set from a folder of images (PNG, TIFF, BMP, JPEG) and one of masks, with "
+        "the domains of a table: columns case and domain, and group (patient or slide) if wanted."
+    )
+    parser.add_argument("-i", required=True, metavar="IMAGES", help="folder of images: x.png or x_0000.png")
+    parser.add_argument("-m", required=True, metavar="MASKS", help="folder of masks: x.png, grey values are labels")
+    parser.add_argument("-d", required=True, type=int, metavar="ID", help="id of the new data set")
+    parser.add_argument("-n", required=True, metavar="NAME", help="its name, without Dataset and id")
+    parser.add_argument("--csv", metavar="TABLE", help="table of domains; without it the data set has one domain")
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        type=_named_label,
+        metavar="NAME=VALUE",
+        help="such as background=0 tumor=1 stroma=2 (default: background, label_1, ... as found)",
+    )
+    parser.add_argument(
+        "--relabel", nargs="+", type=_value_pair, default=[], metavar="FOUND=LABEL", help="such as 255=1"
+    )
+    parser.add_argument("--mask-suffix", default="", metavar="TEXT", help="what mask names end with, such as _mask")
+    parser.add_argument("-np", type=int, default=2, help="processes; 0: none (default 2)")
+    return parser
+
+
+def _named_label(text: str) -> tuple[str, int]:
+    name, separator, value = text.partition("=")
+    if not separator or not name or not value.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE, such as tumor=1")
+    return name, int(value)
+
+
+def _value_pair(text: str) -> tuple[int, int]:
+    found, separator, label = text.partition("=")
+    if not separator or not found.isdigit() or not label.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected FOUND=LABEL, such as 255=1")
+    return int(found), int(label)

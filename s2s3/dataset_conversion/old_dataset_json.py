@@ -1,0 +1,27 @@
+"""What dataset.json of the Medical Segmentation Decathlon and of nnU-Net v1 becomes in nnU-Net v2."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nnunetv2.errors import DatasetLayoutError
+
+_DROPPED = ("modality", "training", "test")
+_DROPPED_FROM_V1 = ("tensorImageSize", "numTest")
+
+
+def converted_dataset_json(old: Mapping[str, Any], source: str, from_v1: bool = False) -> dict[str, Any]:
+    """Return the new content: labels as name -> int, channel_names for modality, file lists dropped, other keys kept.
+
+    Parameters:
+        source: path of the file, for messages.
+        from_v1: also drop what only nnU-Net v1 wrote.
+    """
+    missing = [key for key in ("labels", "modality") if key not in old]
+    if missing:
+        raise DatasetLayoutError(
+            f"{source}: lacks {', '.join(missing)}, expected the dataset.json of nnU-Net v1 or MSD"
+        )
+    dropped = (*_DROPPED, *(_DROPPED_FROM_V1 if from_v1 else ()))
+    new = {key: value for key, value in old.items() if key not in dropped}
+    new["labels"] = {name: int(value) for value, name in old["labels"].items()}
+    return {**new, "file_ending": ".nii.gz", "channel_names": old["modality"]}

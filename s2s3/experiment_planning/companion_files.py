@@ -1,0 +1,96 @@
+"""What lies beside the images of a raw data set and travels to its preprocessed folder."""
+
+import difflib
+import filecmp
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import DatasetLayoutError, DomainMapError, SettingsError
+from nnunetv2.utilities.files import copy_file, read_json
+from s1.domain_map import check_cases, read_domain_map, read_groups
+
+DOMAIN_FILES = ("domains.json", "groups.json", "prism_dd.json")
+"""Domains, groups and the result of stage 1 (method, section 0)."""
+
+PathLike = str | os.PathLike[str]
+
+
+def check_domains(raw_folder: PathLike, cases: Iterable[str]) -> None:
+    """Raise DomainMapError where domains.json exists and is malformed or does not match the cases."""
+    path = Path(raw_folder) / "domains.json"
+    if path.is_file():
+        check_cases(read_domain_map(path), cases, path)
+
+
+def check_groups(raw_folder: PathLike, cases: Iterable[str]) -> None:
+    """Raise DomainMapError where groups.json exists and is malformed or names a case that does not exist."""
+    path = Path(raw_folder) / "groups.json"
+    if not path.is_file():
+        return
+    known = list(cases)
+    unknown = [case for case in read_groups(path) if case not in known]
+    if unknown:
+        raise DomainMapError(f"{path}: no such case: " + ", ".join(_with_closest(case, known) for case in unknown))
+
+
+def _with_closest(name: str, known: list[str]) -> str:
+    closest = difflib.get_close_matches(name, known, n=1)
+    return f"{name!r} (did you mean {str(closest[0])!r}?)" if closest else repr(name)
+
+
+def take_over_domain_files(raw_folder: PathLike, preprocessed_folder: PathLike, cases: Iterable[str]) -> None:
+    """Check domains.json and groups.json, then copy them and prism_dd.json, as far as they exist and have changed."""
+    cases = list(cases)
+    check_domains(raw_folder, cases)
+    check_groups(raw_folder, cases)
+    for name in DOMAIN_FILES:
+        source, target = Path(raw_folder) / name, Path(preprocessed_folder) / name
+        if source.is_file() and not (target.is_file() and filecmp.cmp(source, target, shallow=False)):
+            copy_file(source, target)
+
+
+def take_over_splits(raw_folder: PathLike, preprocessed_folder: PathLike) -> None:
+    """Copy a hand-made splits_final.json; one that is there already has to name the same cases, fold by fold.
+
+    Raises DatasetLayoutError where they differ. Additional folds of the existing file are fine.
+    """
+    source, target = Path(raw_folder) / "splits_final.json", Path(preprocessed_folder) / "splits_final.json"
+    if not source.is_file():
+        return
+    if not target.is_file():
+        copy_file(source, target)
+        return
+    wanted, existing = read_json(source), read_json(target)
+    for number, fold in enumerate(wanted):
+        if number >= len(existing) or _sets_of(fold) != _sets_of(existing[number]):
+            raise DatasetLayoutError(
+                f"fold {number} of {source} differs from {target}, which earlier trainings used. "
+                f"Delete {target} to adopt the new folds, or remove {source}."
+            )
+
+
+def _sets_of(fold: Mapping[str, Any]) -> dict[str, set[str]]:
+    return {part: set(fold[part]) for part in ("train", "val")}
+
+
+def copy_newer_labels(dataset: Mapping[str, Mapping[str, Any]], folder: PathLike, file_ending: str) -> None:
+    """Copy every label file to `<folder>/<case><ending>` with mode and times, unless the copy is as new already."""
+    folder = make_folder(folder)
+    for case, files in dataset.items():
+        source, target = Path(files["label"]), folder / f"{case}{file_ending}"
+        if not target.exists() or source.stat().st_mtime > target.stat().st_mtime:
+            copy_file(source, target)
+
+
+def make_folder(folder: PathLike) -> Path:
+    """Create a folder below nnUNet_preprocessed; SettingsError naming it where it cannot be made or written into."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"cannot create {folder}: {error.strerror}. Check nnUNet_preprocessed.") from None
+    if not os.access(folder, os.W_OK):
+        raise SettingsError(f"cannot write into {folder}: permission denied. Check nnUNet_preprocessed.")
+    return folder

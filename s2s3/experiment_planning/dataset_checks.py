@@ -1,0 +1,79 @@
+"""What can be wrong with a raw data set as a whole: folders, names, counts, labels, domains."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import DomainMapError
+from nnunetv2.experiment_planning.companion_files import check_domains, check_groups
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+_CHANNEL = re.compile(r"_(\d{4})$")
+_MOST_NAMES = 5
+
+Dataset = Mapping[str, Mapping[str, Any]]
+
+
+def count_problems(dataset: Dataset, dataset_json: Mapping[str, Any]) -> list[str]:
+    """The number of cases has to be `numTraining`."""
+    expected = dataset_json["numTraining"]
+    if len(dataset) == expected:
+        return []
+    names = ", ".join(list(dataset)[:_MOST_NAMES]) or "none"
+    return [
+        f"dataset.json: numTraining is {expected}, found {len(dataset)} cases ({names}"
+        f"{', ...' if len(dataset) > _MOST_NAMES else ''}); correct numTraining or the folder imagesTr"
+    ]
+
+
+def missing_files(dataset: Dataset) -> list[str]:
+    """Return every image and label file that is named and not there."""
+    return [
+        f"{what} of case {case} is missing: {path}"
+        for case, files in dataset.items()
+        for what, path in (*(("image", image) for image in files["images"]), ("label", files["label"]))
+        if not Path(path).is_file()
+    ]
+
+
+def orphan_labels(dataset: Dataset, labels_folder: Path, file_ending: str) -> list[str]:
+    """Return the label files that belong to no case."""
+    known = {Path(files["label"]).name for files in dataset.values()}
+    names = sorted(path.name for path in labels_folder.iterdir() if path.name.endswith(file_ending))
+    return [f"{labels_folder.name}/{name}: no image belongs to it" for name in names if name not in known]
+
+
+def channel_problems(dataset: Dataset, file_ending: str) -> list[str]:
+    """The files of a case have to be numbered 0000, 0001, ... without a gap."""
+    problems = []
+    for case, files in dataset.items():
+        found = [match[1] for path in files["images"] if (match := _CHANNEL.search(path[: -len(file_ending)]))]
+        expected = [f"{number:04d}" for number in range(len(found))]
+        if found != expected:
+            missing = [number for number in expected if number not in found]
+            problems.append(f"case {case}: channel files {', '.join(found)}, missing {', '.join(missing)}")
+    return problems
+
+
+def label_gap_problems(labels: LabelManager) -> list[str]:
+    """All values, those of regions and the ignore label included, have to be 0, 1, 2, ... without a gap."""
+    values = [int(value) for value in labels.all_labels]
+    values += [int(labels.ignore_label)] if labels.ignore_label is not None else []
+    missing = sorted(set(range(max(values) + 1)) - set(values))
+    if not missing:
+        return []
+    return [f"dataset.json: labels are {values}, expected consecutive numbers; {missing} missing"]
+
+
+def domain_problems(folder: Path, cases: Iterable[str]) -> list[str]:
+    """Return what is wrong with domains.json and groups.json."""
+    cases = list(cases)
+    problems = []
+    checks: tuple[Callable[[Path, list[str]], None], ...] = (check_domains, check_groups)
+    for check in checks:
+        try:
+            check(folder, cases)
+        except DomainMapError as error:
+            problems += [line.strip() for line in str(error).splitlines()]
+    return problems

@@ -1,0 +1,114 @@
+"""What one case tells about the intensities of its foreground, in one channel: small, and enough for exact statistics.
+
+Values that are whole numbers of moderate size are counted per value. Any others go to a file of raw float32 values;
+the summary then carries their coarse counts and their moments.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nnunetv2.experiment_planning.dataset_fingerprint.float_keys import COARSE_BINS, coarse_bins, keys_of
+
+LARGEST_COUNTED_VALUE = 1 << 17
+"""Whole numbers beyond this, positive or negative, are treated as any other floats."""
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Number, mean and sum of squared differences from the mean of a set of values, and its extremes."""
+
+    count: int
+    mean: float
+    squares: float
+    lowest: float
+    highest: float
+
+    def merged(self, other: "Moments") -> "Moments":
+        """Return the moments of both sets together (Chan, Golub and LeVeque 1979)."""
+        count = self.count + other.count
+        shift = other.mean - self.mean
+        return Moments(
+            count,
+            self.mean + shift * other.count / count,
+            self.squares + other.squares + shift**2 * self.count * other.count / count,
+            min(self.lowest, other.lowest),
+            max(self.highest, other.highest),
+        )
+
+
+@dataclass(frozen=True)
+class CountedValues:
+    """Whole numbers: `counts[i]` times the value `lowest + i`."""
+
+    lowest: int
+    counts: np.ndarray
+
+    def values(self) -> np.ndarray:
+        """Return the value that each entry of `counts` belongs to."""
+        return np.arange(self.lowest, self.lowest + len(self.counts))
+
+    def moments(self) -> Moments:
+        """Return the moments, computed in float64."""
+        values, count = self.values().astype(np.float64), int(self.counts.sum())
+        mean = float(self.counts @ values) / count
+        squares = float(self.counts @ (values - mean) ** 2)
+        present = values[self.counts > 0]
+        return Moments(count, mean, squares, float(present[0]), float(present[-1]))
+
+    def merged(self, other: "CountedValues") -> "CountedValues":
+        """Return the counts of both together."""
+        lowest = min(self.lowest, other.lowest)
+        end = max(self.lowest + len(self.counts), other.lowest + len(other.counts))
+        counts = np.zeros(end - lowest, dtype=np.int64)
+        for part in (self, other):
+            start = part.lowest - lowest
+            counts[start : start + len(part.counts)] += part.counts
+        return CountedValues(lowest, counts)
+
+
+@dataclass(frozen=True)
+class SpilledValues:
+    """Float values that lie in a file of raw float32."""
+
+    file: Path
+    coarse_counts: np.ndarray
+    moments: Moments
+
+
+IntensitySummary = CountedValues | SpilledValues | None
+"""None: the case has no foreground."""
+
+
+def summarize_intensities(values: np.ndarray, spill_file: Path) -> IntensitySummary:
+    """Summarize the foreground values (1-D, finite) of one channel of a case; only floats go to `spill_file`."""
+    if values.size == 0:
+        return None
+    lowest, highest = float(values.min()), float(values.max())
+    if lowest >= -LARGEST_COUNTED_VALUE and highest <= LARGEST_COUNTED_VALUE:
+        whole = values.astype(np.int32)
+        if np.array_equal(whole, values):
+            whole -= int(lowest)
+            return CountedValues(int(lowest), np.bincount(whole))
+    return _spill(values.astype(np.float32, copy=False), spill_file)
+
+
+def _spill(values: np.ndarray, spill_file: Path) -> SpilledValues:
+    values.tofile(spill_file)
+    coarse = np.zeros(COARSE_BINS, dtype=np.int64)
+    moments = None
+    for start in range(0, values.size, _CHUNK):
+        chunk = values[start : start + _CHUNK]
+        coarse += np.bincount(coarse_bins(keys_of(chunk)), minlength=COARSE_BINS)
+        part = _moments_of(chunk.astype(np.float64))
+        moments = part if moments is None else moments.merged(part)
+    assert moments is not None
+    return SpilledValues(spill_file, coarse, moments)
+
+
+def _moments_of(values: np.ndarray) -> Moments:
+    mean = float(values.mean())
+    squares = float(np.square(values - mean).sum())
+    return Moments(values.size, mean, squares, float(values.min()), float(values.max()))

@@ -1,0 +1,155 @@
+"""ExperimentPlanner: from the fingerprint of a data set to its plans.json.
+
+The arithmetic lives in the modules beside this one; the class asks its own overridable methods, so that a planner of
+somebody else may replace any of them.
+"""
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnunetv2.errors import DatasetError, DatasetLayoutError
+from nnunetv2.experiment_planning.companion_files import make_folder, take_over_domain_files, take_over_splits
+from nnunetv2.experiment_planning.experiment_planners.configuration_planning import ConfigurationPlanning
+from nnunetv2.experiment_planning.experiment_planners.configuration_set import ConfigurationSet
+from nnunetv2.experiment_planning.experiment_planners.plans_file import write_plans
+from nnunetv2.experiment_planning.experiment_planners.spacing_statistics import (
+    coarsest_axis_first,
+    fullres_target_spacing,
+    median_resampled_shape,
+)
+from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.files import copy_file, read_json
+from nnunetv2.utilities.json_export import recursive_fix_for_json_export
+from nnunetv2.utilities.raw_dataset import read_dataset_json
+from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+if TYPE_CHECKING:
+    from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+
+_log = logging.getLogger(__name__)
+
+
+class ExperimentPlanner(ConfigurationPlanning):
+    """Plans a plain U-Net for 8 GB of GPU memory.
+
+    All numbers that decide a plan are attributes set by `__init__`; planners derived from this class change them after
+    `super().__init__`. Needs dataset.json of the raw data set and its fingerprint.
+
+    Raises:
+        DatasetError: the fingerprint is missing.
+        DatasetLayoutError: dataset.json is missing or malformed, or `overwrite_target_spacing` is no list of floats.
+    """
+
+    def __init__(
+        self,
+        dataset_name_or_id: str | int,
+        gpu_memory_target_in_gb: float = 8,
+        preprocessor_name: str = "DefaultPreprocessor",
+        plans_name: str = "nnUNetPlans",
+        overwrite_target_spacing: list[float] | tuple[float, ...] | None = None,
+        suppress_transpose: bool = False,
+    ):
+        self.dataset_name = maybe_convert_to_dataset_name(dataset_name_or_id)
+        self.suppress_transpose = suppress_transpose
+        self._read_dataset()
+        self._set_memory_defaults(gpu_memory_target_in_gb)
+        self._set_network_defaults()
+        self.lowres_creation_threshold = 0.25
+        self.preprocessor_name = preprocessor_name
+        self.plans_identifier = plans_name
+        self.overwrite_target_spacing = _checked_spacing(overwrite_target_spacing)
+        self.plans: dict[str, Any] | None = None
+        take_over_splits(self.raw_dataset_folder, self._preprocessed_folder)
+
+    def _read_dataset(self) -> None:
+        self.raw_dataset_folder = os.path.join(nnUNet_raw, self.dataset_name)
+        self.dataset_json = read_dataset_json(self.raw_dataset_folder)
+        self.dataset = get_filenames_of_train_images_and_targets(self.raw_dataset_folder, self.dataset_json)
+        fingerprint_file = self._preprocessed_folder / "dataset_fingerprint.json"
+        if not fingerprint_file.is_file():
+            raise DatasetError(
+                f"no fingerprint of {self.dataset_name}: {fingerprint_file} does not exist. "
+                "Run nnUNetv2_extract_fingerprint first."
+            )
+        self.dataset_fingerprint = read_json(fingerprint_file, "dataset fingerprint")
+
+    @property
+    def _preprocessed_folder(self) -> Path:
+        return nnUNet_preprocessed / self.dataset_name
+
+    def determine_reader_writer(self) -> type["BaseReaderWriter"]:
+        """Return the reader class that can read the first training image."""
+        first = next(iter(self.dataset.values()))
+        return determine_reader_writer_from_dataset_json(self.dataset_json, first["images"][0])
+
+    def determine_fullres_target_spacing(self) -> np.ndarray:
+        """Return the spacing that images are resampled to, axes as in the files."""
+        if self.overwrite_target_spacing is not None:
+            return np.array(self.overwrite_target_spacing)
+        fingerprint = self.dataset_fingerprint
+        return fullres_target_spacing(
+            fingerprint["spacings"], fingerprint["shapes_after_crop"], self.anisotropy_threshold
+        )
+
+    def determine_transpose(self) -> tuple[list[int], list[int]]:
+        """Return the axis order for training, coarsest axis first, and its inverse."""
+        target = self.determine_fullres_target_spacing()
+        if self.suppress_transpose:
+            return list(range(len(target))), list(range(len(target)))
+        return coarsest_axis_first(target)
+
+    def plan_experiment(self) -> dict[str, Any]:
+        """Plan all configurations, save the plans and return them, merged with what the plans file held before."""
+        fingerprint = self.dataset_fingerprint
+        forward, backward = self.determine_transpose()
+        target = self.determine_fullres_target_spacing()
+        shapes = median_resampled_shape(fingerprint["spacings"], fingerprint["shapes_after_crop"], target)
+        configurations = ConfigurationSet(self, target[forward], shapes[forward]).plan()
+        median_spacing = np.median(fingerprint["spacings"], 0)[forward]
+        median_shape = np.median(fingerprint["shapes_after_crop"], 0)[forward]
+        self.plans = {
+            "dataset_name": self.dataset_name,
+            "plans_name": self.plans_identifier,
+            "original_median_spacing_after_transp": [float(edge) for edge in median_spacing],
+            "original_median_shape_after_transp": [round(edge) for edge in median_shape],
+            "image_reader_writer": self.determine_reader_writer().__name__,
+            "transpose_forward": forward,
+            "transpose_backward": backward,
+            "configurations": configurations,
+            "experiment_planner_used": type(self).__name__,
+            "label_manager": "LabelManager",
+            "foreground_intensity_properties_per_channel": fingerprint["foreground_intensity_properties_per_channel"],
+        }
+        self.save_plans(self.plans)
+        return self.plans
+
+    def save_plans(self, plans: dict[str, Any]) -> None:
+        """Write plans, dataset.json and the domain files; `plans` becomes exactly what was written."""
+        recursive_fix_for_json_export(plans)
+        folder = make_folder(self._preprocessed_folder)
+        copy_file(Path(self.raw_dataset_folder) / "dataset.json", folder / "dataset.json")
+        take_over_domain_files(self.raw_dataset_folder, folder, self.dataset)
+        write_plans(plans, folder / f"{self.plans_identifier}.json")
+        _log.info("Plans were saved to %s", folder / f"{self.plans_identifier}.json")
+
+    def generate_data_identifier(self, configuration_name: str) -> str:
+        """Return the name of the folder that holds the preprocessed data of a configuration."""
+        return f"{self.plans_identifier}_{configuration_name}"
+
+    def load_plans(self, fname: str) -> None:
+        """Take over the plans of a file."""
+        self.plans = read_json(fname, "plans file")
+
+
+def _checked_spacing(spacing: list[float] | tuple[float, ...] | None) -> list[float] | tuple[float, ...] | None:
+    if spacing is None:
+        return None
+    if len(spacing) != 3 or not all(isinstance(edge, float) for edge in spacing):
+        raise DatasetLayoutError(f"overwrite_target_spacing is {spacing!r}, expected three floats, one an axis")
+    return spacing

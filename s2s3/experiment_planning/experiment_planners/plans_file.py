@@ -1,0 +1,27 @@
+"""Writing plans.json without losing what a user has added to it."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.utilities.files import read_json, write_json
+
+DEFAULT_CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres")
+_log = logging.getLogger(__name__)
+
+
+def write_plans(plans: dict[str, Any], path: Path) -> None:
+    """Write plans.json; configurations that only the existing file has are kept, also in `plans`, which is changed."""
+    if path.is_file():
+        old = read_json(path, "plans file").get("configurations", {})
+        kept = {name: content for name, content in old.items() if name not in plans["configurations"]}
+        plans["configurations"].update(kept)
+        stale = [name for name in DEFAULT_CONFIGURATIONS if name in kept]
+        if stale:
+            _log.warning(
+                "%s: %s kept from an earlier planning, this planning does not yield them. "
+                "Delete the file before planning if they should go.",
+                path,
+                ", ".join(stale),
+            )
+    write_json(plans, path)

@@ -1,0 +1,42 @@
+"""A planner that leaves images at the spacing they have."""
+
+from typing import Any
+
+from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
+    nnUNetPlannerResEncL,
+)
+from nnunetv2.preprocessing.resampling.no_resampling import no_resampling_hack
+
+
+class nnUNetPlannerResEncL_noResampling(nnUNetPlannerResEncL):
+    """The planner for 24 GB without any resampling."""
+
+    def __init__(
+        self,
+        dataset_name_or_id: str | int,
+        gpu_memory_target_in_gb: float = 24,
+        preprocessor_name: str = "DefaultPreprocessor",
+        plans_name: str = "nnUNetResEncUNetLPlans_noResampling",
+        overwrite_target_spacing: list[float] | tuple[float, ...] | None = None,
+        suppress_transpose: bool = False,
+    ):
+        super().__init__(
+            dataset_name_or_id,
+            gpu_memory_target_in_gb,
+            preprocessor_name,
+            plans_name,
+            overwrite_target_spacing,
+            suppress_transpose,
+        )
+
+    def generate_data_identifier(self, configuration_name: str) -> str:
+        """Return a folder of its own for each configuration: the data are not those of the default plans."""
+        return f"{self.plans_identifier}_{configuration_name}"
+
+    def determine_resampling(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any], Any, dict[str, Any]]:
+        """Return function and keywords for resampling images, then for segmentations."""
+        return no_resampling_hack, {}, no_resampling_hack, {}
+
+    def determine_segmentation_softmax_export_fn(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """Return the same for the network's output."""
+        return no_resampling_hack, {}

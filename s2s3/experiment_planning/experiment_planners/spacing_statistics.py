@@ -1,0 +1,55 @@
+"""What the spacings and shapes of a data set say about its plans: target spacing, axis order, typical image size.
+
+Pure numbers. Axes are in the order of the image arrays; `spacings` and `shapes` have one row a case.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def fullres_target_spacing(
+    spacings: Sequence[Sequence[float]], shapes: Sequence[Sequence[int]], anisotropy_threshold: float
+) -> np.ndarray:
+    """Return the median spacing, with a finer value along an axis that is both coarse and short.
+
+    Such an axis takes the 10th percentile of its spacings, but stays coarser than the other axes.
+    """
+    target = np.percentile(np.vstack(spacings), 50, 0)
+    median_size = np.percentile(np.vstack(shapes), 50, 0)
+    coarse = int(np.argmax(target))
+    others = [axis for axis in range(len(target)) if axis != coarse]
+    finer_spacing = max(target[others])
+    is_coarse = target[coarse] > anisotropy_threshold * finer_spacing
+    is_short = median_size[coarse] * anisotropy_threshold < min(median_size[others])
+    if is_coarse and is_short:
+        lower = np.percentile(np.vstack(spacings)[:, coarse], 10)
+        target[coarse] = lower if lower >= finer_spacing else finer_spacing + 1e-5
+    return target
+
+
+def coarsest_axis_first(spacing: Sequence[float]) -> tuple[list[int], list[int]]:
+    """Return the axis order that puts the coarsest axis first, and the order that undoes it."""
+    first = int(np.argmax(spacing))
+    forward = [first, *(axis for axis in range(len(spacing)) if axis != first)]
+    return forward, [forward.index(axis) for axis in range(len(forward))]
+
+
+def resampled_shape(shape: Sequence[int], spacing: Sequence[float], target: Sequence[float]) -> list[int]:
+    """Return the shape of an image after resampling to the target spacing (halves go to the even number)."""
+    return [round(old / new * size) for old, new, size in zip(spacing, target, shape, strict=True)]
+
+
+def median_resampled_shape(
+    spacings: Sequence[Sequence[float]], shapes: Sequence[Sequence[int]], target: Sequence[float]
+) -> np.ndarray:
+    """Return the median over cases of the resampled shapes, axis by axis; floats that may end in .5."""
+    return np.median(
+        [resampled_shape(shape, spacing, target) for spacing, shape in zip(spacings, shapes, strict=True)], 0
+    )
+
+
+def lower_resolution(spacing: np.ndarray, step: float = 1.03) -> np.ndarray:
+    """Return a spacing one step coarser: only the fine axes while another is more than twice as coarse, else all."""
+    fine = max(spacing) / spacing > 2
+    return np.where(fine, spacing * step, spacing) if fine.any() else spacing * step

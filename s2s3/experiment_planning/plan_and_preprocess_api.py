@@ -1,0 +1,219 @@
+"""Fingerprint, plan and preprocess from Python: what the four commands call."""
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import nnunetv2
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import MissingFileError, SettingsError
+from nnunetv2.experiment_planning.companion_files import copy_newer_labels, make_folder, take_over_domain_files
+from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
+from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+
+# Clients take or replace the following names in this module; they have to be called through it.
+from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name, maybe_convert_to_dataset_name
+from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recursive_find_python_class
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from nnunetv2.utilities.raw_dataset import read_dataset_json
+from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+__all__ = [
+    "DatasetFingerprintExtractor",
+    "ExperimentPlanner",
+    "convert_id_to_dataset_name",
+    "extract_fingerprint_dataset",
+    "extract_fingerprints",
+    "get_filenames_of_train_images_and_targets",
+    "plan_experiment_dataset",
+    "plan_experiments",
+    "preprocess",
+    "preprocess_dataset",
+    "recursive_find_python_class",
+    "verify_dataset_integrity",
+]
+
+_log = logging.getLogger(__name__)
+
+
+def extract_fingerprint_dataset(
+    dataset_id: int | str,
+    fingerprint_extractor_class: type[DatasetFingerprintExtractor] = DatasetFingerprintExtractor,
+    num_processes: int = default_num_processes,
+    check_dataset_integrity: bool = False,
+    clean: bool = True,
+    verbose: bool = True,
+    show_progress_bar: bool = True,
+    stock_sampling: bool = False,
+) -> dict[str, Any]:
+    """Return the fingerprint of a data set and store it.
+
+    Parameters:
+        dataset_id: id or name.
+        check_dataset_integrity: look for problems of the data first.
+        clean: compute it anew where one exists.
+        stock_sampling: draw the random sample of nnU-Net 2.8.1 instead of using all foreground voxels.
+    """
+    name = maybe_convert_to_dataset_name(dataset_id)
+    _log.info("%s: fingerprint", name)
+    if check_dataset_integrity:
+        verify_dataset_integrity(os.path.join(nnUNet_raw, name), num_processes)
+    extractor = fingerprint_extractor_class(name, num_processes, verbose=verbose)
+    extractor.show_progress_bar = show_progress_bar
+    if stock_sampling:
+        extractor.stock_sampling = True
+    return extractor.run(overwrite_existing=clean)
+
+
+def extract_fingerprints(
+    dataset_ids: Iterable[int | str],
+    fingerprint_extractor_class_name: str = "DatasetFingerprintExtractor",
+    num_processes: int = default_num_processes,
+    check_dataset_integrity: bool = False,
+    clean: bool = True,
+    verbose: bool = True,
+    show_progress_bar: bool = True,
+    stock_sampling: bool = False,
+) -> None:
+    """Store the fingerprints of several data sets; the extractor is found by its name in this package."""
+    extractor_class = _find_class(fingerprint_extractor_class_name, "fingerprint extractor")
+    for dataset_id in dataset_ids:
+        extract_fingerprint_dataset(
+            dataset_id,
+            extractor_class,
+            num_processes,
+            check_dataset_integrity,
+            clean,
+            verbose,
+            show_progress_bar,
+            stock_sampling,
+        )
+
+
+def _find_class(name: str, kind: str) -> Any:
+    folder = os.path.join(nnunetv2.__path__[0], "experiment_planning")
+    found = recursive_find_python_class(folder, name, "nnunetv2.experiment_planning")
+    if found is None:
+        raise SettingsError(f"no {kind} named {name!r} in {folder}{describe_failed_imports(folder)}")
+    return found
+
+
+def plan_experiment_dataset(
+    dataset_id: int | str,
+    experiment_planner_class: type[ExperimentPlanner] = ExperimentPlanner,
+    gpu_memory_target_in_gb: float | None = None,
+    preprocess_class_name: str = "DefaultPreprocessor",
+    overwrite_target_spacing: Sequence[float] | None = None,
+    overwrite_plans_name: str | None = None,
+) -> tuple[dict[str, Any], str]:
+    """Plan one data set, store the plans and return them with their name.
+
+    Parameters:
+        dataset_id: id or name.
+        gpu_memory_target_in_gb, overwrite_plans_name: None for the planner's own.
+        overwrite_target_spacing: three numbers, axes as in the files; decides all configurations.
+    """
+    options: dict[str, Any] = {}
+    if overwrite_plans_name is not None:
+        options["plans_name"] = overwrite_plans_name
+    if gpu_memory_target_in_gb is not None:
+        options["gpu_memory_target_in_gb"] = gpu_memory_target_in_gb
+    spacing = None if overwrite_target_spacing is None else [float(edge) for edge in overwrite_target_spacing]
+    planner = experiment_planner_class(
+        maybe_convert_to_dataset_name(dataset_id),
+        preprocessor_name=preprocess_class_name,
+        overwrite_target_spacing=spacing,
+        suppress_transpose=False,
+        **options,
+    )
+    return planner.plan_experiment(), planner.plans_identifier
+
+
+def plan_experiments(
+    dataset_ids: Iterable[int | str],
+    experiment_planner_class_name: str = "ExperimentPlanner",
+    gpu_memory_target_in_gb: float | None = None,
+    preprocess_class_name: str = "DefaultPreprocessor",
+    overwrite_target_spacing: Sequence[float] | None = None,
+    overwrite_plans_name: str | None = None,
+) -> str | None:
+    """Plan several data sets; the planner is found by its name in this package. Returns the name of the last plans."""
+    if experiment_planner_class_name == "ExperimentPlanner":
+        _log.info(
+            "The default planner is ExperimentPlanner; for new data sets the residual encoder presets are recommended: "
+            "-pl nnUNetPlannerResEncM (8 GB), nnUNetPlannerResEncL (24 GB) or nnUNetPlannerResEncXL (40 GB)."
+        )
+    planner_class = _find_class(experiment_planner_class_name, "experiment planner")
+    plans_name = None
+    for dataset_id in dataset_ids:
+        _, plans_name = plan_experiment_dataset(
+            dataset_id,
+            planner_class,
+            gpu_memory_target_in_gb,
+            preprocess_class_name,
+            overwrite_target_spacing,
+            overwrite_plans_name,
+        )
+    return plans_name
+
+
+def preprocess_dataset(
+    dataset_id: int | str,
+    plans_identifier: str = "nnUNetPlans",
+    configurations: Sequence[str] = ("2d", "3d_fullres", "3d_lowres"),
+    num_processes: int | Sequence[int] = (8, 4, 8),
+    verbose: bool = False,
+    show_progress_bar: bool = True,
+) -> None:
+    """Preprocess a data set for some configurations of its plans; those the plans do not have are passed over.
+
+    Parameters:
+        dataset_id: id or name.
+        num_processes: one number for all configurations, or one each; 0 works in this process.
+    """
+    counts = _processes_per_configuration(num_processes, len(configurations))
+    name = maybe_convert_to_dataset_name(dataset_id)
+    raw_folder, folder = os.path.join(nnUNet_raw, name), nnUNet_preprocessed / name
+    plans_file = folder / f"{plans_identifier}.json"
+    if not plans_file.is_file():
+        raise MissingFileError(f"no plans for {name}: {plans_file} does not exist. Run nnUNetv2_plan_experiment first.")
+    dataset_json = read_dataset_json(raw_folder)
+    dataset = get_filenames_of_train_images_and_targets(raw_folder, dataset_json)
+    take_over_domain_files(raw_folder, make_folder(folder), dataset)
+    plans_manager = PlansManager(str(plans_file))
+    for configuration, count in zip(configurations, counts, strict=True):
+        if configuration not in plans_manager.available_configurations:
+            _log.info("%s: the plans have no configuration %s, passed over", name, configuration)
+            continue
+        _log.info("%s: preprocessing for %s", name, configuration)
+        preprocessor = plans_manager.get_configuration(configuration).preprocessor_class(verbose=verbose)
+        preprocessor.show_progress_bar = show_progress_bar
+        preprocessor.run(name, configuration, plans_identifier, num_processes=count)
+    copy_newer_labels(dataset, folder / "gt_segmentations", dataset_json["file_ending"])
+
+
+def _processes_per_configuration(num_processes: int | Sequence[int], num_configurations: int) -> list[int]:
+    counts = [num_processes] if isinstance(num_processes, int) else list(num_processes)
+    if len(counts) == 1:
+        counts *= num_configurations
+    if len(counts) != num_configurations:
+        raise SettingsError(
+            f"{len(counts)} numbers of processes for {num_configurations} configurations; give one, or one each"
+        )
+    return counts
+
+
+def preprocess(
+    dataset_ids: Iterable[int | str],
+    plans_identifier: str = "nnUNetPlans",
+    configurations: Sequence[str] = ("2d", "3d_fullres", "3d_lowres"),
+    num_processes: int | Sequence[int] = (8, 4, 8),
+    verbose: bool = False,
+    show_progress_bar: bool = True,
+) -> None:
+    """Preprocess several data sets, see `preprocess_dataset`."""
+    for dataset_id in dataset_ids:
+        preprocess_dataset(dataset_id, plans_identifier, configurations, num_processes, verbose, show_progress_bar)

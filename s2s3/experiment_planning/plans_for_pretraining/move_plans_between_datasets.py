@@ -1,0 +1,85 @@
+"""Takes the plans of one data set over to another, so that a network trained on the first fits the second."""
+
+import argparse
+from os.path import isdir, isfile, join
+from typing import Any
+
+from nnunetv2.errors import DatasetLayoutError, MissingFileError
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.files import read_json, write_json
+
+
+def move_plans_between_datasets(
+    source_dataset_name_or_id: int | str,
+    target_dataset_name_or_id: int | str,
+    source_plans_identifier: str,
+    target_plans_identifier: str | None = None,
+) -> None:
+    """Write the source's plans into the preprocessed folder of the target, overwriting plans of that name.
+
+    The reader becomes the target's; under another plans name the data identifiers get names of their own. All else,
+    normalization, intensities and topology included, is taken over.
+
+    Raises:
+        DatasetLayoutError: the source's folder or plans are missing.
+        MissingFileError: the target has no preprocessed folder.
+    """
+    source = maybe_convert_to_dataset_name(source_dataset_name_or_id)
+    target = maybe_convert_to_dataset_name(target_dataset_name_or_id)
+    plans = _read_source_plans(source, source_plans_identifier)
+    target_folder = join(nnUNet_preprocessed, target)
+    if not isdir(target_folder):
+        raise MissingFileError(f"{target_folder} does not exist. Run nnUNetv2_extract_fingerprint for {target} first.")
+    plans_name = target_plans_identifier or source_plans_identifier
+    if plans_name != source_plans_identifier:
+        for configuration in plans["configurations"].values():
+            if "data_identifier" in configuration:
+                configuration["data_identifier"] = renamed_identifier(
+                    configuration["data_identifier"], source_plans_identifier, plans_name
+                )
+    plans["dataset_name"], plans["plans_name"] = target, plans_name
+    plans["image_reader_writer"] = _reader_name(target)
+    write_json(plans, join(target_folder, f"{plans_name}.json"))
+
+
+def _read_source_plans(source: str, plans_identifier: str) -> dict[str, Any]:
+    folder = join(nnUNet_preprocessed, source)
+    file = join(folder, f"{plans_identifier}.json")
+    for path, exists in ((folder, isdir), (file, isfile)):
+        if not exists(path):
+            raise DatasetLayoutError(f"{path} does not exist. Plan {source} first (nnUNetv2_plan_experiment).")
+    return read_json(file, "plans file")
+
+
+def renamed_identifier(data_identifier: str, old_plans: str, new_plans: str) -> str:
+    """Return the folder name of preprocessed data under other plans: the plans' name replaced, or put in front."""
+    if data_identifier.startswith(old_plans):
+        return new_plans + data_identifier[len(old_plans) :]
+    return f"{new_plans}_{data_identifier}"
+
+
+def _reader_name(dataset_name: str) -> str:
+    from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
+    from nnunetv2.utilities.raw_dataset import read_dataset_json
+    from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+    folder = join(nnUNet_raw, dataset_name)
+    dataset_json = read_dataset_json(folder)
+    dataset = get_filenames_of_train_images_and_targets(folder, dataset_json)
+    example = next(iter(dataset.values()))["images"][0]
+    reader = determine_reader_writer_from_dataset_json(dataset_json, example, allow_nonmatching_filename=True)
+    return reader.__name__
+
+
+@command
+def entry_point_move_plans_between_datasets() -> None:
+    """Run nnUNetv2_move_plans_between_datasets."""
+    parser = argparse.ArgumentParser(description="Use the plans of one data set for another (pretraining).")
+    parser.add_argument("-s", required=True, metavar="DATASET", help="id or name of the data set that has the plans")
+    parser.add_argument("-t", required=True, metavar="DATASET", help="id or name of the data set to write them for")
+    parser.add_argument("-sp", required=True, metavar="NAME", help="name of the plans, such as nnUNetPlans")
+    parser.add_argument("-tp", metavar="NAME", help="their name at the target (default: the same)")
+    arguments = parser.parse_args()
+    move_plans_between_datasets(arguments.s, arguments.t, arguments.sp, arguments.tp)

@@ -1,0 +1,58 @@
+"""Initial patch, shrinking, batch size."""
+
+import numpy as np
+import pytest
+
+from nnunetv2.errors import SettingsError
+from nnunetv2.experiment_planning.experiment_planners.patch_fitting import (
+    batch_size_for,
+    initial_patch_size,
+    shrink_longest_axis,
+    shrink_to_fit,
+    topology_for,
+)
+
+
+def test_the_first_patch_is_isotropic_in_millimetres_and_within_the_image() -> None:
+    assert initial_patch_size(np.array([1.0, 1.0, 1.0]), (500, 500, 200.5)) == [256, 256, 200.5]
+    assert initial_patch_size(np.array([2.0, 1.0, 1.0]), (500, 500, 500)) == [161, 323, 323]
+    assert initial_patch_size(np.array([1.0, 1.0]), (5000, 1000)) == [2048, 1000]
+
+
+def test_of_equally_covered_axes_the_last_shrinks() -> None:
+    smaller = shrink_longest_axis(topology_for((1, 1, 1), (128,) * 3, 4), (1, 1, 1), (200, 200, 200), 4)
+
+    assert smaller.patch_size == (128, 128, 112)
+
+
+def test_the_axis_that_covers_most_of_the_image_shrinks() -> None:
+    smaller = shrink_longest_axis(topology_for((1, 1), (256, 256), 4), (1, 1), (256, 1024), 4)
+
+    assert smaller.patch_size == (224, 256)
+
+
+def test_it_shrinks_until_the_estimate_fits() -> None:
+    topology, size = shrink_to_fit(
+        topology_for((1, 1), (512, 512), 4),
+        lambda t: shrink_longest_axis(t, (1, 1), (512, 512), 4),
+        lambda t: int(np.prod(t.patch_size)),
+        lambda estimate: estimate > 300 * 300,
+    )
+
+    assert size == np.prod(topology.patch_size) <= 300 * 300
+
+
+def test_a_memory_target_that_nothing_fits_is_said_so() -> None:
+    with pytest.raises(SettingsError, match="gpu_memory_target"):
+        shrink_to_fit(
+            topology_for((1, 1), (16, 16), 4),
+            lambda t: shrink_longest_axis(t, (1, 1), (16, 16), 4),
+            lambda t: int(np.prod(t.patch_size)),
+            lambda estimate: True,
+        )
+
+
+def test_the_batch_fills_the_memory_but_covers_only_a_part_of_the_data() -> None:
+    assert batch_size_for(100, 1000.0, 2, 1e9, (10, 10), 2) == 20
+    assert batch_size_for(100, 1000.0, 2, 750, (10, 10), 2) == 8  # 7.5 is rounded to the even number
+    assert batch_size_for(1000, 1000.0, 1, 1e9, (10, 10), 2) == 2
