@@ -30,7 +30,7 @@ class BaseReaderWriter(ABC):
         return all(first.shape == array.shape and np.allclose(first, array) for array in input_list[1:])
 
     @abstractmethod
-    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
+    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
         """Read the files of one case, in channel order.
 
         Returns:
@@ -40,11 +40,11 @@ class BaseReaderWriter(ABC):
         """
 
     @abstractmethod
-    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict]:
+    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as (1, x, y, z) float32, with properties like those of read_images."""
 
     @abstractmethod
-    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write an integer label map (x, y, z), or (1, H, W), with the geometry in `properties`."""
 
 
@@ -67,7 +67,7 @@ def require_same(what: str, values: Sequence[Sequence[float]], image_fnames: Seq
         raise ImageProblemError(f"the images of one case differ in {what}: {listed}")
 
 
-def agree(values: Sequence[Sequence[float]]) -> bool:
+def agree(values: Sequence[Sequence[float] | np.ndarray]) -> bool:
     """Whether all entries have the length of the first one and are close to it."""
     return all(len(value) == len(values[0]) for value in values) and BaseReaderWriter._check_all_same(values)
 

@@ -81,7 +81,7 @@ def _read_with_pillow(path: str, expand_palette: bool) -> np.ndarray:
         with Image.open(path) as image:
             _warn_about_lost_bits(image, path)
             image.load()
-            if expand_palette and image.mode == "P":
+            if expand_palette and image.mode == "P" and image.palette is not None:
                 return np.asarray(image.convert(image.palette.mode))
             return np.asarray(image)
     except FileNotFoundError:

@@ -16,18 +16,18 @@ class NibabelIO(BaseReaderWriter):
 
     supported_file_endings: ClassVar[list[str]] = [".nii", ".nii.gz"]
 
-    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
+    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
         """Read the files of one case. Another spacing is an error, another affine a warning."""
         images = [_open(name) for name in image_fnames]
         _warn_about_affines([image.affine for image in images], image_fnames)
         array, spacing = _read_case(images, image_fnames)
         return array, {"nibabel_stuff": {"original_affine": images[0].affine}, "spacing": spacing}
 
-    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict]:
+    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as (1, z, y, x) float32."""
         return self.read_images((seg_fname,))
 
-    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write labels (z, y, x) with the affine of the image."""
         _save(_as_nifti(seg, properties["nibabel_stuff"]["original_affine"]), output_fname)
 
@@ -37,7 +37,7 @@ class NibabelIOWithReorient(BaseReaderWriter):
 
     supported_file_endings: ClassVar[list[str]] = [".nii", ".nii.gz"]
 
-    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
+    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
         """Read the files of one case, turned to RAS+. Another spacing is an error, another affine a warning."""
         images = [_open(name) for name in image_fnames]
         turned = [image.as_reoriented(_orientation(image.affine)) for image in images]
@@ -46,11 +46,11 @@ class NibabelIOWithReorient(BaseReaderWriter):
         affines = {"original_affine": images[0].affine, "reoriented_affine": turned[0].affine}
         return array, {"nibabel_stuff": affines, "spacing": spacing}
 
-    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict]:
+    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as (1, z, y, x) float32, turned to RAS+."""
         return self.read_images((seg_fname,))
 
-    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write labels (z, y, x) turned back to the orientation of the file that was read."""
         from nibabel.orientations import ornt_transform
 
@@ -73,7 +73,7 @@ def _open(path: str) -> Any:
     import nibabel
 
     try:
-        image = nibabel.load(path)
+        image: Any = nibabel.load(path)
     except FileNotFoundError:
         raise MissingFileError(f"image not found: {path}") from None
     except Exception as error:

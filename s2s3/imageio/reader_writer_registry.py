@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -23,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 def determine_reader_writer_from_dataset_json(
-    dataset_json_content: dict,
+    dataset_json_content: dict[str, Any],
     example_file: str | None = None,
     allow_nonmatching_filename: bool = False,
     verbose: bool = True,

@@ -20,15 +20,15 @@ class SimpleITKIO(BaseReaderWriter):
 
     supported_file_endings: ClassVar[list[str]] = [".nii.gz", ".nrrd", ".mha", ".gipl"]
 
-    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
+    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
         """Read the files of one case. Another shape or spacing is an error, another origin or direction a warning."""
         return _read_case(image_fnames, [_open(name) for name in image_fnames])
 
-    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict]:
+    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as (1, z, y, x) float32."""
         return self.read_images((seg_fname,))
 
-    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write labels (z, y, x) compressed, with spacing, origin and direction of the image."""
         _write(_as_itk_image(seg, output_fname, properties), output_fname)
 
@@ -38,7 +38,7 @@ class SimpleITKIOWithReorient(SimpleITKIO):
 
     def read_images(
         self, image_fnames: list[str] | tuple[str, ...], orientation: str = "RAS"
-    ) -> tuple[np.ndarray, dict]:
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Read so that the indices grow towards the directions in `orientation` (RAS: right, anterior, superior)."""
         import SimpleITK as sitk
 
@@ -52,7 +52,7 @@ class SimpleITKIOWithReorient(SimpleITKIO):
         properties["sitk_stuff"]["original_orientation"] = original
         return array, properties
 
-    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write labels (z, y, x) turned back to the orientation of the file that was read."""
         import SimpleITK as sitk
 
@@ -71,7 +71,7 @@ def _open(path: str) -> Any:
         raise unreadable(path, error) from error
 
 
-def _read_case(image_fnames: Sequence[str], itk_images: list[Any]) -> tuple[np.ndarray, dict]:
+def _read_case(image_fnames: Sequence[str], itk_images: list[Any]) -> tuple[np.ndarray, dict[str, Any]]:
     spacings = [_array_spacing(image) for image in itk_images]
     require_same("spacing", spacings, image_fnames)
     for what, values in (
@@ -109,7 +109,7 @@ def _channels_first(image: Any) -> np.ndarray:
     return array[:, None] if image.GetDimension() == 2 else array
 
 
-def _as_itk_image(seg: np.ndarray, output_fname: str, properties: dict) -> Any:
+def _as_itk_image(seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> Any:
     import SimpleITK as sitk
 
     if seg.ndim != 3:

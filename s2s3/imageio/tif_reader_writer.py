@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,18 +19,18 @@ class Tiff3DIO(BaseReaderWriter):
 
     supported_file_endings: ClassVar[list[str]] = [".tif", ".tiff"]
 
-    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict]:
+    def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
         """Read the files of one case as (C, x, y, z) float32."""
         stem = _without_ending(image_fnames[0])[:-CHANNEL_SUFFIX_LENGTH]
         spacing = _read_spacing(stem + ".json")
         return stack_channels([_read_stack(name) for name in image_fnames], image_fnames), {"spacing": spacing}
 
-    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict]:
+    def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as (1, x, y, z) float32."""
         spacing = _read_spacing(_without_ending(seg_fname) + ".json")
         return stack_channels([_read_stack(seg_fname)], (seg_fname,)), {"spacing": spacing}
 
-    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict) -> None:
+    def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write labels (x, y, z) compressed, and the spacing beside them."""
         import tifffile
 

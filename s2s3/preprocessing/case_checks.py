@@ -1,6 +1,7 @@
 """Whether the files of a case fit each other and dataset.json."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from nnunetv2.errors import UnfitImageError
 _MOST_VALUES_NAMED = 10
 
 
-def check_channels(data: np.ndarray, image_files: Sequence[str], dataset_json: Mapping) -> None:
+def check_channels(data: np.ndarray, image_files: Sequence[str], dataset_json: Mapping[str, Any]) -> None:
     """Raise UnfitImageError unless `data` (C, ...) has a channel for each name in dataset.json."""
     names = list((dataset_json.get("channel_names") or dataset_json.get("modality") or {}).values())
     if len(data) == len(names):

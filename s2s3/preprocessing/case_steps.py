@@ -22,8 +22,9 @@ class Case:
 
 
 def read_case(
-    image_files: Sequence[str], seg_file: str | None, plans_manager: PlansManager, dataset_json: dict
+    image_files: Sequence[str], seg_file: str | None, plans_manager: PlansManager, dataset_json: dict[str, Any]
 ) -> Case:
+    """Read the files of a case and check that channels, shapes and labels fit."""
     reader = plans_manager.image_reader_writer_class()
     data, properties = reader.read_images(image_files)
     check_channels(data, image_files, dataset_json)
@@ -32,7 +33,7 @@ def read_case(
     seg, _ = reader.read_seg(seg_file)
     check_label_shape(seg, data, seg_file, image_files)
     labels = plans_manager.get_label_manager(dataset_json)
-    ignored = [labels.ignore_label] if labels.has_ignore_label else []
+    ignored = [] if labels.ignore_label is None else [labels.ignore_label]
     check_label_values(seg, [*labels.all_labels, *ignored], seg_file)
     return Case(data, seg, properties)
 
@@ -53,7 +54,7 @@ def transpose_and_crop(case: Case, transpose_forward: Sequence[int]) -> list[flo
     return [case.properties["spacing"][axis] for axis in transpose_forward]
 
 
-def classes_to_locate(plans_manager: PlansManager, dataset_json: dict) -> list[int | Sequence[int]]:
+def classes_to_locate(plans_manager: PlansManager, dataset_json: dict[str, Any]) -> list[int | Sequence[int]]:
     """Classes whose voxels are noted; with an ignore label also everything that is annotated."""
     labels = plans_manager.get_label_manager(dataset_json)
     classes: list[Any] = list(labels.foreground_regions if labels.has_regions else labels.foreground_labels)

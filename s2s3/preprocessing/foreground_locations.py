@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from math import ceil
+from typing import Any
 
 import numpy as np
+
+Locations = dict[int | tuple[int, ...], np.ndarray | list[Any]]
 
 
 def sample_foreground_locations(
@@ -12,7 +15,7 @@ def sample_foreground_locations(
     seed: int = 1234,
     min_num_samples: int = 10000,
     min_percent_coverage: float = 0.01,
-) -> dict[int | tuple[int, ...], np.ndarray | list]:
+) -> Locations:
     """Draw voxels of each class from `seg` (1, x, y, z), without replacement.
 
     Drawn are max(min(min_num_samples, all), ceil(min_percent_coverage * all)) voxels. All classes share one stream of
@@ -24,12 +27,12 @@ def sample_foreground_locations(
     """
     labels = _exact_integers(seg)
     random = np.random.RandomState(seed)
-    locations: dict[int | tuple[int, ...], np.ndarray | list] = {}
+    locations: Locations = {}
     for entry in classes_or_regions:
         is_region = isinstance(entry, Sequence)
         members = [int(label) for label in entry] if isinstance(entry, Sequence) else [int(entry)]
         key: int | tuple[int, ...] = tuple(members) if is_region else members[0]
-        counts = [np.count_nonzero(labels == label) for label in members]
+        counts = [int(np.count_nonzero(labels == label)) for label in members]
         total = sum(counts)
         if total == 0:
             locations[key] = []

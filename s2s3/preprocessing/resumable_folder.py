@@ -83,7 +83,7 @@ class ResumableFolder:
         """Remove what cases under way have left."""
         shutil.rmtree(self.staging, ignore_errors=True)
 
-    def _still_valid(self, header: dict, sources: Mapping[str, Iterable[str]]) -> dict[str, dict]:
+    def _still_valid(self, header: dict[str, Any], sources: Mapping[str, Iterable[str]]) -> dict[str, dict[str, Any]]:
         if self._header() != header:
             return {}
         return {
@@ -98,10 +98,10 @@ class ResumableFolder:
         lines = self._lines()
         return lines[0] if lines else None
 
-    def _entries(self) -> dict[str, dict]:
+    def _entries(self) -> dict[str, dict[str, Any]]:
         return {line["case"]: line for line in self._lines()[1:] if "case" in line}
 
-    def _lines(self) -> list[dict]:
+    def _lines(self) -> list[dict[str, Any]]:
         """Lines that can be read; a run that was killed may have left the last one incomplete."""
         if not self.journal.is_file():
             return []
@@ -113,7 +113,7 @@ class ResumableFolder:
                 continue
         return lines
 
-    def _keep_only(self, entries: Iterable[dict]) -> None:
+    def _keep_only(self, entries: Iterable[dict[str, Any]]) -> None:
         kept = {name for entry in entries for name, _, _ in entry["outputs"]}
         with os.scandir(self.folder) as found:
             for item in found:

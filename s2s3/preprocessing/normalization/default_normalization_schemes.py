@@ -1,6 +1,7 @@
 """Intensity normalisation of one channel. All arithmetic is in the target type, normally float32."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class ImageNormalization(ABC):
     def __init__(
         self,
         use_mask_for_norm: bool | None = None,
-        intensityproperties: dict | None = None,
+        intensityproperties: dict[str, Any] | None = None,
         target_dtype: type[np.number] = np.float32,
     ):
         if use_mask_for_norm is not None and not isinstance(use_mask_for_norm, bool):

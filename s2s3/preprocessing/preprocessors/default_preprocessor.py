@@ -10,7 +10,7 @@ import nnunetv2
 from nnunetv2.errors import DatasetLayoutError, SettingsError, UnfitImageError
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.case_steps import Case, classes_to_locate, read_case, transpose_and_crop
-from nnunetv2.preprocessing.foreground_locations import sample_foreground_locations
+from nnunetv2.preprocessing.foreground_locations import Locations, sample_foreground_locations
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
 from nnunetv2.preprocessing.resumable_folder import ResumableFolder, code_stamps, stamp
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
@@ -40,11 +40,11 @@ class DefaultPreprocessor:
         self,
         data: np.ndarray,
         seg: np.ndarray | None,
-        properties: dict,
+        properties: dict[str, Any],
         plans_manager: PlansManager,
         configuration_manager: ConfigurationManager,
-        dataset_json: dict | str,
-    ) -> tuple[np.ndarray, np.ndarray, dict]:
+        dataset_json: dict[str, Any] | str,
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         """Preprocess arrays, which stay as they are; `properties` are completed and returned.
 
         Parameters:
@@ -66,8 +66,8 @@ class DefaultPreprocessor:
         seg_file: str | None,
         plans_manager: PlansManager,
         configuration_manager: ConfigurationManager,
-        dataset_json: dict | str,
-    ) -> tuple[np.ndarray, np.ndarray, dict]:
+        dataset_json: dict[str, Any] | str,
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         """Read and preprocess the files of a case; returns as run_case_npy.
 
         Raises UnfitImageError if channels, shapes or labels do not fit, ImageProblemError if a file cannot be read.
@@ -86,7 +86,7 @@ class DefaultPreprocessor:
         seg_file: str,
         plans_manager: PlansManager,
         configuration_manager: ConfigurationManager,
-        dataset_json: dict | str,
+        dataset_json: dict[str, Any] | str,
     ) -> None:
         """Preprocess the files of a case and write <output_filename_truncated>.b2nd, _seg.b2nd and .pkl."""
         from nnunetv2.preprocessing.storage.block_shapes import comp_blosc2_params
@@ -110,7 +110,7 @@ class DefaultPreprocessor:
         verbose: bool = False,
         min_num_samples: int = 10000,
         min_percent_coverage: float = 0.01,
-    ) -> dict:
+    ) -> Locations:
         """See sample_foreground_locations; `verbose` is accepted for nnU-Net's callers."""
         return sample_foreground_locations(seg, classes_or_regions, seed, min_num_samples, min_percent_coverage)
 
@@ -119,7 +119,7 @@ class DefaultPreprocessor:
         data: np.ndarray,
         seg: np.ndarray,
         configuration_manager: ConfigurationManager,
-        foreground_intensity_properties_per_channel: dict,
+        foreground_intensity_properties_per_channel: dict[str, Any],
     ) -> np.ndarray:
         """Normalise each channel of (C, x, y, z) by its scheme; `data` is overwritten where it is contiguous."""
         schemes = configuration_manager.normalization_schemes
@@ -139,7 +139,7 @@ class DefaultPreprocessor:
         self,
         seg: np.ndarray,
         plans_manager: PlansManager,
-        dataset_json: dict,
+        dataset_json: dict[str, Any],
         configuration_manager: ConfigurationManager,
     ) -> np.ndarray:
         """Return the resampled seg of a training case as it shall be stored; a hook for subclasses."""
@@ -176,7 +176,9 @@ class DefaultPreprocessor:
         finally:
             target.tidy()
 
-    def _recipe(self, plans_manager: PlansManager, configuration: ConfigurationManager, dataset_json: dict) -> Any:
+    def _recipe(
+        self, plans_manager: PlansManager, configuration: ConfigurationManager, dataset_json: dict[str, Any]
+    ) -> Any:
         """All that decides what becomes of a case."""
         shared_plans = {key: value for key, value in plans_manager.plans.items() if key != "configurations"}
         packages = [join(nnunetv2.__path__[0], name) for name in ("imageio", "preprocessing")]
@@ -184,10 +186,11 @@ class DefaultPreprocessor:
         return [shared_plans, configuration.configuration, dataset_json, type(self).__qualname__, code]
 
     def _preprocess(
-        self, case: Case, plans: PlansManager, configuration: ConfigurationManager, dataset_json: dict
-    ) -> tuple[np.ndarray, np.ndarray, dict]:
+        self, case: Case, plans: PlansManager, configuration: ConfigurationManager, dataset_json: dict[str, Any]
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         has_seg = case.seg is not None
         spacing = transpose_and_crop(case, plans.transpose_forward)
+        assert case.seg is not None  # cropping makes one
         target_spacing = [*spacing[: len(spacing) - len(configuration.spacing)], *configuration.spacing]
         new_shape = compute_new_shape(case.data.shape[1:], spacing, target_spacing)
         statistics = plans.foreground_intensity_properties_per_channel
@@ -204,7 +207,7 @@ class DefaultPreprocessor:
         return case.data, case.seg.astype(dtype, copy=False), case.properties
 
 
-def _as_dict(dataset_json: dict | str) -> dict:
+def _as_dict(dataset_json: dict[str, Any] | str) -> dict[str, Any]:
     return dataset_json if isinstance(dataset_json, dict) else read_json(dataset_json, "dataset.json")
 
 
@@ -216,7 +219,7 @@ def _find_normalization(name: str) -> Any:
     return found
 
 
-def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager, dict]:
+def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager, dict[str, Any]]:
     raw_folder = join(nnUNet_raw, dataset_name)
     if not isdir(raw_folder):
         raise DatasetLayoutError(f"raw data set not found: {raw_folder}")
@@ -227,7 +230,7 @@ def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager,
     return PlansManager(plans_file), dataset_json
 
 
-def _source_files(case: str, files: dict) -> list[str]:
+def _source_files(case: str, files: dict[str, Any]) -> list[str]:
     """Files that a case is made from, and the one that may hold its spacing."""
     images = list(files["images"])
     side_files = [join(dirname(images[0]), case + ".json")] if images else []
@@ -243,7 +246,7 @@ def _preprocess_and_store(
     seg_file: str,
     plans_manager: PlansManager,
     configuration_manager: ConfigurationManager,
-    dataset_json: dict,
+    dataset_json: dict[str, Any],
 ) -> None:
     """Work of one task in a worker process."""
     stamps = [stamp(path) for path in sources]

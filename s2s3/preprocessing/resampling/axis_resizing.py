@@ -33,7 +33,7 @@ class _Block:
 
 
 def resize(
-    image: np.ndarray, shape: Sequence[int], order: int, clip: bool = True, dtype: DTypeLike = None
+    image: np.ndarray, shape: Sequence[int], order: int, clip: bool = True, dtype: DTypeLike | None = None
 ) -> np.ndarray:
     """Resize a 1D, 2D or 3D array to `shape`, in float64 inside; the result has the type of the input, or `dtype`.
 

@@ -120,7 +120,7 @@ def resample_data_or_seg(
     order: int = 3,
     do_separate_z: bool = False,
     order_z: int = 0,
-    dtype_out: DTypeLike = None,
+    dtype_out: DTypeLike | None = None,
 ) -> np.ndarray:
     """Resample (C, x, y, z), each channel on its own; the same object comes back if its shape is already right.
 

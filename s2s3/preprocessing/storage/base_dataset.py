@@ -32,11 +32,11 @@ class nnUNetBaseDataset(ABC):
         self.folder_with_segs_from_previous_stage = folder_with_segs_from_previous_stage
         self.identifiers = identifiers
 
-    def __getitem__(self, identifier: str) -> tuple[Any, Any, Any, dict]:
+    def __getitem__(self, identifier: str) -> tuple[Any, Any, Any, dict[str, Any]]:
         return self.load_case(identifier)
 
     @abstractmethod
-    def load_case(self, identifier: str) -> tuple[Any, Any, Any, dict]:
+    def load_case(self, identifier: str) -> tuple[Any, Any, Any, dict[str, Any]]:
         """Return data (C, x, y, z), seg (1, x, y, z), previous stage's seg (x, y, z) or None, and the properties.
 
         The arrays may be lazy: they have shape and dtype, and slicing gives numpy arrays. A missing file is a
@@ -45,7 +45,9 @@ class nnUNetBaseDataset(ABC):
 
     @staticmethod
     @abstractmethod
-    def save_case(data: np.ndarray, seg: np.ndarray, properties: dict, output_filename_truncated: str) -> None:
+    def save_case(
+        data: np.ndarray, seg: np.ndarray, properties: dict[str, Any], output_filename_truncated: str
+    ) -> None:
         """Write the files of a case; the file with the properties comes last."""
 
     @staticmethod
@@ -61,13 +63,13 @@ class nnUNetBaseDataset(ABC):
         return
 
 
-def write_properties(properties: dict, path: str | os.PathLike[str]) -> None:
+def write_properties(properties: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Pickle the properties of a case."""
     with replacing(path) as temporary, temporary.open("wb") as stream:
         pickle.dump(properties, stream)
 
 
-def read_properties(path: str | os.PathLike[str]) -> dict:
+def read_properties(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Unpickle the properties of a case."""
     with open(path, "rb") as stream:
         return pickle.load(stream)

@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os.path import join
 from typing import Any
 
@@ -41,7 +41,7 @@ class nnUNetDatasetBlosc2(nnUNetBaseDataset):
 
     comp_blosc2_params = staticmethod(comp_blosc2_params)
 
-    def load_case(self, identifier: str) -> tuple[Any, Any, Any, dict]:
+    def load_case(self, identifier: str) -> tuple[Any, Any, Any, dict[str, Any]]:
         """Open the lazy arrays of a case, memory-mapped, and load its properties."""
         stem = join(self.source_folder, identifier)
         previous = self.folder_with_segs_from_previous_stage
@@ -52,7 +52,7 @@ class nnUNetDatasetBlosc2(nnUNetBaseDataset):
     def save_case(
         data: np.ndarray,
         seg: np.ndarray,
-        properties: dict,
+        properties: dict[str, Any],
         output_filename_truncated: str,
         chunks: Sequence[int] | None = None,
         blocks: Sequence[int] | None = None,
@@ -130,7 +130,11 @@ def _open(path: str) -> blosc2.NDArray:
 
 
 def _write(
-    array: np.ndarray, path: str, chunks: Sequence[int] | None, blocks: Sequence[int] | None, compression: dict
+    array: np.ndarray,
+    path: str,
+    chunks: Sequence[int] | None,
+    blocks: Sequence[int] | None,
+    compression: Mapping[str, Any],
 ) -> None:
     with replacing(path) as temporary:
         temporary.unlink()

@@ -15,7 +15,7 @@ from nnunetv2.utilities.files import replacing
 class nnUNetDatasetNumpy(nnUNetBaseDataset):
     """Cases in npz files; unpacked ones are memory-mapped, others are read whole."""
 
-    def load_case(self, identifier: str) -> tuple[Any, Any, Any, dict]:
+    def load_case(self, identifier: str) -> tuple[Any, Any, Any, dict[str, Any]]:
         """Map or read the arrays of a case and load its properties."""
         stem = join(self.source_folder, identifier)
         data = _load(stem + ".npy", stem + ".npz", "data")
@@ -27,7 +27,9 @@ class nnUNetDatasetNumpy(nnUNetBaseDataset):
         return data, seg, seg_prev, read_properties(stem + ".pkl")
 
     @staticmethod
-    def save_case(data: np.ndarray, seg: np.ndarray, properties: dict, output_filename_truncated: str) -> None:
+    def save_case(
+        data: np.ndarray, seg: np.ndarray, properties: dict[str, Any], output_filename_truncated: str
+    ) -> None:
         """Write data (C, x, y, z) and seg (1, x, y, z) compressed, then the properties."""
         _write(output_filename_truncated + ".npz", data=data, seg=seg)
         write_properties(properties, output_filename_truncated + ".pkl")
@@ -57,6 +59,6 @@ def _load(mapped: str, packed: str, key: str) -> np.ndarray:
         return archive[key]
 
 
-def _write(path: str, **arrays: np.ndarray) -> None:
+def _write(path: str, **arrays: Any) -> None:
     with replacing(path) as temporary:
         np.savez_compressed(temporary, **arrays)
