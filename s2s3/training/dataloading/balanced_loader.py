@@ -39,7 +39,8 @@ class BalancedDataLoader(nnUNetDataLoader):
         missing = sorted(name for name, ratio in ratios.items() if ratio > 0 and name not in self.cases_of_domain)
         if missing:
             raise SettingsError(f"mixing ratios name domains without a training case: {', '.join(missing)}")
-        self.first_slot, self.slots_per_step = stream or (0, self.batch_size)
+        slots: tuple[int, int] = (0, self.batch_size) if stream is None else stream
+        self.first_slot, self.slots_per_step = slots
         self._apportionment = Apportionment(ratios)
         self._batches_made = 0
 

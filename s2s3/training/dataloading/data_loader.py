@@ -133,7 +133,7 @@ class nnUNetDataLoader(DataLoader):
             verbose: warn about images without foreground where foreground is asked for.
         """
         label: Label | None = None
-        bounds = lower_bounds(data_shape, self.patch_size, self.need_to_pad)
+        bounds = lower_bounds([int(size) for size in data_shape], self.patch_size, self.need_to_pad)
         if force_fg:
             annotated = self.annotated_classes_key if self.has_ignore else None
             label = choose_class(class_locations, annotated, overwrite_class)

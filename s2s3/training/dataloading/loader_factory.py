@@ -10,7 +10,6 @@ from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, Do
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.supervised_augmenter import SupervisedAugmenter
 
-Augmenter = SingleThreadedAugmenter | SupervisedAugmenter
 Loader = nnUNetDataLoader | DomainRoundRobin
 
 
@@ -59,7 +58,7 @@ def step_stream(batch_sizes: Sequence[int], rank: int) -> tuple[int, int]:
 
 def build_augmenters(
     train_loader: Any, val_loader: Any, num_processes: int, pin_memory: bool, seed: int | None = None
-) -> tuple[Augmenter, Augmenter]:
+) -> tuple["SingleThreadedAugmenter | SupervisedAugmenter", "SingleThreadedAugmenter | SupervisedAugmenter"]:
     """Return iterators over the batches of both loaders, nnU-Net's numbers of processes and cached batches.
 
     Parameters:

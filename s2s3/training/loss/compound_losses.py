@@ -29,7 +29,7 @@ class _LabelMapLoss(nn.Module):
 
     def forward(self, net_output: Tensor, target: Tensor) -> Tensor:
         """Return the scalar loss for logits (B, C, *spatial) and labels (B, 1, *spatial)."""
-        mask = None if self.ignore_label is None else self._annotated(target)
+        mask = None if self.ignore_label is None else self._annotated(target, self.ignore_label)
         loss = net_output.new_zeros(())
         if self.weight_dice != 0:
             labels = target if mask is None else torch.where(mask, target, 0)
@@ -38,10 +38,10 @@ class _LabelMapLoss(nn.Module):
             loss = loss + self.weight_ce * self.ce(net_output, target)
         return loss
 
-    def _annotated(self, target: Tensor) -> Tensor:
+    def _annotated(self, target: Tensor, ignore_label: int) -> Tensor:
         if target.shape[1] != 1:
             raise CallError(f"an ignore label needs a target of one channel, got shape {tuple(target.shape)}")
-        return target != self.ignore_label
+        return torch.ne(target, ignore_label)
 
 
 class DC_and_CE_loss(_LabelMapLoss):

@@ -139,7 +139,7 @@ def _summed(product: Tensor, axes: int | Sequence[int], mask: Tensor | None, squ
         product = product**2
     if not isinstance(axes, int) and len(axes) == 0:
         return product
-    return product.sum(axes, dtype=torch.float32)
+    return product.sum(axes if isinstance(axes, int) else tuple(axes), dtype=torch.float32)
 
 
 def as_one_hot(y: Tensor, like: Tensor) -> Tensor:

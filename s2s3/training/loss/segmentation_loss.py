@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
 from nnunetv2.training.loss.compound_losses import DC_and_BCE_loss, DC_and_CE_loss
@@ -72,6 +71,6 @@ def supervise_deeply(
 def compile_dice(loss: nn.Module) -> nn.Module:
     """Compile the Dice part of a compound loss in place and return the loss."""
     dice = getattr(loss, "dc", None)
-    if dice is not None:
-        loss.dc = torch.compile(dice)
+    if isinstance(dice, nn.Module):
+        dice.compile()
     return loss

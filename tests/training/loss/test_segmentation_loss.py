@@ -3,7 +3,12 @@ import torch
 
 from nnunetv2.training.loss.compound_losses import DC_and_BCE_loss, DC_and_CE_loss
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
-from nnunetv2.training.loss.segmentation_loss import deep_supervision_weights, segmentation_loss, supervise_deeply
+from nnunetv2.training.loss.segmentation_loss import (
+    compile_dice,
+    deep_supervision_weights,
+    segmentation_loss,
+    supervise_deeply,
+)
 
 
 def make(**changes: object) -> DC_and_CE_loss | DC_and_BCE_loss:
@@ -63,3 +68,15 @@ def test_a_loss_over_scales_can_be_trained() -> None:
     wrapper(logits, [torch.randint(0, 3, (2, 1, size, size)) for size in (8, 4)]).backward()
     assert logits[0].grad is not None
     assert logits[1].grad is None
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own, while it imports its compiler
+def test_only_the_dice_part_is_compiled() -> None:
+    loss = compile_dice(make())
+    assert loss.dc._compiled_call_impl is not None
+    assert loss.ce._compiled_call_impl is None
+
+
+def test_a_loss_without_dice_is_left_alone() -> None:
+    loss = torch.nn.CrossEntropyLoss()
+    assert compile_dice(loss) is loss

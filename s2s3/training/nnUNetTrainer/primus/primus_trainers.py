@@ -73,7 +73,7 @@ class _FirstGeneration(AbstractPrimus):
     embedding, depth, heads = 0, 0, 0
 
     @classmethod
-    def build_network_architecture(  # type: ignore[override]
+    def build_network_architecture(
         cls,
         plans_manager: PlansManager,
         configuration_manager: ConfigurationManager,
@@ -127,7 +127,7 @@ class _LaterGeneration(AbstractPrimus):
     network_class = ""
 
     @classmethod
-    def build_network_architecture(  # type: ignore[override]
+    def build_network_architecture(
         cls,
         plans_manager: PlansManager,
         configuration_manager: ConfigurationManager,

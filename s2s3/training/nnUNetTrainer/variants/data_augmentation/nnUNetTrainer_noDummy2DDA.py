@@ -11,7 +11,8 @@ class nnUNetTrainer_noDummy2DDA(nnUNetTrainer):
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, bool, Any, Any]:
         """Return the settings of the base, in 3D with those of isotropic patches."""
-        rotation, _, initial_size, axes = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        settings: tuple[Any, ...] = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        rotation, _, initial_size, axes = settings
         patch_size = self.configuration_manager.patch_size
         if len(patch_size) == 3:
             rotation = symmetric_rotation(30)
