@@ -15,14 +15,19 @@ def test_the_amount_of_each_stain_is_found():
     width = (RANGE[1] - RANGE[0]) / BINS
     found = RANGE[0] + (histograms.argmax(axis=1) + 0.5) * width
     assert np.allclose(found, (1.2, 0.6), atol=width)
-    assert histograms.sum(axis=1).tolist() == [16, 16]
+    assert histograms.sum(axis=1).tolist() == [256, 256]
 
 
 def test_glass_has_no_stain_and_black_counts_at_the_end():
     glass = stain_histograms(np.full((8, 8, 3), 255, np.uint8))
     assert abs(RANGE[0] + (glass[0].argmax() + 0.5) * (RANGE[1] - RANGE[0]) / BINS) < 0.05
-    assert stain_histograms(np.zeros((8, 8, 3), np.uint8)).sum() == 8
+    assert stain_histograms(np.zeros((8, 8, 3), np.uint8)).sum() == 2 * 64
 
 
 def test_grey_images_have_none():
     assert stain_histograms(np.zeros((8, 8), np.uint8)) is None
+
+
+def test_large_images_are_sampled():
+    image = np.random.default_rng(0).integers(0, 256, (900, 1100, 3), np.uint8)
+    assert 20_000 <= stain_histograms(image).sum() / 2 < 30_000
