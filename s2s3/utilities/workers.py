@@ -173,7 +173,7 @@ class WorkerPool:
     def _report_death(self, worker: _Worker) -> None:
         assert worker.task is not None
         worker.process.join(timeout=5)
-        raise WorkerDiedError(f"case {worker.task.case}: {_describe_exit(worker.process.exitcode)}")
+        raise WorkerDiedError(f"case {worker.task.case}: {describe_exit(worker.process.exitcode)}")
 
 
 def _run_here(task: Task) -> None:
@@ -194,7 +194,8 @@ def _start_worker() -> _Worker:
     return _Worker(process, ours)
 
 
-def _describe_exit(code: int | None) -> str:
+def describe_exit(code: int | None) -> str:
+    """Say how a process with this exit code ended (negative: the signal that killed it)."""
     if code is None:
         return "the worker process closed its connection without an answer"
     if code < 0:
