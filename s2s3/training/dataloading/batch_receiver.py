@@ -12,7 +12,7 @@ from batchgenerators.dataloading.nondet_multi_threaded_augmenter import pin_memo
 
 from nnunetv2.errors import CaseFailedError, WorkerDiedError
 from nnunetv2.training.dataloading.augmentation_worker import Failure, read_case
-from nnunetv2.utilities.workers import _describe_exit
+from nnunetv2.utilities.workers import describe_exit
 
 BATCHES_UNDER_WAY_PER_WORKER = 2
 SECONDS_BETWEEN_CHECKS = 0.1
@@ -106,7 +106,7 @@ def _receive(worker: Worker) -> dict[str, Any]:
         case, code = read_case(worker.case), worker.process.exitcode
         if code is None:
             raise CaseFailedError(case, f"its batch could not be received: {error}") from error
-        raise WorkerDiedError(f"case {case}: {_describe_exit(code)}") from None
+        raise WorkerDiedError(f"case {case}: {describe_exit(code)}") from None
     if isinstance(item, Failure):
         raise item.error
     return item
