@@ -51,7 +51,10 @@ def make_plans(
         "configurations": {"2d" if dims == 2 else "3d_fullres": configuration},
         "experiment_planner_used": "ExperimentPlanner",
         "label_manager": "LabelManager",
-        "foreground_intensity_properties_per_channel": {},
+        "foreground_intensity_properties_per_channel": {
+            str(channel): {"mean": 120.0, "std": 40.0, "percentile_00_5": 5.0, "percentile_99_5": 250.0}
+            for channel in range(channels)
+        },
         **changes,
     }
 

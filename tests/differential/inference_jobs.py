@@ -1,0 +1,36 @@
+"""Predicts a list of jobs with whichever nnU-Net is on the path; run as a script by test_inference.py.
+
+A job: {"model", "folds", "checkpoint", "settings" (of the predictor), "images" (folder), "out" (folder), "workers"}, or
+instead of the last three {"arrays": [npy files], "logits": npz file}.
+"""
+
+import json
+import os
+import sys
+
+import numpy as np
+import torch
+
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+
+def run_job(job: dict) -> None:
+    """Do one job."""
+    predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False, **job["settings"])
+    predictor.initialize_from_trained_model_folder(job["model"], job["folds"], job["checkpoint"])
+    if "images" in job:
+        if job["workers"]:
+            predictor.predict_from_files(job["images"], job["out"], True, True, job["workers"], job["workers"])
+        else:
+            os.makedirs(job["out"])
+            predictor.predict_from_files_sequential(job["images"], job["out"], True, True)
+        return
+    logits = [predictor.predict_logits_from_preprocessed_data(torch.from_numpy(np.load(f))) for f in job["arrays"]]
+    np.savez(job["logits"], *[entry.numpy() for entry in logits])
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1]) as stream:
+        jobs = json.load(stream)
+    for entry in jobs:
+        run_job(entry)

@@ -1,0 +1,210 @@
+"""Predictions of one model folder by stock nnU-Net and by this package, both for folders written here and by stock."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+
+from nnunetv2.utilities.files import write_json
+from tests.differential.oracle import run_oracle, run_ours
+from tests.inference.conftest import write_rgb
+from tests.inference.models import make_dataset_json, make_plans, write_model_folder
+
+JOBS = Path(__file__).with_name("inference_jobs.py").read_text()
+REGIONS = {"background": 0, "whole": [1, 2], "core": 2, "ignore": 3}
+ANISOTROPIC = {"transpose_forward": [2, 0, 1], "transpose_backward": [1, 2, 0]}
+
+ONE_STEP_OF_HALF_LOGITS = 1e-3
+"""Resampled logits are rounded to half precision; a sum in another order may fall on the other side."""
+
+STOCK_MODEL = """
+    import json, os, sys
+    import torch
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    if __name__ == "__main__":
+        plans_file, dataset_json_file, configuration = sys.argv[1:]
+        plans, dataset_json = json.load(open(plans_file)), json.load(open(dataset_json_file))
+        torch.manual_seed(11)
+        for fold in (0, "all"):
+            settings = {**plans, "continue_training": False}
+            trainer = nnUNetTrainer(settings, configuration, fold, dataset_json, torch.device("cpu"))
+            trainer.initialize()
+            for layer in trainer.network.decoder.seg_layers:
+                torch.nn.init.normal_(layer.weight)
+            trainer.inference_allowed_mirroring_axes = tuple(range(len(trainer.configuration_manager.patch_size)))
+            trainer.logger.log("mean_fg_dice", 0.5, 0)
+            trainer.save_checkpoint(os.path.join(trainer.output_folder, "checkpoint_final.pth"))
+        json.dump(plans, open(os.path.join(trainer.output_folder_base, "plans.json"), "w"))
+        json.dump(dataset_json, open(os.path.join(trainer.output_folder_base, "dataset.json"), "w"))
+        print(trainer.output_folder_base)
+"""
+
+
+def write_nifti(file: Path, seed: int, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> None:
+    """Write a volume (x, y, z) with an empty border."""
+    generator = np.random.default_rng(seed)
+    volume = generator.normal(100, 20, shape) + 60 * np.sin(np.arange(shape[1]) / 3)[:, None]
+    volume[:2], volume[:, -3:] = 0, 0
+    image = sitk.GetImageFromArray(volume.astype(np.float32))
+    image.SetSpacing(spacing)
+    image.SetOrigin((10.0, -5.0, 3.0))
+    sitk.WriteImage(image, str(file))
+
+
+def stock_model(root: Path, plans: dict[str, Any], dataset_json: dict[str, Any]) -> Path:
+    """Let stock nnU-Net write an untrained model folder, with folds 0 and all."""
+    (configuration,) = plans["configurations"]
+    preprocessed = root / "preprocessed" / plans["dataset_name"]
+    (preprocessed / "tiny").mkdir(parents=True)
+    (preprocessed / "tiny" / "case.b2nd").touch()
+    (preprocessed / "gt_segmentations").mkdir()
+    write_json(plans, root / "plans.json")
+    write_json(dataset_json, root / "dataset.json")
+    environment = {f"nnUNet_{name}": str(root / name) for name in ("raw", "preprocessed", "results")}
+    shown = run_oracle(STOCK_MODEL, root / "plans.json", root / "dataset.json", configuration, env=environment)
+    return Path(shown.splitlines()[-1])
+
+
+class Comparison:
+    """Model folders and images, and what both packages made of them; all jobs run in one process each."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.jobs: list[dict[str, Any]] = []
+
+    def add(self, name: str, model: Path, images: Path, folds: Any, **job: Any) -> None:
+        """Add the prediction of a folder."""
+        job = {"checkpoint": "checkpoint_final.pth", "workers": 0, "settings": {}, **job}
+        self.jobs.append({"name": name, "model": str(model), "images": str(images), "folds": folds, **job})
+
+    def add_logits(self, name: str, model: Path, arrays: list[str], folds: Any, **settings: Any) -> None:
+        """Add the logits of preprocessed arrays."""
+        job = {"checkpoint": "checkpoint_final.pth", "settings": settings, "arrays": arrays}
+        self.jobs.append({"name": name, "model": str(model), "folds": folds, **job})
+
+    def run(self) -> None:
+        """Do all jobs with stock and with ours."""
+        for who, run in (("stock", run_oracle), ("ours", run_ours)):
+            (self.root / who).mkdir()
+            jobs = []
+            for job in self.jobs:
+                folder = str(self.folder(who, job["name"]))
+                jobs.append({**job, "out": folder, "logits": f"{folder}.npz"})
+            write_json(jobs, self.root / f"{who}.json")
+            run(JOBS, self.root / f"{who}.json", env={"OMP_NUM_THREADS": "1"})
+
+    def folder(self, who: str, job: str) -> Path:
+        """Return where one package wrote the predictions of a job."""
+        return self.root / who / job
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    root = tmp_path_factory.mktemp("inference")
+    rgb, volumes = make_images(root)
+    compared = Comparison(root)
+    plans_2d = make_plans([32, 24], [1.0, 1.0], ".png", 3)
+    plans_3d = make_plans([12, 16, 12], [1.1, 0.9, 1.0], ".nii.gz", 1, **ANISOTROPIC)
+    plans_slices = make_plans([16, 24], [1.0, 1.2], ".nii.gz", 1)
+    labels = make_dataset_json(".nii.gz", 1)
+    regions = make_dataset_json(".nii.gz", 1, REGIONS, regions_class_order=[1, 2])
+    best = "checkpoint_best.pth"
+    ours_2d = write_model_folder(root / "ours_2d", plans_2d, make_dataset_json(".png", 3), (0, 1, 2), (0, 1))
+    ours_3d = write_model_folder(root / "ours_3d", plans_3d, labels, (0,), (0, 1, 2))
+    ours_regions = write_model_folder(root / "ours_regions", plans_3d, regions, ("all",), (0,))
+    ours_slices = write_model_folder(root / "ours_slices", plans_slices, labels, (0, 1), checkpoint_name=best)
+    stock_2d = stock_model(root / "stock_2d", plans_2d, make_dataset_json(".png", 3))
+    stock_3d = stock_model(root / "stock_3d", plans_3d, regions)
+    compared.add("rgb", ours_2d, rgb, [0, 1, 2], workers=1)
+    compared.add("volume", ours_3d, volumes, [0], settings={"tile_step_size": 0.6})
+    compared.add("regions", ours_regions, volumes, ["all"], settings={"use_gaussian": False})
+    compared.add("slices", ours_slices, volumes, None, checkpoint=best, settings={"tile_step_size": 1.0})
+    compared.add("stock_rgb", stock_2d, rgb, [0])
+    compared.add("stock_volume", stock_3d, volumes, ["all"], settings={"use_mirroring": False})
+    arrays = make_arrays(root)
+    compared.add_logits("plain", ours_3d, arrays, [0], use_mirroring=False)
+    compared.add_logits("mirrored", ours_3d, arrays, [0], tile_step_size=0.3)
+    compared.add_logits("flat_weights", ours_3d, arrays, [0], use_gaussian=False, tile_step_size=0.75)
+    compared.run()
+    return compared
+
+
+def make_images(root: Path) -> tuple[Path, Path]:
+    """Write RGB pictures (one smaller than any patch) and volumes (one anisotropic)."""
+    rgb, volumes = root / "rgb", root / "volumes"
+    rgb.mkdir()
+    volumes.mkdir()
+    for number, shape in enumerate([(70, 50), (20, 90), (9, 7)]):
+        write_rgb(rgb / f"image{number}_0000.png", number, shape)
+    write_nifti(volumes / "iso_0000.nii.gz", 1, (14, 22, 30), (1.0, 1.0, 1.0))
+    write_nifti(volumes / "thick_0000.nii.gz", 2, (9, 30, 21), (0.7, 0.8, 4.0))
+    return rgb, volumes
+
+
+def make_arrays(root: Path) -> list[str]:
+    """Write preprocessed images: just a tile, larger, and smaller in two axes."""
+    files = []
+    for number, shape in enumerate([(1, 12, 16, 12), (1, 20, 30, 13), (1, 5, 40, 6)]):
+        files.append(str(root / f"preprocessed{number}.npy"))
+        np.save(files[-1], np.random.default_rng(number).normal(size=shape).astype(np.float32))
+    return files
+
+
+def read(file: Path) -> np.ndarray:
+    return np.array(Image.open(file)) if file.suffix == ".png" else sitk.GetArrayFromImage(sitk.ReadImage(str(file)))
+
+
+def geometry(file: Path) -> tuple[tuple[float, ...], ...]:
+    image = sitk.ReadImage(str(file))
+    return image.GetSpacing(), image.GetOrigin(), image.GetDirection()
+
+
+@pytest.mark.parametrize("job", ["rgb", "volume", "regions", "slices", "stock_rgb", "stock_volume"])
+def test_segmentations_are_equal_voxel_by_voxel(comparison: Comparison, job: str) -> None:
+    stock, ours = comparison.folder("stock", job), comparison.folder("ours", job)
+    files = [path for path in sorted(stock.iterdir()) if path.name.endswith((".png", ".nii.gz"))]
+    assert len(files) == (3 if "rgb" in job else 2)
+    for file in files:
+        expected, segmentation = read(file), read(ours / file.name)
+        assert segmentation.dtype == expected.dtype
+        assert len(np.unique(expected)) > 1
+        np.testing.assert_array_equal(segmentation, expected)
+        if file.suffix == ".gz":
+            assert geometry(ours / file.name) == geometry(file)
+
+
+@pytest.mark.parametrize("job", ["rgb", "volume", "regions", "slices", "stock_rgb", "stock_volume"])
+def test_probabilities_and_properties_are_equal(comparison: Comparison, job: str) -> None:
+    stock, ours = comparison.folder("stock", job), comparison.folder("ours", job)
+    assert sorted(path.name for path in ours.iterdir()) == sorted(path.name for path in stock.iterdir())
+    for file in stock.glob("*.npz"):
+        with np.load(file) as a, np.load(ours / file.name) as b:
+            assert a.files == b.files == ["probabilities"]
+            assert b["probabilities"].dtype == np.float32
+            difference = np.abs(b["probabilities"] - a["probabilities"])
+            assert difference.max() <= (1e-6 if "rgb" in job else ONE_STEP_OF_HALF_LOGITS)
+            assert np.mean(difference > 1e-6) < 1e-2
+    for file in stock.glob("*.pkl"):
+        np.testing.assert_equal(pickle.loads((ours / file.name).read_bytes()), pickle.loads(file.read_bytes()))
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "plans.json", "predict_from_raw_data_args.json"])
+def test_the_record_of_the_run_is_equal(comparison: Comparison, name: str) -> None:
+    stock, ours = ((comparison.folder(who, "rgb") / name).read_text() for who in ("stock", "ours"))
+    assert ours.replace(str(comparison.root / "ours"), "") == stock.replace(str(comparison.root / "stock"), "")
+    assert list(json.loads(ours)) == list(json.loads(stock))
+
+
+@pytest.mark.parametrize("job", ["plain", "mirrored", "flat_weights"])
+def test_logits_are_equal_to_the_last_bit(comparison: Comparison, job: str) -> None:
+    with np.load(f"{comparison.folder('stock', job)}.npz") as a, np.load(f"{comparison.folder('ours', job)}.npz") as b:
+        assert len(a.files) == 3
+        for key in a.files:
+            assert b[key].dtype == np.float16
+            np.testing.assert_array_equal(b[key], a[key])
