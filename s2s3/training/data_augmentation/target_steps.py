@@ -60,10 +60,10 @@ def previous_stage_steps(
     )
     if not disturb:
         return [move]
-    channels = list(range(-len(foreground_labels), 0))
-    reshape = ApplyRandomBinaryOperatorTransform(channel_idx=channels, strel_size=(1, 8), p_per_label=p_per_label)
+    channels = range(-len(foreground_labels), 0)  # each transform shuffles a list of its own, in place
+    reshape = ApplyRandomBinaryOperatorTransform(channel_idx=[*channels], strel_size=(1, 8), p_per_label=p_per_label)
     drop = RemoveRandomConnectedComponentFromOneHotEncodingTransform(
-        channel_idx=channels,
+        channel_idx=[*channels],
         fill_with_other_class_p=0,
         dont_do_if_covers_more_than_x_percent=0.15,
         p_per_label=p_per_label,
