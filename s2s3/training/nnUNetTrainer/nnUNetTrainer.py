@@ -129,10 +129,10 @@ class nnUNetTrainer(TrainingResumption):
 
     def on_train_epoch_end(self, train_outputs: list[dict[str, Any]]) -> None:
         """Log the mean loss of the epoch."""
-        outputs = collate_outputs(train_outputs)
-        losses = current_ranks().gather(outputs["loss"])
-        self.logger.log("train_losses", np.mean(np.concatenate(losses)), self.current_epoch)
-        self.domains.log_edge_loss(outputs.get("edge_loss", []), self.current_epoch, self.logger)
+        outputs, ranks = collate_outputs(train_outputs), current_ranks()
+        self.logger.log("train_losses", np.mean(np.concatenate(ranks.gather(outputs["loss"]))), self.current_epoch)
+        edge_losses = np.concatenate(ranks.gather(outputs.get("edge_loss", [])))
+        self.domains.log_edge_loss(edge_losses.tolist(), self.current_epoch, self.logger)
 
     def on_validation_epoch_start(self) -> None:
         """Switch the network to evaluation."""

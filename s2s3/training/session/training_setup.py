@@ -66,7 +66,8 @@ class TrainingSetup(TrainingState):
         self.network = torch.compile(network) if self._do_i_compile() else network
         self.optimizer, self.lr_scheduler = self.configure_optimizers()
         if self.is_ddp:
-            self.network = DDP(nn.SyncBatchNorm.convert_sync_batchnorm(self.network), device_ids=[self.local_rank])
+            own_gpu = [self.local_rank] if self.device.type == "cuda" else None
+            self.network = DDP(nn.SyncBatchNorm.convert_sync_batchnorm(self.network), device_ids=own_gpu)
         self.loss = self._build_loss()
         self.dataset_class = infer_dataset_class(run_files.require_preprocessed(self.preprocessed_dataset_folder))
         self.was_initialized = True
