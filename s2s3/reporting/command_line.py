@@ -1,0 +1,47 @@
+"""The command `drift report`: JSON files in, one HTML page out."""
+
+import argparse
+from pathlib import Path
+
+from nnunetv2.errors import MissingFileError, SettingsError
+from nnunetv2.utilities.command_line import command
+
+
+@command
+def report_entry() -> None:
+    """Write the HTML report of a model, a fold, or a folder of evaluated predictions."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    if bool(arguments.folder) == bool(arguments.predictions):
+        raise SettingsError("give either the folder of a model (or a fold in it), or --predictions FOLDER")
+    from nnunetv2.reporting.run_report import model_report, predictions_report
+    from nnunetv2.utilities.files import replacing
+
+    folder = Path(arguments.folder or arguments.predictions).resolve()
+    images_dir = _existing(arguments.images_dir) if arguments.images_dir else None
+    make = predictions_report if arguments.predictions else model_report
+    html = make(folder, images_dir, arguments.worst_cases)
+    target = Path(arguments.o) if arguments.o else folder / "report.html"
+    with replacing(target) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    print(f"written: {target}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Write one self-contained HTML page about a model or about predictions."
+    )
+    parser.add_argument("folder", nargs="?", help="folder of a trained model, or a fold_* folder in it")
+    parser.add_argument("--predictions", metavar="FOLDER", help="instead: a folder of predictions with summary.json")
+    parser.add_argument("-o", metavar="FILE", help="write here instead of report.html in the folder")
+    parser.add_argument(
+        "--images-dir", metavar="FOLDER", help="images of the cases, if they are not in the raw data set"
+    )
+    parser.add_argument("--worst-cases", type=int, default=6, metavar="N", help="cases to show (default 6, at most 10)")
+    return parser
+
+
+def _existing(folder: str) -> Path:
+    if not Path(folder).is_dir():
+        raise MissingFileError(f"--images-dir: folder not found: {folder}")
+    return Path(folder)

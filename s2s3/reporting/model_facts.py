@@ -1,0 +1,132 @@
+"""What a model is and what it was trained on, read from the JSON files of its folder."""
+
+import ast
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import InvalidValueError, MissingFileError
+from nnunetv2.utilities.files import read_json
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The facts of a model folder, or of a folder with predictions that carries copies of its files.
+
+    What is not known is empty.
+    """
+
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    """Content of dataset.json."""
+    plans: Mapping[str, Any] = field(default_factory=dict)
+    """Content of plans.json."""
+    domains: Mapping[str, list[str]] = field(default_factory=dict)
+    """Domain -> training cases."""
+    explicit_ratios: Mapping[str, float] = field(default_factory=dict)
+    """Mixing ratios written in domains.json."""
+    measured_ratios: Mapping[str, float] = field(default_factory=dict)
+    """Mixing ratios that stage 1 derived (prism_dd.json)."""
+    trainer: str = ""
+    configuration: str = ""
+
+    @property
+    def dataset_name(self) -> str:
+        """Name of the data set, such as Dataset110_Tumor."""
+        return str(self.plans.get("dataset_name") or self.dataset.get("name") or "unnamed data set")
+
+    @property
+    def file_ending(self) -> str:
+        """Ending of the label files."""
+        return str(self.dataset.get("file_ending", ".png"))
+
+    @property
+    def class_names(self) -> dict[str, str]:
+        """Class key as in summary.json ("1" or "(1, 2)") -> name, without background and ignore label."""
+        names = {}
+        for name, value in self.dataset.get("labels", {}).items():
+            if name not in ("background", "ignore"):
+                names[str(tuple(value)) if isinstance(value, list) else str(value)] = str(name)
+        return names
+
+    def name_of(self, class_key: str) -> str:
+        """Return the name of a class, or its key where the name is not known."""
+        return self.class_names.get(class_key, f"class {class_key}")
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The settings of the configuration that was trained, with what it inherits."""
+        configurations = self.plans.get("configurations", {})
+        return _with_inherited(self.configuration, configurations) if self.configuration in configurations else {}
+
+
+def labels_of(class_key: str) -> tuple[int, ...]:
+    """Return the labels of a class key: "1" is (1,), "(1, 2)" is (1, 2)."""
+    value = ast.literal_eval(class_key)
+    return tuple(int(label) for label in value) if isinstance(value, tuple) else (int(value),)
+
+
+def read_model_facts(folder: Path) -> ModelFacts:
+    """Read what there is of dataset.json, plans.json, domains.json and prism_dd.json in a folder."""
+    domains = _read_if_there(folder / "domains.json")
+    trainer, configuration = _trainer_and_configuration(folder)
+    plans = _read_if_there(folder / "plans.json")
+    if not configuration and len(plans.get("configurations", {})) == 1:
+        configuration = next(iter(plans["configurations"]))
+    return ModelFacts(
+        dataset=_read_if_there(folder / "dataset.json"),
+        plans=plans,
+        domains=domains.get("domains", {}),
+        explicit_ratios=domains.get("ratios") or {},
+        measured_ratios=_read_if_there(folder / "prism_dd.json").get("ratios", {}),
+        trainer=trainer,
+        configuration=configuration,
+    )
+
+
+def find_folds(model_folder: Path) -> list[Path]:
+    """Return the fold folders of a model, in order."""
+    if not model_folder.is_dir():
+        raise MissingFileError(f"folder not found: {model_folder}")
+    folds = [path for path in model_folder.iterdir() if path.is_dir() and path.name.startswith("fold_")]
+    if not folds:
+        raise MissingFileError(
+            f"{model_folder} has no fold_* folder; expected the folder of a trained model, or a fold in it, or "
+            "--predictions with a folder of evaluated predictions"
+        )
+    return sorted(folds, key=lambda path: (not path.name[5:].isdigit(), path.name[5:].zfill(4)))
+
+
+def raw_folder(dataset_name: str) -> Path | None:
+    """Return the raw data set's folder below the environment's nnUNet_raw, None where there is none."""
+    root = os.environ.get("nnUNet_raw")
+    folder = Path(root, dataset_name) if root else None
+    return folder if folder and folder.is_dir() else None
+
+
+def _trainer_and_configuration(folder: Path) -> tuple[str, str]:
+    parts = folder.name.split("__")
+    return (parts[0], parts[2]) if len(parts) == 3 else ("", "")
+
+
+def _read_if_there(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InvalidValueError(f"{path}: expected a JSON object, got a {type(content).__name__}")
+    return content
+
+
+def _with_inherited(name: str, configurations: Mapping[str, Any]) -> dict[str, Any]:
+    chain = list(_lineage(name, configurations))
+    return {key: value for ancestor in reversed(chain) for key, value in configurations[ancestor].items()}
+
+
+def _lineage(name: str, configurations: Mapping[str, Any]) -> Iterator[str]:
+    seen: set[str] = set()
+    while name in configurations and name not in seen:
+        seen.add(name)
+        yield name
+        name = configurations[name].get("inherits_from", "")

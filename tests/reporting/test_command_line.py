@@ -1,0 +1,72 @@
+"""`drift report`: writes one file, tells mistakes in one line, starts quickly."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.reporting.command_line import report_entry
+from tests.reporting.model_folder import write_evaluation, write_model
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["drift report", *arguments])
+    report_entry()
+
+
+def test_the_report_lies_in_the_model_folder_unless_told_otherwise(
+    nnunet_folders, monkeypatch, capsys, tmp_path
+) -> None:
+    model = write_model(nnunet_folders.results, nnunet_folders.raw)
+
+    call(monkeypatch, str(model))
+    call(monkeypatch, str(model), "-o", str(tmp_path / "page.html"), "--worst-cases", "0")
+
+    assert "<html" in (model / "report.html").read_text()
+    assert (tmp_path / "page.html").stat().st_size < (model / "report.html").stat().st_size
+    assert f"written: {model / 'report.html'}" in capsys.readouterr().out
+
+
+def test_predictions_are_reported(nnunet_folders, monkeypatch, tmp_path) -> None:
+    write_evaluation(tmp_path / "predictions", nnunet_folders.raw)
+
+    call(monkeypatch, "--predictions", str(tmp_path / "predictions"))
+
+    assert (tmp_path / "predictions" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "either the folder"),
+        (["one", "--predictions", "two"], "either the folder"),
+        (["absent"], "folder not found"),
+        (["--predictions", "absent"], "evaluate the predictions first"),
+        (["absent", "--images-dir", "nowhere"], "--images-dir"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, message, monkeypatch, capsys, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        call(monkeypatch, *arguments)
+
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_loads_nothing_heavy_and_the_report_no_torch(nnunet_folders, tmp_path) -> None:
+    model = write_model(nnunet_folders.results, nnunet_folders.raw)
+    script = (
+        "import sys; from nnunetv2.reporting.command_line import report_entry\n"
+        "sys.argv = ['drift report', '--help']\n"
+        "try:\n    report_entry()\nexcept SystemExit:\n    pass\n"
+        "print('heavy:', [m for m in ('torch', 'numpy', 'matplotlib', 'PIL') if m in sys.modules])\n"
+        f"sys.argv = ['drift report', {str(model)!r}]\nreport_entry()\nprint('torch:', 'torch' in sys.modules)"
+    )
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert "heavy: []" in output
+    assert "torch: False" in output
