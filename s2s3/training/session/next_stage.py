@@ -1,6 +1,6 @@
 """What a stage of a cascade leaves for the next one: its validation predictions in the next stage's geometry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import DatasetError
 from nnunetv2.inference.export_prediction import resample_and_save
 from nnunetv2.inference.export_queue import ExportQueue
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 Report = Callable[[str], None]
+ENDINGS = (".b2nd", ".npz", ".npy")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,19 @@ class NextStage:
         target = str(self.output_folder / case)
         settings = (plans_manager, configuration_manager, properties, dataset_json, default_num_processes)
         exports.submit(case, resample_and_save, logits, shape, target, *settings, dataset_class)
+
+
+def require_previous_stage(folder: str | None, cases: Sequence[str]) -> None:
+    """Raise one DatasetError naming the cases that the previous stage left no segmentation for; None needs none."""
+    if folder is None:
+        return
+    missing = [case for case in cases if not any((Path(folder) / f"{case}{ending}").is_file() for ending in ENDINGS)]
+    if missing:
+        raise DatasetError(
+            f"{folder} lacks the segmentations of {len(missing)} cases; they come from the final validation of the "
+            "previous stage, so train all of its folds (or fold all) first",
+            missing,
+        )
 
 
 def next_stages(

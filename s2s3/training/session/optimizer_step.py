@@ -9,7 +9,7 @@ from torch import Tensor, nn
 MAX_GRADIENT_NORM = 12
 
 
-def to_device(batch: dict[str, Any], device: torch.device) -> tuple[Tensor, Tensor | list[Tensor]]:
+def to_device(batch: dict[str, Any], device: torch.device) -> tuple[Tensor, Any]:
     """Return image and target of a batch on the device; with deep supervision the target is a list over scales."""
     data, target = batch["data"].to(device, non_blocking=True), batch["target"]
     if isinstance(target, list):

@@ -18,6 +18,7 @@ from nnunetv2.training.dataloading.loader_factory import (
     validation_loader,
 )
 from nnunetv2.training.session.case_splits import split_into_fold
+from nnunetv2.training.session.next_stage import require_previous_stage
 from nnunetv2.training.session.ranks import batch_sizes, current_ranks
 from nnunetv2.training.session.run_files import require_preprocessed
 from nnunetv2.training.session.training_setup import TrainingSetup
@@ -29,7 +30,7 @@ class TrainingData(TrainingSetup):
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(
         self,
-    ) -> tuple[Any, bool, tuple[int, ...], tuple[int, ...] | None]:
+    ) -> tuple[Any, bool, Any, tuple[int, ...] | None]:
         """Return rotation range, whether to augment in plane only, size to cut, mirror axes (kept for inference)."""
         settings = rotation_and_initial_patch_size(self.configuration_manager.patch_size)
         self.print_to_log_file(f"do_dummy_2d_data_aug: {settings[1]}")
@@ -96,6 +97,7 @@ class TrainingData(TrainingSetup):
     def get_tr_and_val_datasets(self) -> tuple[Any, Any]:
         """Return the data sets of training and validation cases."""
         train, val = self.do_split()
+        require_previous_stage(self.folder_with_segs_from_previous_stage, sorted({*train, *val}))
         return self._dataset(train), self._dataset(val)
 
     def _dataset(self, cases: list[str]) -> Any:
@@ -135,7 +137,7 @@ class TrainingData(TrainingSetup):
         scales = self._get_deep_supervision_scales()
         rotation, dummy_2d, initial_size, mirror = self.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
         labels = self.label_manager
-        shared = {
+        shared: dict[str, Any] = {
             "is_cascaded": self.is_cascaded,
             "foreground_labels": labels.foreground_labels,
             "regions": labels.foreground_regions if labels.has_regions else None,

@@ -32,7 +32,7 @@ class TrainingResumption(TrainingData):
         return {
             "network_weights": network.state_dict(),
             "optimizer_state": optimizer.plain,
-            "grad_scaler_state": self.grad_scaler.state_dict() if self.grad_scaler is not None else None,
+            "grad_scaler_state": None if self.grad_scaler is None else self.grad_scaler.state_dict(),
             "logging": self.logger.get_checkpoint(),
             "_best_ema": self._best_ema,
             "current_epoch": self.current_epoch + 1,

@@ -153,7 +153,7 @@ class TrainingSetup(TrainingState):
 
     def _build_loss(self) -> nn.Module:
         """Return the segmentation loss, weighted over the outputs of deep supervision."""
-        loss = segmentation_loss(
+        loss: nn.Module = segmentation_loss(
             has_regions=self.label_manager.has_regions,
             ignore_label=self.label_manager.ignore_label,
             batch_dice=self.configuration_manager.batch_dice,
@@ -170,7 +170,8 @@ class TrainingSetup(TrainingState):
 
     def set_deep_supervision_enabled(self, enabled: bool) -> None:
         """Switch the outputs of the network; one without a `decoder` needs its own version of this hook."""
-        plain_network(self.network).decoder.deep_supervision = enabled
+        network: Any = plain_network(self.network)
+        network.decoder.deep_supervision = enabled
 
     def plot_network_architecture(self) -> None:
         """Draw the network, if the optional package hiddenlayer can; any trouble with it is only logged."""

@@ -10,7 +10,6 @@ from os.path import join
 from typing import Any
 
 import torch
-from torch import nn
 from torch.amp import GradScaler
 
 from nnunetv2.boundary.edge_branch import EdgeBranch, NoEdgeBranch, plain_network
@@ -115,17 +114,17 @@ class TrainingState:
         self.save_every = 50
         self.disable_checkpointing = False
         self.was_initialized = False
-        self.num_input_channels: int | None = None
+        self.num_input_channels: Any = None
         self.network: Any = None
         self.optimizer: Any = None
         self.lr_scheduler: Any = None
-        self.loss: nn.Module | None = None
+        self.loss: Any = None
         self.grad_scaler = GradScaler("cuda") if self.device.type == "cuda" else None
         self.dataset_class: Any = None
         self.dataloader_train: Any = None
         self.dataloader_val: Any = None
         self._best_ema: float | None = None
-        self.inference_allowed_mirroring_axes: Sequence[int] | None = None
+        self.inference_allowed_mirroring_axes: tuple[int, ...] | None = None
         self.domains = SingleDomain()
         self.edge_branch: EdgeBranch | NoEdgeBranch = NoEdgeBranch()
         self.edge_loss_weights: Sequence[float] = ()
