@@ -12,6 +12,8 @@ _DROPPED_FROM_V1 = ("tensorImageSize", "numTest")
 def converted_dataset_json(old: Mapping[str, Any], source: str, from_v1: bool = False) -> dict[str, Any]:
     """Return the new content: labels as name -> int, channel_names for modality, file lists dropped, other keys kept.
 
+    The two new keys come last, in the order of nnU-Net's own conversions, so that the files are equal.
+
     Parameters:
         source: path of the file, for messages.
         from_v1: also drop what only nnU-Net v1 wrote.
@@ -24,4 +26,5 @@ def converted_dataset_json(old: Mapping[str, Any], source: str, from_v1: bool = 
     dropped = (*_DROPPED, *(_DROPPED_FROM_V1 if from_v1 else ()))
     new = {key: value for key, value in old.items() if key not in dropped}
     new["labels"] = {name: int(value) for value, name in old["labels"].items()}
-    return {**new, "file_ending": ".nii.gz", "channel_names": old["modality"]}
+    added = {"file_ending": ".nii.gz", "channel_names": old["modality"]}
+    return {**new, **(dict(reversed(added.items())) if from_v1 else added)}

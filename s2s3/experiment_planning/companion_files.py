@@ -42,7 +42,7 @@ def _with_closest(name: str, known: list[str]) -> str:
 
 def take_over_domain_files(raw_folder: PathLike, preprocessed_folder: PathLike, cases: Iterable[str]) -> None:
     """Check domains.json and groups.json, then copy them and prism_dd.json, as far as they exist and have changed."""
-    cases = list(cases)
+    cases = [str(case) for case in cases]
     check_domains(raw_folder, cases)
     check_groups(raw_folder, cases)
     for name in DOMAIN_FILES:

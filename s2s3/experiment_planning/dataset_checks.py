@@ -68,7 +68,7 @@ def label_gap_problems(labels: LabelManager) -> list[str]:
 
 def domain_problems(folder: Path, cases: Iterable[str]) -> list[str]:
     """Return what is wrong with domains.json and groups.json."""
-    cases = list(cases)
+    cases = [str(case) for case in cases]
     problems = []
     checks: tuple[Callable[[Path, list[str]], None], ...] = (check_domains, check_groups)
     for check in checks:

@@ -47,7 +47,7 @@ def read_cropped(
         UnfitImageError: NaN, a segmentation of another shape or with several channels, another number of channels.
     """
     reader = reader_writer_class()
-    images, properties = reader.read_images(image_files)
+    images, properties = reader.read_images(list(image_files))
     segmentation, _ = reader.read_seg(segmentation_file)
     _check(images, segmentation, segmentation_file, num_channels)
     voxels_before = np.prod(images.shape[1:])
@@ -58,15 +58,18 @@ def read_cropped(
 
 def _check(images: np.ndarray, segmentation: np.ndarray, segmentation_file: str, num_channels: int | None) -> None:
     if num_channels is not None and len(images) != num_channels:
-        raise UnfitImageError(
-            f"the image files give {len(images)} channels, channel_names of dataset.json lists {num_channels}"
-        )
+        raise UnfitImageError(wrong_channel_count(len(images), num_channels))
     if segmentation.shape != (1, *images.shape[1:]):
         raise UnfitImageError(
             f"{segmentation_file}: shape {segmentation.shape}, expected {(1, *images.shape[1:])}, "
             "one channel in the size of the image"
         )
     check_no_nan(images, segmentation)
+
+
+def wrong_channel_count(found: int, expected: int) -> str:
+    """Return the message for a case whose files hold another number of channels than dataset.json names."""
+    return f"the image files give {found} channels, channel_names of dataset.json lists {expected}"
 
 
 def check_no_nan(images: np.ndarray, segmentation: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """The fingerprint of a data set: spacings, shapes and foreground intensities of all training cases."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -8,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnunetv2.errors import CallError, DatasetError
+from nnunetv2.errors import CallError, CaseFailedError, DatasetError
 from nnunetv2.experiment_planning.companion_files import make_folder, take_over_domain_files
 from nnunetv2.experiment_planning.dataset_fingerprint.case_analysis import analyze_case_exactly
-from nnunetv2.experiment_planning.dataset_fingerprint.case_reading import check_no_nan, read_cropped
+from nnunetv2.experiment_planning.dataset_fingerprint.case_reading import (
+    check_no_nan,
+    read_cropped,
+    wrong_channel_count,
+)
 from nnunetv2.experiment_planning.dataset_fingerprint.intensity_statistics import ChannelStatistics
 from nnunetv2.experiment_planning.dataset_fingerprint.sampled_statistics import draw_foreground, statistics_of_draws
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
@@ -26,13 +31,15 @@ from nnunetv2.utilities.workers import iterate_cases
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 
+_log = logging.getLogger(__name__)
+
 
 class DatasetFingerprintExtractor:
     """Extracts the fingerprint of a data set and writes dataset_fingerprint.json.
 
-    By default the intensity statistics are exact, over all foreground voxels. `stock_sampling` draws the random sample
-    of nnU-Net 2.8.1 instead and gives its numbers to the last bit, at its cost in time and memory; so does a subclass
-    that replaces `analyze_case` or `collect_foreground_intensities`.
+    By default the intensity statistics are exact, over all foreground voxels, with the same weight for every case.
+    `stock_sampling` draws the random sample of nnU-Net 2.8.1 instead and gives its numbers to the last bit, at its cost
+    in time and memory; so does a subclass that replaces `analyze_case` or `collect_foreground_intensities`.
 
     Parameters:
         num_processes: workers; 0 works in this process.
@@ -92,6 +99,7 @@ class DatasetFingerprintExtractor:
         take_over_domain_files(self.input_folder, output_folder, self.dataset)
         file = output_folder / "dataset_fingerprint.json"
         if file.is_file() and not overwrite_existing:
+            _log.info("%s: the existing fingerprint is used; --clean computes it anew", self.dataset_name)
             return read_json(file, "dataset fingerprint")
         fingerprint = self._sampled() if self._draws_samples else self._exact(output_folder)
         recursive_fix_for_json_export(fingerprint)
@@ -127,9 +135,10 @@ class DatasetFingerprintExtractor:
     def _sampled(self) -> dict[str, Any]:
         num_samples = int(self.num_foreground_voxels_for_intensitystats // len(self.dataset))
         geometry, draws = [], []
-        for shape, spacing, drawn, _, relative_size in self._analyzed(
-            self.analyze_case, ((num_samples,) for _ in self.dataset)
-        ):
+        results = self._analyzed(self.analyze_case, ((num_samples,) for _ in self.dataset))
+        for case, (shape, spacing, drawn, _, relative_size) in zip(self.dataset, results, strict=True):
+            if len(drawn) != self._num_channels:
+                raise CaseFailedError(case, wrong_channel_count(len(drawn), self._num_channels))
             geometry.append((shape, spacing, relative_size))
             draws.append(drawn)
         self._check_foreground(not any(len(drawn[0]) for drawn in draws))

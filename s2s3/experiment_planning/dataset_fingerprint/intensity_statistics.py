@@ -1,11 +1,14 @@
-"""Exact statistics of all foreground intensities of a channel, from the summaries of its cases.
+"""Exact statistics of the foreground intensities of a channel, from the summaries of its cases.
 
-Memory is bounded: counts for whole numbers; for floats the order statistics are found by counting the upper 16 bits of
-all values, then the lower 16 bits of those that share the upper ones with a wanted value.
+All foreground voxels count; the cases count alike, however large their foreground is. This is what nnU-Net's random
+sample, which draws the same number from every case, converges to. Memory is bounded: weights per value for whole
+numbers; for floats a percentile is found by weighing the upper 16 bits of all values, then the lower 16 bits of those
+that share the upper ones with it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -20,110 +23,124 @@ from nnunetv2.experiment_planning.dataset_fingerprint.intensity_summary import (
     CountedValues,
     IntensitySummary,
     Moments,
-    SpilledValues,
 )
 
 PERCENTILES = {"median": 50.0, "percentile_00_5": 0.5, "percentile_99_5": 99.5}
 _CHUNK = 1 << 20
+_ROUNDING = 1e-12
+"""Relative error of sums of weights that does not decide between two values."""
+
+
+@dataclass(frozen=True)
+class WeightedValues:
+    """Whole numbers: the value `lowest + i` has the weight `weights[i]`."""
+
+    lowest: int
+    weights: np.ndarray
+
+    def values(self) -> np.ndarray:
+        """Return the value that each weight belongs to."""
+        return np.arange(self.lowest, self.lowest + len(self.weights))
+
+    def merged(self, other: "WeightedValues") -> "WeightedValues":
+        """Return the weights of both added up."""
+        lowest = min(self.lowest, other.lowest)
+        end = max(self.lowest + len(self.weights), other.lowest + len(other.weights))
+        weights = np.zeros(end - lowest)
+        for part in (self, other):
+            start = part.lowest - lowest
+            weights[start : start + len(part.weights)] += part.weights
+        return WeightedValues(lowest, weights)
 
 
 @dataclass
 class ChannelStatistics:
-    """Collects the summaries of one channel, case by case."""
+    """Collects the summaries of one channel, case by case; each case has the weight 1."""
 
-    counted: CountedValues | None = None
-    spilled: list[SpilledValues] = field(default_factory=list)
+    moments: list[Moments] = field(default_factory=list)
+    counted: WeightedValues | None = None
+    spilled: list[tuple[Path, float]] = field(default_factory=list)
+    """Files of float32 values, and the weight of one value."""
+    coarse_weights: np.ndarray = field(default_factory=lambda: np.zeros(COARSE_BINS))
+    """Weight of the spilled values per coarse bin."""
 
     def add(self, summary: IntensitySummary) -> None:
-        """Take in the summary of one more case."""
+        """Take in the summary of one more case; one without foreground adds nothing."""
+        if summary is None:
+            return
+        self.moments.append(summary.moments)
         if isinstance(summary, CountedValues):
-            self.counted = summary if self.counted is None else self.counted.merged(summary)
-        elif summary is not None:
-            self.spilled.append(summary)
+            case = WeightedValues(summary.lowest, summary.counts / summary.moments.count)
+            self.counted = case if self.counted is None else self.counted.merged(case)
+        else:
+            self.spilled.append((summary.file, 1 / summary.moments.count))
+            self.coarse_weights += summary.coarse_counts / summary.moments.count
 
     @property
     def is_empty(self) -> bool:
         """Whether no case so far has any foreground."""
-        return self.counted is None and not self.spilled
-
-    def moments(self) -> Moments:
-        """Return the moments of all values."""
-        parts = [part.moments for part in self.spilled]
-        if self.counted is not None:
-            parts.append(self.counted.moments())
-        total = parts[0]
-        for part in parts[1:]:
-            total = total.merged(part)
-        return total
+        return not self.moments
 
     def properties(self) -> dict[str, float]:
-        """Return the entry of the fingerprint: extremes, mean, population std, percentiles 0.5, 50, 99.5 (linear)."""
-        moments = self.moments()
-        positions = {name: q / 100 * (moments.count - 1) for name, q in PERCENTILES.items()}
-        ranks = sorted({rank for position in positions.values() for rank in (int(position), int(np.ceil(position)))})
-        value_at = dict(zip(ranks, self._order_statistics(ranks), strict=True))
-        percentiles = {name: _interpolated(position, value_at) for name, position in positions.items()}
+        """Return the entry of the fingerprint: extremes, mean, population std, percentiles 0.5, 50 and 99.5."""
+        means = np.array([case.mean for case in self.moments])
+        variances = np.array([case.squares / case.count for case in self.moments])
         return {
-            "max": moments.highest,
-            "mean": moments.mean,
-            "min": moments.lowest,
-            "std": float(np.sqrt(moments.squares / moments.count)),
-            **percentiles,
+            "max": max(case.highest for case in self.moments),
+            "mean": float(means.mean()),
+            "min": min(case.lowest for case in self.moments),
+            "std": float(np.sqrt(variances.mean() + means.var())),
+            **self._percentiles(),
         }
 
-    def _order_statistics(self, ranks: Sequence[int]) -> list[float]:
-        """Return the values at these positions (from 0) of the sorted row of all values."""
+    def _percentiles(self) -> dict[str, float]:
+        """Return, for each percentile, the smallest value with at least this share of the weight up to it."""
+        targets = {name: percent / 100 * len(self.moments) for name, percent in PERCENTILES.items()}
         if not self.spilled:
             assert self.counted is not None
-            ends = np.cumsum(self.counted.counts)
-            return [float(self.counted.lowest + np.searchsorted(ends, rank, side="right")) for rank in ranks]
-        ends = np.cumsum(self._coarse_counts())
-        bins = [int(np.searchsorted(ends, rank, side="right")) for rank in ranks]
-        fine_counts = self._fine_counts(set(bins))
-        values = []
-        for rank, coarse in zip(ranks, bins, strict=True):
-            inside = rank - (int(ends[coarse - 1]) if coarse else 0)
-            fine = int(np.searchsorted(np.cumsum(fine_counts[coarse]), inside, side="right"))
-            values.append(value_of(coarse << 16 | fine))
-        return values
+            values = self.counted.values()
+            return {name: float(values[_reaching(self.counted.weights, t)[0]]) for name, t in targets.items()}
+        places = {name: _reaching(self._all_coarse_weights(), target) for name, target in targets.items()}
+        fine_weights = self._fine_weights({coarse for coarse, _ in places.values()})
+        percentiles = {}
+        for name, (coarse, below) in places.items():
+            fine, _ = _reaching(fine_weights[coarse], targets[name] - below)
+            percentiles[name] = value_of(coarse << 16 | fine)
+        return percentiles
 
-    def _coarse_counts(self) -> np.ndarray:
-        total = np.zeros(COARSE_BINS, dtype=np.int64)
-        for part in self.spilled:
-            total += part.coarse_counts
-        if self.counted is not None:
-            total += _weighted_counts(coarse_bins(keys_of(self.counted.values())), self.counted.counts)
-        return total
+    def _all_coarse_weights(self) -> np.ndarray:
+        if self.counted is None:
+            return self.coarse_weights
+        bins = coarse_bins(keys_of(self.counted.values()))
+        return self.coarse_weights + np.bincount(bins, self.counted.weights, minlength=COARSE_BINS)
 
-    def _fine_counts(self, bins: set[int]) -> dict[int, np.ndarray]:
-        counts = {coarse: np.zeros(COARSE_BINS, dtype=np.int64) for coarse in bins}
+    def _fine_weights(self, bins: set[int]) -> dict[int, np.ndarray]:
+        """Return the weights inside some coarse bins, reading the spilled values once."""
+        totals = {coarse: np.zeros(COARSE_BINS) for coarse in bins}
         for keys, weights in self._keys_with_weights():
             coarse = coarse_bins(keys)
-            for wanted, total in counts.items():
+            for wanted, total in totals.items():
                 inside = coarse == wanted
-                total += _weighted_counts(fine_bins(keys[inside]), None if weights is None else weights[inside])
-        return counts
+                total += np.bincount(fine_bins(keys[inside]), weights[inside], minlength=COARSE_BINS)
+        return totals
 
-    def _keys_with_weights(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    def _keys_with_weights(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if self.counted is not None:
-            yield keys_of(self.counted.values()), self.counted.counts
-        for part in self.spilled:
-            for chunk in _chunks(part):
-                yield keys_of(chunk), None
+            yield keys_of(self.counted.values()), self.counted.weights
+        for file, weight in self.spilled:
+            for chunk in _chunks(file):
+                yield keys_of(chunk), np.full(chunk.size, weight)
 
 
-def _weighted_counts(bins: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    return np.bincount(bins, weights, minlength=COARSE_BINS).astype(np.int64)
+def _reaching(weights: np.ndarray, target: float) -> tuple[int, float]:
+    """Return the first entry with weight at which the sum reaches `target`, and the sum before it."""
+    present = np.flatnonzero(weights)
+    sums = np.cumsum(weights[present])
+    place = min(int(np.searchsorted(sums, target * (1 - _ROUNDING))), len(present) - 1)
+    return int(present[place]), float(sums[place - 1]) if place else 0.0
 
 
-def _chunks(part: SpilledValues) -> Iterator[np.ndarray]:
-    with part.file.open("rb") as stream:
+def _chunks(file: Path) -> Iterator[np.ndarray]:
+    with file.open("rb") as stream:
         while (chunk := np.fromfile(stream, np.float32, _CHUNK)).size:
             yield chunk
-
-
-def _interpolated(position: float, value_at: dict[int, float]) -> float:
-    """Return the value between the two order statistics around a fractional position."""
-    low = int(position)
-    lower, upper = value_at[low], value_at[int(np.ceil(position))]
-    return lower + (upper - lower) * (position - low)

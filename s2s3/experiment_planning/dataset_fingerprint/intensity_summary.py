@@ -45,28 +45,7 @@ class CountedValues:
 
     lowest: int
     counts: np.ndarray
-
-    def values(self) -> np.ndarray:
-        """Return the value that each entry of `counts` belongs to."""
-        return np.arange(self.lowest, self.lowest + len(self.counts))
-
-    def moments(self) -> Moments:
-        """Return the moments, computed in float64."""
-        values, count = self.values().astype(np.float64), int(self.counts.sum())
-        mean = float(self.counts @ values) / count
-        squares = float(self.counts @ (values - mean) ** 2)
-        present = values[self.counts > 0]
-        return Moments(count, mean, squares, float(present[0]), float(present[-1]))
-
-    def merged(self, other: "CountedValues") -> "CountedValues":
-        """Return the counts of both together."""
-        lowest = min(self.lowest, other.lowest)
-        end = max(self.lowest + len(self.counts), other.lowest + len(other.counts))
-        counts = np.zeros(end - lowest, dtype=np.int64)
-        for part in (self, other):
-            start = part.lowest - lowest
-            counts[start : start + len(part.counts)] += part.counts
-        return CountedValues(lowest, counts)
+    moments: Moments
 
 
 @dataclass(frozen=True)
@@ -90,9 +69,16 @@ def summarize_intensities(values: np.ndarray, spill_file: Path) -> IntensitySumm
     if lowest >= -LARGEST_COUNTED_VALUE and highest <= LARGEST_COUNTED_VALUE:
         whole = values.astype(np.int32)
         if np.array_equal(whole, values):
-            whole -= int(lowest)
-            return CountedValues(int(lowest), np.bincount(whole))
+            return _count(whole, int(lowest))
     return _spill(values.astype(np.float32, copy=False), spill_file)
+
+
+def _count(whole: np.ndarray, lowest: int) -> CountedValues:
+    counts = np.bincount(whole - lowest)
+    values = np.arange(lowest, lowest + len(counts), dtype=np.float64)
+    mean = float(counts @ values) / whole.size
+    moments = Moments(whole.size, mean, float(counts @ (values - mean) ** 2), float(lowest), float(values[-1]))
+    return CountedValues(lowest, counts, moments)
 
 
 def _spill(values: np.ndarray, spill_file: Path) -> SpilledValues:

@@ -1,6 +1,5 @@
 """One configuration of the plans: patch, batch size, network, resampling, as the base of ExperimentPlanner."""
 
-from collections.abc import Sequence
 from pydoc import locate
 from typing import Any, ClassVar
 
@@ -10,6 +9,7 @@ from nnunetv2.configuration import ANISO_THRESHOLD
 from nnunetv2.errors import SettingsError
 from nnunetv2.experiment_planning.experiment_planners.architecture import features_per_stage, unet_architecture
 from nnunetv2.experiment_planning.experiment_planners.memory_estimate import PLAIN_UNET, closed_form_estimate
+from nnunetv2.experiment_planning.experiment_planners.network_topology import Numbers
 from nnunetv2.experiment_planning.experiment_planners.patch_fitting import (
     Topology,
     batch_size_for,
@@ -83,7 +83,7 @@ class ConfigurationPlanning:
             return known
         from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
-        network = get_network_from_plans(
+        network: Any = get_network_from_plans(
             arch_class_name, arch_kwargs, arch_kwargs_req_import, input_channels, output_channels, allow_init=False
         )
         return int(network.compute_conv_feature_map_size(patch_size))
@@ -105,7 +105,7 @@ class ConfigurationPlanning:
         schemes = [get_normalization_scheme(name) for name in self._channel_names]
         much_is_cropped = self.dataset_fingerprint["median_relative_size_after_cropping"] < 3 / 4
         use_mask = [
-            much_is_cropped and scheme.leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true
+            much_is_cropped and bool(scheme.leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true)
             for scheme in schemes
         ]
         return [scheme.__name__ for scheme in schemes], use_mask
@@ -178,9 +178,7 @@ class ConfigurationPlanning:
         reference, reference_batch = self._memory_reference(dims)
         return estimate / reference_batch * self.UNet_min_batch_size > reference
 
-    def _fit_patch(
-        self, spacing: np.ndarray, median_shape: Sequence[float] | np.ndarray, cache: dict[str, int]
-    ) -> tuple[Topology, int]:
+    def _fit_patch(self, spacing: np.ndarray, median_shape: Numbers, cache: dict[str, int]) -> tuple[Topology, int]:
         min_edge = self.UNet_featuremap_min_edge_length
         return shrink_to_fit(
             topology_for(spacing, initial_patch_size(spacing, median_shape), min_edge),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+Numbers = Sequence[float] | np.ndarray
+
 ISOTROPY_FACTOR = 2
 """Spacings that differ by less than this count as equal."""
 
@@ -17,7 +19,7 @@ def get_shape_must_be_divisible_by(net_numpool_per_axis: Sequence[int]) -> np.nd
     return 2 ** np.array(net_numpool_per_axis)
 
 
-def pad_shape(shape: Sequence[float], must_be_divisible_by: int | Sequence[int] | np.ndarray) -> np.ndarray:
+def pad_shape(shape: Numbers, must_be_divisible_by: int | Sequence[int] | np.ndarray) -> np.ndarray:
     """Round each axis up to a multiple of its divisor; one divisor serves all axes. Fractional sizes are allowed."""
     divisors = np.broadcast_to(must_be_divisible_by, (len(shape),))
     return np.array([int(-(-size // divisor) * divisor) for size, divisor in zip(shape, divisors, strict=True)])
@@ -65,7 +67,7 @@ class _Axes:
 
 
 def get_pool_and_conv_props(
-    spacing: Sequence[float], patch_size: Sequence[float], min_feature_map_size: int, max_numpool: int
+    spacing: Numbers, patch_size: Numbers, min_feature_map_size: int, max_numpool: int
 ) -> tuple[list[int], tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...], tuple[int, ...], np.ndarray]:
     """Derive the topology of a U-Net.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnunetv2.errors import SettingsError
-from nnunetv2.experiment_planning.experiment_planners.network_topology import get_pool_and_conv_props
+from nnunetv2.experiment_planning.experiment_planners.network_topology import Numbers, get_pool_and_conv_props
 
 _UNLIMITED_POOLS = 999_999
 _START_EDGE = {3: 256, 2: 2048}
@@ -29,13 +29,13 @@ class Topology:
         return len(self.strides)
 
 
-def topology_for(spacing: Sequence[float], size: Sequence[float], min_edge_length: int) -> Topology:
+def topology_for(spacing: Numbers, size: Numbers, min_edge_length: int) -> Topology:
     """Return the topology for a wanted patch size, which may be fractional and is rounded up."""
     _, strides, kernels, patch, divisors = get_pool_and_conv_props(spacing, size, min_edge_length, _UNLIMITED_POOLS)
     return Topology(patch, strides, kernels, tuple(int(d) for d in divisors))
 
 
-def initial_patch_size(spacing: np.ndarray, median_shape: Sequence[float]) -> list[float]:
+def initial_patch_size(spacing: np.ndarray, median_shape: Numbers) -> list[float]:
     """Return a patch of 256^3 or 2048^2 voxels, isotropic in millimetres, nowhere larger than the median image."""
     dims = len(spacing)
     voxels_per_unit = 1 / spacing
@@ -58,9 +58,7 @@ def shrink_to_fit(
     return topology, size
 
 
-def shrink_longest_axis(
-    topology: Topology, spacing: Sequence[float], median_shape: Sequence[float], min_edge_length: int
-) -> Topology:
+def shrink_longest_axis(topology: Topology, spacing: Numbers, median_shape: Numbers, min_edge_length: int) -> Topology:
     """Return a topology one step smaller along the axis whose patch covers most of the image (ties: the last axis).
 
     Raises SettingsError where nothing is left to take away.

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nnunetv2.experiment_planning.experiment_planners.network_topology import Numbers
+
 
 def fullres_target_spacing(
     spacings: Sequence[Sequence[float]], shapes: Sequence[Sequence[int]], anisotropy_threshold: float
@@ -28,20 +30,20 @@ def fullres_target_spacing(
     return target
 
 
-def coarsest_axis_first(spacing: Sequence[float]) -> tuple[list[int], list[int]]:
+def coarsest_axis_first(spacing: Numbers) -> tuple[list[int], list[int]]:
     """Return the axis order that puts the coarsest axis first, and the order that undoes it."""
     first = int(np.argmax(spacing))
     forward = [first, *(axis for axis in range(len(spacing)) if axis != first)]
     return forward, [forward.index(axis) for axis in range(len(forward))]
 
 
-def resampled_shape(shape: Sequence[int], spacing: Sequence[float], target: Sequence[float]) -> list[int]:
+def resampled_shape(shape: Sequence[int], spacing: Numbers, target: Numbers) -> list[int]:
     """Return the shape of an image after resampling to the target spacing (halves go to the even number)."""
     return [round(old / new * size) for old, new, size in zip(spacing, target, shape, strict=True)]
 
 
 def median_resampled_shape(
-    spacings: Sequence[Sequence[float]], shapes: Sequence[Sequence[int]], target: Sequence[float]
+    spacings: Sequence[Sequence[float]], shapes: Sequence[Sequence[int]], target: Numbers
 ) -> np.ndarray:
     """Return the median over cases of the resampled shapes, axis by axis; floats that may end in .5."""
     return np.median(

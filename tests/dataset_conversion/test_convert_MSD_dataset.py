@@ -1,0 +1,134 @@
+"""Tasks of the decathlon become raw data sets, whole or not at all."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from nnunetv2.dataset_conversion.convert_MSD_dataset import convert_msd_dataset, entry_point, split_4d_nifti
+from tests.conftest import NnunetFolders
+
+
+def volume(seed: int) -> sitk.Image:
+    image = sitk.GetImageFromArray(np.random.default_rng(seed).integers(0, 99, (3, 4, 5)).astype(np.int16))
+    image.SetSpacing((0.5, 0.7, 3))
+    image.SetOrigin((1, -2, 3))
+    image.SetDirection((0, 1, 0, 1, 0, 0, 0, 0, -1))
+    return image
+
+
+def write(image: sitk.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(image, str(path))
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    """Two training cases, one of two modalities, a test case, and the hidden files that macOS leaves."""
+    folder = tmp_path / "Task05_Prostate"
+    write(sitk.JoinSeries([volume(0), volume(1)]), folder / "imagesTr" / "p_1.nii.gz")
+    write(volume(2), folder / "imagesTr" / "p_2.nii.gz")
+    write(volume(3), folder / "imagesTs" / "p_3.nii.gz")
+    for name in ("p_1", "p_2"):
+        write(volume(4), folder / "labelsTr" / f"{name}.nii.gz")
+    (folder / "imagesTr" / "._p_1.nii.gz").write_bytes(b"hidden")
+    content = {
+        "name": "Prostate",
+        "modality": {"0": "T2", "1": "ADC"},
+        "labels": {"0": "background", "1": "PZ"},
+        "numTraining": 2,
+        "training": [],
+        "test": [],
+        "tensorImageSize": "4D",
+    }
+    (folder / "dataset.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_images_labels_and_dataset_json(nnunet_folders: NnunetFolders, task: Path, workers: int) -> None:
+    convert_msd_dataset(str(task) + "/", num_processes=workers)
+
+    target = nnunet_folders.raw / "Dataset005_Prostate"
+    assert sorted(file.name for file in (target / "imagesTr").iterdir()) == [
+        "p_1_0000.nii.gz",
+        "p_1_0001.nii.gz",
+        "p_2_0000.nii.gz",
+    ]
+    assert [file.name for file in (target / "imagesTs").iterdir()] == ["p_3_0000.nii.gz"]
+    assert (target / "labelsTr" / "p_1.nii.gz").read_bytes() == (task / "labelsTr" / "p_1.nii.gz").read_bytes()
+    content = json.loads((target / "dataset.json").read_text())
+    assert list(content.items()) == [
+        ("name", "Prostate"),
+        ("labels", {"background": 0, "PZ": 1}),
+        ("numTraining", 2),
+        ("tensorImageSize", "4D"),
+        ("file_ending", ".nii.gz"),
+        ("channel_names", {"0": "T2", "1": "ADC"}),
+    ]
+    assert [path.name for path in nnunet_folders.raw.iterdir()] == ["Dataset005_Prostate"]
+
+
+def test_a_volume_keeps_its_values_and_geometry(tmp_path: Path) -> None:
+    write(sitk.JoinSeries([volume(0), volume(1)]), tmp_path / "x.nii.gz")
+    split_4d_nifti(str(tmp_path / "x.nii.gz"), str(tmp_path))
+
+    for number in range(2):
+        got, expected = sitk.ReadImage(str(tmp_path / f"x_{number:04d}.nii.gz")), volume(number)
+        assert np.array_equal(sitk.GetArrayFromImage(got), sitk.GetArrayFromImage(expected))
+        assert got.GetSpacing() == pytest.approx(expected.GetSpacing())
+        assert got.GetOrigin() == pytest.approx(expected.GetOrigin())
+        assert got.GetDirection() == pytest.approx(expected.GetDirection())
+
+
+def test_the_id_can_be_chosen(nnunet_folders: NnunetFolders, task: Path) -> None:
+    convert_msd_dataset(str(task), 42, 0)
+
+    assert (nnunet_folders.raw / "Dataset042_Prostate").is_dir()
+
+
+def test_an_id_that_is_taken(nnunet_folders: NnunetFolders, task: Path) -> None:
+    (nnunet_folders.results / "Dataset005_Other").mkdir()
+
+    with pytest.raises(AssertionError, match="id 5 is taken by Dataset005_Other"):
+        convert_msd_dataset(str(task), None, 0)
+
+
+@pytest.mark.parametrize("name", ["Task05_Pro_state", "Prostate", "Task_Prostate"])
+def test_another_folder_name(nnunet_folders: NnunetFolders, task: Path, name: str) -> None:
+    with pytest.raises(AssertionError, match="expected Task<number>_<Name>"):
+        convert_msd_dataset(str(task.rename(task.parent / name)), None, 0)
+
+
+def test_a_broken_image_leaves_nothing_behind(
+    nnunet_folders: NnunetFolders, task: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (task / "imagesTr" / "p_2.nii.gz").write_bytes(b"broken")
+    monkeypatch.setattr(sys, "argv", ["x", "-i", str(task), "-np", "0"])
+
+    with pytest.raises(SystemExit) as caught:
+        entry_point()
+    assert caught.value.code == 2
+    assert "p_2.nii.gz" in capsys.readouterr().err
+    assert list(nnunet_folders.raw.iterdir()) == []
+
+
+@pytest.mark.parametrize("part", ["imagesTs", "dataset.json"])
+def test_an_incomplete_task(
+    nnunet_folders: NnunetFolders,
+    task: Path,
+    part: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (task / part).rename(task / "elsewhere")
+    monkeypatch.setattr(sys, "argv", ["x", "-i", str(task)])
+
+    with pytest.raises(SystemExit) as caught:
+        entry_point()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {task}: {part} missing")
+    assert list(nnunet_folders.raw.iterdir()) == []

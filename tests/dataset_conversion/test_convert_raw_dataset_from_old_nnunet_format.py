@@ -1,0 +1,102 @@
+"""Raw data sets of nnU-Net v1."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnunetv2.dataset_conversion.convert_raw_dataset_from_old_nnunet_format import convert, convert_entry_point
+from tests.conftest import NnunetFolders
+
+OLD: dict[str, Any] = {
+    "name": "Old",
+    "tensorImageSize": "4D",
+    "modality": {"0": "CT"},
+    "labels": {"0": "background", "1": "liver"},
+    "numTraining": 1,
+    "numTest": 0,
+    "training": [],
+    "test": [],
+}
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    """A v1 data set with test images."""
+    folder = tmp_path / "Task003_Old"
+    for name in ("imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz", "imagesTs/b_0000.nii.gz"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    (folder / "dataset.json").write_text(json.dumps(OLD))
+    return folder
+
+
+def test_folders_are_copied_and_dataset_json_translated(nnunet_folders: NnunetFolders, task: Path) -> None:
+    convert(str(task), "Dataset003_New")
+
+    target = nnunet_folders.raw / "Dataset003_New"
+    assert (target / "imagesTs" / "b_0000.nii.gz").read_bytes() == b"imagesTs/b_0000.nii.gz"
+    assert sorted(path.name for path in target.iterdir()) == ["dataset.json", "imagesTr", "imagesTs", "labelsTr"]
+    assert list(json.loads((target / "dataset.json").read_text()).items()) == [
+        ("name", "Old"),
+        ("labels", {"background": 0, "liver": 1}),
+        ("numTraining", 1),
+        ("channel_names", {"0": "CT"}),
+        ("file_ending", ".nii.gz"),
+    ]
+
+
+def test_entries_that_only_v1_had_may_be_missing(nnunet_folders: NnunetFolders, task: Path) -> None:
+    (task / "dataset.json").write_text(json.dumps({"modality": {"0": "CT"}, "labels": {"0": "background"}}))
+    convert(str(task), "Dataset003_New")
+
+    assert (nnunet_folders.raw / "Dataset003_New" / "dataset.json").is_file()
+
+
+def test_an_existing_target_stays_as_it_is(nnunet_folders: NnunetFolders, task: Path) -> None:
+    (nnunet_folders.raw / "Dataset003_New").mkdir()
+
+    with pytest.raises(RuntimeError, match="exists already"):
+        convert(str(task), "Dataset003_New")
+    assert list((nnunet_folders.raw / "Dataset003_New").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("break_it", "name", "message"),
+    [
+        (lambda task: (task / "labelsTr").rename(task / "x"), "Dataset003_New", "labelsTr missing"),
+        (lambda task: (task / "dataset.json").unlink(), "Dataset003_New", "dataset.json"),
+        (lambda task: (task / "dataset.json").write_text("{}"), "Dataset003_New", "lacks labels, modality"),
+        (lambda task: None, "New", "expected Dataset<three digits>_<Name>"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    nnunet_folders: NnunetFolders,
+    task: Path,
+    break_it: Any,
+    name: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    break_it(task)
+    monkeypatch.setattr(sys, "argv", ["x", str(task), name])
+
+    with pytest.raises(SystemExit) as caught:
+        convert_entry_point()
+    error = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert list(nnunet_folders.raw.iterdir()) == []
+
+
+def test_an_unset_raw_folder(task: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["x", str(task), "Dataset003_New"])
+
+    with pytest.raises(SystemExit) as caught:
+        convert_entry_point()
+    assert caught.value.code == 2
+    assert "nnUNet_raw is not defined" in capsys.readouterr().err

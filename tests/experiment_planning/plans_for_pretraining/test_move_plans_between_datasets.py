@@ -1,0 +1,87 @@
+"""Plans of one data set written for another."""
+
+import json
+import sys
+
+import pytest
+
+from nnunetv2.experiment_planning.plans_for_pretraining.move_plans_between_datasets import (
+    entry_point_move_plans_between_datasets,
+    move_plans_between_datasets,
+    renamed_identifier,
+)
+from tests.conftest import NnunetFolders
+from tests.experiment_planning.factories import write_json, write_plannable, write_rgb_dataset
+
+SOURCE, TARGET = "Dataset011_Source", "Dataset012_Target"
+PLANS = {
+    "dataset_name": SOURCE,
+    "plans_name": "srcP",
+    "image_reader_writer": "SimpleITKIO",
+    "configurations": {
+        "2d": {"data_identifier": "nnUNetPlans_2d", "batch_size": 7},
+        "3d_fullres": {"data_identifier": "srcP_3d_fullres"},
+        "mine": {"inherits_from": "2d"},
+    },
+}
+
+
+@pytest.fixture
+def folders(nnunet_folders: NnunetFolders) -> NnunetFolders:
+    """A source with plans and a target with RGB images and a preprocessed folder."""
+    write_plannable(nnunet_folders.raw, nnunet_folders.preprocessed, SOURCE, spacings=[[1, 1, 1]], shapes=[[9, 9, 9]])
+    write_json(PLANS, nnunet_folders.preprocessed / SOURCE / "srcP.json")
+    write_rgb_dataset(nnunet_folders.raw / TARGET)
+    (nnunet_folders.preprocessed / TARGET).mkdir()
+    return nnunet_folders
+
+
+def moved(folders: NnunetFolders, name: str) -> dict:
+    return json.loads((folders.preprocessed / TARGET / f"{name}.json").read_text())
+
+
+def test_under_another_name_data_get_a_folder_of_their_own(folders: NnunetFolders) -> None:
+    move_plans_between_datasets(11, TARGET, "srcP", "myP")
+
+    plans = moved(folders, "myP")
+    assert (plans["dataset_name"], plans["plans_name"]) == (TARGET, "myP")
+    assert plans["image_reader_writer"] == "NaturalImage2DIO"
+    assert plans["configurations"] == {
+        "2d": {"data_identifier": "myP_nnUNetPlans_2d", "batch_size": 7},
+        "3d_fullres": {"data_identifier": "myP_3d_fullres"},
+        "mine": {"inherits_from": "2d"},
+    }
+
+
+def test_under_the_same_name_identifiers_stay(folders: NnunetFolders) -> None:
+    move_plans_between_datasets(SOURCE, 12, "srcP")
+
+    assert moved(folders, "srcP")["configurations"] == PLANS["configurations"]
+
+
+def test_identifiers() -> None:
+    assert renamed_identifier("A_2d", "A", "B") == "B_2d"
+    assert renamed_identifier("other_2d", "A", "B") == "B_other_2d"
+
+
+def test_missing_source_and_missing_target(folders: NnunetFolders) -> None:
+    with pytest.raises(AssertionError, match=r"none\.json does not exist"):
+        move_plans_between_datasets(11, 12, "none")
+    (folders.preprocessed / TARGET).rmdir()
+    with pytest.raises(FileNotFoundError, match="Run nnUNetv2_extract_fingerprint"):
+        move_plans_between_datasets(11, 12, "srcP")
+
+
+def test_the_command(
+    folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["x", "-s", "11", "-t", "12", "-sp", "srcP", "-tp", "myP"])
+    entry_point_move_plans_between_datasets()
+    assert moved(folders, "myP")["plans_name"] == "myP"
+
+    monkeypatch.setattr(sys, "argv", ["x", "-s", "11", "-t", "12", "-sp", "none"])
+    with pytest.raises(SystemExit) as caught:
+        entry_point_move_plans_between_datasets()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (folders.preprocessed / TARGET / "none.json").exists()

@@ -1,0 +1,391 @@
+"""The four commands: flags and defaults, what they write, and one clear line with exit code 2 for a user's mistake."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnunetv2.experiment_planning import plan_and_preprocess_api, plan_and_preprocess_entrypoints
+from nnunetv2.experiment_planning.plan_and_preprocess_entrypoints import (
+    extract_fingerprint_entry,
+    plan_and_preprocess_entry,
+    plan_experiment_entry,
+    preprocess_entry,
+)
+from tests.conftest import NnunetFolders
+from tests.experiment_planning.factories import (
+    label_image,
+    write_dataset_json,
+    write_json,
+    write_png,
+    write_rgb_dataset,
+)
+
+NAME = "Dataset006_Command"
+ALL = (extract_fingerprint_entry, plan_experiment_entry, preprocess_entry, plan_and_preprocess_entry)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Call an entry function with arguments, as its console script does."""
+
+    def call(entry: Callable[[], None], *arguments: object) -> None:
+        monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
+        entry()
+
+    return call
+
+
+def error_of(
+    run: Callable[..., None], capsys: pytest.CaptureFixture[str], entry: Callable[[], None], *arguments: object
+) -> str:
+    """Run a command that has to fail with exit code 2 and return its error, which has to be one line."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        run(entry, *arguments)
+    assert caught.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    errors = [line for line in lines if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert lines[-1] == errors[0], "nothing follows the one line"
+    return errors[0]
+
+
+def quietly(*arguments: object) -> tuple[object, ...]:
+    return (*arguments, "-np", 0, "-npfp", 0, "--no_pbar")
+
+
+def test_everything_is_written_in_one_go(nnunet_folders: NnunetFolders, run: Callable[..., None]) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    write_json({"domains": {"A": ["a"], "B": ["b", "c"]}}, raw / "domains.json")
+    write_json({"groups": {"a": "p"}}, raw / "groups.json")
+    write_json({"version": 1}, raw / "prism_dd.json")
+
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "-c", "2d", "--verify_dataset_integrity"))
+
+    folder = nnunet_folders.preprocessed / NAME
+    for name in ("dataset.json", "domains.json", "groups.json", "prism_dd.json"):
+        assert (folder / name).read_bytes() == (raw / name).read_bytes()
+    for case in "abc":
+        assert (folder / "gt_segmentations" / f"{case}.png").read_bytes() == (
+            raw / "labelsTr" / f"{case}.png"
+        ).read_bytes()
+        for ending in (".b2nd", "_seg.b2nd", ".pkl"):
+            assert (folder / "nnUNetPlans_2d" / f"{case}{ending}").is_file()
+    assert list(json.loads((folder / "nnUNetPlans.json").read_text())["configurations"]) == ["2d"]
+
+
+def test_single_steps_give_the_same(nnunet_folders: NnunetFolders, run: Callable[..., None]) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    folder = nnunet_folders.preprocessed / NAME
+
+    run(extract_fingerprint_entry, "-d", 6, "-np", 0, "--no_pbar")
+    assert [file.name for file in folder.iterdir()] == ["dataset_fingerprint.json"]
+    run(plan_experiment_entry, "-d", NAME, "-pl", "nnUNetPlannerResEncM", "-overwrite_plans_name", "mine")
+    assert json.loads((folder / "mine.json").read_text())["experiment_planner_used"] == "nnUNetPlannerResEncM"
+    run(preprocess_entry, "-d", 6, "-plans_name", "mine", "-c", "2d", "-np", 0, "--no_pbar")
+    assert (folder / "nnUNetPlans_2d" / "c.b2nd").is_file()
+
+
+def test_labels_are_copied_again_only_when_they_are_newer(
+    nnunet_folders: NnunetFolders, run: Callable[..., None]
+) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "-c", "2d"))
+    copy = nnunet_folders.preprocessed / NAME / "gt_segmentations" / "a.png"
+    assert copy.stat().st_mtime == (raw / "labelsTr" / "a.png").stat().st_mtime
+
+    copy.write_bytes(b"kept: newer than its source")
+    run(preprocess_entry, "-d", 6, "-c", "2d", "-np", 0, "--no_pbar")
+    assert copy.read_bytes() == b"kept: newer than its source"
+
+
+def test_preprocessing_can_be_left_out(nnunet_folders: NnunetFolders, run: Callable[..., None]) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "--no_pp"))
+
+    assert not (nnunet_folders.preprocessed / NAME / "gt_segmentations").exists()
+
+
+def test_configurations_that_the_plans_lack_are_passed_over(
+    nnunet_folders: NnunetFolders, run: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(plan_and_preprocess_entry, *quietly("-d", 6))
+
+    assert "the plans have no configuration 3d_fullres, passed over" in capsys.readouterr().out
+
+
+def test_an_existing_fingerprint_is_used_unless_cleaned(
+    nnunet_folders: NnunetFolders, run: Callable[..., None]
+) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    file = nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json"
+    write_json({"old": 1}, file)
+
+    run(extract_fingerprint_entry, "-d", 6, "-np", 0, "--no_pbar")
+    assert json.loads(file.read_text()) == {"old": 1}
+    run(extract_fingerprint_entry, "-d", 6, "-np", 0, "--no_pbar", "--clean")
+    assert "spacings" in json.loads(file.read_text())
+
+
+def test_flags_reach_the_api(monkeypatch: pytest.MonkeyPatch, run: Callable[..., None]) -> None:
+    calls: list[tuple[str, tuple[Any, ...]]] = []
+    for name in ("extract_fingerprints", "plan_experiments", "preprocess"):
+        monkeypatch.setattr(
+            plan_and_preprocess_api, name, lambda *args, name=name: calls.append((name, args)) or "thePlans"
+        )
+    run(plan_and_preprocess_entry, "-d", 1, "Dataset002_Two")
+    run(
+        plan_and_preprocess_entry,
+        *("-d", 3, "-fpe", "F", "-npfp", 3, "--verify_dataset_integrity", "--clean", "--stock_sampling"),
+        *("-pl", "P", "-gpu_memory_target", "11.5", "-preprocessor_name", "Q", "-overwrite_plans_name", "N"),
+        *("-overwrite_target_spacing", "3", "0.5", "0.25", "-c", "2d", "mine", "-np", 4, 5, "--verbose", "--no_pbar"),
+    )
+
+    ids = [1, "Dataset002_Two"]
+    configurations = ["2d", "3d_fullres", "3d_lowres"]
+    assert calls == [
+        ("extract_fingerprints", (ids, "DatasetFingerprintExtractor", 8, False, False, False, True, False)),
+        ("plan_experiments", (ids, "ExperimentPlanner", None, "DefaultPreprocessor", None, None)),
+        ("preprocess", (ids, "thePlans", configurations, [8, 4, 8], False, True)),
+        ("extract_fingerprints", ([3], "F", 3, True, True, True, False, True)),
+        ("plan_experiments", ([3], "P", 11.5, "Q", [3.0, 0.5, 0.25], "N")),
+        ("preprocess", ([3], "thePlans", ["2d", "mine"], [4, 5], True, False)),
+    ]
+
+
+def test_processes_follow_the_configurations(monkeypatch: pytest.MonkeyPatch, run: Callable[..., None]) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(plan_and_preprocess_api, "preprocess", lambda *args: calls.append(args[3]))
+    run(preprocess_entry, "-d", 1, "-c", "3d_lowres", "3d_fullres", "mine", "2d")
+
+    assert calls == [[8, 4, 4, 8]]
+
+
+def test_the_three_single_steps_name_and_ignore_unknown_arguments(
+    nnunet_folders: NnunetFolders, run: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(extract_fingerprint_entry, "-d", 6, "-np", 0, "--no_pbar", "--surplus", "7")
+
+    assert "unknown arguments are ignored: --surplus 7" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        run(plan_and_preprocess_entry, "-d", 6, "--surplus")
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("entry", ALL)
+def test_a_data_set_has_to_be_named(entry: Callable[[], None], run: Callable[..., None]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(entry)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("entry", ALL)
+def test_a_data_set_that_does_not_exist(
+    nnunet_folders: NnunetFolders, entry: Callable[[], None], run: Any, capsys: Any
+) -> None:
+    assert "Could not find a dataset with the ID 99" in error_of(run, capsys, entry, "-d", 99)
+    assert "Dataset099_No" in error_of(run, capsys, entry, "-d", "Dataset099_No")
+    assert list(nnunet_folders.preprocessed.iterdir()) == []
+
+
+@pytest.mark.parametrize("entry", ALL)
+def test_two_folders_with_one_id(
+    nnunet_folders: NnunetFolders, entry: Callable[[], None], run: Any, capsys: Any
+) -> None:
+    for name in (NAME, "Dataset006_Other"):
+        write_rgb_dataset(nnunet_folders.raw / name)
+
+    error = error_of(run, capsys, entry, "-d", 6)
+    assert "More than one dataset name found" in error
+    assert "Dataset006_Other" in error
+    assert list(nnunet_folders.preprocessed.iterdir()) == []
+
+
+@pytest.mark.parametrize("entry", ALL)
+@pytest.mark.parametrize("variable", ["nnUNet_raw", "nnUNet_preprocessed"])
+def test_an_unset_environment_variable(
+    nnunet_folders: NnunetFolders,
+    entry: Callable[[], None],
+    variable: str,
+    run: Any,
+    capsys: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    monkeypatch.delenv(variable)
+
+    assert f"{variable} is not defined" in error_of(run, capsys, entry, "-d", NAME)
+
+
+@pytest.mark.parametrize("entry", [extract_fingerprint_entry, plan_and_preprocess_entry])
+def test_a_folder_that_cannot_be_written(
+    nnunet_folders: NnunetFolders,
+    entry: Callable[[], None],
+    run: Any,
+    capsys: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("nnUNet_preprocessed", str(tmp_path / "file"))
+
+    assert "cannot create" in error_of(run, capsys, entry, "-d", 6)
+
+
+MALFORMED: list[tuple[str, str]] = [
+    ('{"labels": ', "dataset.json"),
+    ("[1, 2]", "dataset.json"),
+    ('{"labels": {"background": 0}}', "dataset.json"),
+]
+
+
+@pytest.mark.parametrize("entry", [extract_fingerprint_entry, plan_and_preprocess_entry])
+@pytest.mark.parametrize(("text", "message"), MALFORMED)
+def test_a_malformed_dataset_json(
+    nnunet_folders: NnunetFolders, entry: Callable[[], None], text: str, message: str, run: Any, capsys: Any
+) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    (raw / "dataset.json").write_text(text)
+
+    with pytest.raises(SystemExit) as caught:
+        run(entry, "-d", 6)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+    assert list(nnunet_folders.preprocessed.iterdir()) == []
+
+
+@pytest.mark.parametrize("entry", ALL)
+@pytest.mark.parametrize("verify", [True, False])
+def test_labels_that_leave_a_gap(
+    nnunet_folders: NnunetFolders, entry: Callable[[], None], verify: bool, run: Any, capsys: Any
+) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "--no_pp"))
+    write_dataset_json(raw, 3, labels={"background": 0, "tumor": 1, "stroma": 3})
+    before = sorted(file.name for file in (nnunet_folders.preprocessed / NAME).iterdir())
+
+    checks = ["--verify_dataset_integrity"] if verify and entry not in (plan_experiment_entry, preprocess_entry) else []
+    with pytest.raises(SystemExit) as caught:
+        run(entry, "-d", 6, *checks)
+    assert caught.value.code == 2
+    assert "found 3, did you mean 2?" in capsys.readouterr().err
+    assert sorted(file.name for file in (nnunet_folders.preprocessed / NAME).iterdir()) == before
+
+
+def test_planning_without_a_fingerprint(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+
+    error = error_of(run, capsys, plan_experiment_entry, "-d", 6)
+    assert "Run nnUNetv2_extract_fingerprint first" in error
+    assert list(nnunet_folders.preprocessed.iterdir()) == []
+
+
+def test_preprocessing_without_plans(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+
+    error = error_of(run, capsys, preprocess_entry, "-d", 6, "-plans_name", "none")
+    assert "none.json does not exist. Run nnUNetv2_plan_experiment first" in error
+
+
+def test_wrong_masks_found_by_the_integrity_check(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    write_png(label_image(1, most=1) * 255, raw / "labelsTr" / "b.png")
+
+    error = error_of(
+        run, capsys, plan_and_preprocess_entry, *quietly("-d", 6, "-c", "2d", "--verify_dataset_integrity")
+    )
+    assert "labelsTr/b.png: found 255, did you mean 1?" in error
+    assert list(nnunet_folders.preprocessed.iterdir()) == []
+
+
+def test_an_unreadable_image(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    (raw / "imagesTr" / "b_0000.png").write_bytes(b"not an image")
+
+    error = error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6))
+    assert "case b: " in error
+    assert list((nnunet_folders.preprocessed / NAME).iterdir()) == []
+
+
+def test_a_domain_file_that_does_not_fit(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    write_json({"domains": {"A": ["a", "b"]}}, raw / "domains.json")
+
+    assert "case 'c' is in no domain" in error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6))
+
+
+@pytest.mark.parametrize(("flag", "kind"), [("-fpe", "fingerprint extractor"), ("-pl", "experiment planner")])
+def test_a_class_that_does_not_exist(
+    nnunet_folders: NnunetFolders, flag: str, kind: str, run: Any, capsys: Any
+) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+
+    error = error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6, flag, "Nonexistent"))
+    assert f"no {kind} named 'Nonexistent'" in error
+
+
+def test_too_many_numbers_of_processes(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "--no_pp"))
+
+    error = error_of(run, capsys, preprocess_entry, "-d", 6, "-c", "2d", "-np", 1, 2)
+    assert "2 numbers of processes for 1 configurations" in error
+
+
+def test_a_spacing_of_two_numbers(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "--no_pp"))
+
+    error = error_of(run, capsys, plan_experiment_entry, "-d", 6, "-overwrite_target_spacing", 1, 1)
+    assert "expected three floats" in error
+
+
+def test_the_whole_path_for_rgb_images_imports_nothing_heavy(nnunet_folders: NnunetFolders) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    script = (
+        "import sys\n"
+        "from nnunetv2.experiment_planning.plan_and_preprocess_entrypoints import plan_and_preprocess_entry\n"
+        "sys.argv = ['x', '-d', '6', '-c', '2d', '-np', '0', '-npfp', '0', '--no_pbar', '--verify_dataset_integrity']\n"
+        "plan_and_preprocess_entry()\n"
+        "heavy = {'torch', 'skimage', 'scipy', 'SimpleITK', 'nibabel', 'pandas', 'matplotlib'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert finished.stdout.strip().endswith("heavy: []")
+
+
+@pytest.mark.parametrize("entry", ALL)
+def test_help_imports_no_array_library(entry: Callable[[], None]) -> None:
+    script = (
+        f"import sys\nfrom {plan_and_preprocess_entrypoints.__name__} import {entry.__name__}\n"
+        f"sys.argv = ['x', '--help']\n"
+        f"try:\n    {entry.__name__}()\nexcept SystemExit:\n    print('numpy' in sys.modules, 'torch' in sys.modules)\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert finished.stdout.strip().endswith("False False")
+
+
+def test_foreground_statistics_need_no_random_numbers(nnunet_folders: NnunetFolders, run: Callable[..., None]) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    for case in "abc":
+        write_png(np.ones((24, 32), np.uint8), raw / "labelsTr" / f"{case}.png")
+    run(extract_fingerprint_entry, "-d", 6, "-np", 0, "--no_pbar")
+    file = nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json"
+    properties = json.loads(file.read_text())["foreground_intensity_properties_per_channel"]["0"]
+
+    from PIL import Image
+
+    pixels = [np.asarray(Image.open(raw / "imagesTr" / f"{case}_0000.png"))[..., 0] for case in "abc"]
+    assert properties["mean"] == pytest.approx(np.mean(pixels), rel=1e-12)
+    assert properties["max"] == np.max(pixels)
