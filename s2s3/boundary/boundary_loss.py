@@ -16,7 +16,7 @@ from nnunetv2.boundary.boundary_terms import boundary_terms, terms_by_map
 __all__ = ["BoundaryLossSettings", "boundary_loss", "boundary_terms"]
 
 _PIXELS_AT_ONCE = {"cpu": 2**17}
-_PIXELS_AT_ONCE_ELSEWHERE = 2**24
+_PIXELS_AT_ONCE_ELSEWHERE = 2**21  # about 0.8 GB at work; a GPU wants few, large calls
 
 
 def boundary_loss(
