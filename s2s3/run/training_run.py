@@ -160,16 +160,9 @@ def run_training(
     _check_device(device, num_gpus)
     _check_preprocessed(dataset_name_or_id, configuration, plans_identifier)
     if num_gpus > 1:
-        os.environ.setdefault("MASTER_ADDR", "localhost")
-        os.environ.setdefault("MASTER_PORT", str(find_free_network_port()))
         names = (dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier)
         flags = (disable_checkpointing, continue_training, only_run_validation, pretrained_weights)
-        mp.spawn(
-            run_ddp,
-            args=(*names, *flags, export_validation_probabilities, val_with_best, num_gpus),
-            nprocs=num_gpus,
-            join=True,
-        )
+        _spawn(num_gpus, (*names, *flags, export_validation_probabilities, val_with_best, num_gpus))
         return
     trainer = get_trainer_from_args(
         dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier, continue_training, device
@@ -177,6 +170,13 @@ def run_training(
     trainer.disable_checkpointing = disable_checkpointing
     maybe_load_checkpoint(trainer, continue_training, only_run_validation, pretrained_weights)
     _train_and_validate(trainer, only_run_validation, val_with_best, export_validation_probabilities)
+
+
+def _spawn(num_gpus: int, arguments: tuple[Any, ...]) -> None:
+    """Run `run_ddp` in a process for each GPU; they meet at MASTER_ADDR and MASTER_PORT, by default on this machine."""
+    os.environ.setdefault("MASTER_ADDR", "localhost")
+    os.environ.setdefault("MASTER_PORT", str(find_free_network_port()))
+    mp.spawn(run_ddp, args=arguments, nprocs=num_gpus, join=True)
 
 
 def _train_and_validate(trainer: nnUNetTrainer, only_validation: bool, with_best: bool, probabilities: bool) -> None:
