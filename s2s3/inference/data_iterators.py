@@ -5,7 +5,8 @@ what the export needs; `ofile`, the output name without ending, or None.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from multiprocessing.synchronize import Event
 from queue import Full
 from typing import TYPE_CHECKING, Any
@@ -151,21 +152,27 @@ def preprocess_fromnpy_save_to_queue(
     _fill_queue(cases, target_queue, done_event, abort_event)
 
 
-def _fill_queue(items: Iterable[Item], target_queue: Any, done_event: Event, abort_event: Event) -> None:
-    try:
-        for item in items:
-            while not abort_event.is_set():
-                try:
-                    target_queue.put(item, timeout=_SECONDS_BETWEEN_ABORT_CHECKS)
-                    break
-                except Full:
-                    continue
-            if abort_event.is_set():
-                return
-    except Exception:
-        abort_event.set()
-        raise
+def _fill_queue(items: PreparedCases, target_queue: Any, done_event: Event, abort_event: Event) -> None:
+    with closing(items):
+        try:
+            for item in items:
+                if not _put(item, target_queue, abort_event):
+                    return
+        except Exception:
+            abort_event.set()
+            raise
     done_event.set()
+
+
+def _put(item: Item, target_queue: Any, abort_event: Event) -> bool:
+    """Wait for room in a queue and put the item there; False if everything was called off meanwhile."""
+    while not abort_event.is_set():
+        try:
+            target_queue.put(item, timeout=_SECONDS_BETWEEN_ABORT_CHECKS)
+            return True
+        except Full:
+            continue
+    return False
 
 
 class PreprocessAdapter(DataLoader):  # type: ignore[misc]

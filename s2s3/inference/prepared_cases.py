@@ -67,7 +67,9 @@ class PreparedCases(Iterator[Item]):
         running: deque[tuple[Task, Case]] = deque()
         with ExitStack() as stack:
             stack.enter_context(self._pool)
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nnUNet_cases_"))
+            folder = ""
+            if self._pool.num_workers > 0:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nnUNet_cases_"))
             while waiting or running:
                 while waiting and len(running) <= self._pool.num_workers:
                     running.append((self._submit(waiting[0], folder), waiting.popleft()))

@@ -1,7 +1,8 @@
 """Predicts a list of jobs with whichever nnU-Net is on the path; run as a script by test_inference.py.
 
-A job: {"model", "folds", "checkpoint", "settings" (of the predictor), "images" (folder), "out" (folder), "workers"}, or
-instead of the last three {"arrays": [npy files], "logits": npz file}.
+A job: {"model", "folds", "checkpoint", "settings" (of the predictor), "images" (folder), "out" (folder),
+"workers", "previous" (folder of the previous stage)}, or
+instead of the last four {"arrays": [npy files], "logits": npz file}.
 """
 
 import json
@@ -23,7 +24,7 @@ def run_job(job: dict) -> None:
             predictor.predict_from_files(job["images"], job["out"], True, True, job["workers"], job["workers"])
         else:
             os.makedirs(job["out"])
-            predictor.predict_from_files_sequential(job["images"], job["out"], True, True)
+            predictor.predict_from_files_sequential(job["images"], job["out"], True, True, job["previous"])
         return
     logits = [predictor.predict_logits_from_preprocessed_data(torch.from_numpy(np.load(f))) for f in job["arrays"]]
     np.savez(job["logits"], *[entry.numpy() for entry in logits])

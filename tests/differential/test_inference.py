@@ -80,7 +80,7 @@ class Comparison:
 
     def add(self, name: str, model: Path, images: Path, folds: Any, **job: Any) -> None:
         """Add the prediction of a folder."""
-        job = {"checkpoint": "checkpoint_final.pth", "workers": 0, "settings": {}, **job}
+        job = {"checkpoint": "checkpoint_final.pth", "workers": 0, "settings": {}, "previous": None, **job}
         self.jobs.append({"name": name, "model": str(model), "images": str(images), "folds": folds, **job})
 
     def add_logits(self, name: str, model: Path, arrays: list[str], folds: Any, **settings: Any) -> None:
@@ -127,6 +127,9 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     compared.add("slices", ours_slices, volumes, None, checkpoint=best, settings={"tile_step_size": 1.0})
     compared.add("stock_rgb", stock_2d, rgb, [0])
     compared.add("stock_volume", stock_3d, volumes, ["all"], settings={"use_mirroring": False})
+    second_stage = make_plans([12, 16, 12], [1.1, 0.9, 1.0], ".nii.gz", 1, configuration={"previous_stage": "lowres"})
+    ours_cascade = write_model_folder(root / "ours_cascade", second_stage, labels, (0,), (0, 1, 2))
+    compared.add("cascade", ours_cascade, volumes, [0], previous=str(make_previous_stage(root, volumes)))
     arrays = make_arrays(root)
     compared.add_logits("plain", ours_3d, arrays, [0], use_mirroring=False)
     compared.add_logits("mirrored", ours_3d, arrays, [0], tile_step_size=0.3)
@@ -147,6 +150,19 @@ def make_images(root: Path) -> tuple[Path, Path]:
     return rgb, volumes
 
 
+def make_previous_stage(root: Path, volumes: Path) -> Path:
+    """Write a segmentation of the previous stage for each volume, with labels where the volume is empty too."""
+    folder = root / "previous"
+    folder.mkdir()
+    for file in volumes.iterdir():
+        image = sitk.ReadImage(str(file))
+        labels = np.random.default_rng(1).integers(0, 3, image.GetSize()[::-1]).astype(np.uint8)
+        segmentation = sitk.GetImageFromArray(labels)
+        segmentation.CopyInformation(image)
+        sitk.WriteImage(segmentation, str(folder / file.name.replace("_0000", "")))
+    return folder
+
+
 def make_arrays(root: Path) -> list[str]:
     """Write preprocessed images: just a tile, larger, and smaller in two axes."""
     files = []
@@ -165,7 +181,7 @@ def geometry(file: Path) -> tuple[tuple[float, ...], ...]:
     return image.GetSpacing(), image.GetOrigin(), image.GetDirection()
 
 
-@pytest.mark.parametrize("job", ["rgb", "volume", "regions", "slices", "stock_rgb", "stock_volume"])
+@pytest.mark.parametrize("job", ["rgb", "volume", "regions", "slices", "cascade", "stock_rgb", "stock_volume"])
 def test_segmentations_are_equal_voxel_by_voxel(comparison: Comparison, job: str) -> None:
     stock, ours = comparison.folder("stock", job), comparison.folder("ours", job)
     files = [path for path in sorted(stock.iterdir()) if path.name.endswith((".png", ".nii.gz"))]
@@ -179,7 +195,7 @@ def test_segmentations_are_equal_voxel_by_voxel(comparison: Comparison, job: str
             assert geometry(ours / file.name) == geometry(file)
 
 
-@pytest.mark.parametrize("job", ["rgb", "volume", "regions", "slices", "stock_rgb", "stock_volume"])
+@pytest.mark.parametrize("job", ["rgb", "volume", "regions", "slices", "cascade", "stock_rgb", "stock_volume"])
 def test_probabilities_and_properties_are_equal(comparison: Comparison, job: str) -> None:
     stock, ours = comparison.folder("stock", job), comparison.folder("ours", job)
     assert sorted(path.name for path in ours.iterdir()) == sorted(path.name for path in stock.iterdir())

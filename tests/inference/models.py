@@ -9,6 +9,7 @@ from torch import nn
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.files import write_json
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 CPU = torch.device("cpu")
@@ -126,7 +127,7 @@ def write_model_folder(
 ) -> Path:
     """Write plans.json, dataset.json and one untrained checkpoint a fold."""
     (configuration,) = plans["configurations"]
-    channels = len(dataset_json["channel_names"])
+    channels = determine_num_input_channels(PlansManager(plans), configuration, dataset_json)
     heads = PlansManager(plans).get_label_manager(dataset_json).num_segmentation_heads
     folder.mkdir(parents=True, exist_ok=True)
     write_json(plans, folder / "plans.json")

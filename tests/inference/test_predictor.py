@@ -282,7 +282,7 @@ def test_a_killed_export_worker_is_noticed_while_the_next_case_is_predicted(
     original = model.network.forward
 
     def slow(x: torch.Tensor) -> torch.Tensor:
-        time.sleep(0.2)
+        time.sleep(0.05)
         return original(x)
 
     model.network.forward = slow

@@ -1,0 +1,189 @@
+"""The two predict commands from arguments to exit code."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nnunetv2.inference.predict_from_raw_data import predict_entry_point, predict_entry_point_modelfolder
+from tests.inference.models import make_dataset_json, make_plans, write_model_folder
+
+
+@pytest.fixture(autouse=True)
+def _same_number_of_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+class Run:
+    """Runs a command in this process; keeps exit code and what it wrote to standard error."""
+
+    def __init__(self, model: Path, images: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+        self.model, self.images, self.out = model, images, out
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *more: object, command=predict_entry_point_modelfolder, workers: str = "0") -> int:
+        arguments = ["-i", self.images, "-o", self.out, "-npp", workers, "-nps", workers, "-device", "cpu"]
+        if command is predict_entry_point_modelfolder:
+            arguments += ["-m", self.model]
+        self._monkeypatch.setattr(sys, "argv", list(map(str, ["command", *arguments, "-f", 0, *more])))
+        code = 0
+        try:
+            command()
+        except SystemExit as caught:
+            code = int(caught.code or 0)
+        self.error = self._capsys.readouterr().err
+        return code
+
+    @property
+    def message(self) -> str:
+        """The one line of an error."""
+        (line,) = [line for line in self.error.splitlines() if line.startswith("error: ")]
+        assert "Traceback" not in self.error
+        return line
+
+    @property
+    def written(self) -> list[str]:
+        return sorted(path.name for path in self.out.glob("*.png"))
+
+
+@pytest.fixture
+def run(rgb_model: Path, rgb_images: Path, tmp_path: Path, monkeypatch, capsys) -> Run:
+    return Run(rgb_model, rgb_images, tmp_path / "out", monkeypatch, capsys)
+
+
+def test_a_folder_is_predicted(run: Run) -> None:
+    assert run() == 0
+    assert run.written == ["a.png", "b.png", "c.png"]
+
+
+def test_worker_processes_and_the_fast_settings_give_segmentations_too(run: Run) -> None:
+    assert run("--disable_tta", "-step_size", "1", "--save_probabilities", "--disable_progress_bar", workers="1") == 0
+    assert run.written == ["a.png", "b.png", "c.png"]
+    assert len(list(run.out.glob("*.npz"))) == 3
+
+
+def test_the_model_is_found_by_data_set_trainer_plans_and_configuration(run: Run, nnunet_folders) -> None:
+    target = nnunet_folders.results / "Dataset901_Tiny" / "nnUNetTrainer__nnUNetPlans__2d"
+    target.parent.mkdir()
+    run.model.rename(target)
+    assert run("-d", 901, "-c", "2d", "-num_parts", 2, "-part_id", 1, command=predict_entry_point) == 0
+    assert run.written == ["b.png"]
+
+
+def test_an_unset_results_folder_is_one_line(run: Run) -> None:
+    assert run("-d", "Dataset901_Tiny", "-c", "2d", command=predict_entry_point) == 2
+    assert "nnUNet_results" in run.message
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_broken_image_is_named_after_the_others_were_written(run: Run, workers: str) -> None:
+    (run.images / "b_0000.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    assert run(workers=workers) == 2
+    assert "b_0000.png" in run.message
+    assert run.written == ["a.png", "c.png"]
+
+
+def test_missing_folds_are_one_line(run: Run) -> None:
+    assert run("-f", 0, 7) == 2
+    assert "fold_7/checkpoint_final.pth not found" in run.message
+
+
+def test_a_missing_model_is_one_line(run: Run) -> None:
+    run.model = run.model.parent / "absent"
+    assert run() == 2
+    assert "model folder not found" in run.message
+
+
+def test_a_checkpoint_of_another_network_is_one_line(run: Run) -> None:
+    plans = make_plans([8, 8, 8], [1.0] * 3, ".png", 3)
+    other = write_model_folder(run.model.parent / "other", plans, make_dataset_json(".png", 3))
+    (other / "fold_0" / "checkpoint_final.pth").replace(run.model / "fold_0" / "checkpoint_final.pth")
+    assert run() == 2
+    assert "3d_fullres" in run.message or "another network" in run.message
+
+
+def test_a_trainer_that_does_not_exist_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nnunetv2.inference import predict_from_raw_data
+    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+    monkeypatch.setattr(
+        predict_from_raw_data, "recursive_find_trainer_class_by_name", recursive_find_trainer_class_by_name
+    )
+    file = run.model / "fold_0" / "checkpoint_final.pth"
+    torch.save({**torch.load(file, weights_only=True), "trainer_name": "TrainerOfSomebody"}, file)
+    assert run() == 2
+    assert "TrainerOfSomebody" in run.message
+    assert "nnUNet_extTrainer" in run.message
+
+
+def test_a_file_in_the_place_of_the_output_folder_is_one_line(run: Run) -> None:
+    run.out.write_text("a file")
+    assert run() == 2
+    assert str(run.out) in run.message
+
+
+def test_an_output_folder_below_a_file_is_one_line(run: Run) -> None:
+    run.out.write_text("a file")
+    run.out = run.out / "below"
+    assert run() == 2
+    assert str(run.out) in run.message
+
+
+def test_a_folder_without_images_is_one_line(run: Run) -> None:
+    for file in run.images.iterdir():
+        file.rename(file.with_suffix(".jpg"))
+    assert run() == 2
+    assert "no images" in run.message
+
+
+def test_a_part_that_does_not_exist_is_one_line(run: Run) -> None:
+    assert run("-d", "Dataset901_Tiny", "-c", "2d", "-num_parts", 2, "-part_id", 2, command=predict_entry_point) == 2
+
+
+def test_cuda_without_a_cuda_device_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert run("-device", "cuda") == 2
+    assert "-device cpu" in run.message
+
+
+def test_a_finished_prediction_can_be_continued(run: Run) -> None:
+    assert run() == 0
+    (run.out / "b.png").unlink()
+    (run.out / "a.png").write_text("finished before")
+    assert run("--continue_prediction") == 0
+    assert (run.out / "a.png").read_text() == "finished before"
+    assert run.written == ["a.png", "b.png", "c.png"]
+    assert run("--continue_prediction") == 0
+
+
+def test_a_predictor_put_in_the_place_of_ours_is_used(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nnunetv2.inference import predict_from_raw_data
+
+    class Counting(predict_from_raw_data.nnUNetPredictor):
+        built = 0
+
+        def __init__(self, *arguments, **settings):
+            type(self).built += 1
+            super().__init__(*arguments, **settings)
+
+    monkeypatch.setattr(predict_from_raw_data, "nnUNetPredictor", Counting)
+    assert run() == 0
+    assert Counting.built == 1
+
+
+@pytest.mark.slow
+def test_a_picture_of_5000_by_5000_pixels_is_predicted(run: Run) -> None:
+    for file in run.images.iterdir():
+        file.unlink()
+    picture = np.random.default_rng(0).integers(0, 256, (5000, 5000, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(run.images / "large_0000.png", compress_level=1)
+    write_model_folder(run.model, make_plans([512, 512], [1.0, 1.0], ".png", 3), make_dataset_json(".png", 3))
+    assert run("-step_size", 1, "--disable_tta") == 0
+    with Image.open(run.out / "large.png") as segmentation:
+        assert segmentation.size == (5000, 5000)
