@@ -92,9 +92,11 @@ def main() -> None:
     described = ("-djfile", model / "dataset.json", "-pfile", model / "plans.json")
     domains = ("--domains", data / "domains_test.json")
     run("nnUNetv2_evaluate_folder", data / "labelsTs", predictions, *described, *domains)
-    report = WORK / "report.html"
-    run("drift", "report", model, "--predictions", predictions, "--images-dir", data / "imagesTs", "-o", report)
-    print(f"\nFinished after {(time.monotonic() - started) / 60:.1f} minutes. The report: {report}")
+    held_out, report = WORK / "held_out.html", WORK / "report.html"
+    run("drift", "report", "--predictions", predictions, "--images-dir", data / "imagesTs", "-o", held_out)
+    run("drift", "report", model, "-o", report)
+    print(f"\nFinished after {(time.monotonic() - started) / 60:.1f} minutes. Open in a browser:")
+    print(f"  the model: {report}\n  the held-out tiles: {held_out}\n  the domains: {data / 'prism_dd.html'}")
 
 
 if __name__ == "__main__":
