@@ -18,7 +18,7 @@ from nnunetv2.training.dataloading.utils import unpack_dataset
 from tests.conftest import NnunetFolders, make_folders
 from tests.differential.oracle import run_oracle, run_ours
 from tests.differential.preprocessing_jobs import CASES, KINDS, RUN_JOBS, Call, is_same, results_of, write_dataset
-from tests.preprocessing.factories import NAME, write_tiles
+from tests.preprocessing.factories import DATASET_JSON, NAME, plans, write_tiles
 
 SEED = int(os.environ.get("DRIFT_TEST_SEED", secrets.randbelow(10**6)))
 """New in each run, printed by the tests; DRIFT_TEST_SEED repeats a run."""
@@ -183,6 +183,32 @@ def test_the_older_format_goes_both_ways(
         assert is_same([np.array(data), np.array(seg), properties], [*map(np.array, expected[:2]), expected[3]])
 
 
+@pytest.mark.real
+def test_real_tiles_become_the_same_arrays(real_data: Path, tmp_path: Path) -> None:
+    images = sorted((real_data / "Dataset102_Nuclei" / "imagesTr").glob("*_0000.png"))[::12]
+    (tmp_path / "dataset.json").write_text(json.dumps({**DATASET_JSON, "labels": {"background": 0, "nucleus": 1}}))
+    (tmp_path / "plans.json").write_text(json.dumps(plans()))
+    for side, run in (("stock", run_oracle), ("ours", run_ours)):
+        (tmp_path / side).mkdir()
+        jobs = []
+        for image in images:
+            case = image.name.removesuffix("_0000.png")
+            label = image.parents[1] / "labelsTr" / f"{case}.png"
+            files = [str(tmp_path / name) for name in ("plans.json", "dataset.json")]
+            jobs.append([str(tmp_path / side / case), [str(image)], str(label), *files])
+        (tmp_path / f"{side}.json").write_text(json.dumps(jobs))
+        run(RUN_JOBS, tmp_path / f"{side}.json")
+    assert_same_folder(tmp_path / "stock", tmp_path / "ours")
+
+
+def assert_same_folder(stock: Path, ours: Path) -> None:
+    """The same files, and in them the same arrays and properties."""
+    assert sorted(os.listdir(ours)) == sorted(os.listdir(stock))
+    for case in nnUNetDatasetBlosc2(str(stock)).identifiers:
+        expected, got = (nnUNetDatasetBlosc2(str(folder))[case] for folder in (stock, ours))
+        assert is_same([got[0][:], got[1][:], got[3]], [expected[0][:], expected[1][:], expected[3]])
+
+
 PREPROCESS = """
     if __name__ == "__main__":
         from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
@@ -199,7 +225,4 @@ def test_whole_data_sets_become_the_same_folder(nnunet_folders: NnunetFolders, t
     DefaultPreprocessor().run(123, "2d", "nnUNetPlans", 1)
 
     stock, ours = (folders.preprocessed / NAME / "plans_of_a_test" for folders in (stock_folders, nnunet_folders))
-    assert sorted(os.listdir(ours)) == sorted(os.listdir(stock))
-    for case in nnUNetDatasetBlosc2(str(stock)).identifiers:
-        expected, got = (nnUNetDatasetBlosc2(str(folder))[case] for folder in (stock, ours))
-        assert is_same([got[0][:], got[1][:], got[3]], [expected[0][:], expected[1][:], expected[3]])
+    assert_same_folder(stock, ours)

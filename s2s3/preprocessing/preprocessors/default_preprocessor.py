@@ -170,7 +170,8 @@ class DefaultPreprocessor:
             for case, files in cases.items()
             if case not in finished
         ]
-        description = f"preprocessing {configuration_name}"
+        done = f" ({len(finished)} of {len(cases)} cases were already done)" if finished else ""
+        description = f"preprocessing {configuration_name}{done}"
         try:
             run_cases(_preprocess_and_store, tasks, num_processes, description, self.show_progress_bar)
         finally:
