@@ -63,7 +63,9 @@ def _load_safely(path: Path, map_location: str | torch.device) -> Any:
             refused = _refused_types(path, str(error))
             if not refused:
                 raise _damaged(path, error) from error
-        except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        except PermissionError:
+            raise
+        except (RuntimeError, EOFError, KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
             raise _damaged(path, error) from error
     raise CheckpointError(
         f"{path}: holds objects of {', '.join(refused)}, which are not loaded because such a file can run code. "
@@ -74,14 +76,16 @@ def _load_safely(path: Path, map_location: str | torch.device) -> Any:
 def _load_all(path: Path, map_location: str | torch.device) -> Any:
     try:
         return torch.load(path, map_location=map_location, weights_only=False)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except PermissionError:
+        raise
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise _damaged(path, error) from error
 
 
 def _refused_types(path: Path, message: str) -> list[str]:
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except (RuntimeError, ValueError, pickle.UnpicklingError):  # not a zip file: written by an old torch
+    except (RuntimeError, ValueError, OSError, pickle.UnpicklingError):  # not a zip file: written by an old torch
         names = re.findall(r"GLOBAL (\S+)", message)
     return sorted({name.rstrip(".,") for name in names})
 

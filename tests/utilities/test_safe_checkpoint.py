@@ -67,13 +67,18 @@ def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:
         load_checkpoint_file(tmp_path / "absent.pth", "cpu")
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "truncated"])
+@pytest.mark.parametrize("damage", ["empty", "text", "truncated", "truncated large file"])
 def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
-    path = save({"network_weights": torch.zeros(1000)}, tmp_path)
+    path = save({"network_weights": torch.zeros(20_000 if "large" in damage else 1000)}, tmp_path)
     whole = path.read_bytes()
-    path.write_bytes(
-        {"empty": b"", "text": b"hello, this is no checkpoint", "truncated": whole[: len(whole) // 2]}[damage]
-    )
+    half, fraction = whole[: len(whole) // 2], whole[:5000]
+    contents = {
+        "empty": b"",
+        "text": b"hello, this is no checkpoint",
+        "truncated": half,
+        "truncated large file": fraction,
+    }
+    path.write_bytes(contents[damage])
     with pytest.raises(CheckpointError, match=r"checkpoint_final\.pth"):
         load_checkpoint_file(path, "cpu")
 
