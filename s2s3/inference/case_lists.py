@@ -76,9 +76,13 @@ def output_folder_of(target: Target) -> Path | None:
 
 
 def make_output_folders(target: Target) -> None:
-    """Create the folders that outputs go to."""
+    """Create the folders that outputs go to; an OSError names the folder as it was given."""
     if target is None:
         return
     names = [target] if isinstance(target, str | os.PathLike) else [os.path.dirname(os.fspath(n)) for n in target]
     for folder in dict.fromkeys(names):
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = f"this output folder cannot be made ({error.strerror})"
+            raise OSError(error.errno, reason, os.fspath(folder)) from error

@@ -80,7 +80,6 @@ def _predict(arguments: Namespace, model_folder: str) -> None:
     from nnunetv2.inference.case_lists import check_part, list_inputs, make_output_folders
 
     check_part(arguments.part_id, arguments.num_parts)
-    make_output_folders(arguments.o)
     predictor = sys.modules[__name__].nnUNetPredictor(
         tile_step_size=arguments.step_size,
         use_gaussian=True,
@@ -97,6 +96,7 @@ def _predict(arguments: Namespace, model_folder: str) -> None:
         raise MissingFileError(
             f"{arguments.i}: no images <case>_0000{ending}, the ending that the model was trained on"
         )
+    make_output_folders(arguments.o)
     settings = {
         "save_probabilities": arguments.save_probabilities,
         "overwrite": not arguments.continue_prediction,

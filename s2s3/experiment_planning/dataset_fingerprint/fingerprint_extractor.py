@@ -94,7 +94,8 @@ class DatasetFingerprintExtractor:
     def run(self, overwrite_existing: bool = False) -> dict[str, Any]:
         """Return the fingerprint; one that exists is read, unless it is to be overwritten."""
         if not self.dataset:
-            raise DatasetError(f"no training cases: {self.input_folder}/imagesTr holds no images")
+            ending = self.dataset_json["file_ending"]
+            raise DatasetError(f"no training cases: {self.input_folder}/imagesTr holds no images <case>_0000{ending}")
         output_folder = make_folder(nnUNet_preprocessed / self.dataset_name)
         take_over_domain_files(self.input_folder, output_folder, self.dataset)
         file = output_folder / "dataset_fingerprint.json"
