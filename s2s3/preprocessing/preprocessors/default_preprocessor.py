@@ -1,6 +1,6 @@
 """From the files of a case to what networks are trained on: transpose, crop, normalise, resample."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os.path import dirname, isdir, isfile, join
 from typing import Any
 
@@ -161,6 +161,7 @@ class DefaultPreprocessor:
         plans_manager, dataset_json = _load_plans(dataset_name, plans_identifier)
         configuration = plans_manager.get_configuration(configuration_name)
         cases = get_filenames_of_train_images_and_targets(join(nnUNet_raw, dataset_name), dataset_json)
+        _refuse_ambiguous_names(cases)
         sources = {case: _source_files(case, files) for case, files in cases.items()}
         target = ResumableFolder(nnUNet_preprocessed / dataset_name / configuration.data_identifier)
         finished = target.prepare(self._recipe(plans_manager, configuration, dataset_json), sources)
@@ -229,6 +230,13 @@ def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager,
         raise DatasetLayoutError(f"plans not found: {plans_file}; run nnUNetv2_plan_experiment first")
     dataset_json = read_json(join(nnUNet_preprocessed, dataset_name, "dataset.json"), "dataset.json")
     return PlansManager(plans_file), dataset_json
+
+
+def _refuse_ambiguous_names(cases: Iterable[str]) -> None:
+    """The labels of a case x are stored as x_seg, so that no case can have such a name itself."""
+    ambiguous = [str(case) for case in cases if case.endswith("_seg")]
+    if ambiguous:
+        raise DatasetLayoutError("cases must not end in _seg, rename their files:", ambiguous)
 
 
 def _source_files(case: str, files: dict[str, Any]) -> list[str]:

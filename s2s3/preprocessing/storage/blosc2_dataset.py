@@ -141,10 +141,11 @@ def _write(
         try:
             blosc2.asarray(array, urlpath=str(temporary), chunks=chunks, blocks=blocks, cparams=compression)
         except RuntimeError as error:
-            raise _cannot_write(path, error) from error
+            raise _cannot_write(array, path, error) from error
 
 
-def _cannot_write(path: str, error: RuntimeError) -> OSError:
+def _cannot_write(array: np.ndarray, path: str, error: RuntimeError) -> OSError:
     """Blosc2 does not say why writing failed; nearly always the disk is full."""
     free = shutil.disk_usage(os.path.dirname(path) or ".").free
-    return OSError(errno.EIO, f"cannot be written ({error}; {free / 1e6:.1f} MB are free on this disk)", path)
+    number = errno.ENOSPC if free < array.nbytes else errno.EIO
+    return OSError(number, f"{os.strerror(number)}: {error}; {free / 1e6:.1f} MB are free on this disk", path)

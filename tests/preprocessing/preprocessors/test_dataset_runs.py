@@ -139,6 +139,13 @@ def test_a_missing_raw_folder_and_missing_plans_are_named(tiles: Path, nnunet_fo
         DefaultPreprocessor().run("Dataset999_Nothing", "2d", "nnUNetPlans", 0)
 
 
+def test_a_case_cannot_be_called_like_the_labels_of_another(tiles: Path, nnunet_folders: NnunetFolders) -> None:
+    (tiles / "imagesTr" / "b_0000.png").rename(tiles / "imagesTr" / "a_seg_0000.png")
+    with pytest.raises(DatasetLayoutError, match=r"must not end in _seg, rename their files:\n  a_seg"):
+        preprocess()
+    assert not written(nnunet_folders).exists()
+
+
 def test_tiles_need_neither_torch_nor_skimage_nor_simpleitk(tiles: Path, nnunet_folders: NnunetFolders) -> None:
     code = (
         "import sys; from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor;"
