@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import DatasetLayoutError, DomainMapError, SettingsError
-from nnunetv2.utilities.files import copy_file, read_json
+from nnunetv2.errors import DatasetLayoutError, DomainMapError
+from nnunetv2.utilities.files import copy_file, make_folder, read_json
 from s1.domain_map import check_cases, read_domain_map, read_groups
 
 DOMAIN_FILES = ("domains.json", "groups.json", "prism_dd.json")
@@ -77,20 +77,8 @@ def _sets_of(fold: Mapping[str, Any]) -> dict[str, set[str]]:
 
 def copy_newer_labels(dataset: Mapping[str, Mapping[str, Any]], folder: PathLike, file_ending: str) -> None:
     """Copy every label file to `<folder>/<case><ending>` with mode and times, unless the copy is as new already."""
-    folder = make_folder(folder)
+    folder = make_folder(folder, "nnUNet_preprocessed")
     for case, files in dataset.items():
         source, target = Path(files["label"]), folder / f"{case}{file_ending}"
         if not target.exists() or source.stat().st_mtime > target.stat().st_mtime:
             copy_file(source, target)
-
-
-def make_folder(folder: PathLike) -> Path:
-    """Create a folder below nnUNet_preprocessed; SettingsError naming it where it cannot be made or written into."""
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"cannot create {folder}: {error.strerror}. Check nnUNet_preprocessed.") from None
-    if not os.access(folder, os.W_OK):
-        raise SettingsError(f"cannot write into {folder}: permission denied. Check nnUNet_preprocessed.")
-    return folder

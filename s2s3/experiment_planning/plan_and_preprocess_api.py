@@ -8,14 +8,15 @@ from typing import Any
 import nnunetv2
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import MissingFileError, SettingsError
-from nnunetv2.experiment_planning.companion_files import copy_newer_labels, make_folder, take_over_domain_files
+from nnunetv2.experiment_planning.companion_files import copy_newer_labels, take_over_domain_files
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name, maybe_convert_to_dataset_name
 
 # Clients take or replace the following names in this module; they have to be called through it.
-from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name, maybe_convert_to_dataset_name
+from nnunetv2.utilities.files import make_folder
 from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recursive_find_python_class
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.raw_dataset import read_dataset_json
@@ -182,7 +183,7 @@ def preprocess_dataset(
         raise MissingFileError(f"no plans for {name}: {plans_file} does not exist. Run nnUNetv2_plan_experiment first.")
     dataset_json = read_dataset_json(raw_folder)
     dataset = get_filenames_of_train_images_and_targets(raw_folder, dataset_json)
-    take_over_domain_files(raw_folder, make_folder(folder), dataset)
+    take_over_domain_files(raw_folder, make_folder(folder, "nnUNet_preprocessed"), dataset)
     plans_manager = PlansManager(str(plans_file))
     for configuration, count in zip(configurations, counts, strict=True):
         if configuration not in plans_manager.available_configurations:

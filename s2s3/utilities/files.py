@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import InvalidValueError, MissingFileError
+from nnunetv2.errors import InvalidValueError, MissingFileError, SettingsError
 
 
 @contextmanager
@@ -32,6 +32,18 @@ def _take_default_mode(path: Path) -> None:
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
+
+
+def make_folder(folder: str | os.PathLike[str], variable: str) -> Path:
+    """Create a folder below the one that `variable` names; SettingsError where it cannot be made or written into."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"cannot create {folder}: {error.strerror}. Check {variable}.") from None
+    if not os.access(folder, os.W_OK):
+        raise SettingsError(f"cannot write into {folder}: permission denied. Check {variable}.")
+    return folder
 
 
 def write_json(content: Any, target: str | os.PathLike[str], sort_keys: bool = False) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunetv2.errors import CallError, CaseFailedError, DatasetError
-from nnunetv2.experiment_planning.companion_files import make_folder, take_over_domain_files
+from nnunetv2.experiment_planning.companion_files import take_over_domain_files
 from nnunetv2.experiment_planning.dataset_fingerprint.case_analysis import analyze_case_exactly
 from nnunetv2.experiment_planning.dataset_fingerprint.case_reading import (
     check_no_nan,
@@ -22,7 +22,7 @@ from nnunetv2.experiment_planning.dataset_fingerprint.sampled_statistics import 
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-from nnunetv2.utilities.files import read_json, write_json
+from nnunetv2.utilities.files import make_folder, read_json, write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
@@ -96,7 +96,7 @@ class DatasetFingerprintExtractor:
         if not self.dataset:
             ending = self.dataset_json["file_ending"]
             raise DatasetError(f"no training cases: {self.input_folder}/imagesTr holds no images <case>_0000{ending}")
-        output_folder = make_folder(nnUNet_preprocessed / self.dataset_name)
+        output_folder = make_folder(nnUNet_preprocessed / self.dataset_name, "nnUNet_preprocessed")
         take_over_domain_files(self.input_folder, output_folder, self.dataset)
         file = output_folder / "dataset_fingerprint.json"
         if file.is_file() and not overwrite_existing:

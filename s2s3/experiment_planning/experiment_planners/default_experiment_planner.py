@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunetv2.errors import DatasetError, DatasetLayoutError
-from nnunetv2.experiment_planning.companion_files import make_folder, take_over_domain_files, take_over_splits
+from nnunetv2.experiment_planning.companion_files import take_over_domain_files, take_over_splits
 from nnunetv2.experiment_planning.experiment_planners.configuration_planning import ConfigurationPlanning
 from nnunetv2.experiment_planning.experiment_planners.configuration_set import ConfigurationSet
 from nnunetv2.experiment_planning.experiment_planners.plans_file import write_plans
@@ -24,7 +24,7 @@ from nnunetv2.experiment_planning.experiment_planners.spacing_statistics import 
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-from nnunetv2.utilities.files import copy_file, read_json
+from nnunetv2.utilities.files import copy_file, make_folder, read_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
@@ -132,7 +132,7 @@ class ExperimentPlanner(ConfigurationPlanning):
     def save_plans(self, plans: dict[str, Any]) -> None:
         """Write plans, dataset.json and the domain files; `plans` becomes exactly what was written."""
         recursive_fix_for_json_export(plans)
-        folder = make_folder(self._preprocessed_folder)
+        folder = make_folder(self._preprocessed_folder, "nnUNet_preprocessed")
         copy_file(Path(self.raw_dataset_folder) / "dataset.json", folder / "dataset.json")
         take_over_domain_files(self.raw_dataset_folder, folder, self.dataset)
         write_plans(plans, folder / f"{self.plans_identifier}.json")

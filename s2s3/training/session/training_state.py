@@ -3,7 +3,6 @@
 Settings are plain attributes, read as late as possible: trainers change them after `super().__init__`.
 """
 
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from os.path import join
@@ -20,7 +19,7 @@ from nnunetv2.training.session import run_log
 from nnunetv2.training.session.domain_balance import SingleDomain
 from nnunetv2.training.session.ranks import current_ranks
 from nnunetv2.training.session.run_folders import RunName, run_folders
-from nnunetv2.utilities.files import write_json
+from nnunetv2.utilities.files import make_folder, write_json
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 CUDA = torch.device("cuda")
@@ -99,7 +98,7 @@ class TrainingState:
         self.output_folder = folders.output
         self.is_cascaded = previous_stage is not None
         self.folder_with_segs_from_previous_stage = folders.previous_stage_segmentations
-        os.makedirs(self.output_folder, exist_ok=True)
+        make_folder(self.output_folder, "nnUNet_results")
 
     def _set_defaults(self) -> None:
         self.initial_lr = 1e-2
