@@ -62,10 +62,10 @@ class _ScaleLoss(Function):
         sums = torch.zeros_like(weights)
         for rows in _chunks(maps):
             part = maps[rows].detach().float().requires_grad_()
-            with torch.enable_grad():
+            with torch.enable_grad(), torch.autocast(maps.device.type, enabled=False):
                 terms = terms_by_map(part, edges[rows], None if mask is None else mask[rows], settings)
                 stacked = torch.stack([values.sum() for values in terms.values()])
-            gradient[rows] = torch.autograd.grad(stacked, part, weights)[0]
+                gradient[rows] = torch.autograd.grad(stacked, part, weights)[0]
             sums += stacked.detach()
         ctx.save_for_backward(gradient.view_as(logits))
         ctx.dtype = logits.dtype

@@ -63,6 +63,9 @@ def mixing_ratios(
     )
 
 
+NO_PRISM = "there is no prism_dd.json; run `drift prism`, then `nnUNetv2_preprocess`, which takes it over"
+
+
 def _settle(mode: RatioMode, domain_map: DomainMap, prism_ratios: Mapping[str, float] | None) -> RatioMode:
     if mode is not RatioMode.AUTO:
         return mode
@@ -77,7 +80,11 @@ def _weights(
     if mode is RatioMode.EXPLICIT:
         return _existing(domain_map.ratios, "explicit", "domains.json has no 'ratios'"), "ratios in domains.json"
     if mode is RatioMode.PRISM:
-        ratios = _existing(prism_ratios, "prism", "there is no prism_dd.json; run `drift prism`")
+        ratios = _existing(
+            prism_ratios,
+            "prism",
+            NO_PRISM,
+        )
         _check_names(ratios, domain_map)
         return ratios, "stage 1 (prism_dd.json)"
     if mode is RatioMode.PROPORTIONAL:
@@ -97,7 +104,7 @@ def _check_names(ratios: Mapping[str, float], domain_map: DomainMap) -> None:
     if missing or unknown:
         raise DomainMapError(
             f"prism_dd.json does not fit domains.json: it lacks {missing or 'none'} and has the unknown domains "
-            f"{unknown or 'none'}; domains.json changed since, run `drift prism` again"
+            f"{unknown or 'none'}; domains.json changed since, run `drift prism` again, then `nnUNetv2_preprocess`"
         )
 
 

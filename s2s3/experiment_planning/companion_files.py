@@ -2,6 +2,7 @@
 
 import difflib
 import filecmp
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ DOMAIN_FILES = ("domains.json", "groups.json", "prism_dd.json")
 """Domains, groups and the result of stage 1 (method, section 0)."""
 
 PathLike = str | os.PathLike[str]
+_log = logging.getLogger(__name__)
 
 
 def check_domains(raw_folder: PathLike, cases: Iterable[str]) -> None:
@@ -41,7 +43,10 @@ def _with_closest(name: str, known: list[str]) -> str:
 
 
 def take_over_domain_files(raw_folder: PathLike, preprocessed_folder: PathLike, cases: Iterable[str]) -> None:
-    """Check domains.json and groups.json, then copy them and prism_dd.json, as far as they exist and have changed."""
+    """Check domains.json and groups.json, then bring the preprocessed folder's copies, prism_dd.json too, up to date.
+
+    A copy whose original is gone would still steer trainings, so it is removed.
+    """
     cases = [str(case) for case in cases]
     check_domains(raw_folder, cases)
     check_groups(raw_folder, cases)
@@ -49,6 +54,9 @@ def take_over_domain_files(raw_folder: PathLike, preprocessed_folder: PathLike, 
         source, target = Path(raw_folder) / name, Path(preprocessed_folder) / name
         if source.is_file() and not (target.is_file() and filecmp.cmp(source, target, shallow=False)):
             copy_file(source, target)
+        elif not source.is_file() and target.is_file():
+            _log.warning("removing %s: the raw data set has no %s any more", target, name)
+            target.unlink()
 
 
 def take_over_splits(raw_folder: PathLike, preprocessed_folder: PathLike) -> None:

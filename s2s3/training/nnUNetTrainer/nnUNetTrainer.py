@@ -246,7 +246,7 @@ class nnUNetTrainer(TrainingResumption):
 
     def _score_validation(self, plan: final_validation.ValidationPlan, cases: list[str], world_size: int) -> None:
         ending, labels = self.dataset_json["file_ending"], self.label_manager
-        final_validation.remove_stale_predictions(plan.output_folder, cases, ending, self.print_to_log_file)
+        final_validation.set_aside_stale_predictions(plan.output_folder, cases, ending, self.print_to_log_file)
         metrics = compute_metrics_on_folder(
             final_validation.reference_folder(self._preprocessed_base()),
             str(plan.output_folder),

@@ -42,7 +42,9 @@ def read_domain_files(folder: str | None) -> DomainFiles:
 
 
 def copy_existing(names: Iterable[str], source: str, target: str) -> None:
-    """Copy the files that exist from one folder to another."""
+    """Copy the files that exist from one folder to another; a copy whose original is gone is removed."""
     for name in names:
         if os.path.isfile(os.path.join(source, name)):
             copy_file(os.path.join(source, name), os.path.join(target, name))
+        elif os.path.isfile(os.path.join(target, name)):
+            os.remove(os.path.join(target, name))

@@ -105,13 +105,14 @@ def _with_progress(cases: Sequence[str], ranks: Ranks) -> Iterator[str]:
             ranks.wait_for_all()
 
 
-def remove_stale_predictions(folder: Path, cases: Sequence[str], file_ending: str, report: Report) -> None:
-    """Delete predictions of cases that the fold does not validate (of an earlier split): they would be scored too."""
+def set_aside_stale_predictions(folder: Path, cases: Sequence[str], file_ending: str, report: Report) -> None:
+    """Move files of cases that the fold does not validate to `stale`: of an earlier split, they would be scored too."""
     kept = {f"{case}{file_ending}" for case in cases}
     for file in sorted(folder.glob(f"*{file_ending}")) if folder.is_dir() else []:
         if file.name not in kept:
-            report(f"removing {file.name}, a prediction of a case that this fold does not validate")
-            file.unlink()
+            report(f"moving {file.name} to the folder stale: it is no case that this fold validates")
+            (folder / "stale").mkdir(exist_ok=True)
+            file.replace(folder / "stale" / file.name)
 
 
 def report_metrics(metrics: Mapping[str, Any], logger: Any, report: Report) -> None:
