@@ -18,6 +18,7 @@ WORK = ROOT / ".demo"
 DATASET = "Dataset110_SyntheticTissue"
 CONFIGURATION = "2d_demo"
 TRAINER = "nnUNetTrainerDemo"
+LEAST_DICE = 0.8
 
 DEMO_NETWORK = {
     "n_stages": 5,
@@ -64,6 +65,15 @@ def environment() -> dict[str, str]:
     return {**os.environ, **folders, "nnUNet_extTrainer": str(ROOT / "sample_data" / "demo_trainer")}
 
 
+def check_scores(domain_summary: Path) -> None:
+    """End with exit code 1 where a domain's mean foreground Dice of the held-out tiles is below 0.8."""
+    domains = json.loads(domain_summary.read_text())["domains"]
+    scores = {name: domain["foreground"]["Dice"]["mean"] for name, domain in domains.items()}
+    low = {name: score for name, score in scores.items() if score is None or score < LEAST_DICE}
+    if low:
+        sys.exit(f"error: foreground Dice of held-out tiles below {LEAST_DICE}: {low}")
+
+
 def device() -> str:
     """Return `cuda` where there is a GPU, else `cpu`."""
     import torch
@@ -95,6 +105,7 @@ def main() -> None:
     held_out, report = WORK / "held_out.html", WORK / "report.html"
     run("drift", "report", "--predictions", predictions, "--images-dir", data / "imagesTs", "-o", held_out)
     run("drift", "report", model, "-o", report)
+    check_scores(predictions / "domain_summary.json")
     print(f"\nFinished after {(time.monotonic() - started) / 60:.1f} minutes. Open in a browser:")
     print(f"  the model: {report}\n  the held-out tiles: {held_out}\n  the domains: {data / 'prism_dd.html'}")
 
