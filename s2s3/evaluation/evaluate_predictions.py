@@ -203,7 +203,7 @@ def _example(folder: PathLike, names: Sequence[str]) -> str:
 def evaluate_folder_entry_point() -> None:
     """Run `nnUNetv2_evaluate_folder`."""
     arguments = folder_parser().parse_args()
-    domain_map = read_domains(arguments.domains)
+    domains = read_domains(arguments.domains)
     output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
     compute_metrics_on_folder2(
         arguments.gt_folder,
@@ -214,14 +214,14 @@ def evaluate_folder_entry_point() -> None:
         arguments.np,
         chill=arguments.chill,
     )
-    sys.stdout.write(report_evaluation(output, domain_map))
+    sys.stdout.write(report_evaluation(output, domains))
 
 
 @command
 def evaluate_simple_entry_point() -> None:
     """Run `nnUNetv2_evaluate_simple`."""
     arguments = simple_parser().parse_args()
-    domain_map = read_domains(arguments.domains)
+    domains = read_domains(arguments.domains)
     output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
     compute_metrics_on_folder_simple(
         arguments.gt_folder,
@@ -232,4 +232,4 @@ def evaluate_simple_entry_point() -> None:
         arguments.il,
         chill=arguments.chill,
     )
-    sys.stdout.write(report_evaluation(output, domain_map))
+    sys.stdout.write(report_evaluation(output, domains))

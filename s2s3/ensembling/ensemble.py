@@ -1,0 +1,186 @@
+"""Averages the probabilities of several models; `nnUNetv2_ensemble`."""
+
+import argparse
+import os
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError, MissingFileError
+from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.files import copy_file, read_json, write_json
+from nnunetv2.utilities.workers import run_cases
+
+if TYPE_CHECKING:
+    from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+    from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+PathLike = str | os.PathLike[str]
+
+
+def average_probabilities(list_of_files: Sequence[PathLike]) -> np.ndarray:
+    """Return the mean of the arrays `probabilities` of npz files, float32 (K, x, y, z)."""
+    if not len(list_of_files):
+        raise InvalidValueError("there is no file to average")
+    total: np.ndarray | None = None
+    for file in list_of_files:
+        with np.load(file) as arrays:
+            probabilities = arrays["probabilities"]
+        if total is None:
+            total = probabilities.astype(np.float32, copy=False)
+            continue
+        if probabilities.shape != total.shape:
+            raise InvalidValueError(f"{file} has shape {probabilities.shape}, {list_of_files[0]} {total.shape}")
+        total += probabilities
+    assert total is not None
+    total /= len(list_of_files)
+    return total
+
+
+def merge_files(
+    list_of_files: Sequence[PathLike],
+    output_filename_truncated: PathLike,
+    output_file_ending: str,
+    image_reader_writer: "BaseReaderWriter",
+    label_manager: "LabelManager",
+    save_probabilities: bool = False,
+) -> None:
+    """Write the segmentation of the mean of npz files, with the geometry in the .pkl beside the first of them."""
+    from nnunetv2.inference.label_conversion import probabilities_to_labels
+    from nnunetv2.inference.output_files import arriving_together, write_npz
+    from nnunetv2.utilities.safe_pickle import load_pickle
+
+    properties = load_pickle(Path(list_of_files[0]).with_suffix(".pkl"))
+    probabilities = average_probabilities(list_of_files)
+    target = Path(output_filename_truncated)
+    with arriving_together(target.parent) as folder:
+        if save_probabilities:
+            write_npz({"probabilities": probabilities}, folder / f"{target.name}.npz")
+            with open(folder / f"{target.name}.pkl", "wb") as stream:
+                pickle.dump(properties, stream)
+        segmentation = probabilities_to_labels(probabilities, label_manager)
+        image_reader_writer.write_seg(segmentation, str(folder / f"{target.name}{output_file_ending}"), properties)
+
+
+def ensemble_folders(
+    list_of_input_folders: Sequence[PathLike],
+    output_folder: PathLike,
+    save_merged_probabilities: bool = False,
+    num_processes: int = default_num_processes,
+    dataset_json_file_or_dict: dict[str, Any] | PathLike | None = None,
+    plans_json_file_or_dict: dict[str, Any] | PathLike | None = None,
+) -> None:
+    """Average the predictions of several models that lie in folders; all have to hold the same cases (.npz, .pkl).
+
+    dataset.json and plans.json are those of the first folder unless given; both are written to the output folder.
+    """
+    first = Path(list_of_input_folders[0])
+    dataset_json = _content(dataset_json_file_or_dict, first / "dataset.json")
+    plans = _content(plans_json_file_or_dict, first / "plans.json")
+    names = _common_names(list_of_input_folders)
+    os.makedirs(output_folder, exist_ok=True)
+    cases = {name: [os.path.join(folder, f"{name}.npz") for folder in list_of_input_folders] for name in names}
+    _merge_cases(cases, Path(output_folder), dataset_json, plans, save_merged_probabilities, num_processes)
+    write_json(dataset_json, Path(output_folder) / "dataset.json")
+    write_json(plans, Path(output_folder) / "plans.json")
+
+
+def _content(given: dict[str, Any] | PathLike | None, default: Path) -> dict[str, Any]:
+    return given if isinstance(given, dict) else read_json(given or default)
+
+
+def _common_names(folders: Sequence[PathLike]) -> list[str]:
+    names = {str(folder): _npz_names(Path(folder)) for folder in folders}
+    everywhere, somewhere = set.intersection(*names.values()), set.union(*names.values())
+    if everywhere != somewhere:
+        problems = [
+            f"{folder}: no {name}.npz" for folder, present in names.items() for name in sorted(somewhere - present)
+        ]
+        raise DatasetLayoutError("the folders do not hold the same cases:", problems)
+    if not everywhere:
+        raise MissingFileError(f"{folders[0]}: no .npz files; predict with --save_probabilities")
+    return sorted(everywhere)
+
+
+def _npz_names(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        raise MissingFileError(f"folder of predictions not found: {folder}")
+    return {path.stem for path in folder.glob("*.npz")}
+
+
+def _merge_cases(
+    cases: Mapping[str, Sequence[PathLike]],
+    output_folder: Path,
+    dataset_json: dict[str, Any],
+    plans: dict[str, Any],
+    save_probabilities: bool,
+    num_processes: int,
+) -> None:
+    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+    plans_manager = PlansManager(plans)
+    writer = plans_manager.image_reader_writer_class()
+    description = (dataset_json["file_ending"], writer, plans_manager.get_label_manager(dataset_json))
+    tasks = [(name, (files, output_folder / name, *description, save_probabilities)) for name, files in cases.items()]
+    workers = min(num_processes, len(tasks))
+    run_cases(merge_files, tasks, 0 if workers == 1 else workers, "Ensembling")
+
+
+def ensemble_crossvalidations(
+    list_of_trained_model_folders: Sequence[PathLike],
+    output_folder: PathLike,
+    folds: Sequence[int | str] = (0, 1, 2, 3, 4),
+    num_processes: int = default_num_processes,
+    overwrite: bool = True,
+) -> None:
+    """Average the validation predictions (`--npz`) of several models, whose splits may differ.
+
+    Without `overwrite` cases that are there already stay. plans.json and dataset.json of the first model are copied.
+    Raises DatasetError for folds without npz files and models with different cases, DatasetLayoutError for a case that
+    two folds of one model validated.
+    """
+    models = [_validation_files(Path(folder), folds) for folder in list_of_trained_model_folders]
+    cases = {name: [model[name] for model in models if name in model] for name in sorted(models[0])}
+    differing = sorted({name for model in models for name in model.keys() ^ models[0].keys()})
+    if differing:
+        raise DatasetError("the models did not validate the same cases; these are not in all:", differing)
+    first, output = Path(list_of_trained_model_folders[0]), Path(output_folder)
+    output.mkdir(parents=True, exist_ok=True)
+    for name in ("plans.json", "dataset.json"):
+        copy_file(first / name, output / name)
+    dataset_json = read_json(first / "dataset.json")
+    if not overwrite:
+        ending = dataset_json["file_ending"]
+        cases = {name: files for name, files in cases.items() if not (output / f"{name}{ending}").is_file()}
+    _merge_cases(cases, output, dataset_json, read_json(first / "plans.json"), False, num_processes)
+
+
+def _validation_files(model_folder: Path, folds: Sequence[int | str]) -> dict[str, Path]:
+    """Return case -> npz file of the validations of all folds."""
+    files: dict[str, Path] = {}
+    for fold in folds:
+        folder = model_folder / f"fold_{fold}" / "validation"
+        found = sorted(folder.glob("*.npz"))
+        if not found:
+            raise DatasetError(f"{folder}: no .npz files; run the validation again with --val --npz")
+        twice = [path.stem for path in found if path.stem in files]
+        if twice:
+            raise DatasetLayoutError(f"{folder}: cases that another fold of this model validated too:", twice)
+        files.update({path.stem: path for path in found})
+    return files
+
+
+@command
+def entry_point_ensemble_folders() -> None:
+    """Run `nnUNetv2_ensemble`."""
+    parser = argparse.ArgumentParser(description="Average the predictions of several models.")
+    parser.add_argument("-i", nargs="+", required=True, metavar="FOLDER", help="folders with npz and pkl files")
+    parser.add_argument("-o", required=True, metavar="OUTPUT", help="folder for the segmentations")
+    parser.add_argument("-np", type=int, default=default_num_processes, help="processes (default %(default)s)")
+    parser.add_argument("--save_npz", action="store_true", help="also write the averaged probabilities")
+    arguments = parser.parse_args()
+    ensemble_folders(arguments.i, arguments.o, arguments.save_npz, arguments.np)

@@ -1,0 +1,97 @@
+"""Brings the validation predictions of all folds of a model together and scores them."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import DatasetError, SettingsError
+from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.utilities.files import copy_file, read_json
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+PathLike = str | os.PathLike[str]
+
+
+def accumulate_cv_results(
+    trained_model_folder: PathLike,
+    merged_output_folder: PathLike,
+    folds: Sequence[int | str],
+    num_processes: int = default_num_processes,
+    overwrite: bool = True,
+) -> None:
+    """Copy the validation predictions of the folds into one folder and write its summary.json.
+
+    `overwrite` replaces an earlier such folder. Otherwise predictions that are there stay, and the folder is scored
+    again only if something was added.
+
+    Raises DatasetError for a fold without validation and for a case that two folds validated, SettingsError if the
+    folder to replace holds something else.
+    """
+    model, merged = Path(trained_model_folder), Path(merged_output_folder)
+    dataset_json = read_json(model / "dataset.json", "dataset.json of the model")
+    plans_manager = PlansManager(read_json(model / "plans.json", "plans.json of the model"))
+    files = _validation_files(model, folds, dataset_json["file_ending"])
+    if overwrite and merged.is_dir():
+        _remove_earlier_results(merged)
+    merged.mkdir(parents=True, exist_ok=True)
+    for name in ("dataset.json", "plans.json"):
+        copy_file(model / name, merged / name)
+    new = [name for name in files if not (merged / name).is_file()]
+    for name in new:
+        copy_file(files[name], merged / name)
+    if new or not (merged / "summary.json").is_file():
+        _score(merged, plans_manager, dataset_json, num_processes)
+
+
+def _validation_files(model: Path, folds: Sequence[int | str], file_ending: str) -> dict[str, Path]:
+    """Return file name -> path of the validation predictions."""
+    files: dict[str, Path] = {}
+    for fold in folds:
+        folder = model / f"fold_{fold}" / "validation"
+        if not folder.is_dir():
+            raise DatasetError(
+                f"{folder} not found: fold {fold} has not been validated. Train it, or repeat the validation of a "
+                "trained fold with `nnUNetv2_train ... --val`."
+            )
+        found = sorted(path for path in folder.glob(f"*{file_ending}") if path.is_file())
+        twice = [path.name for path in found if path.name in files]
+        if twice:
+            raise DatasetError(f"{folder}: cases that another fold validated too; were the splits changed?", twice)
+        files.update({path.name: path for path in found})
+    return files
+
+
+def _remove_earlier_results(folder: Path) -> None:
+    is_result = (folder / "dataset.json").is_file() and (folder / "plans.json").is_file()
+    if any(folder.iterdir()) and not is_result:
+        raise SettingsError(
+            f"{folder} holds no results of a cross-validation; it is not replaced. Choose another folder."
+        )
+    shutil.rmtree(folder)
+
+
+def _score(folder: Path, plans_manager: PlansManager, dataset_json: dict[str, Any], num_processes: int) -> None:
+    label_manager = plans_manager.get_label_manager(dataset_json)
+    compute_metrics_on_folder(
+        reference_folder(plans_manager.dataset_name),
+        folder,
+        folder / "summary.json",
+        plans_manager.image_reader_writer_class(),
+        dataset_json["file_ending"],
+        label_manager.foreground_regions if label_manager.has_regions else label_manager.foreground_labels,
+        label_manager.ignore_label,
+        num_processes,
+    )
+
+
+def reference_folder(dataset_name: str) -> str:
+    """Return the folder of reference segmentations of a data set: raw if it is there, else the preprocessed copy."""
+    if nnUNet_raw.is_set():
+        raw = os.path.join(nnUNet_raw, dataset_name, "labelsTr")
+        if os.path.isdir(raw):
+            return raw
+    return os.path.join(nnUNet_preprocessed, dataset_name, "gt_segmentations")

@@ -1,0 +1,45 @@
+"""The arguments of `nnUNetv2_find_best_configuration` and `nnUNetv2_accumulate_crossval_results`."""
+
+import argparse
+
+from nnunetv2.configuration import default_num_processes
+
+_CONFIGURATIONS = ["2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres"]
+
+
+def find_best_parser() -> argparse.ArgumentParser:
+    """Return the parser of nnUNetv2_find_best_configuration."""
+    parser = argparse.ArgumentParser(
+        description="Find the best model or pair of models by cross-validation, and the best postprocessing for it."
+    )
+    _add_dataset(parser)
+    add = parser.add_argument
+    add("-p", nargs="+", default=["nnUNetPlans"], metavar="PLANS", help="plans identifiers (default nnUNetPlans)")
+    add("-c", nargs="+", default=_CONFIGURATIONS, metavar="CONF", help=f"default {' '.join(_CONFIGURATIONS)}")
+    add("-tr", nargs="+", default=["nnUNetTrainer"], metavar="TRAINER", help="trainers (default nnUNetTrainer)")
+    add("-np", type=int, default=default_num_processes, help="processes (default %(default)s)")
+    _add_folds(parser)
+    add("--disable_ensembling", action="store_true", help="do not try pairs of models")
+    add("--no_overwrite", action="store_true", help="keep what an earlier run merged, also if it is out of date")
+    return parser
+
+
+def accumulate_parser() -> argparse.ArgumentParser:
+    """Return the parser of nnUNetv2_accumulate_crossval_results."""
+    parser = argparse.ArgumentParser(description="Bring the validations of all folds into one folder and score them.")
+    _add_dataset(parser)
+    add = parser.add_argument
+    add("-c", required=True, metavar="CONF", help="configuration, for example 2d")
+    add("-o", metavar="OUTPUT", help="folder; default: crossval_results_folds_... in the model's folder")
+    _add_folds(parser)
+    add("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default nnUNetPlans)")
+    add("-tr", default="nnUNetTrainer", metavar="TRAINER", help="trainer class (default nnUNetTrainer)")
+    return parser
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset_name_or_id", help="data set, id or name")
+
+
+def _add_folds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-f", nargs="+", type=int, default=[0, 1, 2, 3, 4], help="folds (default 0 1 2 3 4)")

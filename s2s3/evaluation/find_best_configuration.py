@@ -1,0 +1,237 @@
+"""Which model or pair of models is best in cross-validation; `nnUNetv2_find_best_configuration`.
+
+Also `nnUNetv2_accumulate_crossval_results`.
+"""
+
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from os.path import isdir, isfile, join
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import DatasetError, MissingFileError, SettingsError
+from nnunetv2.evaluation.accumulate_cv_results import accumulate_cv_results
+from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder, load_summary_json
+from nnunetv2.evaluation.evaluation_report import domains_of_folder, report_evaluation
+from nnunetv2.evaluation.find_best_arguments import accumulate_parser, find_best_parser
+from nnunetv2.evaluation.inference_instructions import generate_inference_command, inference_instructions
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_results
+from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.file_path_utilities import folds_tuple_to_string, get_ensemble_name, get_output_folder
+from nnunetv2.utilities.files import read_json, replacing, write_json
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+__all__ = [
+    "accumulate_crossval_results_entry_point",
+    "default_trained_models",
+    "dumb_trainer_config_plans_to_trained_models_dict",
+    "filter_available_models",
+    "find_best_configuration",
+    "find_best_configuration_entry_point",
+    "generate_inference_command",
+    "print_inference_instructions",
+]
+
+Model = Mapping[str, str]
+_log = logging.getLogger(__name__)
+
+default_trained_models = tuple(
+    {"plans": "nnUNetPlans", "configuration": configuration, "trainer": "nnUNetTrainer"}
+    for configuration in ("2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres")
+)
+
+
+def filter_available_models(model_dict: Sequence[Model], dataset_name_or_id: str | int) -> list[Model]:
+    """Return those models whose configuration the plans have; SettingsError for one of these that was not trained."""
+    dataset = maybe_convert_to_dataset_name(dataset_name_or_id)
+    available = []
+    for model in model_dict:
+        plans_file = join(nnUNet_preprocessed, dataset, f"{model['plans']}.json")
+        if model["configuration"] not in PlansManager(read_json(plans_file, "plans")).available_configurations:
+            _log.warning("configuration %s is not in %s, going on without it", model["configuration"], plans_file)
+            continue
+        folder = _model_folder(dataset, model)
+        if not isdir(folder):
+            raise SettingsError(f"{folder} not found: {_name(model)} has not been trained. Train it or leave it out.")
+        available.append(model)
+    return available
+
+
+def _model_folder(dataset: str, model: Model) -> str:
+    return get_output_folder(dataset, model["trainer"], model["plans"], model["configuration"])
+
+
+def _name(model: Model) -> str:
+    return f"{model['trainer']} {model['plans']} {model['configuration']}"
+
+
+def dumb_trainer_config_plans_to_trained_models_dict(
+    trainers: Sequence[str], configs: Sequence[str], plans: Sequence[str]
+) -> tuple[dict[str, str], ...]:
+    """Return every combination of trainer, configuration and plans."""
+    return tuple(
+        {"plans": plan, "configuration": configuration, "trainer": trainer}
+        for trainer in trainers
+        for configuration in configs
+        for plan in plans
+    )
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A model, or an ensemble of two, with its predictions of all cases and their score."""
+
+    identifier: str
+    folder: str
+    models: tuple[Model, ...]
+    score: float
+
+
+def find_best_configuration(
+    dataset_name_or_id: str | int,
+    allowed_trained_models: Sequence[Model] = default_trained_models,
+    allow_ensembling: bool = True,
+    num_processes: int = default_num_processes,
+    overwrite: bool = True,
+    folds: Sequence[int | str] = (0, 1, 2, 3, 4),
+    strict: bool = False,
+) -> dict[str, Any]:
+    """Score all models and, if allowed, all pairs by cross-validation; determine postprocessing for the best.
+
+    Writes inference_information.json (what is returned) and inference_instructions.txt into the results folder of the
+    data set. Ties go to the first, singles before pairs; a score that is NaN never wins.
+    """
+    dataset = maybe_convert_to_dataset_name(dataset_name_or_id)
+    models = filter_available_models(allowed_trained_models, dataset)
+    candidates = [_score_model(dataset, model, folds, num_processes, overwrite) for model in models]
+    if allow_ensembling:
+        pairs = list(combinations(candidates, 2))
+        candidates += [_score_pair(dataset, pair, folds, num_processes, overwrite) for pair in pairs]
+    known = [candidate for candidate in candidates if not math.isnan(candidate.score)]
+    if not known:
+        raise DatasetError(
+            f"{dataset}: no model has a foreground Dice score. Is there a class that is in no validation case?",
+            [f"{candidate.identifier}: {candidate.score}" for candidate in candidates],
+        )
+    best = max(known, key=lambda candidate: candidate.score)
+    information = {
+        "folds": folds,
+        "dataset_name_or_id": dataset_name_or_id,
+        "considered_models": models,
+        "ensembling_allowed": allow_ensembling,
+        "all_results": {candidate.identifier: candidate.score for candidate in candidates},
+        "best_model_or_ensemble": _describe_best(dataset, best, num_processes),
+    }
+    write_json(information, join(nnUNet_results, dataset, "inference_information.json"), sort_keys=True)
+    print_inference_instructions(information, join(nnUNet_results, dataset, "inference_instructions.txt"))
+    return information
+
+
+def _score_model(
+    dataset: str, model: Model, folds: Sequence[int | str], num_processes: int, overwrite: bool
+) -> _Candidate:
+    folder = _model_folder(dataset, model)
+    merged = join(folder, f"crossval_results_folds_{folds_tuple_to_string(folds)}")
+    accumulate_cv_results(folder, merged, folds, num_processes, overwrite)
+    score = load_summary_json(join(merged, "summary.json"))["foreground_mean"]["Dice"]
+    return _Candidate(os.path.basename(folder), merged, (model,), score)
+
+
+def _score_pair(
+    dataset: str, pair: Sequence[_Candidate], folds: Sequence[int | str], num_processes: int, overwrite: bool
+) -> _Candidate:
+    from nnunetv2.ensembling.ensemble import ensemble_crossvalidations
+
+    models = tuple(model for candidate in pair for model in candidate.models)
+    folders = [_model_folder(dataset, model) for model in models]
+    name = get_ensemble_name(folders[0], folders[1], folds)
+    output = join(nnUNet_results, dataset, "ensembles", name)
+    ensemble_crossvalidations(folders, output, folds, num_processes, overwrite)
+    plans_manager = PlansManager(join(folders[0], "plans.json"))
+    dataset_json = read_json(join(folders[0], "dataset.json"))
+    label_manager = plans_manager.get_label_manager(dataset_json)
+    results = compute_metrics_on_folder(
+        join(nnUNet_preprocessed, dataset, "gt_segmentations"),
+        output,
+        join(output, "summary.json"),
+        plans_manager.image_reader_writer_class(),
+        dataset_json["file_ending"],
+        label_manager.foreground_regions if label_manager.has_regions else label_manager.foreground_labels,
+        label_manager.ignore_label,
+        num_processes,
+    )
+    return _Candidate(name, output, models, results["foreground_mean"]["Dice"])
+
+
+def _describe_best(dataset: str, best: _Candidate, num_processes: int) -> dict[str, Any]:
+    """Determine the postprocessing of the best candidate; return its entry in inference_information.json."""
+    from nnunetv2.postprocessing.remove_connected_components import determine_postprocessing
+
+    plans_file, dataset_json_file = join(best.folder, "plans.json"), join(best.folder, "dataset.json")
+    reference = join(nnUNet_preprocessed, dataset, "gt_segmentations")
+    determine_postprocessing(best.folder, reference, plans_file, dataset_json_file, num_processes, True)
+    scores = read_json(join(best.folder, "postprocessing.json"))
+    return {
+        "result_on_crossval_pre_pp": scores["input_folder"]["foreground_mean"]["Dice"],
+        "result_on_crossval_post_pp": scores["postprocessed"]["foreground_mean"]["Dice"],
+        "postprocessing_file": join(best.folder, "postprocessing.pkl"),
+        "some_plans_file": plans_file,
+        "selected_model_or_models": [
+            {"configuration": m["configuration"], "trainer": m["trainer"], "plans_identifier": m["plans"]}
+            for m in best.models
+        ],
+    }
+
+
+def print_inference_instructions(inference_info_dict: dict[str, Any], instructions_file: str | None = None) -> None:
+    """Show how to predict with the best model, and write it to a file if one is given."""
+    text = inference_instructions(inference_info_dict)
+    sys.stdout.write(text)
+    if instructions_file is not None:
+        with replacing(instructions_file) as file:
+            file.write_text(text)
+
+
+@command
+def find_best_configuration_entry_point() -> None:
+    """Run `nnUNetv2_find_best_configuration`."""
+    arguments = find_best_parser().parse_args()
+    dataset = maybe_convert_to_dataset_name(arguments.dataset_name_or_id)
+    models = dumb_trainer_config_plans_to_trained_models_dict(arguments.tr, arguments.c, arguments.p)
+    information = find_best_configuration(
+        dataset,
+        models,
+        not arguments.disable_ensembling,
+        arguments.np,
+        not arguments.no_overwrite,
+        tuple(arguments.f),
+    )
+    sys.stdout.write("\n")
+    for name, score in sorted(information["all_results"].items(), key=lambda entry: entry[1]):
+        sys.stdout.write(f"{score:.4f}  {name}\n")
+    best = information["best_model_or_ensemble"]
+    summary = Path(best["postprocessing_file"]).parent / "summary.json"
+    model = best["selected_model_or_models"][0]
+    folder = get_output_folder(dataset, model["trainer"], model["plans_identifier"], model["configuration"])
+    sys.stdout.write(report_evaluation(summary, domains_of_folder(folder)))
+
+
+@command
+def accumulate_crossval_results_entry_point() -> None:
+    """Run `nnUNetv2_accumulate_crossval_results`."""
+    arguments = accumulate_parser().parse_args()
+    folder = get_output_folder(arguments.dataset_name_or_id, arguments.tr, arguments.p, arguments.c)
+    if not isfile(join(folder, "plans.json")):
+        raise MissingFileError(f"{folder} is no model folder; was this configuration trained?")
+    output = arguments.o or join(folder, f"crossval_results_folds_{folds_tuple_to_string(arguments.f)}")
+    if arguments.o and isdir(output) and os.listdir(output):
+        raise FileExistsError(17, "Output folder exists and is not empty", output)
+    accumulate_cv_results(folder, output, arguments.f)
+    sys.stdout.write(report_evaluation(join(output, "summary.json"), domains_of_folder(folder)))

@@ -1,0 +1,268 @@
+"""Keeps only the largest component where that helps; `nnUNetv2_determine_postprocessing`, `_apply_postprocessing`."""
+
+import os
+import pickle
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import MissingFileError
+from nnunetv2.evaluation.evaluate_predictions import (
+    compute_metrics_on_folder,
+    label_or_region_to_key,
+    load_summary_json,
+)
+from nnunetv2.postprocessing.postprocessing_arguments import apply_parser, determine_parser
+from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.files import copy_file, read_json, replacing, write_json
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from nnunetv2.utilities.workers import run_cases
+
+if TYPE_CHECKING:
+    from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+    from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+PathLike = str | os.PathLike[str]
+LabelOrRegion = int | tuple[int, ...]
+Functions = Sequence[Callable[..., np.ndarray]]
+Arguments = Sequence[Mapping[str, Any]]
+
+
+def remove_all_but_largest_component_from_segmentation(
+    segmentation: np.ndarray,
+    labels_or_regions: LabelOrRegion | Sequence[LabelOrRegion],
+    background_label: int = 0,
+) -> np.ndarray:
+    """Return a copy in which of the union of the labels only the largest connected component is left.
+
+    Components touch also over corners; several of the largest size all stay. The rest becomes `background_label`.
+    """
+    entries = labels_or_regions if isinstance(labels_or_regions, list) else [labels_or_regions]
+    wanted = [label for entry in entries for label in np.atleast_1d(entry)]
+    removed = np.isin(segmentation, wanted)
+    removed &= ~_largest_components(removed)
+    result = segmentation.copy()
+    result[removed] = background_label
+    return result
+
+
+def _largest_components(mask: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import label
+
+    components, count = label(mask, structure=np.ones((3,) * mask.ndim))
+    if count <= 1:
+        return mask.copy()
+    sizes = np.bincount(components.ravel(), minlength=count + 1)[1:]
+    keep = np.concatenate([[False], sizes == sizes.max()])
+    return keep[components]
+
+
+def apply_postprocessing(segmentation: np.ndarray, pp_fns: Functions, pp_fn_kwargs: Arguments) -> np.ndarray:
+    """Return the segmentation after all functions, in their order."""
+    for function, arguments in zip(pp_fns, pp_fn_kwargs, strict=True):
+        segmentation = function(segmentation, **arguments)
+    return segmentation
+
+
+def load_postprocess_save(
+    segmentation_file: PathLike,
+    output_fname: PathLike,
+    image_reader_writer: "BaseReaderWriter",
+    pp_fns: Functions,
+    pp_fn_kwargs: Arguments,
+) -> None:
+    """Postprocess one file into another."""
+    segmentation, properties = image_reader_writer.read_seg(os.fspath(segmentation_file))
+    segmentation = apply_postprocessing(segmentation[0], pp_fns, pp_fn_kwargs)
+    image_reader_writer.write_seg(_as_integers(segmentation), os.fspath(output_fname), properties)
+
+
+def _as_integers(segmentation: np.ndarray) -> np.ndarray:
+    return segmentation.astype(np.uint8 if segmentation.max(initial=0) < 256 else np.uint16)
+
+
+def apply_postprocessing_to_folder(
+    input_folder: PathLike,
+    output_folder: PathLike,
+    pp_fns: Functions,
+    pp_fn_kwargs: Arguments,
+    plans_file_or_dict: dict[str, Any] | PathLike | None = None,
+    dataset_json_file_or_dict: dict[str, Any] | PathLike | None = None,
+    num_processes: int = default_num_processes,
+) -> None:
+    """Postprocess all segmentations of a folder; plans.json and dataset.json come from there unless given."""
+    source, target = Path(input_folder), Path(output_folder)
+    plans = content_of(plans_file_or_dict, source / "plans.json")
+    ending = content_of(dataset_json_file_or_dict, source / "dataset.json")["file_ending"]
+    reader_writer = PlansManager(plans).image_reader_writer_class()
+    files = sorted(path for path in source.glob(f"*{ending}") if path.is_file())
+    if not files:
+        raise MissingFileError(f"{source}: no segmentations, files that end in {ending}")
+    target.mkdir(parents=True, exist_ok=True)
+    cases = [
+        (path.name.removesuffix(ending), (path, target / path.name, reader_writer, list(pp_fns), list(pp_fn_kwargs)))
+        for path in files
+    ]
+    workers = min(num_processes, len(cases))
+    run_cases(load_postprocess_save, cases, 0 if workers == 1 else workers, "Postprocessing")
+    for name in ("plans.json", "dataset.json"):
+        if (source / name).is_file() and target != source:
+            copy_file(source / name, target / name)
+
+
+def content_of(given: dict[str, Any] | PathLike | None, default: Path) -> dict[str, Any]:
+    """Return a JSON content given as itself or as a path, read from `default` if None."""
+    return given if isinstance(given, dict) else read_json(given or default)
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """Applies the filter to folders of predictions and scores them."""
+
+    reference_folder: PathLike
+    plans: dict[str, Any]
+    dataset_json: dict[str, Any]
+    num_processes: int
+    label_manager: "LabelManager"
+
+    @property
+    def classes(self) -> list[LabelOrRegion]:
+        """Labels or regions that are scored, in their order."""
+        manager = self.label_manager
+        entries = manager.foreground_regions if manager.has_regions else manager.foreground_labels
+        return [tuple(map(int, entry)) if isinstance(entry, tuple) else int(entry) for entry in entries]
+
+    def scores(self, folder: Path) -> dict[str, Any]:
+        """Return the scores of a folder; those of an earlier evaluation if there are any of the same classes."""
+        file = folder / "summary.json"
+        if file.is_file():
+            results = load_summary_json(file)
+            if set(results["mean"]) == set(self.classes):
+                return results
+        ending = self.dataset_json["file_ending"]
+        reader = PlansManager(self.plans).image_reader_writer_class()
+        ignore = self.label_manager.ignore_label
+        return compute_metrics_on_folder(
+            self.reference_folder, folder, file, reader, ending, self.classes, ignore, self.num_processes
+        )
+
+    def apply(self, source: Path, target: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the filtered segmentations of `source` to `target` and return their scores."""
+        functions = [remove_all_but_largest_component_from_segmentation]
+        description = (self.plans, self.dataset_json, self.num_processes)
+        apply_postprocessing_to_folder(source, target, functions, [arguments], *description)
+        return self.scores(target)
+
+
+def determine_postprocessing(
+    folder_predictions: PathLike,
+    folder_ref: PathLike,
+    plans_file_or_dict: dict[str, Any] | PathLike | None,
+    dataset_json_file_or_dict: dict[str, Any] | PathLike | None,
+    num_processes: int = default_num_processes,
+    keep_postprocessed_files: bool = True,
+) -> tuple[list[Callable[..., np.ndarray]], list[dict[str, Any]]]:
+    """Find out where keeping only the largest component raises the Dice score.
+
+    First all foreground together (accepted if the foreground Dice rises and that of no class falls), then each class
+    (accepted if its own rises). Writes postprocessing.pkl, postprocessing.json and, if they are kept, the
+    postprocessed segmentations into the folder of predictions. Returns the accepted functions and their arguments.
+    """
+    predictions = Path(folder_predictions)
+    plans = content_of(plans_file_or_dict, predictions / "plans.json")
+    dataset_json = content_of(dataset_json_file_or_dict, predictions / "dataset.json")
+    label_manager = PlansManager(plans).get_label_manager(dataset_json)
+    trials = _Trials(folder_ref, plans, dataset_json, num_processes, label_manager)
+    before = trials.scores(predictions)
+    kept = predictions / "postprocessed"
+    shutil.rmtree(kept, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=predictions, prefix=".") as temporary:
+        arguments, source, after = _search(trials, predictions, before, Path(temporary))
+        if keep_postprocessed_files:
+            _copy_files(source, kept)
+    functions = [remove_all_but_largest_component_from_segmentation] * len(arguments)
+    with replacing(predictions / "postprocessing.pkl") as file:
+        file.write_bytes(pickle.dumps((functions, arguments)))
+    content = {
+        "input_folder": _means(before),
+        "postprocessed": _means(after),
+        "postprocessing_fns": [function.__name__ for function in functions],
+        "postprocessing_kwargs": arguments,
+    }
+    write_json(content, predictions / "postprocessing.json")
+    return functions, arguments
+
+
+def _search(
+    trials: _Trials, source: Path, scores: dict[str, Any], temporary: Path
+) -> tuple[list[dict[str, Any]], Path, dict[str, Any]]:
+    """Return the accepted arguments, the folder they lead to and its scores."""
+    accepted: list[dict[str, Any]] = []
+    candidates: list[Any] = [[int(label) for label in trials.label_manager.foreground_labels]]
+    candidates += trials.classes if len(trials.classes) > 1 else []
+    for number, candidate in enumerate(candidates):
+        target = temporary / str(number)
+        arguments = {"labels_or_regions": candidate}
+        tried = trials.apply(source, target, arguments)
+        better = (
+            _raises_foreground(scores, tried) if number == 0 else _dice(tried, candidate) > _dice(scores, candidate)
+        )
+        if better:
+            accepted.append(arguments)
+            source, scores = target, tried
+    return accepted, source, scores
+
+
+def _raises_foreground(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Tell whether the foreground Dice is higher and that of no class lower; NaN is neither."""
+    higher = after["foreground_mean"]["Dice"] > before["foreground_mean"]["Dice"]
+    return bool(higher) and not any(_dice(after, key) < _dice(before, key) for key in before["mean"])
+
+
+def _dice(scores: dict[str, Any], key: LabelOrRegion) -> float:
+    return float(scores["mean"][key]["Dice"])
+
+
+def _means(scores: dict[str, Any]) -> dict[str, Any]:
+    mean = {label_or_region_to_key(key): values for key, values in scores["mean"].items()}
+    return {"foreground_mean": scores["foreground_mean"], "mean": mean}
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    target.mkdir()
+    for file in source.iterdir():
+        if file.is_file():
+            shutil.copy(file, target / file.name)
+
+
+@command
+def entry_point_determine_postprocessing_folder() -> None:
+    """Run `nnUNetv2_determine_postprocessing`."""
+    arguments = determine_parser().parse_args()
+    keep = not arguments.remove_postprocessed
+    files = (arguments.plans_json, arguments.dataset_json)
+    determine_postprocessing(arguments.i, arguments.ref, *files, arguments.np, keep)
+
+
+@command
+def entry_point_apply_postprocessing() -> None:
+    """Run `nnUNetv2_apply_postprocessing`."""
+    arguments = apply_parser().parse_args()
+    functions, keywords = load_postprocessing(arguments.pp_pkl_file)
+    files = (arguments.plans_json, arguments.dataset_json)
+    apply_postprocessing_to_folder(arguments.i, arguments.o, functions, keywords, *files, arguments.np)
+
+
+def load_postprocessing(file: PathLike) -> tuple[Functions, Arguments]:
+    """Return functions and arguments of a postprocessing.pkl; nothing else that it may refer to is loaded."""
+    from nnunetv2.utilities.safe_pickle import load_pickle
+
+    function = remove_all_but_largest_component_from_segmentation
+    functions, arguments = load_pickle(file, {(__name__, function.__name__): function})
+    return functions, arguments

@@ -1,0 +1,164 @@
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nnunetv2.errors import CheckpointError, MissingFileError
+from nnunetv2.postprocessing.remove_connected_components import (
+    apply_postprocessing,
+    apply_postprocessing_to_folder,
+    determine_postprocessing,
+    entry_point_apply_postprocessing,
+    entry_point_determine_postprocessing_folder,
+    load_postprocessing,
+)
+from nnunetv2.postprocessing.remove_connected_components import (
+    remove_all_but_largest_component_from_segmentation as keep_largest,
+)
+from nnunetv2.utilities.files import read_json, write_json
+from tests.inference.models import make_dataset_json, make_plans
+
+
+def test_components_touch_over_corners_and_equally_large_ones_stay() -> None:
+    volume = np.zeros((3, 5, 5), int)
+    for voxel in [(0, 0, 0), (1, 1, 1), (2, 4, 4), (2, 4, 3)]:
+        volume[voxel] = 1
+    np.testing.assert_array_equal(keep_largest(volume, 1), volume)
+    volume[0, 0, 1] = 1
+    kept = keep_largest(volume, 1)
+    assert kept[2].sum() == 0
+    assert kept.sum() == 3
+    assert volume.sum() == 5
+
+
+def test_a_plane_is_filtered_too() -> None:
+    plane = np.zeros((1, 6, 6), int)
+    plane[0, :3, :3] = 1
+    plane[0, 5, 5] = 1
+    assert keep_largest(plane, 1)[0, 5, 5] == 0
+    assert keep_largest(plane, 1, background_label=7)[0, 5, 5] == 7
+
+
+def test_several_labels_count_as_one_object() -> None:
+    row = np.array([[[1, 2, 0, 2, 2, 0, 3, 3, 3, 3]]])
+    assert keep_largest(row, [1, 2]).tolist() == [[[1, 2, 0, 2, 2, 0, 3, 3, 3, 3]]]
+    assert keep_largest(row, (1, 2)).tolist() == [[[1, 2, 0, 2, 2, 0, 3, 3, 3, 3]]]
+    assert keep_largest(row, [(1, 2), 3]).tolist() == [[[0, 0, 0, 0, 0, 0, 3, 3, 3, 3]]]
+    assert keep_largest(row, 2).tolist() == [[[1, 0, 0, 2, 2, 0, 3, 3, 3, 3]]]
+
+
+def test_without_the_label_nothing_changes() -> None:
+    row = np.array([[[0, 2, 0]]])
+    np.testing.assert_array_equal(keep_largest(row, 1), row)
+
+
+def test_functions_are_applied_in_their_order() -> None:
+    row = np.array([[[1, 0, 2, 2]]])
+    functions, arguments = [keep_largest, keep_largest], [{"labels_or_regions": [1, 2]}, {"labels_or_regions": 1}]
+    assert apply_postprocessing(row, functions, arguments).tolist() == [[[0, 0, 2, 2]]]
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> Path:
+    """Predictions with a stray pixel of label 1; label 2 consists of two equal parts, rightly."""
+    reference = np.zeros((12, 12), np.uint8)
+    reference[1:5, 1:5] = 1
+    reference[8, 1:4], reference[8, 8:11] = 2, 2
+    predicted = reference.copy()
+    predicted[11, 11] = 1
+    for folder, picture in (("gt", reference), ("pred", predicted)):
+        (tmp_path / folder).mkdir()
+        for case in "ab":
+            Image.fromarray(picture).save(tmp_path / folder / f"{case}.png")
+    write_json(make_dataset_json(".png", 3), tmp_path / "pred" / "dataset.json")
+    write_json(make_plans([8, 8], [1.0, 1.0], ".png", 3), tmp_path / "pred" / "plans.json")
+    return tmp_path / "pred"
+
+
+def test_a_filter_is_chosen_only_where_it_helps(predictions: Path) -> None:
+    functions, arguments = determine_postprocessing(predictions, predictions.parent / "gt", None, None, 0)
+    assert functions == [keep_largest]
+    assert arguments == [{"labels_or_regions": 1}]
+    content = read_json(predictions / "postprocessing.json")
+    assert content["postprocessing_fns"] == ["remove_all_but_largest_component_from_segmentation"]
+    assert content["postprocessing_kwargs"] == arguments
+    assert content["input_folder"]["mean"]["1"]["Dice"] == 32 / 33
+    assert content["postprocessed"]["mean"]["1"]["Dice"] == 1
+    with Image.open(predictions / "postprocessed" / "a.png") as picture:
+        assert np.array(picture)[11, 11] == 0
+    kept = {path.name for path in (predictions / "postprocessed").iterdir()}
+    assert {"a.png", "b.png", "summary.json", "plans.json", "dataset.json"} <= kept
+    assert not [path for path in predictions.iterdir() if path.name.startswith(".")]
+
+
+def test_where_nothing_helps_nothing_is_done(predictions: Path) -> None:
+    for case in "ab":
+        (predictions / f"{case}.png").write_bytes((predictions.parent / "gt" / f"{case}.png").read_bytes())
+    determined = determine_postprocessing(
+        predictions, predictions.parent / "gt", None, None, 0, keep_postprocessed_files=False
+    )
+    assert determined == ([], [])
+    assert pickle.loads((predictions / "postprocessing.pkl").read_bytes()) == ([], [])
+    assert not (predictions / "postprocessed").exists()
+
+
+def test_a_summary_of_other_classes_is_made_anew(predictions: Path) -> None:
+    write_json(
+        {"mean": {"7": {"Dice": 1}}, "foreground_mean": {"Dice": 1}, "metric_per_case": []},
+        predictions / "summary.json",
+    )
+    _, arguments = determine_postprocessing(predictions, predictions.parent / "gt", None, None, 0)
+    assert arguments == [{"labels_or_regions": 1}]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, entry_point, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments), "-np", "0"])
+    entry_point()
+
+
+def test_the_commands_determine_and_apply(predictions: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    run(monkeypatch, entry_point_determine_postprocessing_folder, "-i", predictions, "-ref", tmp_path / "gt")
+    pkl = predictions / "postprocessing.pkl"
+    run(monkeypatch, entry_point_apply_postprocessing, "-i", predictions, "-o", tmp_path / "out", "-pp_pkl_file", pkl)
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["a.png", "b.png", "dataset.json", "plans.json"]
+    for case in "ab":
+        kept, applied = (Image.open(f / f"{case}.png") for f in (predictions / "postprocessed", tmp_path / "out"))
+        with kept, applied:
+            np.testing.assert_array_equal(np.array(applied), np.array(kept))
+    with pytest.raises(SystemExit) as caught:
+        run(monkeypatch, entry_point_determine_postprocessing_folder, "-i", tmp_path / "no", "-ref", tmp_path / "gt")
+    assert caught.value.code == 2
+    assert "no/plans.json" in capsys.readouterr().err
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, target: str):
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (self.target, "w")
+
+
+def test_a_postprocessing_file_cannot_run_code(tmp_path: Path) -> None:
+    (tmp_path / "pp.pkl").write_bytes(pickle.dumps(([Bomb(str(tmp_path / "written"))], [{}])))
+    with pytest.raises(CheckpointError, match="open"):
+        load_postprocessing(tmp_path / "pp.pkl")
+    assert not (tmp_path / "written").exists()
+
+
+def test_numbers_of_numpy_in_a_stock_file_are_read(tmp_path: Path) -> None:
+    (tmp_path / "pp.pkl").write_bytes(pickle.dumps(([keep_largest], [{"labels_or_regions": [np.int64(1)]}])))
+    assert load_postprocessing(tmp_path / "pp.pkl") == ([keep_largest], [{"labels_or_regions": [1]}])
+
+
+def test_a_folder_without_segmentations_is_named(predictions: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    description = (predictions / "plans.json", predictions / "dataset.json")
+    with pytest.raises(MissingFileError, match="empty"):
+        apply_postprocessing_to_folder(tmp_path / "empty", tmp_path / "out", [], [], *description)
