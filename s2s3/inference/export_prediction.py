@@ -18,6 +18,7 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2.inference.label_conversion import labels_and_probabilities
 from nnunetv2.inference.output_files import arriving_together, write_npz
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.workers import usable_cpus
 
 if TYPE_CHECKING:
     import torch
@@ -95,13 +96,13 @@ def as_dict(content_or_file: "dict[str, Any] | PathLike") -> dict[str, Any]:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads for a while; without torch in this process there is nothing to do."""
+    """Let torch use `count` threads, at most one a CPU, for a while; nothing to do where torch is not loaded."""
     torch = sys.modules.get("torch")
     if torch is None:
         yield
         return
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(min(count, usable_cpus()))
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ They are imported when first asked for, because most need torch and `--help` doe
 
 import importlib
 import multiprocessing
+import os
 import sys
 from argparse import Namespace
 from os.path import isfile, join
@@ -129,7 +130,7 @@ def _choose_device(name: str | None) -> "torch.device":
     if device.type == "cuda":
         torch.set_num_threads(1)
         torch.set_num_interop_threads(1)
-    elif device.type == "cpu":
+    elif device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
         from nnunetv2.utilities.workers import usable_cpus
 
         torch.set_num_threads(usable_cpus())

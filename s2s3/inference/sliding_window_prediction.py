@@ -31,7 +31,7 @@ def compute_gaussian(
     weights = np.ones((), dtype=np.float64)
     for length in tile_size:
         weights = weights[..., None] * _bell(length, sigma_scale)
-    importance = torch.from_numpy(weights * value_scaling_factor).to(device=device, dtype=dtype)
+    importance = torch.from_numpy(weights * value_scaling_factor).to(dtype).to(device)
     empty = importance == 0
     importance[empty] = importance[~empty].min()
     return importance

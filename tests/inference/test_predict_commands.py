@@ -1,7 +1,6 @@
 """The two predict commands from arguments to exit code."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,8 @@ from tests.inference.models import make_dataset_json, make_plans, write_model_fo
 
 
 @pytest.fixture(autouse=True)
-def _same_number_of_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+def _same_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 class Run:
