@@ -3,6 +3,8 @@
 import argparse
 import os
 
+_FEW_CASES = 10
+
 
 def predict_parser() -> argparse.ArgumentParser:
     """Return the parser of nnUNetv2_predict, which finds the model by data set, configuration, trainer and plans."""
@@ -15,7 +17,7 @@ def predict_parser() -> argparse.ArgumentParser:
     _add_settings(parser)
     parser.add_argument("-num_parts", type=int, default=1, help="split the cases into so many parts (default 1)")
     parser.add_argument("-part_id", type=int, default=0, help="which part to predict here, from 0 (default 0)")
-    _add_workers(parser, _from_environment("nnUNet_npp"), _from_environment("nnUNet_nps"))
+    _add_workers(parser)
     return parser
 
 
@@ -25,7 +27,7 @@ def modelfolder_parser() -> argparse.ArgumentParser:
     _add_folders(parser)
     parser.add_argument("-m", required=True, metavar="MODEL", help="model folder, holds plans.json and fold_X")
     _add_settings(parser, "--c")
-    _add_workers(parser, 3, 3)
+    _add_workers(parser)
     return parser
 
 
@@ -53,20 +55,24 @@ def _add_settings(parser: argparse.ArgumentParser, *more_names_of_continue: str)
     add("--not_on_device", action="store_true", help="collect results in the computer's memory, not the card's")
 
 
-def _add_workers(parser: argparse.ArgumentParser, preprocessing: int, export: int) -> None:
-    text = "processes for %s; both 0: everything in this process (default %%(default)s)"
-    parser.add_argument("-npp", type=int, default=preprocessing, metavar="N", help=text % "preprocessing")
-    parser.add_argument("-nps", type=int, default=export, metavar="N", help=text % "export")
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    text = "processes for %s; both 0: everything in this process (default 3; 0 for few images on the CPU)"
+    parser.add_argument("-npp", type=int, metavar="N", help=text % "preprocessing")
+    parser.add_argument("-nps", type=int, metavar="N", help=text % "export")
+
+
+def default_workers(variable: str, on_cpu: bool, num_cases: int) -> int:
+    """Return how many worker processes to use where no number was given.
+
+    That is the number in the environment variable, else 3. For few cases on the CPU it is none: there the network
+    takes nearly all the time, and starting processes more than they save.
+    """
+    number = os.environ.get(variable, "")
+    if number.strip().isdecimal():
+        return int(number)
+    return 0 if on_cpu and num_cases <= _FEW_CASES and not number else 3
 
 
 def fold(text: str) -> int | str:
     """Return a fold number, or "all"."""
     return text if text == "all" else int(text)
-
-
-def _from_environment(variable: str) -> int:
-    """Return the number in an environment variable; 3 if it is unset or no number."""
-    try:
-        return int(os.environ[variable])
-    except (KeyError, ValueError):
-        return 3

@@ -14,7 +14,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from nnunetv2.errors import MissingFileError, SettingsError
-from nnunetv2.inference.predict_arguments import modelfolder_parser, predict_parser
+from nnunetv2.inference.predict_arguments import default_workers, modelfolder_parser, predict_parser
 from nnunetv2.utilities.command_line import command
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def _predict(arguments: Namespace, model_folder: str) -> None:
     )
     predictor.initialize_from_trained_model_folder(model_folder, arguments.f, checkpoint_name=arguments.chk)
     ending = predictor.dataset_json["file_ending"]
-    if not list_inputs(arguments.i, ending):
+    cases = list_inputs(arguments.i, ending)
+    if not cases:
         raise MissingFileError(
             f"{arguments.i}: no images <case>_0000{ending}, the ending that the model was trained on"
         )
@@ -105,14 +106,19 @@ def _predict(arguments: Namespace, model_folder: str) -> None:
         "num_parts": arguments.num_parts,
         "part_id": arguments.part_id,
     }
-    if arguments.npp == 0 and arguments.nps == 0:
+    on_cpu = predictor.device.type == "cpu"
+    preprocessing, export = (
+        default_workers(variable, on_cpu, len(cases)) if given is None else given
+        for variable, given in (("nnUNet_npp", arguments.npp), ("nnUNet_nps", arguments.nps))
+    )
+    if preprocessing == 0 and export == 0:
         predictor.predict_from_files_sequential(arguments.i, arguments.o, **settings)
         return
     predictor.predict_from_files(
         arguments.i,
         arguments.o,
-        num_processes_preprocessing=arguments.npp,
-        num_processes_segmentation_export=arguments.nps,
+        num_processes_preprocessing=preprocessing,
+        num_processes_segmentation_export=export,
         **settings,
     )
 

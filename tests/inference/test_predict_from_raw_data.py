@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnunetv2.inference import predict_from_raw_data
-from nnunetv2.inference.predict_arguments import modelfolder_parser, predict_parser
+from nnunetv2.inference.predict_arguments import default_workers, modelfolder_parser, predict_parser
 
 NAMES_OF_CLIENTS = [
     "recursive_find_python_class",
@@ -74,18 +74,28 @@ def test_arguments_have_the_defaults_of_nnunet() -> None:
     assert arguments == {
         "i": "IN", "o": "OUT", "d": "5", "p": "nnUNetPlans", "tr": "nnUNetTrainer", "c": "2d", "f": [0, 1, 2, 3, 4],
         "step_size": 0.5, "disable_tta": False, "verbose": False, "save_probabilities": False,
-        "continue_prediction": False, "chk": "checkpoint_final.pth", "npp": 3, "nps": 3, "prev_stage_predictions": None,
-        "num_parts": 1, "part_id": 0, "device": None, "disable_progress_bar": False, "not_on_device": False,
+        "continue_prediction": False, "chk": "checkpoint_final.pth", "npp": None, "nps": None,
+        "prev_stage_predictions": None, "num_parts": 1, "part_id": 0, "device": None, "disable_progress_bar": False, "not_on_device": False,
     }  # fmt: skip
 
 
-def test_the_environment_sets_the_default_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("nnUNet_npp", "1")
-    monkeypatch.setenv("nnUNet_nps", "many")
-    arguments = predict_parser().parse_args(["-i", "IN", "-o", "OUT", "-d", "5", "-c", "2d"])
-    assert (arguments.npp, arguments.nps) == (1, 3)
-    arguments = modelfolder_parser().parse_args(["-i", "IN", "-o", "OUT", "-m", "MODEL"])
-    assert (arguments.npp, arguments.nps) == (3, 3)
+@pytest.mark.parametrize(
+    ("value", "on_cpu", "cases", "workers"),
+    [
+        (None, False, 1, 3),
+        (None, True, 10, 0),
+        (None, True, 11, 3),
+        ("1", True, 1, 1),
+        ("0", False, 9, 0),
+        ("x", True, 1, 3),
+    ],
+)
+def test_the_environment_or_the_work_sets_the_number_of_workers(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, on_cpu: bool, cases: int, workers: int
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("nnUNet_npp", value)
+    assert default_workers("nnUNet_npp", on_cpu, cases) == workers
 
 
 @pytest.mark.parametrize(("parser", "model"), [(predict_parser, "-d 5 -c 2d"), (modelfolder_parser, "-m MODEL")])
