@@ -16,7 +16,7 @@ from nnunetv2.evaluation.case_metrics import (
     region_or_label_to_mask,
 )
 from nnunetv2.evaluation.evaluation_arguments import folder_parser, simple_parser
-from nnunetv2.evaluation.evaluation_report import read_domains, report_evaluation
+from nnunetv2.evaluation.evaluation_report import check_domains, read_domains, report_evaluation
 from nnunetv2.evaluation.summary_file import (
     key_to_label_or_region,
     label_or_region_to_key,
@@ -139,7 +139,7 @@ def compute_metrics_on_folder2(
     from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-    dataset_json = read_json(dataset_json_file, "dataset.json")
+    dataset_json = _read_description(dataset_json_file)
     ending = dataset_json["file_ending"]
     example = _example(folder_ref, _files(folder_ref, ending))
     reader = determine_reader_writer_from_dataset_json(dataset_json, example, verbose=False)()
@@ -155,6 +155,13 @@ def compute_metrics_on_folder2(
         num_processes,
         chill,
     )
+
+
+def _read_description(dataset_json_file: PathLike) -> dict[str, Any]:
+    content = read_json(dataset_json_file, "dataset.json")
+    if not isinstance(content, dict) or not {"file_ending", "labels"} <= content.keys():
+        raise InvalidValueError(f"{dataset_json_file}: got no 'file_ending' and 'labels', expected a dataset.json")
+    return content
 
 
 def compute_metrics_on_folder_simple(
@@ -204,6 +211,7 @@ def evaluate_folder_entry_point() -> None:
     """Run `nnUNetv2_evaluate_folder`."""
     arguments = folder_parser().parse_args()
     domains = read_domains(arguments.domains)
+    check_domains(domains, arguments.pred_folder, _read_description(arguments.djfile)["file_ending"])
     output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
     compute_metrics_on_folder2(
         arguments.gt_folder,

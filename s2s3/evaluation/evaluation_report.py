@@ -45,6 +45,14 @@ def domains_of_folder(folder: PathLike) -> KnownDomains | None:
     return read_domains(file) if file.is_file() else None
 
 
+def check_domains(domains: KnownDomains | None, folder: PathLike, file_ending: str) -> None:
+    """Refuse predictions whose domain is unknown, before anything is scored (DomainMapError naming the first)."""
+    if domains is not None:
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+            if name.endswith(file_ending):
+                domains.domain_map.domain_of(name.removesuffix(file_ending))
+
+
 def report_evaluation(summary_file: PathLike, domains: KnownDomains | None) -> str:
     """Return the lines to show for a summary.json; with domains also write domain_summary.json beside it."""
     results = load_summary_json(summary_file)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.errors import CheckpointError
 from nnunetv2.training.session import checkpoints
 from nnunetv2.training.session.checkpoint_writing import write_checkpoint
 from nnunetv2.training.session.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
@@ -65,8 +66,12 @@ class TrainingResumption(TrainingData):
             self.initialize()
         content = checkpoints.checkpoint_of(source, self.device)
         name = "the checkpoint" if isinstance(source, Mapping) else str(source)
+        optimizer_state = self._optimizer_state_of(content)  # refuses what does not fit before anything changes
         checkpoints.load_weights(plain_network(self.network), content["network_weights"], name)
-        self._restore_optimizers(content)
+        self._restore_edge_heads(content, name)
+        self.optimizer.load_state_dict(optimizer_state)
+        if self.grad_scaler is not None and content.get("grad_scaler_state") is not None:
+            self.grad_scaler.load_state_dict(content["grad_scaler_state"])
         self._restore_progress(content)
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
@@ -81,12 +86,17 @@ class TrainingResumption(TrainingData):
         )
         self.domains.restore(content.get(checkpoints.DRIFT_KEY, {}), self.logger, self.print_to_log_file)
 
-    def _restore_optimizers(self, content: Mapping[str, Any]) -> None:
+    def _optimizer_state_of(self, content: Mapping[str, Any]) -> dict[str, Any]:
         drift = content.get(checkpoints.DRIFT_KEY, {})
-        if drift.get("edge_heads"):
-            self.edge_branch.load_state_dict(drift["edge_heads"])
         saved = SplitState(content["optimizer_state"], drift.get("edge_optimizer", {"state": {}}))
         plain = list(plain_network(self.network).parameters())
-        self.optimizer.load_state_dict(join_optimizer_state(self.optimizer, plain, saved))
-        if self.grad_scaler is not None and content["grad_scaler_state"] is not None:
-            self.grad_scaler.load_state_dict(content["grad_scaler_state"])
+        return join_optimizer_state(self.optimizer, plain, saved)
+
+    def _restore_edge_heads(self, content: Mapping[str, Any], name: str) -> None:
+        heads = content.get(checkpoints.DRIFT_KEY, {}).get("edge_heads")
+        if not heads:
+            return
+        try:
+            self.edge_branch.load_state_dict(heads)
+        except RuntimeError as error:
+            raise CheckpointError(f"{name}: its edge heads are of another network: {error}") from error
