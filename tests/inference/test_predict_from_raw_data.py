@@ -75,7 +75,8 @@ def test_arguments_have_the_defaults_of_nnunet() -> None:
         "i": "IN", "o": "OUT", "d": "5", "p": "nnUNetPlans", "tr": "nnUNetTrainer", "c": "2d", "f": [0, 1, 2, 3, 4],
         "step_size": 0.5, "disable_tta": False, "verbose": False, "save_probabilities": False,
         "continue_prediction": False, "chk": "checkpoint_final.pth", "npp": None, "nps": None,
-        "prev_stage_predictions": None, "num_parts": 1, "part_id": 0, "device": None, "disable_progress_bar": False, "not_on_device": False,
+        "prev_stage_predictions": None, "num_parts": 1, "part_id": 0, "device": None, "disable_progress_bar": False,
+        "not_on_device": False,
     }  # fmt: skip
 
 
