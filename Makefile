@@ -37,10 +37,10 @@ demo: install
 	$(BIN)/python -m sample_data.demo
 
 test: install-dev oracle
-	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not real"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not real"
 
 test-slow: install-dev oracle
-	$(BIN)/python -m pytest -m "slow or real"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or real"
 
 lint: install-dev
 	$(BIN)/ruff check .
