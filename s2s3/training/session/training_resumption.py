@@ -59,17 +59,16 @@ class TrainingResumption(TrainingData):
     ) -> None:
         """Go on from a checkpoint, given as a path or as its content, under either name.
 
-        Raises CheckpointError if it is damaged, incomplete or that of another network; then nothing was changed.
+        Raises CheckpointError if it is damaged, incomplete or that of another network, before anything changes.
         """
         source = checkpoint if filename_or_checkpoint is None else filename_or_checkpoint
         if not self.was_initialized:
             self.initialize()
         content = checkpoints.checkpoint_of(source, self.device)
         name = "the checkpoint" if isinstance(source, Mapping) else str(source)
-        optimizer_state = self._optimizer_state_of(content)  # refuses what does not fit before anything changes
         checkpoints.load_weights(plain_network(self.network), content["network_weights"], name)
         self._restore_edge_heads(content, name)
-        self.optimizer.load_state_dict(optimizer_state)
+        self.optimizer.load_state_dict(self._optimizer_state_of(content))
         if self.grad_scaler is not None and content.get("grad_scaler_state") is not None:
             self.grad_scaler.load_state_dict(content["grad_scaler_state"])
         self._restore_progress(content)
