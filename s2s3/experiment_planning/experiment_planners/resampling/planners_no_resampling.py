@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from nnunetv2.experiment_planning.experiment_planners.resampling.own_data_folders import OwnDataFolders
 from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
     nnUNetPlannerResEncL,
 )
 from nnunetv2.preprocessing.resampling.no_resampling import no_resampling_hack
 
 
-class nnUNetPlannerResEncL_noResampling(nnUNetPlannerResEncL):
+class nnUNetPlannerResEncL_noResampling(OwnDataFolders, nnUNetPlannerResEncL):
     """The planner for 24 GB without any resampling."""
 
     def __init__(
@@ -28,10 +29,6 @@ class nnUNetPlannerResEncL_noResampling(nnUNetPlannerResEncL):
             overwrite_target_spacing,
             suppress_transpose,
         )
-
-    def generate_data_identifier(self, configuration_name: str) -> str:
-        """Return a folder of its own for each configuration: the data are not those of the default plans."""
-        return f"{self.plans_identifier}_{configuration_name}"
 
     def determine_resampling(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any], Any, dict[str, Any]]:
         """Return function and keywords for resampling images, then for segmentations."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.experiment_planning.experiment_planners.resampling.own_data_folders import OwnDataFolders
 from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
     nnUNetPlannerResEncL,
 )
@@ -31,7 +32,23 @@ def _separate_z(is_seg: bool) -> dict[str, Any]:
     }
 
 
-class nnUNetPlanner_torchres(ExperimentPlanner):
+class _ResampledByTorch(OwnDataFolders):
+    """What the planners below share, mixed in before the planner that they vary."""
+
+    resampling_keywords: Callable[[bool], dict[str, Any]] = staticmethod(_together)
+    """Keywords of the resampling function, for segmentations or not."""
+
+    def determine_resampling(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any], Any, dict[str, Any]]:
+        """Return function and keywords for resampling images, then for segmentations."""
+        keywords = self.resampling_keywords
+        return torch_resampling(), keywords(False), torch_resampling(), keywords(True)
+
+    def determine_segmentation_softmax_export_fn(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """Return the same for the network's output."""
+        return torch_resampling(), self.resampling_keywords(False)
+
+
+class nnUNetPlanner_torchres(_ResampledByTorch, ExperimentPlanner):
     """The default planner with resampling by torch."""
 
     def __init__(
@@ -52,16 +69,8 @@ class nnUNetPlanner_torchres(ExperimentPlanner):
             suppress_transpose,
         )
 
-    def determine_resampling(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any], Any, dict[str, Any]]:
-        """Return function and keywords for resampling images, then for segmentations."""
-        return torch_resampling(), _together(False), torch_resampling(), _together(True)
 
-    def determine_segmentation_softmax_export_fn(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """Return the same for the network's output."""
-        return torch_resampling(), _together(False)
-
-
-class nnUNetPlannerResEncL_torchres(nnUNetPlannerResEncL):
+class nnUNetPlannerResEncL_torchres(_ResampledByTorch, nnUNetPlannerResEncL):
     """The planner for 24 GB with resampling by torch."""
 
     def __init__(
@@ -82,20 +91,8 @@ class nnUNetPlannerResEncL_torchres(nnUNetPlannerResEncL):
             suppress_transpose,
         )
 
-    def generate_data_identifier(self, configuration_name: str) -> str:
-        """Return a folder of its own for each configuration: the data are not those of the default plans."""
-        return f"{self.plans_identifier}_{configuration_name}"
 
-    def determine_resampling(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any], Any, dict[str, Any]]:
-        """Return function and keywords for resampling images, then for segmentations."""
-        return torch_resampling(), _together(False), torch_resampling(), _together(True)
-
-    def determine_segmentation_softmax_export_fn(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """Return the same for the network's output."""
-        return torch_resampling(), _together(False)
-
-
-class nnUNetPlannerResEncL_torchres_sepz(nnUNetPlannerResEncL):
+class nnUNetPlannerResEncL_torchres_sepz(_ResampledByTorch, nnUNetPlannerResEncL):
     """The planner for 24 GB with resampling by torch, a coarse axis on its own."""
 
     def __init__(
@@ -116,14 +113,4 @@ class nnUNetPlannerResEncL_torchres_sepz(nnUNetPlannerResEncL):
             suppress_transpose,
         )
 
-    def generate_data_identifier(self, configuration_name: str) -> str:
-        """Return a folder of its own for each configuration: the data are not those of the default plans."""
-        return f"{self.plans_identifier}_{configuration_name}"
-
-    def determine_resampling(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any], Any, dict[str, Any]]:
-        """Return function and keywords for resampling images, then for segmentations."""
-        return torch_resampling(), _separate_z(False), torch_resampling(), _separate_z(True)
-
-    def determine_segmentation_softmax_export_fn(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """Return the same for the network's output."""
-        return torch_resampling(), _separate_z(False)
+    resampling_keywords = staticmethod(_separate_z)
