@@ -10,9 +10,8 @@ import torch
 from torch import nn
 
 from nnunetv2.errors import CheckpointMismatchError
+from nnunetv2.utilities.network_weights import weight_differences
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-
-_MOST_KEYS_NAMED = 3
 
 
 def build_network(
@@ -60,16 +59,7 @@ def _warn_of_old_form(trainer: Any) -> None:
 
 def check_weights_fit(network: nn.Module, weights: Mapping[str, torch.Tensor], source: object) -> None:
     """Raise CheckpointMismatchError, in one line, unless names and shapes of `weights` are those of the network."""
-    expected = network.state_dict()
-    missing = [key for key in expected if key not in weights]
-    surplus = [key for key in weights if key not in expected]
-    differing = [
-        f"{key} {tuple(weights[key].shape)} instead of {tuple(value.shape)}"
-        for key, value in expected.items()
-        if key in weights and weights[key].shape != value.shape
-    ]
-    parts = [("missing", missing), ("not in the network", surplus), ("of another shape", differing)]
-    problems = [f"{len(keys)} {what} ({', '.join(keys[:_MOST_KEYS_NAMED])}, ...)" for what, keys in parts if keys]
+    problems = weight_differences(network.state_dict(), weights)
     if problems:
         raise CheckpointMismatchError(
             f"{source}: the weights are those of another network than plans.json describes: {'; '.join(problems)}"

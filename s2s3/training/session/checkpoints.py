@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from nnunetv2.errors import CheckpointMismatchError, IncompleteCheckpointError
+from nnunetv2.utilities.network_weights import weight_differences
 from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
 
 DRIFT_KEY = "drift"
@@ -35,7 +36,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
     """
     own = network.state_dict()
     weights = {_fitting_name(name, own): value for name, value in weights.items()}
-    problems = _differences(own, weights)
+    problems = weight_differences(own, weights)
     if problems:
         raise CheckpointMismatchError(
             f"{source} belongs to another network: {'; '.join(problems)}. Check configuration, plans and trainer"
@@ -45,22 +46,6 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
 
 def _fitting_name(name: str, own: Mapping[str, Tensor]) -> str:
     return name.removeprefix("module.") if name not in own else name
-
-
-def _differences(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
-    missing = [name for name in own if name not in weights]
-    surplus = [name for name in weights if name not in own]
-    reshaped = [
-        f"{name} is {tuple(weights[name].shape)} instead of {tuple(value.shape)}"
-        for name, value in own.items()
-        if name in weights and weights[name].shape != value.shape
-    ]
-    kinds = {"lacks": missing, "has in surplus": surplus, "of another shape:": reshaped}
-    return [f"{kind} {_first_of(names)}" for kind, names in kinds.items() if names]
-
-
-def _first_of(names: list[str]) -> str:
-    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,24 @@
+"""Whether weights are those of a network."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def weight_differences(own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]") -> list[str]:
+    """Return what keeps `weights` from being loaded into a network with the state dict `own`; empty if nothing does."""
+    missing = [name for name in own if name not in weights]
+    surplus = [name for name in weights if name not in own]
+    reshaped = [
+        f"{name} is {tuple(weights[name].shape)} instead of {tuple(value.shape)}"
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    kinds = {"lacks": missing, "has in surplus": surplus, "of another shape:": reshaped}
+    return [f"{kind} {_first_of(names)}" for kind, names in kinds.items() if names]
+
+
+def _first_of(names: list[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
