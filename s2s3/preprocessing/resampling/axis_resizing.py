@@ -1,10 +1,12 @@
-"""Linear and cubic resizing of arrays as matrix products along one axis after the other.
+"""Resizing of arrays by splines, cubic ones as matrix products along one axis after the other.
 
 Sample i of n_out lies at u = (i + 0.5) * n_in / n_out - 0.5 of the input, edges continue with their value, nothing is
 smoothed first. An interpolating cubic B-spline (Unser 1999, "Splines: a perfect fit") is a convolution of the samples
 with the cardinal spline, whose weights fall below 1e-16 within 28 samples; so each output needs few inputs, and a
 block of outputs is one small matrix times a slab. This gives the numbers of scipy.ndimage.zoom with
-mode='nearest', grid_mode=True up to rounding, in a fraction of its time.
+mode='nearest', grid_mode=True up to rounding, in a fraction of its time. Linear splines are left to scipy: they
+resize the half-precision scores of a network, where values half-way between two numbers of that precision are common
+and rounding must not depend on the order of a sum.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import DTypeLike
 
-SUPPORTED_ORDERS = (1, 3)
+_CUBIC = 3
 _CUBIC_POLE = np.sqrt(3.0) - 2.0
 _CUBIC_REACH = 28
 _OUTPUTS_PER_BLOCK = 32
@@ -38,16 +40,16 @@ def resize(
     """Resize a 1D, 2D or 3D array to `shape`, in float64 inside; the result has the type of the input, or `dtype`.
 
     Parameters:
-        order: 1 (linear) or 3 (cubic); others, up to 5, are left to scipy.ndimage.zoom.
+        order: 0 (nearest), 1 (linear), 3 (cubic), up to 5; all but 3 by scipy.ndimage.zoom.
         clip: keep the result within the smallest and largest value of the input.
     """
-    if order not in SUPPORTED_ORDERS:
+    if order != _CUBIC:
         return _resize_with_scipy(image, shape, order, clip).astype(dtype or image.dtype)
     padding = (1,) * (3 - image.ndim)
     volume = image.reshape(padding + image.shape)
     target = padding + tuple(int(size) for size in shape)
     limits = (image.min(), image.max()) if clip else None
-    operators = [_operator(n_in, n_out, order) for n_in, n_out in zip(volume.shape, target, strict=True)]
+    operators = [_operator(n_in, n_out) for n_in, n_out in zip(volume.shape, target, strict=True)]
     result = np.empty(target, dtype=dtype or image.dtype)
     for start, stop, slab in _resize_first_axis(volume, operators[0]):
         for index in range(start, stop):
@@ -74,7 +76,7 @@ def _resize_with_scipy(image: np.ndarray, shape: Sequence[int], order: int, clip
 
     factors = [n_out / n_in for n_in, n_out in zip(image.shape, shape, strict=True)]
     result = zoom(image.astype(np.float64), factors, order=order, mode="nearest", grid_mode=True)
-    return result.clip(image.min(), image.max()) if clip else result
+    return np.clip(result, image.min(), image.max(), out=result) if clip else result
 
 
 def _resize_first_axis(
@@ -106,22 +108,19 @@ def _apply(operator: tuple[_Block, ...] | None, plane: np.ndarray) -> np.ndarray
 
 
 @lru_cache(maxsize=16)
-def _operator(n_in: int, n_out: int, order: int) -> tuple[_Block, ...] | None:
+def _operator(n_in: int, n_out: int) -> tuple[_Block, ...] | None:
     """Blocks of an axis; None where its length stays."""
     if n_in == n_out:
         return None
     positions = sample_positions(n_in, n_out)
-    if order == 1:
-        positions = positions.clip(0, n_in - 1)
     starts = range(0, n_out, _OUTPUTS_PER_BLOCK)
-    return tuple(_block(start, positions[start : start + _OUTPUTS_PER_BLOCK], n_in, order) for start in starts)
+    return tuple(_block(start, positions[start : start + _OUTPUTS_PER_BLOCK], n_in) for start in starts)
 
 
-def _block(start: int, positions: np.ndarray, n_in: int, order: int) -> _Block:
-    reach = 1 if order == 1 else _CUBIC_REACH
-    inputs = np.arange(int(np.floor(positions[0])) - reach, int(np.ceil(positions[-1])) + reach + 1)
-    distance = positions[:, None] - inputs
-    weights = np.maximum(0.0, 1.0 - np.abs(distance)) if order == 1 else cardinal_spline(distance)
+def _block(start: int, positions: np.ndarray, n_in: int) -> _Block:
+    first_input = int(np.floor(positions[0])) - _CUBIC_REACH
+    inputs = np.arange(first_input, int(np.ceil(positions[-1])) + _CUBIC_REACH + 1)
+    weights = cardinal_spline(positions[:, None] - inputs)
     first, last = max(int(inputs[0]), 0), min(int(inputs[-1]) + 1, n_in)
     kept = weights[:, first - inputs[0] : last - inputs[0]].copy()
     kept[:, 0] += weights[:, : first - inputs[0]].sum(axis=1)

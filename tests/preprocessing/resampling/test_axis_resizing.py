@@ -35,6 +35,12 @@ def test_float32_results_are_those_of_scipy_rounded() -> None:
     np.testing.assert_allclose(result, resized_by_scipy(image, (27, 20, 55), 3), rtol=0, atol=2.4e-7)
 
 
+def test_linear_results_round_to_half_precision_as_those_of_scipy() -> None:
+    image = np.random.default_rng(2).normal(scale=8, size=(12, 18, 15)).astype(np.float16)
+    result = resize(image, (19, 25, 30), 1)
+    np.testing.assert_array_equal(result, resized_by_scipy(image, (19, 25, 30), 1).astype(np.float16))
+
+
 def test_results_stay_in_the_range_of_the_input_unless_told_otherwise() -> None:
     step = np.repeat([0.0, 1.0], 10)
     assert resize(step, (37,), 3).max() == 1
