@@ -1,6 +1,7 @@
 """What a trainer consists of before it starts: its arguments, folders, settings and empty places for the rest.
 
-Settings are plain attributes, read as late as possible: trainers change them after `super().__init__`.
+Settings are plain attributes, read as late as possible: trainers give them in the class body, or change them after
+`super().__init__`.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,17 @@ CUDA = torch.device("cuda")
 
 class TrainingState:
     """Attributes of a training, under nnU-Net's names."""
+
+    initial_lr = 1e-2
+    weight_decay = 3e-5
+    oversample_foreground_percent = 0.33
+    probabilistic_oversampling = False
+    num_iterations_per_epoch = 250
+    num_val_iterations_per_epoch = 50
+    num_epochs = 1000
+    enable_deep_supervision = True
+    save_every = 50
+    disable_checkpointing = False
 
     def __init__(
         self,
@@ -63,7 +75,7 @@ class TrainingState:
         self.unpack_dataset = unpack_dataset
         self._take_arguments(PlansManager(plans), configuration, fold, dataset_json, device)
         self._find_folders()
-        self._set_defaults()
+        self._make_places()
         self._start_log(continues)
 
     def _take_arguments(
@@ -100,18 +112,8 @@ class TrainingState:
         self.folder_with_segs_from_previous_stage = folders.previous_stage_segmentations
         make_folder(self.output_folder, "nnUNet_results")
 
-    def _set_defaults(self) -> None:
-        self.initial_lr = 1e-2
-        self.weight_decay = 3e-5
-        self.oversample_foreground_percent = 0.33
-        self.probabilistic_oversampling = False
-        self.num_iterations_per_epoch = 250
-        self.num_val_iterations_per_epoch = 50
-        self.num_epochs = 1000
+    def _make_places(self) -> None:
         self.current_epoch = 0
-        self.enable_deep_supervision = True
-        self.save_every = 50
-        self.disable_checkpointing = False
         self.was_initialized = False
         self.num_input_channels: Any = None
         self.network: Any = None

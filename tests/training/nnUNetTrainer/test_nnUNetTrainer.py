@@ -128,7 +128,11 @@ class ExtraArgument(nnUNetTrainer):
         self.num_epochs, self.depth = 7, depth
 
 
-@pytest.mark.parametrize("trainer_class", [OldForm, AnyArguments, ExtraArgument])
+class SettingsInTheBody(nnUNetTrainer):
+    num_epochs = 7
+
+
+@pytest.mark.parametrize("trainer_class", [OldForm, AnyArguments, ExtraArgument, SettingsInTheBody])
 def test_constructors_of_every_generation_work(nnunet_folders: NnunetFolders, trainer_class: Any) -> None:
     trainer = trainer_class(
         plans=SINGLE.plans(), configuration="2d", fold=0, dataset_json=SINGLE.dataset_json(), device=CPU

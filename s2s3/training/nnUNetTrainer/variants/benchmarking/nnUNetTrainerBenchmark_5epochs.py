@@ -9,14 +9,13 @@ import torch
 
 from nnunetv2.errors import CallError
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
 from nnunetv2.training.session.ranks import current_ranks
 from nnunetv2.utilities.files import read_json, write_json
 
 RESULT_FILE = "benchmark_result.json"
 
 
-class nnUNetTrainerBenchmark_5epochs(ClassSettings, nnUNetTrainer):
+class nnUNetTrainerBenchmark_5epochs(nnUNetTrainer):
     """Runs 5 epochs of fold 0 on CUDA, without checkpoints and final validation.
 
     The seconds of the fastest epoch go into `benchmark_result.json` of the output folder, under a key that names

@@ -13,7 +13,6 @@ from nnunetv2.training.data_augmentation.heavy_pipeline import (
     width_of_local_change,
 )
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
 
 # The names under which other trainers import the three draws from here.
 _brightnessadditive_localgamma_transform_scale = width_of_local_change
@@ -56,7 +55,7 @@ class nnUNetTrainerDA5Segord0(nnUNetTrainerDA5):
         return heavy_training_pipeline(*args, **options, mode_seg="nearest")
 
 
-class nnUNetTrainerDA5_10epochs(ClassSettings, nnUNetTrainerDA5):
+class nnUNetTrainerDA5_10epochs(nnUNetTrainerDA5):
     """Augments heavily, trains for 10 epochs."""
 
     num_epochs = 10

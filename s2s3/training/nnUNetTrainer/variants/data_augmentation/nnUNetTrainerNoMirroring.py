@@ -5,7 +5,6 @@ from typing import Any
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
 from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerDAOrd0 import nnUNetTrainer_DASegOrd0
 
 
@@ -30,7 +29,7 @@ class nnUNetTrainer_onlyMirror01(nnUNetTrainer):
         return rotation, dummy_2d, initial_size, axes
 
 
-class nnUNetTrainer_onlyMirror01_1500ep(ClassSettings, nnUNetTrainer_onlyMirror01):
+class nnUNetTrainer_onlyMirror01_1500ep(nnUNetTrainer_onlyMirror01):
     """Mirrors along the first two axes, trains for 1500 epochs."""
 
     num_epochs = 1500

@@ -3,7 +3,6 @@
 from torch import nn
 
 from nnunetv2.training.loss.robust_ce_loss import RobustCrossEntropyLoss
-from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
 from nnunetv2.training.nnUNetTrainer.variants.loss.replaced_loss import ReplacedLoss
 
 
@@ -15,7 +14,7 @@ class nnUNetTrainerCELoss(ReplacedLoss):
         return RobustCrossEntropyLoss(ignore_index=self._ignore_index())
 
 
-class nnUNetTrainerCELoss_5epochs(ClassSettings, nnUNetTrainerCELoss):
+class nnUNetTrainerCELoss_5epochs(nnUNetTrainerCELoss):
     """Trains with cross entropy for 5 epochs."""
 
     num_epochs = 5

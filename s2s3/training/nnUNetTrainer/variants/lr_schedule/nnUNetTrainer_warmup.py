@@ -6,10 +6,9 @@ import torch
 
 from nnunetv2.training.lr_scheduler.warmup import Lin_incr_LRScheduler, PolyLRScheduler_offset
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
 
 
-class nnUNetTrainer_warmup(ClassSettings, nnUNetTrainer):
+class nnUNetTrainer_warmup(nnUNetTrainer):
     """Raises the learning rate over `warmup_duration_whole_net` epochs, then lets it fall to zero in those that remain.
 
     `training_stage` is "warmup_all" or "train"; it follows from the epoch, also after a checkpoint was loaded.

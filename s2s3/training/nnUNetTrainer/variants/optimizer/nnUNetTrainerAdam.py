@@ -6,7 +6,6 @@ import torch
 
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
 
 
 class nnUNetTrainerAdam(nnUNetTrainer):
@@ -20,13 +19,13 @@ class nnUNetTrainerAdam(nnUNetTrainer):
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
 
-class nnUNetTrainerAdam1en3(ClassSettings, nnUNetTrainerAdam):
+class nnUNetTrainerAdam1en3(nnUNetTrainerAdam):
     """Trains with AdamW from a learning rate of 1e-3."""
 
     initial_lr = 1e-3
 
 
-class nnUNetTrainerAdam3en4(ClassSettings, nnUNetTrainerAdam):
+class nnUNetTrainerAdam3en4(nnUNetTrainerAdam):
     """Trains with AdamW from a learning rate of 3e-4."""
 
     initial_lr = 3e-4
@@ -41,13 +40,13 @@ class nnUNetTrainerVanillaAdam(nnUNetTrainer):
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
 
-class nnUNetTrainerVanillaAdam1en3(ClassSettings, nnUNetTrainerVanillaAdam):
+class nnUNetTrainerVanillaAdam1en3(nnUNetTrainerVanillaAdam):
     """Trains with Adam from a learning rate of 1e-3."""
 
     initial_lr = 1e-3
 
 
-class nnUNetTrainerVanillaAdam3en4(ClassSettings, nnUNetTrainerVanillaAdam):
+class nnUNetTrainerVanillaAdam3en4(nnUNetTrainerVanillaAdam):
     """Trains with Adam from a learning rate of 3e-4."""
 
     initial_lr = 3e-4

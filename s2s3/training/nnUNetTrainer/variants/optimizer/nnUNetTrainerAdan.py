@@ -8,7 +8,6 @@ from nnunetv2.errors import SettingsError
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.lr_scheduler.warmup import CosineAnnealingLR_offset
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
 
 
 class nnUNetTrainerAdan(nnUNetTrainer):
@@ -26,19 +25,19 @@ class nnUNetTrainerAdan(nnUNetTrainer):
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
 
-class nnUNetTrainerAdan1en3(ClassSettings, nnUNetTrainerAdan):
+class nnUNetTrainerAdan1en3(nnUNetTrainerAdan):
     """Trains with Adan from a learning rate of 1e-3."""
 
     initial_lr = 1e-3
 
 
-class nnUNetTrainerAdan3en4(ClassSettings, nnUNetTrainerAdan):
+class nnUNetTrainerAdan3en4(nnUNetTrainerAdan):
     """Trains with Adan from a learning rate of 3e-4."""
 
     initial_lr = 3e-4
 
 
-class nnUNetTrainerAdan1en1(ClassSettings, nnUNetTrainerAdan):
+class nnUNetTrainerAdan1en1(nnUNetTrainerAdan):
     """Trains with Adan from a learning rate of 1e-1."""
 
     initial_lr = 1e-1

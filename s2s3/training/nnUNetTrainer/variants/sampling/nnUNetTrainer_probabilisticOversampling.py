@@ -3,10 +3,9 @@
 from typing import Any
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
 
 
-class nnUNetTrainer_probabilisticOversampling(ClassSettings, nnUNetTrainer):
+class nnUNetTrainer_probabilisticOversampling(nnUNetTrainer):
     """Forces each sample with the same probability: the fraction that the base forces in a batch of the plans' size."""
 
     probabilistic_oversampling = True

@@ -1,28 +1,27 @@
 """nnU-Net trained for another number of epochs than 1000, without mirroring."""
 
-from nnunetv2.training.nnUNetTrainer.variants.class_settings import ClassSettings
 from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerNoMirroring import nnUNetTrainerNoMirroring
 
 
-class nnUNetTrainer_250epochs_NoMirroring(ClassSettings, nnUNetTrainerNoMirroring):
+class nnUNetTrainer_250epochs_NoMirroring(nnUNetTrainerNoMirroring):
     """Trains for 250 epochs without mirroring."""
 
     num_epochs = 250
 
 
-class nnUNetTrainer_2000epochs_NoMirroring(ClassSettings, nnUNetTrainerNoMirroring):
+class nnUNetTrainer_2000epochs_NoMirroring(nnUNetTrainerNoMirroring):
     """Trains for 2000 epochs without mirroring."""
 
     num_epochs = 2000
 
 
-class nnUNetTrainer_4000epochs_NoMirroring(ClassSettings, nnUNetTrainerNoMirroring):
+class nnUNetTrainer_4000epochs_NoMirroring(nnUNetTrainerNoMirroring):
     """Trains for 4000 epochs without mirroring."""
 
     num_epochs = 4000
 
 
-class nnUNetTrainer_8000epochs_NoMirroring(ClassSettings, nnUNetTrainerNoMirroring):
+class nnUNetTrainer_8000epochs_NoMirroring(nnUNetTrainerNoMirroring):
     """Trains for 8000 epochs without mirroring."""
 
     num_epochs = 8000
