@@ -3,8 +3,8 @@
     python benchmarks/preprocessing.py [--tiles 12] [--size 1024] [--volumes 4] [--workers 2]
 
 First all of nnUNetv2_plan_and_preprocess on RGB tiles, then one tile from its file to the files on disk, and back.
-`--volumes N` adds N NIfTI volumes of 128 x 256 x 256 voxels, three channels, resampled in 3D (30 for the figures in
-docs/benchmarks.md). Memory is the sum over all processes of a command, sampled. Printed are stock, ours, their ratio.
+Then the same for NIfTI volumes of 128 x 256 x 256 voxels, three channels, resampled in 3D (`--volumes 30` for the
+figures in docs/benchmarks.md, 0 for none). Memory is the sum over all processes of a command, sampled. Printed are stock, ours, their ratio.
 """
 
 import argparse
@@ -183,11 +183,12 @@ def report(title: str, stock: float, ours: float, unit: str, wanted: str) -> Non
     print(f"{title:<58}{stock:>10.2f}{ours:>10.2f} {unit:<3}  ours/stock {ours / stock:5.2f}  ({wanted})")
 
 
-def compare_commands(sides: tuple[Side, Side], title: str, script: str, arguments: list[object], wanted: str) -> None:
-    """Run the same command on both sides and report CPU and memory."""
+def compare_commands(sides: tuple[Side, Side], title: str, script: str, arguments: list[object], wanted: str) -> Usage:
+    """Run the same command on both sides and report CPU and memory. Returns our usage."""
     stock, ours = (side.run(script, *arguments) for side in sides)
     report(f"{title}, CPU", stock.cpu_seconds, ours.cpu_seconds, "s", wanted)
     report(f"{title}, peak memory", stock.peak_mb, ours.peak_mb, "MB", "all processes together")
+    return ours
 
 
 def compare_single_cases(sides: tuple[Side, Side], dataset: str, configuration: str, work: Path) -> tuple[Usage, ...]:
@@ -224,9 +225,11 @@ def compare_volumes(sides: tuple[Side, Side], arguments: argparse.Namespace, wor
     (sides[0].preprocessed / dataset).mkdir()
     for name in ("dataset.json", "nnUNetPlans.json"):
         (sides[0].preprocessed / dataset / name).write_bytes((sides[1].preprocessed / dataset / name).read_bytes())
-    compare_commands(sides, "preprocess", PREPROCESS, [802, "3d_fullres", arguments.workers], "<= 0.67")
+    together = compare_commands(sides, "preprocess", PREPROCESS, [802, "3d_fullres", arguments.workers], "<= 0.67")
     stock, ours = compare_single_cases(sides, dataset, "3d_fullres", work)
     report("one case after the other, peak memory", stock.peak_mb, ours.peak_mb, "MB", "one process")
+    share = together.peak_mb / (max(1, arguments.workers) * ours.peak_mb)
+    print(f"our command's peak memory over workers x one case: {share:.2f} (<= 1.5)")
 
 
 def main() -> None:
@@ -234,7 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiles", type=int, default=12)
     parser.add_argument("--size", type=int, default=1024, help="height and width of a tile in pixels")
-    parser.add_argument("--volumes", type=int, default=0)
+    parser.add_argument("--volumes", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
