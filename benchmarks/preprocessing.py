@@ -2,9 +2,10 @@
 
     python benchmarks/preprocessing.py [--tiles 12] [--size 1024] [--volumes 4] [--workers 2]
 
-First all of nnUNetv2_plan_and_preprocess on RGB tiles, then one tile from its file to the files on disk, and back.
-Then the same for NIfTI volumes of 128 x 256 x 256 voxels, three channels, resampled in 3D (`--volumes 30` for the
-figures in docs/benchmarks.md, 0 for none). Memory is the sum over all processes of a command, sampled. Printed are stock, ours, their ratio.
+First all of nnUNetv2_plan_and_preprocess on RGB tiles, then one tile from its file to the files on disk, and back. Then
+the same for NIfTI volumes of 128 x 256 x 256 voxels, three channels, resampled in 3D (`--volumes 30` for the figures
+in docs/benchmarks.md, 0 for none). Memory is the sum over all processes of a command, sampled. Printed are stock,
+ours, their ratio.
 """
 
 import argparse
