@@ -47,11 +47,25 @@ OTHER_PLANNERS = (
 PLAN_ALL = """
     import json, sys, warnings
     import torch
+    from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
     from nnunetv2.experiment_planning.plan_and_preprocess_api import plan_experiments
     warnings.simplefilter("ignore")
+
+    # Saves four fifths of the time and changes no number: a network whose layers are only counted needs no weights, and
+    # planners that differ in memory only meet the same patches.
+    for layer in (torch.nn.modules.conv._ConvNd, torch.nn.modules.batchnorm._NormBase):
+        layer.reset_parameters = lambda self: None
+    estimate, known = ExperimentPlanner.static_estimate_VRAM_usage, {}
+
+    def estimate_once(*arguments, **keywords):
+        key = repr((arguments, keywords))
+        if key not in known:
+            known[key] = estimate(*arguments, **keywords)
+        return known[key]
+
+    ExperimentPlanner.static_estimate_VRAM_usage = staticmethod(estimate_once)
     for dataset, planner, memory, spacing, name in json.load(open(sys.argv[1])):
-        with torch.device("meta"):  # the networks whose layers it counts need no memory
-            plan_experiments([dataset], planner, memory, "DefaultPreprocessor", spacing, name)
+        plan_experiments([dataset], planner, memory, "DefaultPreprocessor", spacing, name)
 """
 
 
@@ -128,24 +142,23 @@ def oracle_folders(nnunet_folders: NnunetFolders, tmp_path: Path) -> NnunetFolde
     return NnunetFolders(nnunet_folders.raw, made.preprocessed, made.results)
 
 
-@pytest.mark.parametrize("number", [10, pytest.param(40, marks=pytest.mark.slow)])
 def test_plans_of_random_fingerprints_are_equal_to_the_last_byte(
-    nnunet_folders: NnunetFolders, oracle_folders: NnunetFolders, number: int
+    nnunet_folders: NnunetFolders, oracle_folders: NnunetFolders
 ) -> None:
     rng = announce_seed()
     runs: list[list[Any]] = []
-    for dataset_id in range(1, number + 1):
+    for dataset_id in range(1, 41):
         dataset = random_dataset(rng, KINDS[dataset_id % len(KINDS)])
         for folders in (nnunet_folders, oracle_folders):
             name = f"Dataset{dataset_id:03d}_Random"
             write_plannable(folders.raw, folders.preprocessed, name, **dict(dataset))
-        memory = float(rng.choice([4, 12.5])) if rng.random() < 0.2 else None
+        memory = float(rng.choice([4, 12.5, 80])) if rng.random() < 0.2 else None
         spacing = np.exp(rng.uniform(-0.5, 1.5, 3)).tolist() if rng.random() < 0.1 else None
         runs += [[dataset_id, planner, memory, spacing, None] for planner in MAIN_PLANNERS]
     plan_with_both(nnunet_folders, oracle_folders, runs)
 
     compared = assert_same_files(nnunet_folders.preprocessed, oracle_folders.preprocessed, "*/*Plans*.json")
-    assert compared == number * len(MAIN_PLANNERS)
+    assert compared == 40 * len(MAIN_PLANNERS)
 
 
 def test_other_planners_planning_again_and_moved_plans(
