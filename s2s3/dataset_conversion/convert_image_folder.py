@@ -7,17 +7,26 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
 from nnunetv2.dataset_conversion.image_folder_cases import ConvertedCase, Pair, convert_pair, find_pairs
+from nnunetv2.dataset_conversion.image_folder_labels import (
+    label_problems,
+    labels_named_by_number,
+    listed,
+    unusable_labels,
+)
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
-from nnunetv2.errors import DatasetError, DatasetLayoutError, DomainMapError, MissingFileError
+from nnunetv2.errors import DatasetError, DatasetLayoutError, DomainMapError, MissingFileError, SettingsError
 from nnunetv2.experiment_planning.console_messages import show_messages
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from nnunetv2.utilities.files import write_json
 from nnunetv2.utilities.workers import run_cases
 
+_LARGEST_LABEL = 65535
+_Key = TypeVar("_Key")
 _log = logging.getLogger(__name__)
 
 
@@ -44,19 +53,25 @@ def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -
 
     Raises DatasetError with every problem of images and masks, DomainMapError for the table.
     """
+    check_dataset_name(settings.dataset_name)
     pairs, problems = _find_pairs(settings)
+    problems += unusable_labels(settings.labels) if settings.labels else []
     domain_of, group_of = _read_table(settings.table, list(pairs)) if settings.table and not problems else ({}, {})
-    with new_raw_dataset(check_dataset_name(settings.dataset_name)) as target:
+    with new_raw_dataset(settings.dataset_name) as target:
         (target / "imagesTr").mkdir()
         (target / "labelsTr").mkdir()
         tasks = [(case, (pair, case, target, dict(settings.relabel))) for case, pair in pairs.items()]
         converted = dict(zip(pairs, run_cases(convert_pair, tasks, num_processes, "convert"), strict=True))
         problems += [problem for case in converted.values() for problem in case.problems]
-        labels = settings.labels or _labels_of(converted)
-        problems += _label_problems(converted, labels) + _channel_problems(converted)
+        found = sorted({0}.union(*(case.labels for case in converted.values())))
+        labels = settings.labels or labels_named_by_number(len(found))
+        problems += label_problems(converted, found, sorted(labels.values())) + _channel_problems(converted)
+        if found == [0] and not problems:
+            problems = ["no mask holds anything but background (0)"]
         if problems:
             raise DatasetError(f"{len(problems)} problem(s), nothing was written:", problems)
         _write_json_files(target, converted, labels, domain_of, group_of)
+    _log.info("%d cases with the labels %s", len(converted), listed(list(labels)))
     return Counter(domain_of.values())
 
 
@@ -64,28 +79,7 @@ def _find_pairs(settings: ConversionSettings) -> tuple[dict[str, Pair], list[str
     for folder in (settings.images, settings.masks):
         if not folder.is_dir():
             raise MissingFileError(f"folder not found: {folder}")
-    pairs, problems = find_pairs(settings.images, settings.masks, settings.mask_suffix)
-    if not pairs and not problems:
-        raise DatasetLayoutError(f"{settings.images} holds no images")
-    return pairs, problems
-
-
-def _labels_of(converted: Mapping[str, ConvertedCase]) -> dict[str, int]:
-    values = sorted({0}.union(*(case.labels for case in converted.values())))
-    return {"background" if value == 0 else f"label_{value}": value for value in range(len(values))}
-
-
-def _label_problems(converted: Mapping[str, ConvertedCase], labels: Mapping[str, int]) -> list[str]:
-    known = sorted(labels.values())
-    found = sorted({0}.union(*(case.labels for case in converted.values())))
-    problems = []
-    for case, info in converted.items():
-        for value in info.labels:
-            if value not in known:
-                meant = known[found.index(value)] if len(found) <= len(known) else None
-                hint = "" if meant is None else f", did you mean {meant}? Then say --relabel {value}={meant}"
-                problems.append(f"mask of case {case}: found {value}, expected {', '.join(map(str, known))}{hint}")
-    return problems
+    return find_pairs(settings.images, settings.masks, settings.mask_suffix)
 
 
 def _channel_problems(converted: Mapping[str, ConvertedCase]) -> list[str]:
@@ -122,11 +116,13 @@ def _read_groups(path: Path, cases: Sequence[str]) -> dict[str, str]:
         ]
     if not rows or not {"case", "group"} <= set(rows[0]):
         return {}
-    groups = {row["case"]: row["group"] for row in rows if row["case"] in cases}
-    empty = [case for case, group in groups.items() if not group]
-    if empty:
-        raise DomainMapError(f"{path}: no group for {', '.join(empty)}")
-    return groups
+    groups: dict[str, set[str]] = {case: set() for case in cases}
+    for row in rows:
+        groups.get(row["case"], set()).add(row["group"])
+    unclear = [case for case, names in groups.items() if len(names) != 1 or "" in names]
+    if unclear:
+        raise DomainMapError(f"{path}: no group, or more than one, for {', '.join(unclear)}")
+    return {case: name for case, (name,) in groups.items()}
 
 
 def _write_json_files(
@@ -165,8 +161,8 @@ def convert_entry() -> None:
         Path(arguments.m),
         f"Dataset{arguments.d:03d}_{arguments.n}",
         Path(arguments.csv) if arguments.csv else None,
-        dict(arguments.labels) if arguments.labels else None,
-        dict(arguments.relabel),
+        _named_once("--labels", arguments.labels) if arguments.labels else None,
+        _named_once("--relabel", arguments.relabel),
         arguments.mask_suffix,
     )
     for domain, count in convert_image_folder(settings, arguments.np).items():
@@ -179,8 +175,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Make a raw nnU-Net data set from a folder of images (PNG, TIFF, BMP, JPEG) and one of masks, with "
         "the domains of a table: columns case and domain, and group (patient or slide) if wanted."
     )
-    parser.add_argument("-i", required=True, metavar="IMAGES", help="folder of images: x.png or x_0000.png")
-    parser.add_argument("-m", required=True, metavar="MASKS", help="folder of masks: x.png, grey values are labels")
+    parser.add_argument("-i", required=True, metavar="IMAGES", help="folder of images, x.png or x_0000.png")
+    parser.add_argument(
+        "-m",
+        required=True,
+        metavar="MASKS",
+        help="folder of masks, x.png: grey values or palette indices are labels; may be the folder of images",
+    )
     parser.add_argument("-d", required=True, type=int, metavar="ID", help="id of the new data set")
     parser.add_argument("-n", required=True, metavar="NAME", help="its name, without Dataset and id")
     parser.add_argument("--csv", metavar="TABLE", help="table of domains; without it the data set has one domain")
@@ -199,15 +200,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _named_once(option: str, pairs: Sequence[tuple[_Key, int]]) -> dict[_Key, int]:
+    twice = [str(key) for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    if twice:
+        raise SettingsError(f"{option} names {', '.join(twice)} more than once")
+    return dict(pairs)
+
+
 def _named_label(text: str) -> tuple[str, int]:
     name, separator, value = text.partition("=")
-    if not separator or not name or not value.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE, such as tumor=1")
+    if not separator or not name or not _is_label(value):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE, such as tumor=1, values from 0 to 65535")
     return name, int(value)
+
+
+def _is_label(text: str) -> bool:
+    return text.isdecimal() and int(text) <= _LARGEST_LABEL
 
 
 def _value_pair(text: str) -> tuple[int, int]:
     found, separator, label = text.partition("=")
-    if not separator or not found.isdigit() or not label.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r}: expected FOUND=LABEL, such as 255=1")
+    if not separator or not _is_label(found) or not _is_label(label):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected FOUND=LABEL, such as 255=1, values from 0 to 65535")
     return int(found), int(label)

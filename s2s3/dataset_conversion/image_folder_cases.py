@@ -1,7 +1,8 @@
 """Pairs a folder of images with a folder of masks and turns one pair into nnU-Net's files."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,24 +26,42 @@ class Pair:
 def find_pairs(images: Path, masks: Path, mask_suffix: str = "") -> tuple[dict[str, Pair], list[str]]:
     """Return case -> pair in sorted order, and a line for every file without a partner.
 
-    Image `x.png` or `x_0000.png` goes with mask `x<mask_suffix>.png`, in any supported endings.
+    Image `x.png` goes with mask `x<mask_suffix>.png`, in any supported endings; so does image `x_0000.png` where there
+    is no mask `x_0000<mask_suffix>.png`. Images and masks may lie in one folder.
     """
-    image_files, problems = _by_case(images, IMAGE_ENDINGS, _CHANNEL)
-    mask_files, mask_problems = _by_case(masks, MASK_ENDINGS, mask_suffix)
-    problems += mask_problems
-    problems += [f"{file}: no mask in {masks}" for case, file in image_files.items() if case not in mask_files]
-    problems += [f"{file}: no image in {images}" for case, file in mask_files.items() if case not in image_files]
-    pairs = {case: Pair(file, mask_files[case]) for case, file in image_files.items() if case in mask_files}
-    return pairs, problems
+    mask_files = [file for file in _files(masks, MASK_ENDINGS) if file.stem.endswith(mask_suffix)]
+    masks_among_images = {file.name for file in mask_files} if images.samefile(masks) else set()
+    image_files = [file for file in _files(images, IMAGE_ENDINGS) if file.name not in masks_among_images]
+    if not image_files:
+        return {}, [f"{images}: no images ({', '.join(IMAGE_ENDINGS)}){_hint(masks_among_images)}"]
+    mask_of, problems = _by_case((file.stem.removesuffix(mask_suffix), file) for file in mask_files)
+    image_of, more = _by_case((_case_name(file.stem, mask_of), file) for file in image_files)
+    problems += more
+    problems += [f"{file}: no mask in {masks}" for case, file in image_of.items() if case not in mask_of]
+    problems += [f"{file}: no image in {images}" for case, file in mask_of.items() if case not in image_of]
+    return {case: Pair(file, mask_of[case]) for case, file in image_of.items() if case in mask_of}, problems
 
 
-def _by_case(folder: Path, endings: tuple[str, ...], suffix: str) -> tuple[dict[str, Path], list[str]]:
+def _hint(masks_among_images: Collection[str]) -> str:
+    return " beside the masks; say with --mask-suffix how names of masks end" if masks_among_images else ""
+
+
+def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in endings and not file.name.startswith(".") and not file.is_dir()
+    )
+
+
+def _case_name(image_stem: str, masks: Collection[str]) -> str:
+    return image_stem if image_stem in masks else image_stem.removesuffix(_CHANNEL)
+
+
+def _by_case(named_files: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], list[str]]:
     files: dict[str, Path] = {}
     problems = []
-    for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.suffix.lower() not in endings:
-            continue
-        case = file.stem.removesuffix(suffix)
+    for case, file in named_files:
         if case in files:
             problems.append(f"{file}: {files[case].name} has the same case name {case!r}; keep one of them")
         files[case] = file
@@ -79,6 +98,8 @@ def convert_pair(pair: Pair, case: str, target: Path, relabel: Mapping[int, int]
 
 
 def _pair_problems(image: np.ndarray, labels: np.ndarray, pair: Pair) -> Iterator[str]:
+    if _is_cmyk(pair.image):
+        yield f"{pair.image}: colours for print (CMYK), expected RGB; save it as RGB"
     if image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.ndim == 2):
         yield f"{pair.image}: {image.dtype} values, expected 8 bits (grey: 8 or 16 bits)"
     if image.shape[:2] != labels.shape:
@@ -87,6 +108,14 @@ def _pair_problems(image: np.ndarray, labels: np.ndarray, pair: Pair) -> Iterato
         yield f"{pair.mask}: {labels.dtype} values, expected whole numbers as labels"
     elif labels.min() < 0 or labels.max() > np.iinfo(np.uint16).max:
         yield f"{pair.mask}: values {labels.min()} to {labels.max()}, expected labels from 0 to 65535"
+
+
+def _is_cmyk(path: Path) -> bool:
+    from PIL import Image
+
+    with suppress(OSError), Image.open(path) as image:
+        return image.mode == "CMYK"
+    return False
 
 
 def _relabelled(labels: np.ndarray, relabel: Mapping[int, int]) -> np.ndarray:

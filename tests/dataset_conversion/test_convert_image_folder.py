@@ -130,6 +130,19 @@ def no_images(source: Path) -> None:
         file.unlink()
 
 
+def colours_for_print(source: Path) -> None:
+    Image.fromarray(rgb_image(1)).convert("CMYK").save(source / "images" / "b_0000.jpg")
+
+
+def empty_masks(source: Path) -> None:
+    for file in (source / "masks").iterdir():
+        write_png(np.zeros((24, 32), np.uint8), file)
+
+
+def write_table(source: Path, *rows: str) -> None:
+    (source / "table.csv").write_text("\n".join(["case,domain,group", *rows]))
+
+
 def no_mask_folder(source: Path) -> None:
     (source / "masks").rename(source / "elsewhere")
 
@@ -140,10 +153,13 @@ def no_mask_folder(source: Path) -> None:
         (grey_image, "image of case a: 1 channels, most others have 3"),
         (two_images_of_one_name, "has the same case name 'a'"),
         (incomplete_table, "case 'c' is not in the table"),
-        (no_images, "holds no images"),
+        (no_images, "images: no images (.png, "),
         (no_mask_folder, "folder not found"),
+        (colours_for_print, "b_0000.jpg: colours for print (CMYK), expected RGB"),
+        (empty_masks, "no mask holds anything but background"),
         (lambda source: (source / "table.csv").unlink(), "table not found"),
-        (lambda source: (source / "table.csv").write_text("case,domain,group\na,r,\nb,r,1\nc,r,2\n"), "no group for a"),
+        (lambda source: write_table(source, "a,r,", "b,r,1", "c,r,2"), "no group, or more than one, for a"),
+        (lambda source: write_table(source, "a,r,1", "a,r,2", "b,r,1", "c,r,2"), "no group, or more than one, for a"),
     ],
 )
 def test_mistakes_end_with_exit_code_2_and_leave_nothing(
@@ -161,9 +177,60 @@ def test_an_id_that_is_taken(nnunet_folders: NnunetFolders, source: Path, capsys
     assert "id 30 is taken by Dataset030_Other" in fail(source, capsys)
 
 
-@pytest.mark.parametrize("more", [("--labels", "tumor"), ("--relabel", "255"), ("--relabel", "a=b")])
+@pytest.mark.parametrize(
+    "more", [("--labels", "tumor"), ("--relabel", "255"), ("--relabel", "a=b"), ("--relabel", "1=70000")]
+)
 def test_malformed_pairs(nnunet_folders: NnunetFolders, source: Path, capsys: Any, more: tuple[str, ...]) -> None:
     assert "expected" in fail(source, capsys, *more)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (("tumor=1",), "no label 'background'"),
+        (("background=1", "tumor=2"), "label 'background' is 1"),
+        (("background=0", "tumor=2"), "label 'tumor': found 2, did you mean 1?"),
+        (("background=0", "tumor=1", "tumor=2"), "--labels names tumor more than once"),
+    ],
+)
+def test_labels_that_make_no_data_set(
+    nnunet_folders: NnunetFolders, source: Path, capsys: Any, labels: tuple[str, ...], message: str
+) -> None:
+    assert message in fail(source, capsys, "--relabel", "255=1", "--labels", *labels)
+    assert list(nnunet_folders.raw.iterdir()) == []
+
+
+def test_smooth_masks_are_told_from_wrong_labels(nnunet_folders: NnunetFolders, source: Path, capsys: Any) -> None:
+    smooth = np.arange(24 * 32, dtype=np.uint32).reshape(24, 32) % 200
+    write_png(smooth.astype(np.uint8), source / "masks" / "a_mask.png")
+
+    error = fail(source, capsys, "--labels", "background=0", "tumor=1")
+    assert "mask of case a: found 198 values from 2 to 199, expected 0, 1; masks that were scaled smoothly" in error
+
+
+def test_numbered_images_and_masks_may_have_the_same_names(nnunet_folders: NnunetFolders, tmp_path: Path) -> None:
+    for number in range(2):
+        write_png(rgb_image(number), tmp_path / "images" / f"tile_{number:04d}.png")
+        write_png(label_image(number), tmp_path / "masks" / f"tile_{number:04d}.png")
+
+    convert_image_folder(ConversionSettings(tmp_path / "images", tmp_path / "masks", NAME), 0)
+
+    verify_dataset_integrity(str(nnunet_folders.raw / NAME), 0)
+    names = sorted(path.name for path in (nnunet_folders.raw / NAME / "labelsTr").iterdir())
+    assert names == ["tile_0000.png", "tile_0001.png"]
+
+
+def test_images_and_masks_may_lie_in_one_folder(nnunet_folders: NnunetFolders, source: Path, capsys: Any) -> None:
+    for file in (source / "masks").iterdir():
+        file.rename(source / "images" / file.name)
+    one_folder = ("-m", str(source / "images"), "--relabel", "255=1")
+
+    convert(source, *one_folder)
+    assert len(list((nnunet_folders.raw / NAME / "imagesTr").iterdir())) == 3
+
+    for file in (source / "images").glob("[bc]*"):
+        file.unlink()
+    assert "no images" in fail(source, capsys, *one_folder, "-d", "31", "--mask-suffix", "")
 
 
 def test_grey_images_of_16_bits_and_palette_masks(nnunet_folders: NnunetFolders, tmp_path: Path) -> None:
