@@ -1,6 +1,6 @@
-# make demo     the main job from beginning to end on a data set made here
+# make demo     the whole job on a dataset generated on the spot
 # make test     all default tests
-# Everything is installed into .venv first, at the versions that requirements.txt and pyproject.toml pin.
+# Both first install everything into .venv, at the versions pinned in requirements.txt and pyproject.toml.
 
 PYTHON ?= python3
 VENV := .venv
