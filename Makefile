@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test install install-dev oracle lint types test-slow benchmarks clean
+.PHONY: help demo test install install-dev oracle lint types test-slow test-gpu benchmarks clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -41,6 +41,9 @@ test: install-dev oracle
 
 test-slow: install-dev oracle
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or real"
+
+test-gpu: install-dev
+	$(BIN)/python -m pytest -m gpu
 
 lint: install-dev
 	$(BIN)/ruff check .
