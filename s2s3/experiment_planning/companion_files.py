@@ -15,6 +15,7 @@ from s1.domain_map import check_cases, read_domain_map, read_groups
 DOMAIN_FILES = ("domains.json", "groups.json", "prism_dd.json")
 """Domains, groups and the result of stage 1 (method, section 0)."""
 
+_MOST_NAMES = 10
 PathLike = str | os.PathLike[str]
 _log = logging.getLogger(__name__)
 
@@ -32,9 +33,11 @@ def check_groups(raw_folder: PathLike, cases: Iterable[str]) -> None:
     if not path.is_file():
         return
     known = list(cases)
-    unknown = [case for case in read_groups(path) if case not in known]
+    unknown = sorted(read_groups(path).keys() - known)
     if unknown:
-        raise DomainMapError(f"{path}: no such case: " + ", ".join(_with_closest(case, known) for case in unknown))
+        named = [_with_closest(case, known) for case in unknown[:_MOST_NAMES]]
+        more = [f"and {len(unknown) - _MOST_NAMES} more"] if len(unknown) > _MOST_NAMES else []
+        raise DomainMapError(f"{path}: no such case: {', '.join(named + more)}")
 
 
 def _with_closest(name: str, known: list[str]) -> str:

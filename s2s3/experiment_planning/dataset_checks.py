@@ -16,9 +16,9 @@ Dataset = Mapping[str, Mapping[str, Any]]
 
 
 def count_problems(dataset: Dataset, dataset_json: Mapping[str, Any]) -> list[str]:
-    """The number of cases has to be `numTraining`."""
+    """There have to be cases, as many as `numTraining` says."""
     expected = dataset_json["numTraining"]
-    if len(dataset) == expected:
+    if len(dataset) == expected > 0:
         return []
     names = ", ".join(list(dataset)[:_MOST_NAMES]) or "none"
     return [

@@ -51,6 +51,18 @@ def _entry_problems(content: dict[str, Any]) -> Iterator[str]:
     ending = content.get("file_ending")
     if isinstance(ending, str) and not ending.startswith("."):
         yield f"'file_ending' is {ending!r}, expected a leading dot; did you mean {'.' + ending!r}?"
+    yield from _file_list_problems(content.get("dataset", {}))
+
+
+def _file_list_problems(dataset: Any) -> Iterator[str]:
+    """Yield a line for each case whose files are not named as {"images": [path, ...], "label": path}."""
+    if not isinstance(dataset, dict):
+        yield f"'dataset' is {type(dataset).__name__}, expected an object that names the files of each case"
+        return
+    for case, files in dataset.items():
+        images, label = (files.get("images"), files.get("label")) if isinstance(files, dict) else (None, None)
+        if not (images and isinstance(images, list) and isinstance(label, str)):
+            yield f"'dataset', case {case!r}: expected {{'images': [path, ...], 'label': path}}"
 
 
 _KINDS = {dict: "an object", int: "a whole number", str: "a text"}
@@ -72,7 +84,10 @@ def label_problems(labels: dict[str, Any]) -> list[str]:
 
 def _is_label_value(value: Any) -> bool:
     values = value if isinstance(value, list | tuple) else [value]
-    return all(isinstance(number, int) and not isinstance(number, bool) for number in values)
+    return all(
+        isinstance(number, int | float) and not isinstance(number, bool) and float(number).is_integer()
+        for number in values
+    )
 
 
 def _gaps(labels: dict[str, Any]) -> Iterator[str]:

@@ -189,7 +189,7 @@ def test_everything_is_listed_in_one_go(folder: Path) -> None:
     ("name", "content", "message"),
     [
         ("domains.json", {"domains": {"A": ["a", "b"]}}, "case 'c' is in no domain"),
-        ("domains.json", {"domains": {"A": ["a", "b"], "B": ["b", "c"]}}, "case 'b' stands"),
+        ("domains.json", {"domains": {"A": ["a", "b"], "B": ["b", "c"]}}, "case 'b' "),
         ("domains.json", {"domains": {"A": ["a", "b", "c", "d"]}}, "case 'd' in domain 'A' does not exist"),
         ("domains.json", {"domain": {}}, "domains.json"),
         ("groups.json", {"groups": {"a": 1}}, "groups.json"),
@@ -207,6 +207,22 @@ def test_sound_domains_and_partial_groups_pass(folder: Path) -> None:
     write_json({"groups": {"a": "patient 1"}}, folder / "groups.json")
 
     verify_dataset_integrity(str(folder), 0)
+
+
+def test_very_many_wrong_names_in_groups_are_summed_up(folder: Path) -> None:
+    write_json({"groups": {f"a{number:05d}": "patient" for number in range(20_000)}}, folder / "groups.json")
+
+    text = problems_of(folder, DatasetLayoutError)
+
+    assert "'a00009', and 19990 more" in text.replace(" (did you mean 'a'?)", "")
+
+
+def test_a_data_set_without_cases(folder: Path) -> None:
+    for file in (folder / "imagesTr").iterdir():
+        file.unlink()
+    write_dataset_json(folder, 0)
+
+    assert "numTraining is 0, found 0 cases" in problems_of(folder, DatasetLayoutError)
 
 
 def test_files_named_one_by_one(folder: Path) -> None:

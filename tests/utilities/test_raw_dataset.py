@@ -56,12 +56,24 @@ def test_a_list_is_no_dataset_json():
     assert dataset_json_problems([]) == ["expected an object with keys such as labels and channel_names, got list"]
 
 
+@pytest.mark.parametrize("files", [None, [], {}, {"images": [], "label": "l"}, {"images": ["i"]}, {"images": "i"}])
+def test_a_list_of_files_names_images_and_label_of_each_case(files):
+    named = {"good": {"images": ["i"], "label": "l"}, "x": files}
+
+    assert dataset_json_problems({**GOOD, "dataset": named}) == [
+        "'dataset', case 'x': expected {'images': [path, ...], 'label': path}"
+    ]
+    assert "'dataset' is list" in dataset_json_problems({**GOOD, "dataset": []})[0]
+
+
 @pytest.mark.parametrize(
     ("labels", "problem"),
     [
         ({"0": "background", "1": "tumor"}, "maps numbers to names, as in nnU-Net v1"),
         ({"background": 0, "tumor": "1"}, "label 'tumor' is '1', expected a whole number or a list of them"),
         ({"background": 0, "tumor": True}, "label 'tumor' is True"),
+        ({"background": 0, "tumor": 1.5}, "label 'tumor' is 1.5"),
+        ({"background": 0, "tumor": float("inf")}, "label 'tumor' is inf"),
         ({"background": 0, "a": 1, "b": 3}, "label 'b': found 3, did you mean 2?"),
         ({"background": 0, "a": 1, "ignore": 5}, "label 'ignore': found 5, did you mean 2?"),
         ({"background": 0, "a": -1}, "label 'a': found -1"),
@@ -78,6 +90,7 @@ def test_wrong_labels_are_described(labels, problem):
         {"background": 0, "a": 1, "same": 1, "b": 2, "ignore": 3},
         {"background": 0, "whole": [1, 2, 5], "core": 5},
         {"background": 0, "a": [1]},
+        {"background": 0.0, "a": 1.0, "b": 2.0},
     ],
 )
 def test_labels_that_can_be_trained_on_have_no_problems(labels):
