@@ -18,7 +18,7 @@ def read_pixels(path: str) -> np.ndarray:
     A TIFF with three dimensions has its colours last or first. Raises MissingFileError, ImageProblemError for a file
     that cannot be read, UnfitImageError for another number of dimensions or channels.
     """
-    pixels = _read_tiff(path) if _is_tiff(path) else _read_with_pillow(path, expand_palette=True)
+    pixels = _read_tiff(path) if _is_tiff(path) else _read_with_pillow(path)
     if pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] in COLOUR_CHANNELS):
         return pixels
     raise UnfitImageError(
@@ -30,9 +30,9 @@ def read_pixels(path: str) -> np.ndarray:
 def read_label_pixels(path: str) -> np.ndarray:
     """Return the labels (H, W) of a grey, black-and-white or palette file; a palette's indices are its labels.
 
-    Raises UnfitImageError for a colour image, else as read_pixels.
+    Raises UnfitImageError for a colour image and for a palette of greys that are not the indices, else as read_pixels.
     """
-    pixels = _read_tiff(path) if _is_tiff(path) else _read_with_pillow(path, expand_palette=False)
+    pixels = _read_tiff(path) if _is_tiff(path) else _read_with_pillow(path, is_label=True)
     if pixels.ndim != 2:
         raise UnfitImageError(
             f"{path}: a label file needs one value a pixel, this one has shape {pixels.shape};"
@@ -74,20 +74,47 @@ def _read_tiff(path: str) -> np.ndarray:
     return np.moveaxis(pixels, -3, -1) if colours_first else pixels
 
 
-def _read_with_pillow(path: str, expand_palette: bool) -> np.ndarray:
+def _read_with_pillow(path: str, is_label: bool = False) -> np.ndarray:
     from PIL import Image
 
     try:
         with Image.open(path) as image:
+            _require_one_frame(image, path)
             _warn_about_lost_bits(image, path)
             image.load()
-            if expand_palette and image.mode == "P" and image.palette is not None:
+            if image.mode != "P" or image.palette is None:
+                return np.asarray(image)
+            if not is_label:
                 return np.asarray(image.convert(image.palette.mode))
+            _require_clear_labels(image, path)
             return np.asarray(image)
     except FileNotFoundError:
         raise MissingFileError(f"image not found: {path}") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise unreadable(path, error) from error
+
+
+def _require_one_frame(image: Any, path: str) -> None:
+    frames = getattr(image, "n_frames", 1)
+    if frames != 1:
+        raise UnfitImageError(f"{path}: an animation of {frames} images; expected one image a file")
+
+
+def _require_clear_labels(image: Any, path: str) -> None:
+    """Refuse a palette of nothing but greys if the label may be the index or the grey, as files made smaller have it.
+
+    Index 1 may be white: that is how black-and-white masks are stored.
+    """
+    colours = np.reshape(image.getpalette("RGB"), (-1, 3))
+    if (colours != colours[:, :1]).any():
+        return
+    indices = np.unique(np.asarray(image))
+    greys = colours[:, 0].take(indices, mode="clip")
+    if not ((greys == indices) | ((indices == 1) & (greys == 255))).all():
+        raise UnfitImageError(
+            f"{path}: a palette shows the indices {indices.tolist()} as the greys {greys.tolist()}, so it is not clear"
+            " which of them are the labels; save it as an 8-bit grey image whose values are the labels"
+        )
 
 
 def _warn_about_lost_bits(image: Any, path: str) -> None:

@@ -103,7 +103,8 @@ def _voxels(image: Any, path: str) -> np.ndarray:
 
 def _warn_about_affines(affines: list[np.ndarray], image_fnames: list[str] | tuple[str, ...]) -> None:
     if not agree(affines):
-        warnings.warn(f"the images of one case differ in their affine: {', '.join(image_fnames)}", stacklevel=3)
+        names = ", ".join(map(str, image_fnames))
+        warnings.warn(f"the images of one case differ in their affine: {names}", stacklevel=3)
 
 
 def _as_nifti(seg: np.ndarray, affine: np.ndarray) -> Any:

@@ -14,6 +14,9 @@ from nnunetv2.utilities.files import replacing
 MISSING_AXIS_FACTOR = 999
 """The missing axis of a 2D image gets this many times its larger spacing."""
 
+MOST_AXES = 4
+"""Three of space, one of channels (which may be the components of vectors)."""
+
 
 class SimpleITKIO(BaseReaderWriter):
     """Arrays are (C, z, y, x). A fourth axis and vector components are channels; properties keep the ITK geometry."""
@@ -64,11 +67,17 @@ def _open(path: str) -> Any:
     import SimpleITK as sitk
 
     try:
-        return sitk.ReadImage(str(path))
+        image = sitk.ReadImage(str(path))
     except RuntimeError as error:
         if "does not exist" in str(error):
             raise MissingFileError(f"image not found: {path}") from None
         raise unreadable(path, error) from error
+    axes, components = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
+    if axes + (components > 1) > MOST_AXES:
+        raise UnfitImageError(
+            f"{path}: {axes} axes and {components} value(s) a voxel; expected three axes and channels at most"
+        )
+    return image
 
 
 def _read_case(image_fnames: Sequence[str], itk_images: list[Any]) -> tuple[np.ndarray, dict[str, Any]]:
@@ -79,7 +88,7 @@ def _read_case(image_fnames: Sequence[str], itk_images: list[Any]) -> tuple[np.n
         ("direction", [image.GetDirection() for image in itk_images]),
     ):
         if not agree(values):
-            warnings.warn(f"the images of one case differ in {what}: {', '.join(image_fnames)}", stacklevel=3)
+            warnings.warn(f"the images of one case differ in {what}: {', '.join(map(str, image_fnames))}", stacklevel=3)
     array = stack_channels([_channels_first(image) for image in itk_images], image_fnames)
     geometry = {
         "spacing": itk_images[0].GetSpacing(),

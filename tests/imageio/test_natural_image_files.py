@@ -1,5 +1,6 @@
 import struct
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import imagecodecs
@@ -19,10 +20,10 @@ DEEP = RANDOM.integers(0, 65536, (5, 7), dtype=np.uint16)
 PALETTE = [(0, 0, 0), (255, 0, 0), (0, 200, 10)]
 
 
-def save_palette(path: Path, indices: np.ndarray) -> None:
+def save_palette(path: Path, indices: np.ndarray, colours: Sequence[tuple[int, int, int]] = PALETTE) -> None:
     image = Image.fromarray(indices, mode=None).convert("L")
     image = Image.frombytes("P", image.size, image.tobytes())
-    image.putpalette([value for colour in PALETTE for value in colour])
+    image.putpalette([value for colour in colours for value in colour])
     image.save(path)
 
 
@@ -85,6 +86,36 @@ def test_palette_labels_are_the_indices(tmp_path: Path) -> None:
     indices = RANDOM.integers(0, 3, (5, 7), dtype=np.uint8)
     save_palette(tmp_path / "a.png", indices)
     np.testing.assert_array_equal(read_label_pixels(str(tmp_path / "a.png")), indices)
+
+
+@pytest.mark.parametrize(
+    "greys",
+    [pytest.param((0, 1, 2), id="as their indices"), pytest.param((0, 255, 7), id="black and white, a third unused")],
+)
+def test_palettes_of_greys_give_the_indices_where_these_cannot_be_mistaken(
+    tmp_path: Path, greys: tuple[int, ...]
+) -> None:
+    indices = RANDOM.integers(0, 2, (5, 7), dtype=np.uint8)
+    save_palette(tmp_path / "a.png", indices, [(grey, grey, grey) for grey in greys])
+    np.testing.assert_array_equal(read_label_pixels(str(tmp_path / "a.png")), indices)
+
+
+@pytest.mark.parametrize("greys", [(0, 2), (255, 0), (1, 0)])
+def test_palettes_of_greys_that_are_other_labels_than_their_indices_are_refused(
+    tmp_path: Path, greys: tuple[int, ...]
+) -> None:
+    save_palette(tmp_path / "a.png", np.array([[0, 1, 1]], np.uint8), [(grey, grey, grey) for grey in greys])
+    with pytest.raises(
+        UnfitImageError, match=rf"a\.png: a palette shows the indices \[0, 1\] as the greys \[{greys[0]}"
+    ):
+        read_label_pixels(str(tmp_path / "a.png"))
+
+
+@pytest.mark.parametrize("read", [read_pixels, read_label_pixels])
+def test_an_animation_is_no_image(tmp_path: Path, read: Callable[[str], np.ndarray]) -> None:
+    Image.fromarray(GREY).save(tmp_path / "a.png", save_all=True, append_images=[Image.fromarray(GREY // 2)])
+    with pytest.raises(UnfitImageError, match=r"a\.png: an animation of 2 images"):
+        read(str(tmp_path / "a.png"))
 
 
 @pytest.mark.parametrize("pixels", [RGB, RGBA, RGB[..., :2]], ids=["rgb", "rgba", "grey with alpha"])

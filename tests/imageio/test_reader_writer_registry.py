@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,3 +114,15 @@ def test_readers_dropped_into_the_package_are_found(own_reader: str) -> None:
 def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="no reader named 'NoSuchReader'"):
         recursive_find_reader_writer_by_name("NoSuchReader")
+
+
+def test_a_reader_whose_module_cannot_be_imported_is_reported_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "broken.py").write_text("import a_library_that_is_not_installed\n\nReaderOfATest = object\n")
+    monkeypatch.setattr(nnunetv2.imageio, "__path__", [str(tmp_path)])
+    reason = r"broken\.py: ModuleNotFoundError: .*a_library_that_is_not_installed"
+    with pytest.raises(SettingsError, match=reason):
+        recursive_find_reader_writer_by_name("ReaderOfATest")
+    determine_reader_writer_from_dataset_json({"file_ending": ".png", "overwrite_image_reader_writer": "ReaderOfATest"})
+    assert re.search(reason, caplog.text)

@@ -154,3 +154,19 @@ def test_reoriented_labels_return_to_the_file_they_came_from(tmp_path: Path, lar
 def test_2d_files_cannot_be_reoriented(tmp_path: Path) -> None:
     with pytest.raises(UnfitImageError, match="only 3D images can be reoriented"):
         SimpleITKIOWithReorient().read_images([saved(tmp_path / "a.nrrd", VOLUME[0])])
+
+
+def test_axes_of_space_time_and_vectors_together_are_too_many(tmp_path: Path) -> None:
+    vectors_over_time = saved(tmp_path / "a.nrrd", np.zeros((2, 4, 5, 6, 3), np.float32), is_vector=True)
+    nibabel.save(nibabel.Nifti1Image(np.zeros((6, 5, 4, 1, 3), np.int16), np.eye(4)), tmp_path / "b.nii.gz")
+    for name, found in ((vectors_over_time, r"4 axes and 3 value"), (str(tmp_path / "b.nii.gz"), "5 axes and 1 value")):
+        with pytest.raises(UnfitImageError, match=found):
+            SimpleITKIO().read_images([name])
+
+
+def test_files_may_be_given_as_paths(tmp_path: Path) -> None:
+    saved(tmp_path / "a.nrrd", VOLUME)
+    saved(tmp_path / "b.nrrd", VOLUME, Origin=(1.0, 2.0, 3.0))
+    with pytest.warns(UserWarning, match=r"differ in origin: .*a\.nrrd, .*b\.nrrd"):
+        data, _ = SimpleITKIO().read_images([tmp_path / "a.nrrd", tmp_path / "b.nrrd"])  # type: ignore[list-item]
+    np.testing.assert_array_equal(data, [VOLUME, VOLUME])
