@@ -18,7 +18,7 @@ def check_channels(data: np.ndarray, image_files: Sequence[str], dataset_json: M
     is_alpha = len(image_files) == 1 and len(data) == len(names) + 1 and len(data) == 4
     hint = "; is the last one transparency (alpha)? Save the image without it" if is_alpha else ""
     raise UnfitImageError(
-        f"{', '.join(image_files)}: {len(data)} channel(s), dataset.json names {len(names)}"
+        f"{', '.join(map(str, image_files))}: {len(data)} channel(s), dataset.json names {len(names)}"
         f" ({', '.join(map(str, names))}){hint}"
     )
 
@@ -27,7 +27,7 @@ def check_label_shape(seg: np.ndarray, data: np.ndarray, seg_file: str, image_fi
     """Raise UnfitImageError unless `seg` is one channel of the spatial shape of `data`."""
     if seg.shape[1:] != data.shape[1:]:
         raise UnfitImageError(
-            f"{seg_file}: shape {seg.shape[1:]}, its image has {data.shape[1:]} ({', '.join(image_files)})"
+            f"{seg_file}: shape {seg.shape[1:]}, its image has {data.shape[1:]} ({', '.join(map(str, image_files))})"
         )
     if len(seg) != 1:
         raise UnfitImageError(f"{seg_file}: {len(seg)} channels, a label file has one")

@@ -1,6 +1,7 @@
 """First steps with a case: read it, check it, bring it into the axis order of the plans, cut it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,34 @@ def transpose_and_crop(case: Case, transpose_forward: Sequence[int]) -> list[flo
     case.properties["bbox_used_for_cropping"] = box
     case.properties["shape_after_cropping_and_before_resampling"] = case.data.shape[1:]
     return [case.properties["spacing"][axis] for axis in transpose_forward]
+
+
+@contextmanager
+def requiring_voxels(
+    case: Case, new_shape: np.ndarray, spacing: Sequence[float], target_spacing: Sequence[float]
+) -> Iterator[None]:
+    """Raise UnfitImageError if resampling the case fails at, or has led to, a shape without voxels."""
+    try:
+        yield
+        if 0 not in case.data.shape:
+            return
+    except Exception:
+        if 0 not in new_shape:
+            raise
+    before, after = (" x ".join(f"{size:g}" for size in sizes) for sizes in (spacing, target_spacing))
+    shape = case.properties["shape_after_cropping_and_before_resampling"]
+    raise UnfitImageError(
+        f"the image is too small: its shape {shape}, cut to what is not zero, at spacing {before} becomes"
+        f" {tuple(map(int, new_shape))} at the spacing of the plans, {after}"
+    )
+
+
+def signed_label_type(seg: np.ndarray) -> type[np.signedinteger]:
+    """Type for the labels of a preprocessed case: 8 bits, or 16 from a label of 128; UnfitImageError above 32767."""
+    largest = np.max(seg)
+    if largest > np.iinfo(np.int16).max:
+        raise UnfitImageError(f"found label {largest:g}; preprocessed cases hold labels up to {np.iinfo(np.int16).max}")
+    return np.int16 if largest > np.iinfo(np.int8).max else np.int8
 
 
 def classes_to_locate(plans_manager: PlansManager, dataset_json: dict[str, Any]) -> list[int | Sequence[int]]:

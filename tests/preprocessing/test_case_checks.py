@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,8 @@ def test_only_some_of_many_values_are_listed() -> None:
 def test_known_labels_pass() -> None:
     check_label_values(np.array([0.0, 2.0]), [0, 1, 2], "m.png")
     assert unknown_values(np.array([0.0, np.nan, 3.0]), [0]).tolist()[0] == 3
+
+
+def test_files_may_be_given_as_paths() -> None:
+    with pytest.raises(UnfitImageError, match=r"a.png, b.png: 1 channel\(s\)"):
+        check_channels(np.zeros((1, 1, 2, 2)), [Path("a.png"), Path("b.png")], RGB)  # type: ignore[list-item]

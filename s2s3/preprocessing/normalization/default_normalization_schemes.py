@@ -111,7 +111,7 @@ class RGBTo01Normalization(ImageNormalization):
 
     def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
         smallest, largest = image.min(), image.max()
-        if smallest < 0 or largest > 255:
+        if not (smallest >= 0 and largest <= 255):  # NaN fails both comparisons
             raise UnfitImageError(
                 f"RGBTo01Normalization is for 8-bit images with values 0..255, this one has {smallest}..{largest};"
                 " another channel name in dataset.json (for example 'zscore') chooses another scheme"

@@ -9,7 +9,14 @@ import numpy as np
 import nnunetv2
 from nnunetv2.errors import DatasetLayoutError, SettingsError, UnfitImageError
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
-from nnunetv2.preprocessing.case_steps import Case, classes_to_locate, read_case, transpose_and_crop
+from nnunetv2.preprocessing.case_steps import (
+    Case,
+    classes_to_locate,
+    read_case,
+    requiring_voxels,
+    signed_label_type,
+    transpose_and_crop,
+)
 from nnunetv2.preprocessing.foreground_locations import Locations, sample_foreground_locations
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
 from nnunetv2.preprocessing.resumable_folder import ResumableFolder, code_stamps, stamp
@@ -17,12 +24,10 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 from nnunetv2.utilities.files import read_json
 
 # Clients replace this name in this module; it has to be called through it.
-from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
+from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recursive_find_python_class
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from nnunetv2.utilities.workers import run_cases
-
-LARGEST_INT8 = 127
 
 
 class DefaultPreprocessor:
@@ -75,7 +80,7 @@ class DefaultPreprocessor:
         dataset_json = _as_dict(dataset_json)
         case = read_case(image_files, seg_file, plans_manager, dataset_json)
         managers = (plans_manager, configuration_manager, dataset_json)
-        if type(self).run_case_npy is DefaultPreprocessor.run_case_npy:
+        if type(self).run_case_npy is _run_case_npy_of_this_package:
             return self._preprocess(case, *managers)
         return self.run_case_npy(case.data, case.seg, case.properties, *managers)
 
@@ -197,16 +202,19 @@ class DefaultPreprocessor:
         new_shape = compute_new_shape(case.data.shape[1:], spacing, target_spacing)
         statistics = plans.foreground_intensity_properties_per_channel
         case.data = self._normalize(case.data, case.seg, configuration, statistics)
-        case.data = configuration.resampling_fn_data(case.data, new_shape, spacing, target_spacing)
-        case.seg = configuration.resampling_fn_seg(case.seg, new_shape, spacing, target_spacing)
+        with requiring_voxels(case, new_shape, spacing, target_spacing):
+            case.data = configuration.resampling_fn_data(case.data, new_shape, spacing, target_spacing)
+            case.seg = configuration.resampling_fn_seg(case.seg, new_shape, spacing, target_spacing)
         if has_seg:
             classes = classes_to_locate(plans, dataset_json)
             case.properties["class_locations"] = self._sample_foreground_locations(
                 case.seg, classes, verbose=self.verbose
             )
             case.seg = self.modify_seg_fn(case.seg, plans, dataset_json, configuration)
-        dtype = np.int16 if np.max(case.seg) > LARGEST_INT8 else np.int8
-        return case.data, case.seg.astype(dtype, copy=False), case.properties
+        return case.data, case.seg.astype(signed_label_type(case.seg), copy=False), case.properties
+
+
+_run_case_npy_of_this_package = DefaultPreprocessor.run_case_npy
 
 
 def _as_dict(dataset_json: dict[str, Any] | str) -> dict[str, Any]:
@@ -217,7 +225,10 @@ def _find_normalization(name: str) -> Any:
     folder = join(nnunetv2.__path__[0], "preprocessing", "normalization")
     found = recursive_find_python_class(folder, name, "nnunetv2.preprocessing.normalization")
     if found is None:
-        raise SettingsError(f"no normalization scheme named {name!r} in nnunetv2.preprocessing.normalization")
+        raise SettingsError(
+            f"no normalization scheme named {name!r} in nnunetv2.preprocessing.normalization."
+            f"{describe_failed_imports(folder)}"
+        )
     return found
 
 

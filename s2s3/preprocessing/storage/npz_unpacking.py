@@ -35,7 +35,18 @@ def unpack_dataset(
     names = sorted(name for name in os.listdir(folder) if name.endswith(".npz") and not name.startswith("."))
     options = (unpack_segmentation, overwrite_existing, verify)
     tasks = [(name[:-4], (join(folder, name), *options)) for name in names]
-    run_cases(_convert_to_npy, tasks, num_processes, "unpacking", show_progress=False)
+    unfinished_before = _unfinished_files(folder)
+    try:
+        run_cases(_convert_to_npy, tasks, num_processes, "unpacking", show_progress=False)
+    except BaseException:  # workers that Ctrl-C ends cannot tidy up themselves
+        for path in _unfinished_files(folder) - unfinished_before:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _unfinished_files(folder: str) -> set[Path]:
+    """Files under the temporary names of `replacing`."""
+    return set(Path(folder).glob(".*.partial*.npy"))
 
 
 def _convert_to_npy(
@@ -69,7 +80,7 @@ def _unpack(npz_file: str, targets: dict[str, str]) -> None:
 
 
 def _can_be_mapped(path: str) -> bool:
-    with suppress(ValueError):
+    with suppress(ValueError, EOFError):
         np.load(path, mmap_mode="r")
         return True
     return False

@@ -70,7 +70,7 @@ def test_rgb_values_are_divided_by_255() -> None:
     np.testing.assert_allclose(normalized(RGBTo01Normalization), channel()[0] / 255)
 
 
-@pytest.mark.parametrize("value", [-1, 256])
+@pytest.mark.parametrize("value", [-1, 256, np.nan])
 def test_rgb_values_outside_8_bits_are_refused(value: float) -> None:
     with pytest.raises(UnfitImageError, match=r"values 0\.\.255"):
         RGBTo01Normalization(False, {}).run(np.array([[[0, value]]], np.float32))

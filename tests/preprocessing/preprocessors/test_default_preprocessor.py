@@ -134,6 +134,35 @@ class TestArrays:
         assert result.dtype == dtype
         assert (result == largest).all()
 
+    @pytest.mark.parametrize("resampling", ["resample_data_or_seg_to_shape", "resample_torch_fornnunet"])
+    def test_an_image_of_which_nothing_is_left_is_refused(self, resampling: str) -> None:
+        functions = {"resampling_fn_data": resampling, "resampling_fn_data_kwargs": {"is_seg": False}}
+        content = plans((3.0, 9.0, 1.0), ["CTNormalization"], **functions)
+        data = np.ones((1, 4, 4, 4), np.float32)
+        with pytest.raises(
+            UnfitImageError, match=r"too small: its shape \(4, 4, 4\), .* 3 x 1 x 1 becomes \(4, 0, 4\)"
+        ):
+            DefaultPreprocessor().run_case_npy(
+                data, np.zeros_like(data), {"spacing": [3.0, 1.0, 1.0]}, *managers(content), ONE_CHANNEL
+            )
+
+    def test_without_resampling_the_size_at_the_spacing_of_the_plans_does_not_matter(self) -> None:
+        functions = {f"resampling_fn_{role}": "no_resampling_hack" for role in ("data", "seg")}
+        settings = {f"resampling_fn_{role}_kwargs": {} for role in ("data", "seg")}
+        content = plans((3.0, 9.0, 1.0), ["CTNormalization"], **functions, **settings)
+        data = np.ones((1, 4, 4, 4), np.float32)
+        result, _, _ = DefaultPreprocessor().run_case_npy(
+            data, None, {"spacing": [3.0, 1.0, 1.0]}, *managers(content), ONE_CHANNEL
+        )
+        assert result.shape == data.shape
+
+    def test_labels_that_16_bits_cannot_hold_are_refused(self) -> None:
+        seg = np.full((1, 1, 4, 4), 40000, np.int32)
+        with pytest.raises(UnfitImageError, match="found label 40000; preprocessed cases hold labels up to 32767"):
+            DefaultPreprocessor().run_case_npy(
+                np.ones((3, 1, 4, 4)), seg, {"spacing": (999, 1, 1)}, *managers(plans()), DATASET_JSON
+            )
+
     @pytest.mark.parametrize("channels", [1, 4])
     def test_there_has_to_be_a_channel_for_each_normalisation(self, channels: int) -> None:
         with pytest.raises(UnfitImageError, match=rf"{channels} channel\(s\), the plans normalise 3"):
@@ -194,6 +223,10 @@ class TestFiles:
         doubled, _, _ = DoublesArrays().run_case(*files, *managers(content), DATASET_JSON)
         plain, _, _ = DefaultPreprocessor().run_case(*files, *managers(content), DATASET_JSON)
         np.testing.assert_array_equal(doubled, plain * 2)
+
+    def test_a_replaced_method_for_arrays_is_used_for_files(self, tiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(DefaultPreprocessor, "run_case_npy", lambda self, data, *_: (data.shape, None, {}))
+        assert self.run_case(tiles)[0] == (3, 1, 40, 50)
 
     def test_a_label_that_dataset_json_does_not_have_is_named_with_the_file(self, tiles: Path) -> None:
         labels = np.asarray(Image.open(tiles / "labelsTr" / "a.png"))

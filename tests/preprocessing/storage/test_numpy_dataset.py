@@ -60,8 +60,9 @@ def test_the_segmentation_can_be_left_packed(folder: Path) -> None:
     assert "a_seg.npy" not in names(folder)
 
 
-def test_verification_writes_a_damaged_file_again(folder: Path) -> None:
-    (folder / "a.npy").write_bytes(b"\x93NUMPY damaged")
+@pytest.mark.parametrize("content", [b"", b"text", b"\x93NUMPY damaged"])
+def test_verification_writes_a_damaged_file_again(folder: Path, content: bytes) -> None:
+    (folder / "a.npy").write_bytes(content)
     unpack_dataset(str(folder), num_processes=0, verify=True)
     np.testing.assert_array_equal(np.load(folder / "a.npy"), DATA)
 
@@ -70,6 +71,20 @@ def test_a_file_that_stays_damaged_is_named(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(npz_unpacking, "_can_be_mapped", lambda _: False)
     with pytest.raises(RuntimeError, match=r"case a: .*a\.npz: its npy files cannot be read back after 3 attempts"):
         unpack_dataset(str(folder), num_processes=0, verify_npy=True)
+
+
+def test_nothing_half_written_stays_when_workers_are_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".other.partial.npy").touch()
+
+    def interrupted(*_: object, **__: object) -> None:
+        (folder / ".ours.partial.npy").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(npz_unpacking, "run_cases", interrupted)
+    before = names(folder)
+    with pytest.raises(KeyboardInterrupt):
+        unpack_dataset(str(folder))
+    assert names(folder) == before
 
 
 @pytest.mark.parametrize("unpacked", [False, True])
