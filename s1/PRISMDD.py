@@ -1,4 +1,4 @@
-"""PRISM-DD, stage 1: how far domains are apart, and how often training should draw from each (method, section 1).
+"""PRISM-DD, stage 1: how much domains differ, and how often training should draw from each (method, section 1).
 
 python s1/PRISMDD.py -d DATASET [--output DIR]
 python s1/PRISMDD.py --domain A=IMAGES[:MASKS] --domain B=IMAGES[:MASKS] ... [--output DIR]
@@ -42,37 +42,40 @@ __all__ = [
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
-        description="Measure how domains differ and derive the ratios in which training draws from them.",
+        description="Measure how much domains differ and derive how often training draws from each.",
         epilog=f"Writes {FILE_NAME}, two figures and the page prism_dd.html.",
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("-d", "--dataset", metavar="DATASET", help="raw nnU-Net data set with domains.json: id or name")
+    source.add_argument("-d", "--dataset", metavar="DATASET", help="id or name of a raw dataset with domains.json")
     source.add_argument(
         "--domain",
         action="append",
         metavar="NAME=IMAGES[:MASKS]",
-        help="a domain's folder of images and, after a colon, of masks; once for each domain",
+        help="a domain's folder of images and, after a colon, of masks; once per domain",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="default: the raw data set's folder with -d, else the current folder"
+        "--output", type=Path, metavar="DIR", help="default: with -d the folder of the dataset, else the current folder"
     )
     parser.add_argument(
-        "--crop-common", action="store_true", help="cut all images to their smallest height and width, as published"
+        "--crop-common", action="store_true", help="crop all images to their smallest height and width, as published"
     )
     parser.add_argument(
         "--class-weights", type=_parse_weights, metavar="0=0.1,1=0.6,2=0.3", help="weight of each label (others: 1)"
     )
-    parser.add_argument("--ignore-label", type=int, metavar="N", help="label that counts for nothing")
+    parser.add_argument("--ignore-label", type=int, metavar="N", help="label of pixels to leave out")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:i")
     parser.add_argument(
-        "--workers", type=_parse_count, metavar="N", help="threads that decode images (0: none; default: CPUs)"
+        "--workers",
+        type=_parse_count,
+        metavar="N",
+        help="threads that decode images (0: none; default: CPUs, at most 16)",
     )
     parser.add_argument("--no-report", action="store_true", help=f"write {FILE_NAME} only")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command; a mistake in the input is told on stderr, with exit code 2 and nothing written."""
+    """Run the command. An error in the input is printed to stderr with exit code 2, and nothing is written."""
     arguments = build_parser().parse_args(argv)
     try:
         _run(arguments)
@@ -127,10 +130,10 @@ def _summary(result: PrismResult, output: Path, files: Sequence[str]) -> str:
 
 
 def _checked_output(folder: Path) -> Path:
-    """Refuse a folder that cannot be written before hours are spent on measuring."""
+    """Refuse a folder that cannot be written, before hours are spent on measuring."""
     existing = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise SourceError(f"{folder}: cannot be written; name another folder with --output")
+        raise SourceError(f"{folder}: cannot be written; choose another folder with --output")
     return folder
 
 
@@ -141,7 +144,7 @@ def _parse_weights(text: str) -> dict[int, float]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: expected label=weight, separated by commas") from None
     if not all(0 <= weight < float("inf") for weight in weights.values()):
-        raise argparse.ArgumentTypeError(f"{text!r}: weights have to be 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r}: weights must be 0 or more")
     return weights
 
 

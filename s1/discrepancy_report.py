@@ -1,4 +1,4 @@
-"""What stage 1 found, for people: two figures and one self-contained page that a pathologist can read."""
+"""The report of stage 1: two figures and one self-contained HTML page that a pathologist can read."""
 
 import base64
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ height:20px;background:#222}.note{background:#fff6e0;border-left:4px solid #e0b0
 def report_files(
     result: PrismResult, measured: Mapping[str, DomainMeasurement], label_names: Mapping[int, str]
 ) -> dict[str, bytes]:
-    """Return the report as file name -> content; label_names may lack labels, which then go by their number."""
+    """Return the report as file name -> content; labels without a name in `label_names` are shown as numbers."""
     combined = combined_analysis_figure(result)
     return {
         "feature_importance.png": feature_importance_figure(result),
@@ -49,7 +49,7 @@ def report_files(
 def build_page(
     result: PrismResult, measured: Mapping[str, DomainMeasurement], label_names: Mapping[int, str], figure: bytes
 ) -> str:
-    """Return the HTML page; it refers to no other file."""
+    """Return the HTML page; it references no other file."""
     images = sum(features.images for features in result.domains.values())
     sections = [
         f"<h1>How the domains differ</h1><p class='lead'>{len(result.domains)} domains, {images} images. "
@@ -81,29 +81,29 @@ def _ratio_section(result: PrismResult) -> str:
             f"{by_images:.1%}",
             f"{ratio / by_images:.2f} &times;",
         ])  # fmt: skip
-    header = ["domain", "share of the training (mark: even)", "share", "by number of images", "each image is seen"]
+    header = ["domain", "share of training (mark: equal)", "share", "by number of images", "each image is seen"]
     return (
         "<h2>What this does to training</h2><p>Training shows the model small pieces of the images. Without balancing, "
-        "a domain gets as many as it has images. With these ratios it gets the share below, so that a domain with few "
-        "images is not drowned by one with many; the last column says how many times as often each of its images is "
-        f"seen then.</p>{table(header, rows)}{_honest_word(result)}"
+        "the share of a domain follows its number of images. With these ratios it gets the share below, so that a "
+        "domain with few images is not drowned out by one with many; the last column says how many times as often each "
+        f"of its images is then seen.</p>{table(header, rows)}{_shift_note(result)}"
     )
 
 
-def _honest_word(result: PrismResult) -> str:
+def _shift_note(result: PrismResult) -> str:
     if not result.pairs:
-        return "<p class='note'>There is one domain only, so there is nothing to balance.</p>"
+        return "<p class='note'>There is only one domain, so there is nothing to balance.</p>"
     largest = max(abs(pair.outcome.shift) for pair in result.pairs)
     verdict = (
-        "The measured differences move the ratios little, as is usual."
+        "As usual, the measured differences change the ratios little."
         if largest <= USUAL_SHIFT
-        else "This is more than is usual: look at images and masks below for the reason before you trust it."
+        else "This is more than usual: look for the reason in the images and masks before you trust it."
     )
     return (
-        f"<p class='note'>The largest shift of a pair here is {largest:.4f}, of 0.15 at most. {verdict} In ten pairs "
+        f"<p class='note'>The largest shift of a pair is {largest:.4f}; the limit is 0.15. {verdict} In ten pairs "
         f"of domains of real tissue the published formula never gave more than {USUAL_SHIFT}, so its ratios are close "
-        "to even shares. What changes training is drawing evenly instead of by number of images, not the small "
-        "departure from even.</p>"
+        "to equal shares. Training changes because domains are drawn equally often instead of by number of images, not "
+        "because of the small deviation from equal shares.</p>"
     )
 
 
@@ -139,7 +139,7 @@ def _histogram_section(result: PrismResult, measured: Mapping[str, DomainMeasure
     key = legend([(domain_colour(i), name) for i, name in enumerate(names)])
     return (
         "<h2>Colour and brightness</h2><p>The further apart the outlines, the more the domains differ in staining and "
-        "scanning. The amounts of the stains are estimated with standard stain colours.</p>"
+        "scanning. Stain amounts are estimated with standard stain colours.</p>"
         f"{key}<div class='charts'>{''.join(charts)}</div>"
     )
 
@@ -161,7 +161,7 @@ def _distance_section(result: PrismResult) -> str:
     ]
     return (
         "<h2>Distances between domains</h2><p>0: no difference in class shares, brightness, spread and contrast; "
-        f"100: as different as the measure can tell.</p><div class='scroll'>{heat_map(list(result.domains), distances)}"
+        f"100: the largest difference possible.</p><div class='scroll'>{heat_map(list(result.domains), distances)}"
         "</div><p>A shift above 0 means that the first of the pair is drawn a little more often than the second.</p>"
         f"{table(header, rows)}"
     )
@@ -178,10 +178,10 @@ def _settings_line(result: PrismResult) -> str:
     weights = settings.class_weights
     parts = [
         "class weights " + (", ".join(f"{k}: {v:g}" for k, v in weights.items()) if weights else "not used"),
-        "images cut to a common size" if settings.crop_common else "whole images",
+        "images cropped to a common size" if settings.crop_common else "whole images",
         *([f"label {settings.ignore_label} ignored"] if settings.ignore_label is not None else []),
     ]
-    return f"<p class='small'>{escape('; '.join(parts))}. All figures are in prism_dd.json.</p>"
+    return f"<p class='small'>{escape('; '.join(parts))}. All numbers are in prism_dd.json.</p>"
 
 
 def _shares(counts: list[int]) -> list[float]:

@@ -1,4 +1,4 @@
-"""What a domain map is: every case in exactly one domain, with optional mixing ratios (method, section 0)."""
+"""The domain map: every case in exactly one domain, with optional mixing ratios (method, section 0)."""
 
 import difflib
 import math
@@ -11,15 +11,15 @@ from s1.errors import DomainMapError
 
 @dataclass(frozen=True)
 class DomainMap:
-    """Every case in exactly one domain.
+    """Assigns every case to exactly one domain.
 
-    Raises DomainMapError for a case in two domains, an empty domain, or ratios that do not fit the domains.
+    Raises DomainMapError for a case in two domains, an empty domain, or ratios that do not match the domains.
     """
 
     domains: dict[str, tuple[str, ...]]
     """Domain -> its cases, both in the order of the file."""
     ratios: dict[str, float] | None = None
-    """Mixing ratios asked for, one for each domain, none negative, not all zero; not necessarily summing to 1."""
+    """Requested mixing ratios, one per domain: none negative, not all zero; they need not sum to 1."""
 
     def __post_init__(self) -> None:
         problems = [*_domain_problems(self.domains), *_ratio_problems(self.ratios, self.domains)]
@@ -37,20 +37,20 @@ class DomainMap:
         return {case: domain for domain, cases in self.domains.items() for case in cases}
 
     def domain_of(self, case: str) -> str:
-        """Return the domain of a case; DomainMapError, with the closest known name, for an unknown one."""
+        """Return the domain of a case. Raises DomainMapError, with the closest known name, for an unknown case."""
         if case not in self.domain_by_case:
             raise DomainMapError(f"case {case!r} is in no domain{closest_name(case, self.domain_by_case)}")
         return self.domain_by_case[case]
 
 
 def closest_name(name: str, known: Iterable[str]) -> str:
-    """Return ', did you mean ...?' with the most similar known name, or '' where none is similar."""
+    """Return ', did you mean ...?' with the most similar known name, or '' if none is similar."""
     matches = difflib.get_close_matches(name, list(known), n=1)
     return f", did you mean {matches[0]!r}?" if matches else ""
 
 
 def raise_together(source: str, summary: str, problems: list[str]) -> None:
-    """Raise one DomainMapError with all problems: on one line if there is one, else a line each. Nothing if none."""
+    """Raise one DomainMapError for all problems, each on its own line if there are several; do nothing without any."""
     if len(problems) == 1:
         raise DomainMapError(f"{source}: {problems[0]}")
     if problems:
@@ -58,7 +58,7 @@ def raise_together(source: str, summary: str, problems: list[str]) -> None:
 
 
 def _domain_problems(domains: Mapping[str, tuple[str, ...]]) -> list[str]:
-    problems = [] if domains else ["there is no domain in it"]
+    problems = [] if domains else ["no domains, expected one or more"]
     seen: dict[str, str] = {}
     for domain, cases in domains.items():
         if not domain.strip() or not cases:
@@ -66,7 +66,7 @@ def _domain_problems(domains: Mapping[str, tuple[str, ...]]) -> list[str]:
         for case in cases:
             if case in seen:
                 where = f"twice in domain {domain!r}" if seen[case] == domain else f"in {seen[case]!r} and {domain!r}"
-                problems.append(f"case {case!r} stands {where}, expected in exactly one domain")
+                problems.append(f"case {case!r} is {where}, expected in exactly one domain")
             seen.setdefault(case, domain)
     return problems
 

@@ -1,4 +1,4 @@
-"""From the features of all domains to the result of stage 1 (method, sections 1.2 and 1.3)."""
+"""Compute the result of stage 1 from the features of all domains (method, sections 1.2 and 1.3)."""
 
 from collections.abc import Mapping
 
@@ -17,9 +17,9 @@ def compare_domains(
     """Compute the shifts of all pairs and the ratios of all domains.
 
     Parameters:
-        class_weights: label -> weight, others count with 1; None takes the default for the labels that occur.
+        class_weights: label -> weight, 1 for labels not named; None uses the defaults for the labels that occur.
 
-    Where one domain has no masks, the classes are left out for all of them.
+    If any domain lacks masks, class shares are ignored for all domains.
     """
     have_masks = [name for name, features in domains.items() if features.class_shares is not None]
     notes = _mask_notes(domains, have_masks)
@@ -50,4 +50,4 @@ def _mask_notes(domains: Mapping[str, DomainFeatures], have_masks: list[str]) ->
     if len(have_masks) == len(domains):
         return ()
     missing = ", ".join(name for name in domains if name not in have_masks)
-    return (f"No masks for {missing}: the class shares are left out and their weight is shared by the other features.",)
+    return (f"No masks for {missing}: class shares are ignored and their weight is shared among the other features.",)

@@ -1,9 +1,9 @@
-"""domains.json: which case belongs to which domain. Read, check, write and make it (method, section 0).
+"""Read, check and write domains.json: which case belongs to which domain (method, section 0).
 
     {"domains": {"rumc": ["case_001", "case_002"], "tcga": ["case_101"]}}
 
-Optionally `"ratios": {"rumc": 0.6, "tcga": 0.4}` fixes how often each domain is drawn in training. groups.json beside
-it says which cases belong together: `{"groups": {"case_001": "patient_7", ...}}`.
+Optionally, `"ratios": {"rumc": 0.6, "tcga": 0.4}` sets how often each domain is drawn in training. groups.json in the
+same folder says which cases belong together: `{"groups": {"case_001": "patient_7", ...}}`.
 """
 
 import os
@@ -31,7 +31,7 @@ _KEYS = ("domains", "ratios")
 
 
 def read_domain_map(path: PathLike) -> DomainMap:
-    """Read domains.json; DomainMapError names the file and what is wrong with it."""
+    """Read domains.json. Raises DomainMapError naming the file and the problem."""
     content = read_json_object(path)
     unknown = [f"unknown key {key!r}{closest_name(key, _KEYS)}" for key in content if key not in _KEYS]
     if unknown or "domains" not in content:
@@ -43,7 +43,7 @@ def read_domain_map(path: PathLike) -> DomainMap:
 
 
 def write_domain_map(domain_map: DomainMap, path: PathLike) -> None:
-    """Write domains.json, replacing the file at once or not at all."""
+    """Write domains.json atomically."""
     content: dict[str, Any] = {"domains": {name: list(cases) for name, cases in domain_map.domains.items()}}
     if domain_map.ratios is not None:
         content["ratios"] = dict(domain_map.ratios)
@@ -51,10 +51,10 @@ def write_domain_map(domain_map: DomainMap, path: PathLike) -> None:
 
 
 def check_cases(domain_map: DomainMap, cases: Iterable[str], source: PathLike) -> None:
-    """Raise one DomainMapError that lists every case without a domain and every name that is no case.
+    """Raise one DomainMapError that lists every case without a domain and every mapped case that does not exist.
 
     Parameters:
-        cases: the cases there are, all of which need a domain.
+        cases: the existing cases, all of which need a domain.
         source: where the map comes from, for the message (the path of domains.json).
     """
     existing = dict.fromkeys(cases)
@@ -68,14 +68,14 @@ def check_cases(domain_map: DomainMap, cases: Iterable[str], source: PathLike) -
 
 
 def read_groups(path: PathLike) -> dict[str, str]:
-    """Read groups.json: case -> group (a patient or a slide; a group never stands on both sides of a split)."""
+    """Read groups.json: case -> group (a patient or a slide, never divided between training and validation)."""
     content = read_json_object(path)
     groups = content.get("groups")
     if list(content) != ["groups"] or not isinstance(groups, dict):
-        raise DomainMapError(f"{path}: expected {{'groups': {{case: group}}}} and no other key, got {sorted(content)}")
+        raise DomainMapError(f"{path}: expected only {{'groups': {{case: group}}}}, got the keys {sorted(content)}")
     wrong = [case for case, group in groups.items() if not isinstance(group, str) or not group]
     if wrong:
-        raise DomainMapError(f"{path}: the group of a case has to be a text that is not empty; see {_listed(wrong)}")
+        raise DomainMapError(f"{path}: expected a non-empty string as the group of {_listed(wrong)}")
     return groups
 
 
@@ -100,7 +100,7 @@ def _ratios_of(value: Any) -> dict[str, float] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not all(_is_number(ratio) for ratio in value.values()):
-        raise DomainMapError("'ratios' has to be an object {domain: number}")
+        raise DomainMapError("'ratios' must be an object {domain: number}")
     return {name: float(ratio) for name, ratio in value.items()}
 
 

@@ -1,4 +1,4 @@
-"""Make a domain map from what people have: a table, a pattern over case names, ranges of the trailing number."""
+"""Make a domain map from a table, a pattern over case names, or ranges of the number that ends them."""
 
 import csv
 import os
@@ -10,10 +10,10 @@ from s1.errors import DomainMapError
 
 
 def domain_map_from_csv(path: str | os.PathLike[str], cases: Iterable[str]) -> DomainMap:
-    """Read a table of case and domain, separated by commas, semicolons or tabs.
+    """Read a table of cases and domains, separated by commas, semicolons or tabs.
 
-    With a header that has the columns `case` and `domain` these count, wherever they stand; else the first two columns.
-    Domains come in the order of the table. DomainMapError lists every case that is missing, unknown or contradictory.
+    Uses the columns `case` and `domain` if a header names them, otherwise the first two. Domains are in the order of
+    the table. Raises DomainMapError listing every case that is missing, unknown or in two domains.
     """
     existing = dict.fromkeys(cases)
     domain_by_case: dict[str, str] = {}
@@ -39,7 +39,7 @@ def domain_map_from_pattern(pattern: str, cases: Iterable[str]) -> DomainMap:
     except re.error as error:
         raise DomainMapError(f"{source}: not a regular expression ({error})") from None
     if "domain" not in expression.groupindex:
-        raise DomainMapError(f"{source}: has no group named domain; write the part that says it as (?P<domain>...)")
+        raise DomainMapError(f"{source}: has no group named domain; write the domain's part as (?P<domain>...)")
     matches = {case: expression.search(case) for case in cases}
     found = {case: match["domain"] or "" if match else "" for case, match in matches.items()}
     raise_together(
@@ -52,7 +52,7 @@ def domain_map_from_ranges(ranges: Mapping[str, str], cases: Iterable[str]) -> D
     """Take the domain of each case from the number its name ends with.
 
     Parameters:
-        ranges: domain -> numbers, both ends included, such as "1-123" or "1-10,15,200-".
+        ranges: domain -> numbers, both ends included, for example "1-123" or "1-10,15,200-".
     """
     intervals = {domain: _parse_ranges(domain, text) for domain, text in ranges.items()}
     domain_by_case: dict[str, str] = {}
@@ -103,7 +103,7 @@ def _parse_ranges(domain: str, text: str) -> list[tuple[int, float]]:
         match = re.fullmatch(r"\s*(\d+)\s*(?:(-)\s*(\d*)\s*)?", part)
         if match is None or (match[3] and int(match[3]) < int(match[1])):
             raise DomainMapError(
-                f"range {part.strip()!r} of domain {domain!r}: expected numbers such as 1-123, 7 or 124-"
+                f"range {part.strip()!r} of domain {domain!r}: expected numbers, for example 1-123, 7 or 124-"
             )
         last = float("inf") if match[2] and not match[3] else float(match[3] or match[1])
         parts.append((int(match[1]), last))
@@ -118,5 +118,5 @@ def _explain_misfit(number: re.Match[str] | None, hits: list[str]) -> str:
     if number is None:
         return "does not end with a number"
     if hits:
-        return f"falls into the ranges of {' and '.join(repr(name) for name in hits)}"
-    return f"falls into no range with its number {number[0]}"
+        return f"is in the ranges of {' and '.join(repr(name) for name in hits)}"
+    return f"is in no range (its number is {number[0]})"

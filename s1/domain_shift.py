@@ -1,4 +1,4 @@
-"""How far two domains are apart, and how often each should be drawn: numbers only (method, sections 1.2 and 1.3)."""
+"""How much two domains differ, and how often each should be drawn: arithmetic only (method, sections 1.2 and 1.3)."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,11 +15,11 @@ _TINY = 1e-6
 
 @dataclass(frozen=True)
 class DomainFeatures:
-    """What is known of a domain's images; grey values 0..255."""
+    """Features of a domain's images; grey values are 0..255."""
 
     images: int
     class_shares: dict[int, float] | None
-    """Label -> share among the labelled pixels; None without masks."""
+    """Label -> share of the labelled pixels; None without masks."""
     grey_mean: float
     grey_std: float
     glcm_contrast: float
@@ -27,7 +27,7 @@ class DomainFeatures:
 
 @dataclass(frozen=True)
 class Difference:
-    """Unscaled differences of domain a from domain b, by feature; the category is absent without masks."""
+    """Unscaled differences between domains a and b by feature; without masks there is no category distribution."""
 
     magnitudes: dict[str, float]
     """0 or more."""
@@ -37,10 +37,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class PairShift:
-    """Outcome for a pair of domains; swapping the two changes the signs of `shift` and all directions."""
+    """Result for a pair of domains; swapping the two changes the signs of `shift` and all directions."""
 
     shift: float
-    """How much more often than evenly a is to be drawn in a mix of these two, -0.15 to 0.15."""
+    """How far the share of a in a mix of the two exceeds one half, -0.15 to 0.15."""
     confidence: float
     """0 to 1."""
     direction_gate: float
@@ -48,7 +48,7 @@ class PairShift:
     magnitude_gate: float
     """0 to 1."""
     total_difference: float
-    """Sum of the importances; about 0.35 where nothing differs."""
+    """Sum of the importances; about 0.35 if nothing differs."""
     magnitudes: dict[str, float]
     """Scaled magnitude of each feature, 0 to 1."""
     directions: dict[str, float]
@@ -58,7 +58,7 @@ class PairShift:
 
 
 def default_class_weights(labels: Iterable[int]) -> dict[int, float]:
-    """Return the weight of each class: the published ones for labels 0, 1, 2; else 0.1 for 0, the others share 0.9."""
+    """Return the class weights: the published ones for labels 0, 1, 2; otherwise 0.1 for 0, and the rest share 0.9."""
     known = sorted(set(labels))
     if known == sorted(PUBLISHED_CLASS_WEIGHTS):
         return dict(PUBLISHED_CLASS_WEIGHTS)
@@ -67,7 +67,7 @@ def default_class_weights(labels: Iterable[int]) -> dict[int, float]:
 
 
 def difference(a: DomainFeatures, b: DomainFeatures, class_weights: Mapping[int, float]) -> Difference:
-    """Subtract domain b's features from a's; classes without a weight count with 1."""
+    """Subtract domain b's features from a's; classes without a weight have weight 1."""
     signed = {
         MEAN: a.grey_mean - b.grey_mean,
         STD: a.grey_std - b.grey_std,
@@ -87,14 +87,14 @@ def difference(a: DomainFeatures, b: DomainFeatures, class_weights: Mapping[int,
 
 
 def feature_weights(features: Iterable[str]) -> dict[str, float]:
-    """Return the weights of the features in use; what the absent ones would have is shared among them equally."""
+    """Return the weights of the features in use; the weight of absent features is shared among them equally."""
     used = {feature: FEATURE_WEIGHTS[feature] for feature in features}
     spare = (sum(FEATURE_WEIGHTS.values()) - sum(used.values())) / len(used)
     return {feature: weight + spare for feature, weight in used.items()}
 
 
 def pair_shift(unscaled: Difference) -> PairShift:
-    """Turn the differences of two domains into their shift and how sure it is (method, section 1.2)."""
+    """Compute the shift and its confidence from the differences of two domains (method, section 1.2)."""
     weights = feature_weights(unscaled.magnitudes)
     magnitudes = {f: math.tanh(value / FEATURE_SCALES[f]) for f, value in unscaled.magnitudes.items()}
     directions = {f: math.tanh(value / FEATURE_SCALES[f]) for f, value in unscaled.signed.items()}
@@ -115,18 +115,18 @@ def pair_shift(unscaled: Difference) -> PairShift:
 
 
 def relative_distance(total_difference: float) -> float:
-    """Put a pair's total difference on a scale from 0, nothing differs, to 1, as different as the measure can tell."""
+    """Rescale a pair's total difference to 0 (nothing differs) to 1 (the largest value it can have)."""
     least, most = _sigmoid(-3.0 * 0.2), _sigmoid(3.0 * (1.0 - 0.2))
     return (total_difference - least) / (most - least)
 
 
 def pairs_of(domains: Sequence[str]) -> list[tuple[str, str]]:
-    """Return each pair once, the one that comes first in `domains` first."""
+    """Return each pair once, in the order of `domains`."""
     return [(a, b) for index, a in enumerate(domains) for b in domains[index + 1 :]]
 
 
 def mixing_ratios(domains: Sequence[str], shifts: Mapping[tuple[str, str], float]) -> dict[str, float]:
-    """Return how often each domain is drawn (method, section 1.3): sums to 1, each within 0.7/N to 1.3/N.
+    """Return the share of draws from each domain (method, section 1.3): they sum to 1, each 0.7/N to 1.3/N.
 
     Parameters:
         shifts: (a, b) -> shift for each pair of `pairs_of(domains)`.

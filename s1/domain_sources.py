@@ -1,4 +1,4 @@
-"""Where the images of each domain come from: a raw nnU-Net data set with domains.json, or a folder a domain."""
+"""Where the images of each domain come from: a raw nnU-Net dataset with domains.json, or one folder per domain."""
 
 import hashlib
 import os
@@ -17,36 +17,36 @@ from s1.image_pairs import ImagePair, find_pairs, raise_together
 
 @dataclass(frozen=True)
 class DomainSource:
-    """Images, and masks where there are some, of each domain."""
+    """The images, and any masks, of each domain."""
 
     pairs: dict[str, list[ImagePair]]
     label_names: dict[int, str] | None = None
-    """Label -> its name, without the ignore label; None where nobody declared them."""
+    """Label -> its name, without the ignore label; None if labels are not declared."""
     ignore_label: int | None = None
     folder: Path | None = None
-    """Folder of the raw data set."""
+    """Folder of the raw dataset."""
     domain_file_sha256: str | None = None
 
     def known_labels(self, ignore_label: int | None) -> frozenset[int] | None:
-        """Return all labels a mask may hold, None where nobody declared them."""
+        """Return all labels a mask may contain, None if labels are not declared."""
         if self.label_names is None:
             return None
         return frozenset(self.label_names) | ({ignore_label} if ignore_label is not None else set())
 
     def class_weights(self) -> dict[int, float] | None:
-        """Return the default weights for the labels of the data set, None where nobody declared them."""
+        """Return the default weights for the labels of the dataset, None if labels are not declared."""
         return None if self.label_names is None else default_class_weights(self.label_names)
 
 
 def open_raw_dataset(identifier: str) -> DomainSource:
-    """Read a raw data set, given by its number or its name, below the folder that nnUNet_raw names."""
+    """Read a raw dataset, given by its id or its name, in the folder that nnUNet_raw names."""
     folder = find_raw_dataset(identifier)
     description = read_json_object(folder / "dataset.json")
     domain_file = folder / "domains.json"
     if not domain_file.is_file():
         raise DomainMapError(
-            f"{domain_file}: no such file; expected {{'domains': {{name: [cases]}}}}, which `drift domains` makes from "
-            "a table, a pattern or number ranges"
+            f"{domain_file}: no such file; expected {{'domains': {{name: [cases]}}}}. `drift domains` makes it from a "
+            "table, a pattern or number ranges"
         )
     domain_map = read_domain_map(domain_file)
     cases = _cases_of(folder, description)
@@ -62,7 +62,7 @@ def open_raw_dataset(identifier: str) -> DomainSource:
 
 
 def open_folders(specifications: Sequence[str]) -> DomainSource:
-    """Read domains given as `NAME=IMAGES` or `NAME=IMAGES:MASKS`, all problems of all folders together."""
+    """Read domains given as `NAME=IMAGES` or `NAME=IMAGES:MASKS`; problems of all folders are reported together."""
     pairs: dict[str, list[ImagePair]] = {}
     problems = []
     for specification in specifications:
@@ -79,21 +79,21 @@ def open_folders(specifications: Sequence[str]) -> DomainSource:
 
 
 def find_raw_dataset(identifier: str) -> Path:
-    """Return the folder of a data set given by its number or its full name."""
+    """Return the folder of a dataset given by its id or its full name."""
     root = os.environ.get("nnUNet_raw")
     if not root:
-        raise SourceError("nnUNet_raw is not set; set this variable to the folder of the raw data sets")
+        raise SourceError("nnUNet_raw is not set; set this environment variable to the folder of the raw datasets")
     if not Path(root).is_dir():
-        raise SourceError(f"{root}: no such folder (nnUNet_raw names it)")
+        raise SourceError(f"{root}: no such folder (set as nnUNet_raw)")
     names = sorted(entry.name for entry in Path(root).iterdir() if entry.name.startswith("Dataset") and entry.is_dir())
     if not identifier.isdigit():
         if identifier not in names:
-            raise SourceError(f"{root}: holds no data set {identifier!r}{closest_name(identifier, names)}")
+            raise SourceError(f"{root}: contains no dataset {identifier!r}{closest_name(identifier, names)}")
         return Path(root) / identifier
     matching = [name for name in names if name.startswith(f"Dataset{int(identifier):03d}_")]
     if len(matching) != 1:
         found = " and ".join(matching) or "none"
-        raise SourceError(f"{root}: expected one data set with the number {identifier}, found {found}")
+        raise SourceError(f"{root}: expected one dataset with id {identifier}, found {found}")
     return Path(root) / matching[0]
 
 
@@ -108,11 +108,11 @@ def _parse_specification(text: str) -> tuple[str, Path, Path | None]:
 
 
 def _cases_of(folder: Path, description: dict[str, Any]) -> dict[str, ImagePair]:
-    """Return the training cases: as listed in dataset.json, else as the files of imagesTr."""
+    """Return the training cases: those that dataset.json lists, otherwise the files of imagesTr."""
     ending = description.get("file_ending")
     if not isinstance(ending, str) or not (folder / "imagesTr").is_dir():
         what = "imagesTr" if isinstance(ending, str) else "file_ending in dataset.json"
-        raise SourceError(f"{folder}: {what} is missing, so this is not a raw nnU-Net data set")
+        raise SourceError(f"{folder}: {what} is missing, so this is not a raw nnU-Net dataset")
     listed = description.get("dataset")
     files = _listed_files(folder, listed) if isinstance(listed, dict) else _files_by_case(folder, ending)
     problems = []
@@ -135,7 +135,7 @@ def _files_by_case(folder: Path, ending: str) -> dict[str, tuple[list[Path], Pat
             mask = masks / f"{case}{ending}" if masks.is_dir() else None
             files.setdefault(case, ([], mask))[0].append(image)
     if not files:
-        raise SourceError(f"{folder / 'imagesTr'}: holds no image named CASE_0000{ending}")
+        raise SourceError(f"{folder / 'imagesTr'}: contains no image named CASE_0000{ending}")
     return files
 
 
@@ -150,14 +150,14 @@ def _listed_files(folder: Path, listed: dict[str, Any]) -> dict[str, tuple[list[
 
 
 def _labels_of(folder: Path, description: dict[str, Any]) -> tuple[dict[int, str], int | None]:
-    """Return the names of the labels that count (of several regions the last), and the ignore label."""
+    """Return label -> name without the ignore label (the last of several regions), and the ignore label."""
     declared = description.get("labels")
     if not isinstance(declared, dict) or not declared:
         raise SourceError(f"{folder / 'dataset.json'}: 'labels' is missing, expected {{name: number}}")
     try:
         numbers = {name: _numbers(value) for name, value in declared.items()}
     except (TypeError, ValueError):
-        raise SourceError(f"{folder / 'dataset.json'}: 'labels' has to give whole numbers") from None
+        raise SourceError(f"{folder / 'dataset.json'}: 'labels' must map names to integers") from None
     ignored = numbers.pop("ignore", [])
     return {n: name for name, values in numbers.items() for n in values}, ignored[0] if ignored else None
 

@@ -1,17 +1,17 @@
-"""Root of the error family: what a user can mend.
+"""Errors that a user can fix.
 
-    DriftError                      one line says what was got, what was expected, where, what to do
-    ├── DomainMapError              domains.json, groups.json, or what they are made from
+    DriftError                      the message says what was got, what was expected, where, and what to do
+    ├── DomainMapError              domains.json, groups.json, or the input they are made from
     ├── ImageProblemError           an image or mask that cannot be used
-    ├── SourceError                 a data set, folder or device that is not there or not as expected
-    └── ...                         nnunetv2.errors continues the family
+    ├── SourceError                 a dataset, folder or device that is missing or not as expected
+    └── ...                         the classes of nnunetv2.errors
 
-Stage 1 stands alone, so the root lives here and the package above builds on it.
+The base class is defined here because stage 1 does not depend on nnunetv2.
 """
 
 
 class DriftError(Exception):
-    """A mistake in input, settings or surroundings; commands print it as one line and exit with 2."""
+    """An error in the input, the settings or the environment; commands print its message and exit with code 2."""
 
 
 class DomainMapError(DriftError, ValueError):
@@ -23,4 +23,4 @@ class ImageProblemError(DriftError, RuntimeError):
 
 
 class SourceError(DriftError, ValueError):
-    """A data set, a folder of images or a device is not there, or not as expected."""
+    """A dataset, a folder of images or a device is missing or not as expected."""

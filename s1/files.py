@@ -1,4 +1,4 @@
-"""Small files in and out: JSON that is checked on reading, and writing beside the target with a rename at the end."""
+"""Read and check JSON, and write files atomically: to a temporary file that is renamed at the end."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from s1.errors import DomainMapError
 
 @contextmanager
 def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path in the target's folder; leaving without an error renames it to `target`."""
+    """Yield a temporary path in the target's folder; it is renamed to `target` on leaving without an error."""
     target = Path(target)
     handle, name = tempfile.mkstemp(prefix=".", suffix=f".partial{target.suffix}", dir=target.parent)
     os.close(handle)
@@ -39,15 +39,15 @@ def json_bytes(content: Any) -> bytes:
 
 
 def write_json(content: Any, target: str | os.PathLike[str]) -> None:
-    """Write `content` as indented UTF-8 JSON in place of `target`."""
+    """Write `content` to `target` as indented UTF-8 JSON, atomically."""
     with replacing(target) as temporary:
         temporary.write_bytes(json_bytes(content))
 
 
 def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files, given as name -> content, into a folder that is made where needed.
+    """Write files, given as name -> content, to a folder, which is created if needed.
 
-    All are written beside their targets before the first is renamed, so that a full disk changes nothing.
+    All are written to temporary files before the first is renamed, so that a full disk changes nothing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -58,8 +58,8 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
 def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a file that holds one JSON object.
 
-    Raises DomainMapError, naming the file, where it is absent, is not JSON, holds anything but an object, or has a key
-    twice in one object (plain JSON readers would silently keep the last).
+    Raises DomainMapError, naming the file, if it is missing, not JSON or not an object, or if an object repeats a key
+    (plain JSON readers silently keep the last).
     """
     try:
         content = json.loads(Path(path).read_text("utf-8"), object_pairs_hook=_object_without_repeats)
@@ -70,7 +70,7 @@ def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
     except DomainMapError as error:
         raise DomainMapError(f"{path}: {error}") from None
     if not isinstance(content, dict):
-        raise DomainMapError(f"{path}: holds a {type(content).__name__}, expected a JSON object {{...}}")
+        raise DomainMapError(f"{path}: contains a {type(content).__name__}, expected a JSON object {{...}}")
     return content
 
 
@@ -78,6 +78,6 @@ def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for key, value in pairs:
         if key in content:
-            raise DomainMapError(f"the key {key!r} stands twice in one object; keep one of them")
+            raise DomainMapError(f"the key {key!r} occurs twice in one object; keep one of them")
         content[key] = value
     return content

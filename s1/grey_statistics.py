@@ -1,6 +1,6 @@
-"""Grey values of an image and the whole numbers from which mean, spread and contrast follow (method, section 1.1).
+"""Grey values of an image, and the integer counts that give their mean, spread and contrast (method, section 1.1).
 
-Everything is counted in whole numbers, so NumPy on the CPU and torch on any device give the same results exactly.
+All counts are integers, so NumPy on the CPU and torch on any device give exactly the same results.
 """
 
 import math
@@ -22,11 +22,11 @@ class GreyStatistics:
     """Counts of one image's grey values."""
 
     histogram: tuple[int, ...]
-    """Pixels of each grey value 0..255."""
+    """Number of pixels of each grey value 0..255."""
     squared_steps: int
-    """Sum over horizontal neighbours of the squared difference."""
+    """Sum of the squared differences of horizontal neighbours."""
     neighbours: int
-    """Number of horizontal neighbours."""
+    """Number of pairs of horizontal neighbours."""
 
     @property
     def mean(self) -> float:
@@ -58,7 +58,7 @@ def measure_grey(image: NDArray[np.uint8], device: Any = None) -> GreyStatistics
     height, width = image.shape[:2]
     grey = np.empty((height, width), np.uint8)
     squared_steps = 0
-    rows = max(1, _BLOCK_PIXELS // width)  # blocks stay in the processor's cache
+    rows = max(1, _BLOCK_PIXELS // width)  # blocks fit the CPU cache
     for start in range(0, height, rows):
         grey[start : start + rows] = grey_values(image[start : start + rows])
         values = grey[start : start + rows].astype(np.int32)
@@ -68,7 +68,7 @@ def measure_grey(image: NDArray[np.uint8], device: Any = None) -> GreyStatistics
 
 
 def _count_values(grey: NDArray[np.uint8]) -> tuple[int, ...]:
-    """Count each value 0..255; neighbours are counted as one number of 16 bits, which takes half the time."""
+    """Count each value 0..255, two neighbours at a time as one 16-bit number, which takes half the time."""
     flat = grey.ravel()
     pairs = np.bincount(flat[: flat.size // 2 * 2].view(np.uint16), minlength=1 << 16).reshape(256, 256)
     counts = pairs.sum(axis=0) + pairs.sum(axis=1)
@@ -78,42 +78,42 @@ def _count_values(grey: NDArray[np.uint8]) -> tuple[int, ...]:
 
 
 def grey_values(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the grey values (H, W), cut to whole numbers, of an image (H, W, 3); grey images stay as they are.
+    """Return the grey values (H, W), truncated to integers, of an image (H, W, 3); grey images are returned unchanged.
 
     Bit for bit `(skimage.color.rgb2gray(image) * 255).astype(uint8)`, the published definition: where the weighted sum
-    is exactly a whole number, its floating-point product may come out just below, and the cut takes one off.
+    is exactly an integer, its floating-point product may fall just below it and is truncated to one less.
     """
     if image.ndim == 2:
         return image
-    # Whole numbers below 2 ** 24 are exact in single precision. No BLAS: its threads would fight with our workers.
+    # Integers below 2 ** 24 are exact in float32. No BLAS: its threads would compete with our workers.
     weighted = image[..., 0] * np.float32(RED)
     weighted += image[..., 1] * np.float32(GREEN)
     weighted += image[..., 2] * np.float32(BLUE)
     grey = np.floor(weighted / np.float32(_SCALE))
-    on_whole = np.flatnonzero(weighted == grey * np.float32(_SCALE))
-    red, green, blue = (channel[on_whole].astype(np.int32) for channel in image.reshape(-1, 3).T)
-    grey.reshape(-1)[on_whole[falls_short()[(red << 16) | (green << 8) | blue]]] -= 1
+    exact = np.flatnonzero(weighted == grey * np.float32(_SCALE))
+    red, green, blue = (channel[exact].astype(np.int32) for channel in image.reshape(-1, 3).T)
+    grey.reshape(-1)[exact[falls_short()[(red << 16) | (green << 8) | blue]]] -= 1
     return grey.astype(np.uint8)
 
 
 @cache
 def falls_short() -> NDArray[np.bool_]:
-    """Tell for each colour (index R * 65536 + G * 256 + B) whether its grey value is cut to one below the exact sum.
+    """Return for each colour (index R * 65536 + G * 256 + B) whether its grey value is one below the exact sum.
 
-    It can be so only for the 1722 colours whose weighted sum is a whole number; the floating-point product is taken as
-    scikit-image takes it, so that the two agree on every processor.
+    This happens only among the 1722 colours whose weighted sum is an integer; the floating-point product is computed
+    as in scikit-image, so that the two agree on every processor.
     """
-    colours = _colours_on_whole()
+    colours = _colours_with_integer_sum()
     exact = colours @ [RED, GREEN, BLUE] // _SCALE
-    as_image = np.stack([colours, colours]) * (1 / 255.0)  # two rows: BLAS treats a single column in another way
+    as_image = np.stack([colours, colours]) * (1 / 255.0)  # two rows: BLAS treats a single one differently
     product = (as_image @ np.array([0.2125, 0.7154, 0.0721]))[0] * 255
     table = np.zeros(1 << 24, bool)
     table[colours @ [1 << 16, 1 << 8, 1]] = product.astype(np.uint8) != exact
     return table
 
 
-def _colours_on_whole() -> NDArray[np.int64]:
-    """Return the colours (N, 3) whose weighted sum is a whole number: with red and blue goes at most one green."""
+def _colours_with_integer_sum() -> NDArray[np.int64]:
+    """Return the colours (N, 3) whose weighted sum is an integer: at most one green for each red and blue."""
     levels = np.arange(256)
     green_for = np.full(_SCALE, -1)
     green_for[-GREEN * levels % _SCALE] = levels

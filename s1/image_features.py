@@ -1,4 +1,4 @@
-"""Features of domains, streamed: images are decoded in parallel, only totals are kept (method, section 1.1)."""
+"""Measure the features of domains: images are decoded in parallel, only totals are kept (method, section 1.1)."""
 
 import io
 import os
@@ -29,22 +29,22 @@ class MeasureSettings:
     """How images are measured."""
 
     crop_common: bool = False
-    """Cut all images and masks at the top left to the smallest height and the smallest width among them."""
+    """Crop all images and masks, from the top left, to the smallest height and the smallest width among them."""
     ignore_label: int | None = None
-    """Pixels with this label count for nothing."""
+    """Pixels with this label are not counted."""
     known_labels: frozenset[int] | None = None
-    """Labels that masks may hold (the ignore label among them); None allows all."""
+    """Labels that masks may contain (the ignore label included); None allows all."""
     workers: int = 4
-    """Threads that decode and measure; 0 works in the calling one."""
+    """Threads that decode and measure; 0 uses the calling thread."""
     device: Any = None
-    """torch device for the grey values; None is NumPy."""
+    """torch device for the grey values; None means NumPy."""
     with_pictures: bool = True
-    """Whether thumbnails and histograms of stains are made, which only the report shows."""
+    """Whether to make thumbnails and stain histograms, which only the report uses."""
 
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """What is kept of one image."""
+    """Features of one image."""
 
     grey: GreyStatistics
     label_counts: dict[int, int] | None
@@ -55,11 +55,11 @@ class ImageFeatures:
 
 @dataclass
 class DomainMeasurement:
-    """Running totals over the images of a domain, and what the report shows of them."""
+    """Running totals over the images of a domain, and pictures of them for the report."""
 
     images: int = 0
     grey_histogram: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
-    """Pixels of each grey value."""
+    """Number of pixels of each grey value."""
     stain_histogram: NDArray[np.int64] = field(default_factory=lambda: np.zeros((len(STAINS), BINS), np.int64))
     thumbnails: list[bytes] = field(default_factory=list)
     label_counts: Counter[int] = field(default_factory=Counter)
@@ -67,7 +67,7 @@ class DomainMeasurement:
     _sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
     def add(self, image: ImageFeatures) -> None:
-        """Take in one more image."""
+        """Add one image."""
         self.images += 1
         self._sums += (image.grey.mean, image.grey.std, image.grey.contrast)
         self.grey_histogram += image.grey.histogram
@@ -77,7 +77,7 @@ class DomainMeasurement:
         self.label_counts.update(image.label_counts or {})
 
     def features(self) -> DomainFeatures:
-        """Return the means over the images, and the shares of the classes over all labelled pixels."""
+        """Return the means over the images, and the share of each class among all labelled pixels."""
         mean, std, contrast = (float(total) / self.images for total in self._sums)
         labelled = self.label_counts.total()
         shares = {label: count / labelled for label, count in sorted(self.label_counts.items())}
@@ -87,9 +87,9 @@ class DomainMeasurement:
 def measure_domains(
     pairs_by_domain: Mapping[str, Sequence[ImagePair]], settings: MeasureSettings
 ) -> dict[str, DomainMeasurement]:
-    """Measure all images of all domains under a progress bar.
+    """Measure all images of all domains, with a progress bar.
 
-    ImageProblemError lists every file that cannot be used, and every domain without a labelled pixel.
+    Raises ImageProblemError listing every file that cannot be used, or every domain without a labelled pixel.
     """
     from tqdm import tqdm
 
@@ -110,13 +110,13 @@ def measure_domains(
     raise_together("these files cannot be used", problems)
     unlabelled = [d for d, m in measured.items() if m.has_masks and m.label_counts.total() == 0]
     raise_together(
-        "domains without labels", [f"domain {d!r}: its masks hold nothing but the ignore label" for d in unlabelled]
+        "domains without labels", [f"domain {d!r}: its masks contain only the ignore label" for d in unlabelled]
     )
     return measured
 
 
 def default_workers() -> int:
-    """Return the number of usable CPUs, at most 16: more threads would only fill the memory with images."""
+    """Return the number of usable CPUs, at most 16: more threads would only fill memory with images."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(16, usable)
 
@@ -124,7 +124,7 @@ def default_workers() -> int:
 def in_parallel(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Yield (item, result) in order, with at most two results a worker waiting, so that memory stays bounded."""
+    """Yield (item, result) in order; at most two results per worker wait, so memory stays bounded."""
     if workers == 0:
         yield from ((item, function(item)) for item in items)
         return
@@ -143,7 +143,7 @@ def in_parallel(
 def _try_measuring(
     pair: ImagePair, settings: MeasureSettings, crop: tuple[int, int] | None, with_thumbnail: bool
 ) -> ImageFeatures | str:
-    """Measure one image with its mask, or return what is wrong with them."""
+    """Measure one image with its mask, or return why they cannot be used."""
     try:
         image = read_image(pair.image)
         labels = None if pair.mask is None else read_mask(pair.mask, image.shape[:2])
@@ -186,12 +186,12 @@ def _thumbnail(image: Pixels) -> bytes:
 
 
 def _spread(count: int) -> set[int]:
-    """Return which of `count` images are shown, evenly spread."""
+    """Return the indices of the images to show, evenly spread over `count`."""
     return set(np.linspace(0, count - 1, min(count, THUMBNAILS)).round().astype(int).tolist())
 
 
 def _common_size(pairs_by_domain: Mapping[str, Sequence[ImagePair]], workers: int) -> tuple[int, int]:
-    """Return the smallest height and the smallest width of all images, from the headers of their files."""
+    """Return the smallest height and the smallest width of all images, from their file headers."""
     images = [pair.image for pairs in pairs_by_domain.values() for pair in pairs]
     outcomes = [outcome for _, outcome in in_parallel(_try_sizing, images, workers)]
     raise_together("these files cannot be used", [problem for problem in outcomes if isinstance(problem, str)])

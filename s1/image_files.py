@@ -1,4 +1,4 @@
-"""What is in an image file and in a mask file: 8-bit images as RGB or grey, masks as label numbers."""
+"""Read image files as 8-bit RGB or grey, and mask files as label numbers."""
 
 import struct
 import zlib
@@ -15,15 +15,15 @@ Labels = NDArray[Any]
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return height and width from the file's header; ImageProblemError if it cannot be read."""
+    """Return height and width from the file's header. Raises ImageProblemError if it cannot be read."""
     with _opened(path) as picture:
         return picture.height, picture.width
 
 
 def read_image(path: Path) -> Pixels:
-    """Read an 8-bit image as (H, W, 3), or (H, W) where it is grey; alpha is dropped, palettes are looked up.
+    """Read an 8-bit image as (H, W, 3), or (H, W) if it is grey; alpha is dropped, palettes are resolved.
 
-    ImageProblemError, naming the file, where it is unreadable, cut short, or not 8-bit RGB or grey.
+    Raises ImageProblemError, naming the file, if it is unreadable, truncated, or not 8-bit RGB or grey.
     """
     with _opened(path) as picture:
         if picture.mode not in ("L", "LA", "RGB", "RGBA", "P", "PA") or _holds_16_bits(picture):
@@ -34,18 +34,18 @@ def read_image(path: Path) -> Pixels:
 
 
 def read_mask(path: Path, shape: tuple[int, int]) -> Labels:
-    """Read label numbers (H, W); of a palette file the indices, of an RGB file the value its three channels share.
+    """Read label numbers (H, W): the indices of a palette file, the value all three channels of an RGB file share.
 
     Parameters:
-        shape: height and width of the image the mask belongs to; anything else is an ImageProblemError.
+        shape: height and width of the image; ImageProblemError if the mask differs.
     """
     with _opened(path) as picture:
         if picture.mode not in ("1", "L", "P", "RGB", "I;16", "I;16B", "I;16L", "I"):
-            raise ImageProblemError(f"{path}: is a mask of kind {picture.mode}, expected one channel of whole numbers")
+            raise ImageProblemError(f"{path}: is a mask of Pillow mode {picture.mode}, expected one integer channel")
         labels = np.asarray(_decoded(picture, path, picture.mode))
     if labels.ndim == 3:
         if np.any(labels != labels[..., :1]):
-            raise ImageProblemError(f"{path}: is a mask in colour, expected one channel of label numbers")
+            raise ImageProblemError(f"{path}: is a colour mask, expected one channel of label numbers")
         labels = labels[..., 0]
     if labels.shape != shape:
         got, expected = (f"{width} x {height}" for height, width in (labels.shape, shape))
@@ -76,17 +76,17 @@ def _decoded(picture: Any, path: Path, mode: str) -> Any:
 
 
 def _holds_16_bits(picture: Any) -> bool:
-    """Tell whether the file has 16 bits a channel, which Pillow would cut to 8 without a word."""
+    """Return whether the file has 16 bits per channel, which Pillow would silently reduce to 8."""
     return any(";16" in str(tile[3]) for tile in picture.tile)
 
 
 def _first_line(error: BaseException) -> str:
     text = (str(error) or type(error).__name__).splitlines()[0]
-    return "not an image of a known kind" if text.startswith("cannot identify image file") else text
+    return "not a known image format" if text.startswith("cannot identify image file") else text
 
 
 def _reading_errors() -> tuple[type[BaseException], ...]:
-    """Name what Pillow raises for files that are damaged or no images."""
+    """Return what Pillow raises for files that are damaged or not images."""
     from PIL import Image
 
     return (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)

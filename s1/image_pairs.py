@@ -1,4 +1,4 @@
-"""Which image goes with which mask."""
+"""Pair images with their masks."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 
 @dataclass(frozen=True)
 class ImagePair:
-    """An image and, where there is one, its mask."""
+    """An image and its mask, if it has one."""
 
     image: Path
     mask: Path | None
@@ -21,8 +21,8 @@ class ImagePair:
 def find_pairs(image_folder: Path, mask_folder: Path | None) -> list[ImagePair]:
     """Pair each image of a folder with its mask, in the order of their names.
 
-    Image `x_0000.png` or `x.png` goes with mask `x.png`, each with any of ENDINGS. Masks without an image are not used.
-    ImageProblemError lists all images without a mask or with more than one, and folders that are missing or empty.
+    Image `x_0000.png` or `x.png` belongs to mask `x.png`, each with any of ENDINGS. Masks without an image are ignored.
+    Raises ImageProblemError for a missing or empty folder, and listing all images without exactly one mask.
     """
     images = _images_in(image_folder)
     if mask_folder is None:
@@ -46,7 +46,7 @@ def find_pairs(image_folder: Path, mask_folder: Path | None) -> list[ImagePair]:
 
 
 def raise_together(summary: str, problems: Iterable[str]) -> None:
-    """Raise one ImageProblemError with all problems: on one line if there is one, else a line each. Nothing if none."""
+    """Raise one ImageProblemError for all problems, one per line if there are several; do nothing without any."""
     lines = list(problems)
     if len(lines) == 1:
         raise ImageProblemError(lines[0])
@@ -59,5 +59,5 @@ def _images_in(folder: Path) -> list[Path]:
         raise ImageProblemError(f"{folder}: no such folder")
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
     if not files:
-        raise ImageProblemError(f"{folder}: holds no image (looked for {', '.join(ENDINGS)})")
+        raise ImageProblemError(f"{folder}: contains no image (looked for {', '.join(ENDINGS)})")
     return files

@@ -15,7 +15,7 @@ FILE_NAME = "prism_dd.json"
 
 @dataclass(frozen=True)
 class PairResult:
-    """Shift between domains a and b, with the unscaled differences behind it."""
+    """Shift between domains a and b, with the unscaled differences it follows from."""
 
     a: str
     b: str
@@ -23,33 +23,33 @@ class PairResult:
     unscaled: Difference
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, fit for JSON."""
+        """Return plain values for JSON."""
         return {"a": self.a, "b": self.b, **asdict(self.outcome), "unscaled": asdict(self.unscaled)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "PairResult":
-        """Build from what `to_dict` gives."""
+        """Build from the output of `to_dict`."""
         outcome = PairShift(**{field.name: content[field.name] for field in fields(PairShift)})
         return cls(content["a"], content["b"], outcome, Difference(**content["unscaled"]))
 
 
 @dataclass(frozen=True)
 class PrismSettings:
-    """What the numbers depend on besides the images."""
+    """Settings that the numbers depend on."""
 
     class_weights: dict[int, float] | None
-    """None where there are no masks."""
+    """None without masks."""
     crop_common: bool = False
     ignore_label: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, fit for JSON."""
+        """Return plain values for JSON."""
         weights = self.class_weights
         return {**asdict(self), "class_weights": weights and {str(label): w for label, w in weights.items()}}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "PrismSettings":
-        """Build from what `to_dict` gives."""
+        """Build from the output of `to_dict`."""
         weights = content["class_weights"]
         read = None if weights is None else {int(label): float(w) for label, w in weights.items()}
         return cls(read, content["crop_common"], content.get("ignore_label"))
@@ -57,19 +57,19 @@ class PrismSettings:
 
 @dataclass(frozen=True)
 class PrismResult:
-    """Everything that stage 1 found out."""
+    """The result of stage 1."""
 
     domains: dict[str, DomainFeatures]
     pairs: tuple[PairResult, ...]
     ratios: dict[str, float]
     settings: PrismSettings
     domain_file_sha256: str | None = None
-    """Of the domains.json that was read; None where the domains were given as folders."""
+    """Of the domains.json that was read; None if the domains were given as folders."""
     notes: tuple[str, ...] = ()
-    """Sentences a reader of the numbers has to know."""
+    """Remarks that a reader of the numbers needs."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, fit for JSON."""
+        """Return plain values for JSON."""
         return {
             "version": VERSION,
             "domains": {name: _features_to_dict(features) for name, features in self.domains.items()},
@@ -82,7 +82,7 @@ class PrismResult:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "PrismResult":
-        """Build from what `to_dict` gives; keys that are not known are left aside."""
+        """Build from the output of `to_dict`; unknown keys are ignored."""
         return cls(
             {name: _features_from_dict(entry) for name, entry in content["domains"].items()},
             tuple(PairResult.from_dict(entry) for entry in content["pairs"]),
@@ -94,19 +94,19 @@ class PrismResult:
 
 
 def read_prism_result(path: str | os.PathLike[str]) -> PrismResult:
-    """Read prism_dd.json; DomainMapError, naming the file, where it is missing, malformed or of another version."""
+    """Read prism_dd.json. Raises DomainMapError, naming the file, if it is missing, malformed or of another version."""
     content = read_json_object(path)
     if content.get("version") != VERSION:
-        raise DomainMapError(f"{path}: is of version {content.get('version')!r}, expected {VERSION}; run S1 again")
+        raise DomainMapError(f"{path}: has version {content.get('version')!r}, expected {VERSION}; run stage 1 again")
     try:
         return PrismResult.from_dict(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
-        raise DomainMapError(f"{path}: is not a result of S1 ({reason}); run S1 again") from None
+        raise DomainMapError(f"{path}: is not a result of stage 1 ({reason}); run stage 1 again") from None
 
 
 def write_prism_result(result: PrismResult, path: str | os.PathLike[str]) -> None:
-    """Write prism_dd.json, replacing the file at once or not at all."""
+    """Write prism_dd.json atomically."""
     write_json(result.to_dict(), path)
 
 

@@ -1,4 +1,4 @@
-"""Pieces of the HTML page: charts as inline SVG and plain elements, all text escaped."""
+"""Parts of the HTML page: charts as inline SVG and plain elements, all text escaped."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -9,12 +9,12 @@ CLASS_COLOURS = ("#d8d8d8", "#b0416b", "#efb1c8", "#5b7fa6", "#8fbf8f", "#e0c060
 
 
 def class_colour(index: int) -> str:
-    """Return the colour of the class at this place in the order of labels."""
+    """Return the colour of the class with this index."""
     return CLASS_COLOURS[index % len(CLASS_COLOURS)]
 
 
 def class_bar(shares: Mapping[int, float], labels: Sequence[int], names: Mapping[int, str]) -> str:
-    """Return one bar, cut by the share of each class; `labels` fixes order and colours for all domains."""
+    """Return one bar divided by the share of each class; `labels` fixes order and colours for all domains."""
     parts = []
     for index, label in enumerate(labels):
         share = shares.get(label, 0.0)
@@ -26,17 +26,17 @@ def class_bar(shares: Mapping[int, float], labels: Sequence[int], names: Mapping
 
 
 def legend(entries: Sequence[tuple[str, str]]) -> str:
-    """Return a row of (colour, name)."""
+    """Return a legend from pairs of (colour, name)."""
     items = (f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for colour, name in entries)
     return f'<p class="legend">{"".join(items)}</p>'
 
 
 def histogram_chart(shares_by_domain: Sequence[Sequence[float]], low: str, high: str, title: str) -> str:
-    """Return an SVG of one outline a domain, drawn over each other.
+    """Return an SVG with one outline per domain, drawn over each other.
 
     Parameters:
-        shares_by_domain: for each domain its bins, summing to 1.
-        low, high: what stands at the ends of the axis.
+        shares_by_domain: the bins of each domain, summing to 1.
+        low, high: labels of the two ends of the axis.
     """
     width, height, base = 320, 150, 128
     top = max((max(bins) for bins in shares_by_domain), default=0.0) or 1.0
@@ -85,6 +85,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def ratio_bar(ratio: float, uniform: float, colour: str) -> str:
-    """Return a bar of the ratio on a scale up to twice the uniform one, which a mark in the middle shows."""
+    """Return a bar of the ratio on a scale up to twice the uniform ratio, with a mark at the uniform ratio."""
     width = 50 * ratio / uniform
     return f'<div class="ratio"><span style="width:{min(100.0, width):.2f}%;background:{colour}"></span><b></b></div>'

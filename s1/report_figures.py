@@ -15,12 +15,12 @@ _MOST_PAIR_NAMES = 15
 
 
 def domain_colour(index: int) -> str:
-    """Return the colour of the domain at this place in the order of domains."""
+    """Return the colour of the domain with this index."""
     return DOMAIN_COLOURS[index % len(DOMAIN_COLOURS)]
 
 
 def feature_importance_figure(result: PrismResult) -> bytes:
-    """Return a PNG file: how much each feature counts, as mean over the pairs, with a point a pair."""
+    """Return a PNG file: the importance of each feature, as the mean over the pairs and one point per pair."""
     figure, axes = _figure(7.0, 3.6, 1, 1)
     _draw_features(axes[0], result.pairs, "importance")
     axes[0].set_title("Importance of each feature")
@@ -83,7 +83,7 @@ def _draw_features(axis: Any, pairs: Sequence[PairResult], quantity: str) -> Non
     if len(pairs) > 1:
         for place, feature in zip(places, used, strict=True):
             axis.scatter([place] * len(pairs), [v[feature] for v in by_pair], s=14, color=_POINT, alpha=0.7, zorder=3)
-        axis.set_xlabel("bar and figure: mean over pairs of domains; point: one pair", fontsize=9)
+        axis.set_xlabel("bar and number: mean over pairs of domains; point: one pair", fontsize=9)
     axis.set_ylim(0, 1.15 * max([*(v for values in by_pair for v in values.values()), 0.05]))
 
 

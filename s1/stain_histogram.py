@@ -7,21 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 STAINS = ("haematoxylin", "eosin")
-# Ruifrok and Johnston, Analytical and Quantitative Cytology and Histology 23 (2001); the third is what is left over.
+# Ruifrok and Johnston, Analytical and Quantitative Cytology and Histology 23 (2001); the third is the residual.
 _VECTORS = ((0.650, 0.704, 0.286), (0.072, 0.990, 0.105), (0.268, 0.570, 0.776))
 BINS = 60
 RANGE = (-0.25, 2.75)
-"""Optical density (natural logarithm) at the ends of the histogram; what lies outside counts at the ends."""
+"""Optical density (natural logarithm) at the ends of the histogram; values outside count in the first or last bin."""
 _SAMPLES = 20_000
 
 
 def stain_histograms(image: NDArray[np.uint8]) -> NDArray[np.int64] | None:
-    """Count pixels, about 20,000 evenly spread ones, by their amount of each stain: (2, BINS), None for grey images."""
+    """Return histograms (2, BINS) of each stain's amount in about 20,000 evenly spread pixels; None for grey images."""
     if image.ndim == 2:
         return None
     every = max(1, math.isqrt(image.shape[0] * image.shape[1] // _SAMPLES))
     density = _optical_density()[image[::every, ::every].reshape(-1, 3)]
-    amounts = np.clip(np.einsum("ij,jk->ik", density, _unmixing()), *RANGE)  # no BLAS: its threads fight with ours
+    amounts = np.clip(np.einsum("ij,jk->ik", density, _unmixing()), *RANGE)  # no BLAS: its threads compete with ours
     scaled = (amounts - RANGE[0]) * (BINS / (RANGE[1] - RANGE[0]))
     bins = np.minimum(scaled.astype(np.int64), BINS - 1)
     return np.stack([np.bincount(column, minlength=BINS) for column in bins.T])

@@ -173,8 +173,8 @@ def test_a_broken_image_is_named_by_worker_processes_too(raw: Workspace) -> None
 
 WRONG_DOMAINS = [
     ({"A": DOMAINS["A"][1:], "B": DOMAINS["B"]}, "case 'case_00' is in no domain"),
-    ({"A": DOMAINS["A"], "B": [*DOMAINS["B"], "case_00"]}, "case 'case_00' stands in 'A' and 'B'"),
-    ({"A": [*DOMAINS["A"], "case_00"], "B": DOMAINS["B"]}, "case 'case_00' stands twice in domain 'A'"),
+    ({"A": DOMAINS["A"], "B": [*DOMAINS["B"], "case_00"]}, "case 'case_00' is in 'A' and 'B'"),
+    ({"A": [*DOMAINS["A"], "case_00"], "B": DOMAINS["B"]}, "case 'case_00' is twice in domain 'A'"),
     ({"A": [*DOMAINS["A"], "case_0"], "B": DOMAINS["B"]}, "case 'case_0' in domain 'A' does not exist, did you mean"),
 ]
 

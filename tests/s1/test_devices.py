@@ -23,7 +23,7 @@ def test_unknown_devices_are_refused(name):
         choose_device(name)
 
 
-def test_a_gpu_that_is_not_there_is_refused_but_auto_goes_on(monkeypatch):
+def test_a_missing_gpu_is_refused_but_auto_uses_the_cpu(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(devices, "_may_have_gpu", lambda: True)

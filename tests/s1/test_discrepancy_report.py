@@ -99,10 +99,10 @@ def test_names_are_escaped(measured):
     assert "north &amp; &lt;south&gt;" in page
 
 
-def test_the_page_says_what_the_published_formula_is_worth(measured):
+def test_the_page_says_how_little_the_published_formula_changes(measured):
     text = " ".join(parsed(make(measured)[1]["prism_dd.html"].decode()).text)
     assert "never gave more than 0.015" in text
-    assert "drawing evenly instead of by number of images" in text
+    assert "drawn equally often instead of by number of images" in text
 
 
 def test_thumbnails_are_those_of_the_domains(measured):

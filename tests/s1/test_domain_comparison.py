@@ -17,12 +17,12 @@ def test_the_pairs_carry_the_shift_of_their_features():
     assert result.settings.class_weights == {0: 0.2, 1: 0.8}
 
 
-def test_default_weights_follow_the_labels_and_labels_without_weight_count_with_1():
+def test_default_weights_follow_the_labels_and_labels_without_a_weight_have_1():
     assert compare_domains({"a": A, "b": B}).settings.class_weights == {0: 0.1, 1: 0.9}
     assert compare_domains({"a": A, "b": B}, {0: 0.5}).settings.class_weights == {0: 0.5, 1: 1.0}
 
 
-def test_one_domain_without_masks_takes_the_classes_out_for_all_and_the_result_says_so():
+def test_one_domain_without_masks_drops_the_classes_for_all_and_the_result_says_so():
     result = compare_domains({"a": A, "b": B, "c": C})
     assert all(CATEGORY not in pair.outcome.importance for pair in result.pairs)
     assert result.settings.class_weights is None

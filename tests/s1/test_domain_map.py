@@ -29,7 +29,7 @@ def test_the_domain_of_a_case_is_found_and_an_unknown_case_gets_the_closest_name
         domain_map.domain_of("cse_002")
 
 
-def test_what_was_written_reads_back_equal_and_no_other_file_stays(tmp_path):
+def test_a_written_map_reads_back_equal_and_leaves_no_other_file(tmp_path):
     domain_map = DomainMap({"Zürich": ("a",), "b": ("c", "d")}, {"Zürich": 0.25, "b": 0.75})
     write_domain_map(domain_map, tmp_path / "domains.json")
     assert read_domain_map(tmp_path / "domains.json") == domain_map
@@ -48,13 +48,13 @@ def test_what_was_written_reads_back_equal_and_no_other_file_stays(tmp_path):
         ({"domains": {"a": [1]}}, "domain 'a': expected a list"),
         ({"domains": {}}, "no domain"),
         ({"domains": {"a": []}}, "domain 'a' has no case"),
-        ({"domains": {"a": ["x"], "b": ["x"]}}, "case 'x' stands in 'a' and 'b'"),
-        ({"domains": {"a": ["x", "x"]}}, "case 'x' stands twice in domain 'a'"),
-        ('{"domains": {"a": ["x"], "a": ["y"]}}', "'a' stands twice"),
+        ({"domains": {"a": ["x"], "b": ["x"]}}, "case 'x' is in 'a' and 'b'"),
+        ({"domains": {"a": ["x", "x"]}}, "case 'x' is twice in domain 'a'"),
+        ('{"domains": {"a": ["x"], "a": ["y"]}}', "'a' occurs twice"),
         ({"domains": {"a": ["x"]}, "ratios": {"b": 1}}, "lacks domain 'a'.*unknown domain 'b'"),
         ({"domains": {"a": ["x"]}, "ratios": {"a": -1}}, "the ratio of 'a' is -1"),
         ({"domains": {"a": ["x"]}, "ratios": {"a": 0}}, "all 'ratios' are 0"),
-        ({"domains": {"a": ["x"]}, "ratios": {"a": True}}, "'ratios' has to be"),
+        ({"domains": {"a": ["x"]}, "ratios": {"a": True}}, "'ratios' must be"),
     ],
 )
 def test_a_malformed_file_is_refused_with_its_name_and_the_reason(tmp_path, content, reason):

@@ -66,14 +66,14 @@ def test_cases_outside_all_ranges_in_two_or_without_number_are_listed():
     with pytest.raises(DomainMapError) as caught:
         domain_map_from_ranges({"A": "1-5", "B": "5"}, ["p_5", "p_9", "q", "p_2"])
     message = str(caught.value)
-    assert "'p_5' falls into the ranges of 'A' and 'B'" in message
-    assert "'p_9' falls into no range" in message
+    assert "'p_5' is in the ranges of 'A' and 'B'" in message
+    assert "'p_9' is in no range" in message
     assert "'q' does not end with a number" in message
     assert "p_2" not in message
 
 
 @pytest.mark.parametrize("text", ["", "a-b", "5-1", "-3"])
-def test_a_range_that_is_none_is_refused(text):
+def test_a_malformed_range_is_refused(text):
     with pytest.raises(DomainMapError, match="domain 'A'"):
         domain_map_from_ranges({"A": text}, ["p_1"])
 

@@ -55,7 +55,7 @@ def test_regions_and_a_list_of_files_are_understood(nnunet_folders):
     assert source.label_names == {0: "background", 1: "whole", 2: "core"}
 
 
-def test_without_a_folder_of_masks_there_are_none(nnunet_folders):
+def test_a_dataset_without_labels_folder_has_no_masks(nnunet_folders):
     folder = make_dataset(nnunet_folders)
     for mask in (folder / "labelsTr").iterdir():
         mask.unlink()
@@ -76,12 +76,12 @@ def test_missing_masks_and_several_channel_files_are_listed_together(nnunet_fold
 @pytest.mark.parametrize(
     ("identifier", "reason"),
     [
-        ("13", "expected one data set with the number 13, found none"),
+        ("13", "expected one dataset with id 13, found none"),
         ("Dataset012_Tisue", "did you mean 'Dataset012_Tissue'"),
         ("14", "found Dataset014_A and Dataset014_B"),
     ],
 )
-def test_data_sets_that_are_not_there_or_twice_are_refused(nnunet_folders, identifier, reason):
+def test_missing_and_ambiguous_datasets_are_refused(nnunet_folders, identifier, reason):
     make_dataset(nnunet_folders)
     make_dataset(nnunet_folders, "Dataset014_A")
     make_dataset(nnunet_folders, "Dataset014_B")
@@ -89,7 +89,7 @@ def test_data_sets_that_are_not_there_or_twice_are_refused(nnunet_folders, ident
         open_raw_dataset(identifier)
 
 
-def test_an_unset_or_wrong_folder_of_raw_data_is_told(nnunet_folders, monkeypatch):
+def test_an_unset_or_missing_raw_folder_is_reported(nnunet_folders, monkeypatch):
     monkeypatch.setenv("nnUNet_raw", str(nnunet_folders.raw / "none"))
     with pytest.raises(SourceError, match="none: no such folder"):
         open_raw_dataset("12")
@@ -103,8 +103,8 @@ def test_an_unset_or_wrong_folder_of_raw_data_is_told(nnunet_folders, monkeypatc
     [
         ({"labels": {"background": 0}}, "file_ending"),
         ({"file_ending": ".png"}, "'labels' is missing"),
-        ({"file_ending": ".png", "labels": {"background": "zero"}}, "whole numbers"),
-        ({"file_ending": ".tif", "labels": {"background": 0}}, "holds no image named CASE_0000.tif"),
+        ({"file_ending": ".png", "labels": {"background": "zero"}}, "names to integers"),
+        ({"file_ending": ".tif", "labels": {"background": 0}}, "contains no image named CASE_0000.tif"),
         ({"file_ending": ".png", "labels": {"background": 0}, "dataset": {"a": {}}}, "images and label"),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_malformed_description_is_refused(nnunet_folders, description, reason)
         open_raw_dataset("12")
 
 
-def test_a_data_set_without_domain_file_is_told_how_to_make_one(nnunet_folders):
+def test_the_error_for_a_missing_domain_file_says_how_to_make_one(nnunet_folders):
     folder = make_dataset(nnunet_folders)
     (folder / "domains.json").unlink()
     with pytest.raises(DomainMapError, match=r"domains\.json: no such file.*drift domains"):

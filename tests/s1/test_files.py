@@ -36,7 +36,7 @@ def test_json_is_read_back_and_nan_is_refused(tmp_path):
     assert read_json_object(tmp_path / "x.json") == {"ä": [1, 2]}
 
 
-def test_a_text_that_is_no_utf_8_is_a_mistake_of_the_file(tmp_path):
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path):
     (tmp_path / "x.json").write_bytes(b"\xff\xfe")
     with pytest.raises(DomainMapError, match="not valid JSON"):
         read_json_object(tmp_path / "x.json")

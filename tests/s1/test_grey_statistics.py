@@ -44,7 +44,7 @@ def test_mean_std_and_contrast_equal_scikit_image(image):
     assert_equal_to_scikit(image)
 
 
-def test_they_do_where_rounding_decides_and_on_large_images():
+def test_they_equal_scikit_image_where_rounding_decides_and_on_large_images():
     assert_equal_to_scikit(smooth_grey_ramp())
     assert_equal_to_scikit(np.random.default_rng(0).integers(0, 256, (700, 333, 3), np.uint8))
 
@@ -56,7 +56,7 @@ def test_every_colour_has_scikit_images_grey_value():
         assert np.array_equal(grey_values(image), scikit_grey(image)), red
 
 
-def test_grey_is_the_exact_sum_cut_to_a_whole_number_but_for_few_colours():
+def test_grey_is_the_exact_sum_truncated_except_for_few_colours():
     image = np.random.default_rng(1).integers(0, 256, (300, 300, 3), np.uint8)
     exact = image.astype(int) @ [2125, 7154, 721] // 10_000
     differs = grey_values(image) != exact

@@ -46,16 +46,16 @@ def test_any_number_of_workers_gives_the_same_numbers(tmp_path):
         assert results[0][name].thumbnails == results[2][name].thumbnails
 
 
-def test_the_ignore_label_counts_for_nothing(tmp_path):
+def test_the_ignore_label_is_not_counted(tmp_path):
     pairs = make_pairs(tmp_path, 2)
     shares = measure_domains({"a": pairs}, MeasureSettings(ignore_label=2))["a"].features().class_shares
     labels = np.concatenate([read(pair.mask).ravel() for pair in pairs])
     assert shares == pytest.approx({0: np.sum(labels == 0) / np.sum(labels < 2), 1: np.mean(labels[labels < 2])})
 
 
-def test_masks_of_nothing_but_the_ignore_label_are_refused(tmp_path):
+def test_masks_with_only_the_ignore_label_are_refused(tmp_path):
     pairs = {"a": make_pairs(tmp_path, 1), "b": make_pairs(tmp_path, 2, seed=1, labels=1)}
-    with pytest.raises(ImageProblemError, match=r"domain 'b'.*nothing but the ignore label"):
+    with pytest.raises(ImageProblemError, match=r"domain 'b'.*only the ignore label"):
         measure_domains(pairs, MeasureSettings(ignore_label=0))
 
 
@@ -101,8 +101,7 @@ def test_a_few_evenly_spread_images_are_shown(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 3])
-def test_no_more_results_wait_than_two_a_worker(workers):
-    """However many items there are, memory holds only a few results."""
+def test_at_most_two_results_per_worker_wait(workers):
     lock, made, taken, most = threading.Lock(), 0, 0, 0
 
     def work(item):

@@ -59,7 +59,7 @@ def test_other_kinds_are_refused_with_the_reason(tmp_path, picture):
         read_image(path)
 
 
-def test_16_bit_rgb_is_refused_not_cut(tmp_path):
+def test_16_bit_rgb_is_refused_not_reduced_to_8(tmp_path):
     import struct
     import zlib
 
@@ -75,7 +75,7 @@ def test_16_bit_rgb_is_refused_not_cut(tmp_path):
         read_image(path)
 
 
-def test_damaged_cut_short_and_missing_files_are_named(tmp_path):
+def test_damaged_truncated_and_missing_files_are_named(tmp_path):
     whole = saved(tmp_path, Image.fromarray(np.tile(RGB, (20, 20, 1)))).read_bytes()
     (tmp_path / "short.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.png").write_text("no image")
@@ -112,5 +112,5 @@ def test_a_mask_of_another_shape_is_refused_with_both_shapes(tmp_path):
 
 
 def test_a_mask_in_colour_is_refused(tmp_path):
-    with pytest.raises(ImageProblemError, match="in colour"):
+    with pytest.raises(ImageProblemError, match="colour mask"):
         read_mask(saved(tmp_path, Image.fromarray(RGB)), (12, 9))

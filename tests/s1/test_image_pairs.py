@@ -38,5 +38,5 @@ def test_missing_and_ambiguous_masks_are_listed_together(tmp_path):
 @pytest.mark.parametrize("files", [None, [], ["text.txt"]])
 def test_a_missing_or_empty_folder_is_named(tmp_path, files):
     folder = tmp_path / "images" if files is None else folder_with(tmp_path, "images", *files)
-    with pytest.raises(ImageProblemError, match=r"images: (no such folder|holds no image)"):
+    with pytest.raises(ImageProblemError, match=r"images: (no such folder|contains no image)"):
         find_pairs(folder, None)

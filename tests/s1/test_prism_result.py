@@ -14,7 +14,7 @@ FEATURES = {
 RESULT = compare_domains(FEATURES, domain_file_sha256="ab", ignore_label=7)
 
 
-def test_what_was_written_reads_back_equal(tmp_path):
+def test_a_written_result_reads_back_equal(tmp_path):
     for result in (RESULT, compare_domains({"A": DomainFeatures(1, None, 1.0, 2.0, 3.0), "B": FEATURES["B"]})):
         write_prism_result(result, tmp_path / "prism_dd.json")
         assert read_prism_result(tmp_path / "prism_dd.json") == result
@@ -39,7 +39,7 @@ def test_the_file_has_the_documented_keys():
     assert content["settings"] == {"class_weights": {"0": 0.1, "1": 0.9}, "crop_common": False, "ignore_label": 7}
 
 
-def test_more_keys_may_stand_beside_the_known_ones(tmp_path):
+def test_unknown_keys_are_ignored(tmp_path):
     content = RESULT.to_dict()
     content["remark"] = content["pairs"][0]["remark"] = content["domains"]["A"]["remark"] = "added later"
     (tmp_path / "prism_dd.json").write_text(json.dumps(content))
@@ -50,7 +50,7 @@ def test_more_keys_may_stand_beside_the_known_ones(tmp_path):
     ("change", "reason"),
     [
         ({"version": 2}, "version 2, expected 1"),
-        ({"ratios": None}, "not a result of S1"),
+        ({"ratios": None}, "not a result of stage 1"),
         ({"pairs": [{"a": "A"}]}, "key 'shift' is missing"),
         ({"domains": {"A": {}}}, "key 'images' is missing"),
     ],

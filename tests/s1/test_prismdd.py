@@ -1,4 +1,4 @@
-"""The command from outside: what it writes, and what it says to bad input."""
+"""The command from outside: what it writes, and how it reports bad input."""
 
 import hashlib
 import json
@@ -89,19 +89,19 @@ def test_settings_reach_the_result(dataset, tmp_path):
     assert settings.class_weights == {0: 0.2, 1: 0.5}
 
 
-def test_without_masks_the_classes_are_left_out_and_all_say_so(dataset, tmp_path, capsys):
+def test_without_masks_classes_are_ignored_and_every_output_says_so(dataset, tmp_path, capsys):
     shutil.rmtree(dataset / "labelsTr")
     main(["-d", "110"])
     result = read_prism_result(dataset / "prism_dd.json")
     assert set(result.pairs[0].outcome.importance) == {"pixel_mean", "pixel_std", "glcm_contrast"}
     for text in (result.notes[0], capsys.readouterr().out, (dataset / "prism_dd.html").read_text()):
-        assert "class shares are left out" in text
+        assert "class shares are ignored" in text
 
 
 def test_one_domain_gets_the_whole_ratio_and_a_report(dataset, tmp_path):
     main([*as_domains(dataset, "harbor"), f"--output={tmp_path / 'out'}"])
     assert read_prism_result(tmp_path / "out" / "prism_dd.json").ratios == {"harbor": 1.0}
-    assert "one domain only" in (tmp_path / "out" / "prism_dd.html").read_text()
+    assert "only one domain" in (tmp_path / "out" / "prism_dd.html").read_text()
 
 
 def break_shape(dataset):
@@ -148,7 +148,7 @@ def write_label_255(dataset):
     "spoil",
     [break_shape, break_image, cut_image_short, remove_mask, empty_a_domain, name_an_unknown_case, write_label_255],
 )
-def test_bad_input_is_told_with_the_file_and_nothing_is_written(dataset, capsys, spoil):
+def test_bad_input_is_reported_with_the_file_and_nothing_is_written(dataset, capsys, spoil):
     expected = spoil(dataset)
     before = {path: path.read_bytes() for path in dataset.rglob("*") if path.is_file()}
     message = refusal(capsys, "-d", "110")
@@ -172,7 +172,7 @@ def test_several_bad_files_are_listed_together(dataset, capsys):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["-d", "111"], "number 111, found none"),
+        (["-d", "111"], "id 111, found none"),
         (["-d", "110", "--device", "gpu"], "--device gpu"),
         (["-d", "110", "--class-weights", "tumor=1"], "expected label=weight"),
         (["-d", "110", "--class-weights", "0=-1"], "0 or more"),
@@ -183,7 +183,7 @@ def test_several_bad_files_are_listed_together(dataset, capsys):
         (["-d", "110", "--domain", "A=x"], "not allowed with"),
     ],
 )
-def test_unusable_arguments_are_told(dataset, capsys, arguments, reason):
+def test_unusable_arguments_are_reported(dataset, capsys, arguments, reason):
     assert reason in refusal(capsys, *arguments)
 
 
@@ -195,7 +195,7 @@ def test_an_output_that_is_a_file_is_refused_before_measuring(dataset, tmp_path,
 
 
 def run_script(folder, *arguments, **environment):
-    """Run the file itself, isolated from installed packages of ours, from another folder."""
+    """Run the file itself from another folder, isolated from our installed packages."""
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | environment
     return subprocess.run(
         [sys.executable, str(SCRIPT), *arguments],
@@ -216,7 +216,7 @@ def test_the_file_runs_from_any_folder_and_writes_there(dataset, tmp_path):
 
 
 def test_it_needs_no_installation(tmp_path):
-    """The folders s1 alone, copied elsewhere, with only third-party packages on the path."""
+    """A copy of the folder s1 alone, with only third-party packages on the path."""
     shutil.copytree(SCRIPT.parent, tmp_path / "s1", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "images").mkdir()
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "images" / "x.png")
