@@ -1,1 +1,1 @@
-"""Synthetic H&E tissue of several domains, from a seed: numbers in, a raw nnU-Net data set out."""
+"""Draw synthetic H&E tissue of several domains from a seed and write it as a raw nnU-Net dataset."""

@@ -1,4 +1,4 @@
-"""`python -m sample_data`: make a synthetic multi-domain H&E data set."""
+"""`python -m sample_data`: make a synthetic multi-domain H&E dataset."""
 
 import argparse
 import os
@@ -10,13 +10,13 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         prog="python -m sample_data",
-        description="Make a synthetic H&E data set of several domains (nests, stroma, glass) in nnU-Net's layout.",
+        description="Make a synthetic H&E dataset of several domains (nests, stroma, glass) in nnU-Net's layout.",
     )
-    parser.add_argument("--output", type=Path, help="folder of raw data sets (default: the variable nnUNet_raw)")
-    parser.add_argument("--dataset-id", type=int, default=110, help="number of the data set (default: 110)")
-    parser.add_argument("--name", default="SyntheticTissue", help="name behind the number (default: SyntheticTissue)")
-    parser.add_argument("--cases-per-domain", type=int, default=12, help="training tiles a domain (default: 12)")
-    parser.add_argument("--held-out-per-domain", type=int, default=4, help="tiles a domain for testing (default: 4)")
+    parser.add_argument("--output", type=Path, help="folder of raw datasets (default: the variable nnUNet_raw)")
+    parser.add_argument("--dataset-id", type=int, default=110, help="id of the dataset (default: 110)")
+    parser.add_argument("--name", default="SyntheticTissue", help="name after the id (default: SyntheticTissue)")
+    parser.add_argument("--cases-per-domain", type=int, default=12, help="training tiles per domain (default: 12)")
+    parser.add_argument("--held-out-per-domain", type=int, default=4, help="test tiles per domain (default: 4)")
     parser.add_argument("--size", type=int, default=256, help="height and width of a tile in pixels (default: 256)")
     parser.add_argument("--tiles-per-slide", type=int, default=3, help="tiles that share a slide (default: 3)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files (default: 0)")
@@ -24,16 +24,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command; a mistake is one line on stderr and exit code 2."""
+    """Run the command; an error is one line on stderr and exit code 2."""
     parser = build_parser()
     arguments = parser.parse_args(argv)
     output = arguments.output or (Path(os.environ["nnUNet_raw"]) if os.environ.get("nnUNet_raw") else None)
     if output is None:
-        parser.error("--output is missing, and the variable nnUNet_raw is not set")
+        parser.error("--output is missing and nnUNet_raw is not set")
     try:
         _make(arguments, output)
     except FileExistsError as error:
-        sys.exit(_complain(f"{error.filename} exists already; remove it, or choose another --dataset-id or --name"))
+        sys.exit(_complain(f"{error.filename} already exists; remove it, or choose another --dataset-id or --name"))
     except (ValueError, OSError) as error:
         sys.exit(_complain(str(error)))
 

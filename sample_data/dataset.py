@@ -1,6 +1,6 @@
-"""Write a synthetic multi-domain data set in nnU-Net's raw layout.
+"""Write a synthetic multi-domain dataset in nnU-Net's raw layout.
 
-Numbers of cases run on within a domain, training cases first; held-out cases come from slides of their own.
+Cases are numbered within their domain, training cases first; held-out cases come from separate slides.
 """
 
 import json
@@ -23,16 +23,16 @@ LABELS = {"background": BACKGROUND, "tumor": TUMOR, "stroma": STROMA}
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """What to make. The same settings always give the same files."""
+    """Settings of the dataset. The same settings always give the same files."""
 
     cases_per_domain: int = 12
-    """Training tiles of each domain."""
+    """Training tiles per domain."""
     held_out_per_domain: int = 4
-    """Tiles of each domain for imagesTs and labelsTs."""
+    """Tiles per domain for imagesTs and labelsTs."""
     size_px: int = 256
     """Height and width of a tile."""
     tiles_per_slide: int = 3
-    """Tiles that share a slide, and so a group and the strength of its stains."""
+    """Tiles that share a slide, and so its group and stain strengths."""
     seed: int = 0
     domains: Sequence[StainDomain] = EXAMPLE_DOMAINS
 
@@ -54,7 +54,7 @@ class PlannedCase:
 
 
 def plan_cases(settings: DatasetSettings) -> list[PlannedCase]:
-    """Return all tiles of the data set, domain by domain, training tiles first."""
+    """Return all tiles of the dataset, domain by domain, training tiles first."""
     return [case for domain in settings.domains for case in _cases_of(domain, settings)]
 
 
@@ -68,7 +68,7 @@ def draw_case(case: PlannedCase, settings: DatasetSettings) -> tuple[NDArray[np.
 
 
 def write_case(case: PlannedCase, settings: DatasetSettings, folder: Path) -> None:
-    """Draw a tile and write its two PNG files below the data set's folder."""
+    """Draw a tile and write its two PNG files to the dataset's folder."""
     image, labels = draw_case(case, settings)
     suffix = "Ts" if case.is_held_out else "Tr"
     Image.fromarray(image).save(folder / f"images{suffix}" / f"{case.name}_0000.png")
@@ -76,7 +76,7 @@ def write_case(case: PlannedCase, settings: DatasetSettings, folder: Path) -> No
 
 
 def write_descriptions(cases: Sequence[PlannedCase], folder: Path) -> None:
-    """Write dataset.json, domains.json, domains_test.json (held-out cases) and groups.json (slides, all cases)."""
+    """Write dataset.json, domains.json, domains_test.json (held-out cases) and groups.json (training slides)."""
     training = [case for case in cases if not case.is_held_out]
     dataset = {
         "channel_names": {"0": "R", "1": "G", "2": "B"},
@@ -93,7 +93,7 @@ def write_descriptions(cases: Sequence[PlannedCase], folder: Path) -> None:
 
 
 def make_folders(raw_folder: Path, dataset_id: int, name: str) -> Path:
-    """Create the folders of a data set and return its own; FileExistsError if it is there already."""
+    """Create the folders of a dataset and return the outer one. Raises FileExistsError if it exists."""
     folder = raw_folder / f"Dataset{dataset_id:03d}_{name}"
     folder.mkdir(parents=True)
     for part in ("imagesTr", "labelsTr", "imagesTs", "labelsTs"):

@@ -1,7 +1,7 @@
-"""`make demo`: the main job from beginning to end, with the commands a user types.
+"""`make demo`: a whole multi-domain project, run with the commands that a user types.
 
-Makes a small data set of several domains in `.demo/`, measures the domains, plans, preprocesses, trains with joint
-balancing, predicts held-out tiles, evaluates them by domain and writes the report.
+Makes a small dataset of several domains in `.demo/`, measures the domains, plans, preprocesses, trains with joint
+balancing, predicts held-out tiles, evaluates them by domain and writes the reports.
 """
 
 import json
@@ -45,7 +45,7 @@ def add_demo_configuration(plans_file: Path) -> None:
 
 
 def run(*words: str | Path) -> None:
-    """Print a command and run it; where it fails, the demo ends with its exit code."""
+    """Print a command and run it; if it fails, the demo ends with its exit code."""
     print(f"\n$ {shlex.join(short(word) for word in words)}", flush=True)
     program = Path(sys.executable).parent / str(words[0])
     command = [str(program) if program.exists() else sys.executable, *map(str, words[1:])]
@@ -55,18 +55,18 @@ def run(*words: str | Path) -> None:
 
 
 def short(word: str | Path) -> str:
-    """Return a path as seen from the project's folder."""
+    """Return a path relative to the project's folder."""
     return str(word.relative_to(ROOT)) if isinstance(word, Path) and word.is_relative_to(ROOT) else str(word)
 
 
 def environment() -> dict[str, str]:
-    """Return the variables of all commands: nnU-Net's folders inside `.demo/`, the demo's trainer."""
+    """Return the environment of all commands: nnU-Net's folders inside `.demo/` and the demo's trainer."""
     folders = {name: str(WORK / name) for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")}
     return {**os.environ, **folders, "nnUNet_extTrainer": str(ROOT / "sample_data" / "demo_trainer")}
 
 
 def check_scores(domain_summary: Path) -> None:
-    """End with exit code 1 where a domain's mean foreground Dice of the held-out tiles is below 0.8."""
+    """Exit with code 1 if the mean foreground Dice of the held-out tiles is below 0.8 in any domain."""
     domains = json.loads(domain_summary.read_text())["domains"]
     scores = {name: domain["foreground"]["Dice"]["mean"] for name, domain in domains.items()}
     low = {name: score for name, score in scores.items() if score is None or score < LEAST_DICE}
@@ -75,14 +75,14 @@ def check_scores(domain_summary: Path) -> None:
 
 
 def device() -> str:
-    """Return `cuda` where there is a GPU, else `cpu`."""
+    """Return `cuda` if there is a GPU, else `cpu`."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def main() -> None:
-    """Run all steps and print where the report lies."""
+    """Run all steps and print the paths of the reports."""
     started = time.monotonic()
     shutil.rmtree(WORK, ignore_errors=True)
     raw, preprocessed, results = (WORK / name for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"))

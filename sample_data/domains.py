@@ -1,4 +1,4 @@
-"""Domains: what a laboratory and its scanner do to the same tissue. Three that clearly differ, as hospitals do."""
+"""Domains: how a laboratory and its scanner change the look of tissue, with three clearly different examples."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -16,10 +16,10 @@ class StainDomain:
 
     name: str
     haematoxylin_vector: Vector
-    """Absorption of red, green and blue; any length."""
+    """Absorption of red, green and blue; normalised before use."""
     eosin_vector: Vector
     haematoxylin_strength: float
-    """Optical density (natural logarithm) of a unit of stain."""
+    """Optical density (natural logarithm) of one unit of stain."""
     eosin_strength: float
     mix: ClassMix
     glass_colour: Vector = (0.97, 0.97, 0.97)
@@ -45,7 +45,7 @@ class StainDomain:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "StainDomain":
-        """Build from what `to_dict` gives; unknown keys are a ValueError."""
+        """Build from the output of `to_dict`. Raises ValueError for unknown keys."""
         unknown = set(content) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(
@@ -57,11 +57,11 @@ class StainDomain:
         return cls(**values | {"mix": ClassMix(**content["mix"])})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, fit for JSON."""
+        """Return plain values for JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     def on_slide(self, rng: np.random.Generator) -> "StainDomain":
-        """Return the domain with the stain strengths of one slide, which differ a little from slide to slide."""
+        """Return the domain with the stain strengths of one slide, which vary a little between slides."""
         haematoxylin, eosin = np.exp(self.strength_variation * rng.standard_normal(2))
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""Where things are: glass, tumour nests and stroma as one exact label map."""
+"""Lay out glass, tumour nests and stroma as one exact label map."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ FAR_PX = 60.0
 
 @dataclass(frozen=True)
 class ClassMix:
-    """What part of a tile is glass and what part of the tissue is tumour; the rest is stroma."""
+    """The share of a tile that is glass and the share of its tissue that is tumour; the rest is stroma."""
 
     glass: float
     tumor_in_tissue: float
@@ -28,7 +28,7 @@ class ClassMix:
 
 @dataclass(frozen=True)
 class Layout:
-    """Label map of a tile and the distances, in pixels, that arrange cells and fibres."""
+    """Label map of a tile, and the distances in pixels by which cells and fibres are placed."""
 
     labels: NDArray[np.uint8]
     inside_nest: Field
@@ -40,7 +40,7 @@ class Layout:
 
 
 def draw_layout(rng: np.random.Generator, shape: tuple[int, int], mix: ClassMix) -> Layout:
-    """Draw a label map (H, W) with about the shares of `mix`."""
+    """Draw a label map (H, W) with roughly the shares of `mix`."""
     tissue = _draw_tissue(rng, shape, mix.glass)
     nests = _draw_nests(rng, tissue, mix.tumor_in_tissue)
     labels = np.full(shape, STROMA, np.uint8)
@@ -66,7 +66,7 @@ def _draw_nests(rng: np.random.Generator, tissue: Mask, tumor_share: float) -> M
 
 
 def _draw_lumens(rng: np.random.Generator, nests: Mask, lumen_share: float) -> Mask:
-    """Open some of the nests' middles, each as a whole."""
+    """Open the middle of some nests, each completely or not at all."""
     depth = _distance(nests) + 2.0 * smooth_noise(rng, nests.shape, 5.0)
     pieces, count = ndimage.label(_keep_large(_open(nests & (depth > 16.0), 3), 100))
     is_open = np.append(False, rng.random(count) < lumen_share)
@@ -74,12 +74,12 @@ def _draw_lumens(rng: np.random.Generator, nests: Mask, lumen_share: float) -> M
 
 
 def _without_specks(mask: Mask) -> Mask:
-    """Round off the mask and drop pieces and holes that are too small to be told by their texture."""
+    """Round off the mask and drop pieces and holes that are too small to be recognised by their texture."""
     return ~_keep_large(~_keep_large(_open(mask, 3), SMALLEST_REGION_PX), SMALLEST_REGION_PX)
 
 
 def _open(mask: Mask, radius_px: int) -> Mask:
-    """Remove what is thinner than a disc of this radius; the tile's border cuts nothing off."""
+    """Remove parts thinner than a disc of this radius (morphological opening); the tile's border removes nothing."""
     padded = np.pad(mask, radius_px + 1, mode="edge")
     kept = ndimage.distance_transform_edt(padded) > radius_px
     opened = ndimage.distance_transform_edt(~kept) <= radius_px

@@ -1,4 +1,4 @@
-"""Cell nuclei: where they lie, what shape they have, and how they take up haematoxylin."""
+"""Cell nuclei: their positions, shapes and uptake of haematoxylin."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ def paint_nuclei(rng: np.random.Generator, canvas: Field, nuclei: Nuclei, grain:
 
 
 def _nucleus_patches(rng: np.random.Generator, nuclei: Nuclei, batch: int = 512) -> Iterator[Field]:
-    """Yield one density patch (P, P) a nucleus, centred on its middle."""
+    """Yield one density patch (P, P) per nucleus, centred on it."""
     for start in range(0, len(nuclei.centres), batch):
         part = slice(start, start + batch)
         yield from _draw_patches(rng, nuclei.kind, nuclei.centres[part], nuclei.directions[part])
@@ -107,7 +107,7 @@ def _ranges(kind: NucleusKind) -> dict[str, tuple[float, float]]:
 
 
 def _nucleoli(rng: np.random.Generator, kind: NucleusKind, along: Array, across: Array) -> Array:
-    """Return the density (N, P, P) of up to two small dark dots a nucleus."""
+    """Return the density (N, P, P) of up to two small dark dots per nucleus."""
     count = len(along)
     dots = np.zeros_like(along)
     for presence in (0.85, 0.35):

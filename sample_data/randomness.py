@@ -1,4 +1,4 @@
-"""Random streams from a seed and names, and smooth random fields drawn from them."""
+"""Random generators from a seed and names, and smooth random fields drawn from them."""
 
 import hashlib
 
@@ -11,7 +11,7 @@ Mask = NDArray[np.bool_]
 
 
 def random_stream(seed: int, *names: str) -> np.random.Generator:
-    """Return a generator that depends on the seed and the names alone, and differs for different names."""
+    """Return a generator that depends only on the seed and the names, and differs for different names."""
     digest = hashlib.sha256("/".join([str(seed), *names]).encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
 
@@ -19,7 +19,7 @@ def random_stream(seed: int, *names: str) -> np.random.Generator:
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma_px: float) -> Field:
     """Return a Gaussian random field (H, W) of mean 0 and standard deviation 1, smooth over `sigma_px`.
 
-    Long waves are drawn on a coarse grid and enlarged, so that the time does not grow with `sigma_px`.
+    Coarse fields are drawn on a coarse grid and enlarged, so the time does not grow with `sigma_px`.
     """
     step = max(1, int(sigma_px / 2.5))
     sigma = sigma_px / step

@@ -15,7 +15,7 @@ RGBImage = NDArray[np.uint8]
 
 
 def stain(tissue: Tissue, domain: StainDomain, rng: np.random.Generator) -> RGBImage:
-    """Return the image (H, W, 3) of a tile as the laboratory and scanner of `domain` would give it."""
+    """Return the image (H, W, 3) of a tile as the laboratory and scanner of `domain` would produce it."""
     light = transmitted_light(tissue.haematoxylin, tissue.eosin, domain)
     light *= 1 + 0.012 * smooth_noise(rng, tissue.labels.shape, 40)[..., None]
     light = ndimage.gaussian_filter(light, (domain.blur_px, domain.blur_px, 0))

@@ -1,6 +1,6 @@
 """Unstained tissue: how much haematoxylin and eosin each pixel binds, and its exact label.
 
-Classes differ in what cells do, not in colour: nests hold crowded, large, pale, round nuclei; stroma holds wavy
+Classes differ in structure, not in colour: nests contain crowded, large, pale, round nuclei; stroma contains wavy
 collagen with thin dark nuclei along it, and clusters of small dark lymphocytes as blue as any nest.
 """
 
@@ -39,7 +39,7 @@ class Tissue:
 
 
 def draw_tissue(rng: np.random.Generator, shape: tuple[int, int], mix: ClassMix) -> Tissue:
-    """Draw a tile (H, W) of tissue with about the class shares of `mix`."""
+    """Draw a tile (H, W) of tissue with roughly the class shares of `mix`."""
     layout = draw_layout(rng, shape, mix)
     course = _fibre_course(rng, layout)
     tumor = _tumor_nuclei(rng, layout)
@@ -58,7 +58,7 @@ def draw_tissue(rng: np.random.Generator, shape: tuple[int, int], mix: ClassMix)
 
 
 def _fibre_course(rng: np.random.Generator, layout: Layout) -> Field:
-    """Return a field (H, W) whose level lines are the fibres: wavy, and roughly around the nests."""
+    """Return a field (H, W) whose contour lines are the fibres: wavy, and roughly around the nests."""
     shape = layout.labels.shape
     around = ndimage.gaussian_filter(layout.outside_nest - layout.inside_nest, 3)
     angle = rng.uniform(0, np.pi)
@@ -69,7 +69,7 @@ def _fibre_course(rng: np.random.Generator, layout: Layout) -> Field:
 
 
 def _collagen(rng: np.random.Generator, course: Field) -> Field:
-    """Return the eosin (H, W) of fibres that follow the course, begin and end, with pale clefts between bundles."""
+    """Return the eosin (H, W) of fibres of finite length that follow `course`, with pale clefts between bundles."""
     texture = np.zeros_like(course)
     position = (course - course.min()) * 2
     for _ in range(3):
@@ -94,7 +94,7 @@ def _cytoplasm(rng: np.random.Generator, layout: Layout, centres: Array) -> Fiel
 
 
 def _base_haematoxylin(rng: np.random.Generator, layout: Layout) -> Field:
-    """Return the faint haematoxylin (H, W) outside nuclei; which class binds more differs from tile to tile."""
+    """Return the faint haematoxylin (H, W) outside nuclei; which class binds more varies between tiles."""
     cloud = 1 + 0.25 * smooth_noise(rng, layout.labels.shape, 6)
     amount_by_label = np.array([0.0, rng.uniform(0.08, 0.18), rng.uniform(0.07, 0.16)], np.float32)
     amount = amount_by_label[layout.labels]
@@ -102,7 +102,7 @@ def _base_haematoxylin(rng: np.random.Generator, layout: Layout) -> Field:
 
 
 def _tumor_nuclei(rng: np.random.Generator, layout: Layout) -> Nuclei:
-    """Crowd large nuclei into the nests; those at the rim stand upright on it, like palisades."""
+    """Crowd large nuclei into the nests; those near the rim are perpendicular to it, like palisades."""
     points = lattice_points(rng, layout.labels.shape, rng.uniform(12.0, 14.5), 0.24)
     depth = sample_at(layout.inside_nest, points)
     points, depth = points[depth > 4.5], depth[depth > 4.5]
@@ -121,7 +121,7 @@ def _spindle_nuclei(rng: np.random.Generator, layout: Layout, course: Field) -> 
 
 
 def _lymphocytes(rng: np.random.Generator, layout: Layout) -> Nuclei:
-    """Place small dark nuclei: dense in some patches of stroma, single elsewhere and in the nests."""
+    """Place small dark nuclei: densely in some patches of stroma, singly elsewhere and in the nests."""
     crowd = smooth_noise(rng, layout.labels.shape, 13)
     points = lattice_points(rng, layout.labels.shape, 8.6, 0.28)
     chance = np.where(sample_at(crowd, points) > 0.95, 0.85, 0.02)

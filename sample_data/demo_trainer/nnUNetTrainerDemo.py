@@ -1,4 +1,4 @@
-"""The trainer of `make demo`: everything as usual, only shorter."""
+"""The trainer of `make demo`: the default trainer with a short schedule."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class nnUNetTrainerDemo(nnUNetTrainer):
-    """Short epochs, few of them: minutes on two cores, enough for drawn tissue."""
+    """A few short epochs: minutes on two cores, enough for synthetic tissue."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

@@ -42,7 +42,7 @@ def test_images_are_rgb_and_labels_are_class_numbers_of_the_same_shape(dataset):
             assert np.asarray(labels).max() <= 2
 
 
-def test_domain_files_fit_the_cases_and_no_slide_is_held_out_in_part(dataset):
+def test_domain_files_match_the_cases_and_no_slide_is_partly_held_out(dataset):
     training, held_out = read_domain_map(dataset / "domains.json"), read_domain_map(dataset / "domains_test.json")
     for domain_map, part in ((training, "labelsTr"), (held_out, "labelsTs")):
         check_cases(domain_map, [path.stem for path in (dataset / part).iterdir()], part)
@@ -70,8 +70,8 @@ def test_drawing_does_not_touch_the_global_random_state():
     assert np.array_equal(before, np.random.get_state()[1])
 
 
-def test_colour_alone_does_not_tell_the_classes():
-    """The best classifier of single pixels' colours, fitted on these very tiles, stays far below what context gives."""
+def test_colour_alone_does_not_separate_the_classes():
+    """The best classifier of single-pixel colours, fitted on these very tiles, does far worse than context allows."""
     settings = DatasetSettings(cases_per_domain=3, held_out_per_domain=0, size_px=192)
     drawn = [draw_case(case, settings) for case in plan_cases(settings)]
     colours = np.concatenate([(image.reshape(-1, 3) // 16) @ [256, 16, 1] for image, _ in drawn])
@@ -84,7 +84,7 @@ def test_colour_alone_does_not_tell_the_classes():
     assert max(dice[1], dice[2]) < 0.85
 
 
-def test_a_tile_is_drawn_in_well_under_half_a_second_of_processor_time():
+def test_a_tile_is_drawn_in_well_under_half_a_second_of_cpu_time():
     case = plan_cases(DatasetSettings())[0]
     draw_case(case, DatasetSettings())
     start = time.process_time()
@@ -104,14 +104,14 @@ def test_unusable_numbers_are_one_line_and_exit_code_2(tmp_path, capsys, argumen
     assert not (tmp_path / "raw").exists()
 
 
-def test_an_existing_data_set_is_left_alone(dataset, capsys):
+def test_an_existing_dataset_is_left_alone(dataset, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--output", str(dataset.parent), "--dataset-id", "7", *SMALL])
     assert caught.value.code == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
-def test_without_output_folder_the_command_says_what_is_missing(capsys):
+def test_without_an_output_folder_the_command_says_what_is_missing(capsys):
     with pytest.raises(SystemExit) as caught:
         main([])
     assert caught.value.code == 2

@@ -6,7 +6,7 @@ from sample_data.layout import BACKGROUND, SMALLEST_REGION_PX, STROMA, TUMOR, Cl
 
 
 @pytest.mark.parametrize(("glass", "tumor"), [(0.1, 0.5), (0.3, 0.3), (0.05, 0.7)])
-def test_the_classes_have_about_the_shares_asked_for(glass, tumor):
+def test_the_classes_have_roughly_the_requested_shares(glass, tumor):
     mix = ClassMix(glass, tumor, lumen=0.0)
     labels = [draw_layout(np.random.default_rng(seed), (256, 256), mix).labels for seed in range(6)]
     shares = np.bincount(np.ravel(labels), minlength=3) / np.size(labels)
@@ -14,7 +14,7 @@ def test_the_classes_have_about_the_shares_asked_for(glass, tumor):
     assert shares[TUMOR] == pytest.approx((1 - glass) * tumor, abs=0.12)
 
 
-def test_no_nest_is_smaller_than_what_its_texture_needs():
+def test_no_nest_is_too_small_to_show_its_texture():
     for seed in range(4):
         layout = draw_layout(np.random.default_rng(seed), (200, 160), ClassMix(0.2, 0.4, lumen=0.0))
         pieces, count = ndimage.label(layout.labels == TUMOR)

@@ -10,7 +10,7 @@ def painted(kind, centre, direction=0.0, size=41):
     return canvas
 
 
-def test_the_kinds_differ_in_size_as_told():
+def test_the_kinds_have_their_declared_sizes():
     area = {kind: (painted(kind, (20, 20)) > 0.3).sum() for kind in (TUMOR_NUCLEUS, SPINDLE_NUCLEUS, LYMPHOCYTE)}
     assert 70 < area[TUMOR_NUCLEUS] < 150
     assert 20 < area[LYMPHOCYTE] < 45
@@ -31,7 +31,7 @@ def test_a_nucleus_is_centred_and_may_be_cut_by_the_border():
     assert painted(TUMOR_NUCLEUS, (0, 40)).max() > 0.3
 
 
-def test_lattice_points_lie_inside_keep_apart_and_cover_the_tile():
+def test_lattice_points_are_inside_and_apart_and_cover_the_tile():
     points = lattice_points(np.random.default_rng(0), (150, 100), 12.0, 0.2)
     assert np.all((points >= 0) & (points <= [149, 99]))
     distances = np.linalg.norm(points[:, None] - points[None], axis=-1)

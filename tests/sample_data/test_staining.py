@@ -50,7 +50,7 @@ def test_smooth_noise_has_unit_spread_at_every_scale():
         assert fields[0].shape == (256, 200)
 
 
-def test_a_domain_survives_the_way_through_plain_values():
+def test_a_domain_survives_a_round_trip_through_plain_values():
     assert StainDomain.from_dict(HARBOR.to_dict()) == HARBOR
     with pytest.raises(ValueError, match="unknown keys"):
         StainDomain.from_dict({**HARBOR.to_dict(), "blur": 1})
