@@ -7,7 +7,7 @@ from pathlib import Path
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json
 from nnunetv2.dataset_conversion.target_folder import new_raw_dataset
-from nnunetv2.errors import DatasetLayoutError, UnfitImageError
+from nnunetv2.errors import DatasetLayoutError, ImageProblemError, UnfitImageError
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from nnunetv2.utilities.files import read_json, replacing, write_json
@@ -20,7 +20,10 @@ def split_4d_nifti(filename: str, output_folder: str) -> None:
     """Write `<base>_0000.nii.gz`, ... into a folder: one file for a 3-D image, one for each volume of a 4-D image."""
     import SimpleITK as sitk
 
-    image = sitk.ReadImage(filename)
+    try:
+        image = sitk.ReadImage(filename)
+    except RuntimeError as error:
+        raise ImageProblemError(f"{filename}: cannot be read ({str(error).strip().splitlines()[-1]})") from None
     base = Path(filename).name[: -len(_ENDING)]
     if image.GetDimension() == 3:
         shutil.copy(filename, Path(output_folder) / f"{base}_0000{_ENDING}")
@@ -48,7 +51,7 @@ def convert_msd_dataset(
 
     Raises DatasetLayoutError for a folder that is no MSD task, or an id that is taken.
     """
-    source = Path(source_folder)
+    source = Path(source_folder.rstrip("/\\"))
     target_name = _target_name(source, overwrite_target_id)
     dataset_json = converted_dataset_json(read_json(source / "dataset.json"), str(source / "dataset.json"))
     with new_raw_dataset(target_name) as target:
@@ -67,7 +70,9 @@ def convert_msd_dataset(
 
 def _images(folder: Path) -> list[Path]:
     """Return the images of a folder; hidden copies that macOS leaves (`._x.nii.gz`) are no images."""
-    return sorted(file for file in folder.iterdir() if file.name.endswith(_ENDING) and file.name[0] not in "._")
+    return sorted(
+        file for file in folder.iterdir() if file.name.endswith(_ENDING) and file.name[0] not in "._" and file.is_file()
+    )
 
 
 def _target_name(source: Path, target_id: int | None) -> str:
@@ -81,6 +86,8 @@ def _target_name(source: Path, target_id: int | None) -> str:
             f"{source}: folder name {source.name!r}, expected Task<number>_<Name> with one underscore"
         )
     target_id = int(task[4:]) if target_id is None else target_id
+    if target_id < 0:
+        raise DatasetLayoutError(f"id {target_id}: expected 0 or more")
     taken = find_candidate_datasets(target_id)
     if len(taken):
         raise DatasetLayoutError(

@@ -23,8 +23,13 @@ def converted_dataset_json(old: Mapping[str, Any], source: str, from_v1: bool = 
         raise DatasetLayoutError(
             f"{source}: lacks {', '.join(missing)}, expected the dataset.json of nnU-Net v1 or MSD"
         )
+    labels = old["labels"]
+    if not isinstance(labels, dict) or not all(number.isdecimal() for number in labels):
+        raise DatasetLayoutError(
+            f"{source}: labels are {labels}, expected numbers with names, such as {{'1': 'tumor'}}"
+        )
     dropped = (*_DROPPED, *(_DROPPED_FROM_V1 if from_v1 else ()))
     new = {key: value for key, value in old.items() if key not in dropped}
-    new["labels"] = {name: int(value) for value, name in old["labels"].items()}
+    new["labels"] = {name: int(value) for value, name in labels.items()}
     added = {"file_ending": ".nii.gz", "channel_names": old["modality"]}
     return {**new, **(dict(reversed(added.items())) if from_v1 else added)}

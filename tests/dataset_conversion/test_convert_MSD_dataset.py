@@ -84,10 +84,17 @@ def test_a_volume_keeps_its_values_and_geometry(tmp_path: Path) -> None:
         assert got.GetDirection() == pytest.approx(expected.GetDirection())
 
 
-def test_the_id_can_be_chosen(nnunet_folders: NnunetFolders, task: Path) -> None:
-    convert_msd_dataset(str(task), 42, 0)
+@pytest.mark.parametrize("end", ["", "/", "\\"])
+def test_the_id_can_be_chosen(nnunet_folders: NnunetFolders, task: Path, end: str) -> None:
+    (task / "imagesTr" / "folder.nii.gz").mkdir()
+    convert_msd_dataset(str(task) + end, 42, 0)
 
     assert (nnunet_folders.raw / "Dataset042_Prostate").is_dir()
+
+
+def test_an_id_is_not_negative(nnunet_folders: NnunetFolders, task: Path) -> None:
+    with pytest.raises(AssertionError, match="id -4: expected 0 or more"):
+        convert_msd_dataset(str(task), -4, 0)
 
 
 def test_an_id_that_is_taken(nnunet_folders: NnunetFolders, task: Path) -> None:
@@ -112,7 +119,9 @@ def test_a_broken_image_leaves_nothing_behind(
     with pytest.raises(SystemExit) as caught:
         entry_point()
     assert caught.value.code == 2
-    assert "p_2.nii.gz" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "p_2.nii.gz: cannot be read" in error
+    assert "Traceback" not in error
     assert list(nnunet_folders.raw.iterdir()) == []
 
 

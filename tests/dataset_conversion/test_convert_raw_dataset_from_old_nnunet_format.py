@@ -63,12 +63,18 @@ def test_an_existing_target_stays_as_it_is(nnunet_folders: NnunetFolders, task: 
     assert list((nnunet_folders.raw / "Dataset003_New").iterdir()) == []
 
 
+def write_labels(task: Path, labels: Any) -> None:
+    (task / "dataset.json").write_text(json.dumps({**OLD, "labels": labels}))
+
+
 @pytest.mark.parametrize(
     ("break_it", "name", "message"),
     [
         (lambda task: (task / "labelsTr").rename(task / "x"), "Dataset003_New", "labelsTr missing"),
         (lambda task: (task / "dataset.json").unlink(), "Dataset003_New", "dataset.json"),
         (lambda task: (task / "dataset.json").write_text("{}"), "Dataset003_New", "lacks labels, modality"),
+        (lambda task: write_labels(task, {"background": 0}), "Dataset003_New", "expected numbers with names"),
+        (lambda task: write_labels(task, ["background"]), "Dataset003_New", "expected numbers with names"),
         (lambda task: None, "New", "expected Dataset<three digits>_<Name>"),
     ],
 )
