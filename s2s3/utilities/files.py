@@ -1,11 +1,12 @@
 """Reading and writing small files: written beside the target and renamed, so that nothing half-written stays."""
 
+import errno
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,41 @@ from nnunetv2.errors import InvalidValueError, MissingFileError, SettingsError
 def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `target`, same ending; on success it replaces the target, else it is removed."""
     target = Path(target)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=f".partial{''.join(target.suffixes[-2:])}")
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    ending = f".partial{''.join(target.suffixes[-2:])}"
+    with _blaming(target, ending), _temporary_file(target.parent, ending) as temporary:
         yield temporary
         _take_default_mode(temporary)
         os.replace(temporary, target)
+
+
+@contextmanager
+def _temporary_file(folder: Path, ending: str) -> Iterator[Path]:
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=ending)
+    os.close(handle)
+    try:
+        yield Path(name)
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _blaming(target: Path, ending: str) -> Iterator[None]:
+    """Name the target in errors about its temporary file and in those that, as when a disk is full, name no file."""
+    try:
+        yield
+    except OSError as error:
+        files = [str(file) for file in (error.filename, error.filename2) if file is not None]
+        if error.errno is None or (files and not any(file.endswith(ending) for file in files)):
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+def describe_os_error(error: OSError) -> str:
+    """Say in one line which file, what happened and, if a disk is full, what to do."""
+    text = error.strerror or str(error) or type(error).__name__
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text += "; free some space, then run the command again"
+    return f"{error.filename}: {text}" if error.filename else text
 
 
 def _take_default_mode(path: Path) -> None:
@@ -42,7 +68,7 @@ def make_folder(folder: str | os.PathLike[str], variable: str) -> Path:
     except OSError as error:
         raise SettingsError(f"cannot create {folder}: {error.strerror}. Check {variable}.") from None
     if not os.access(folder, os.W_OK):
-        raise SettingsError(f"cannot write into {folder}: permission denied. Check {variable}.")
+        raise SettingsError(f"cannot write into {folder}: not permitted, or a read-only disk. Check {variable}.")
     return folder
 
 
@@ -53,9 +79,12 @@ def write_json(content: Any, target: str | os.PathLike[str], sort_keys: bool = F
 
 
 def read_json(path: str | os.PathLike[str], what: str = "JSON file") -> Any:
-    """Read a JSON file; MissingFileError if absent, InvalidValueError with line and column if malformed."""
+    """Read a JSON file, with or without a byte order mark.
+
+    Raises MissingFileError if it is absent, InvalidValueError with line and column if it is malformed.
+    """
     try:
-        with open(path) as stream:
+        with open(path, encoding="utf-8-sig") as stream:
             return json.load(stream)
     except FileNotFoundError:
         raise MissingFileError(f"{what} not found: {path}") from None

@@ -2,19 +2,24 @@
 
 Zero workers means this process. A failing case raises here with the case's name, a killed worker is noticed at once
 through its process handle, and no more tasks are under way than there are workers, so memory does not pile up.
+Ctrl-C reaches this process only, which then ends its workers; workers whose parent was killed end by themselves.
 """
 
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from typing import Any
 
 from nnunetv2.errors import CaseFailedError, DriftError, WorkerDiedError
+from nnunetv2.utilities.files import describe_os_error
 
 
 @dataclass(eq=False)
@@ -49,18 +54,21 @@ def describe_failure(case: str, error: BaseException) -> BaseException:
     text = str(error) or type(error).__name__
     if isinstance(error, MemoryError):
         return CaseFailedError(case, f"out of memory ({text}); use fewer processes")
-    if isinstance(error, DriftError | OSError):
+    if isinstance(error, DriftError):
         return CaseFailedError(case, text)
+    if isinstance(error, OSError):
+        return CaseFailedError(case, describe_os_error(error))
     return CaseFailedError(case, f"{type(error).__name__}: {text}", "".join(traceback.format_exception(error)))
 
 
 def _serve(connection: Any) -> None:
     """Answer calls until the connection closes (body of a worker process)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
             case, function, arguments = connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):
             return
         try:
             answer = (True, function(*arguments))
@@ -68,8 +76,16 @@ def _serve(connection: Any) -> None:
             answer = (False, describe_failure(case, error))
         try:
             connection.send(answer)
-        except BrokenPipeError:
+        except ConnectionError:
             return
+
+
+def _end_with_parent() -> None:
+    """Leave at once if the parent process is gone, so that no case is still written when the user starts anew."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 class WorkerPool:
@@ -141,7 +157,7 @@ class WorkerPool:
             worker.task = task = self._queue.popleft()
             try:
                 worker.connection.send((task.case, task.function, task.arguments))
-            except BrokenPipeError:
+            except ConnectionError:
                 self._report_death(worker)
 
     def _free_worker(self) -> _Worker | None:
@@ -159,7 +175,7 @@ class WorkerPool:
             worker = busy[connection]
             try:
                 succeeded, value = worker.connection.recv()
-            except (EOFError, ConnectionResetError):
+            except (EOFError, ConnectionError):
                 self._report_death(worker)
             assert worker.task is not None
             task, worker.task = worker.task, None
@@ -189,9 +205,42 @@ def _start_worker() -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
-    process.start()
+    with _signals_held_back(), _without_ctrl_c():
+        process.start()
     theirs.close()
     return _Worker(process, ours)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let a start-up be finished before Ctrl-C or SIGTERM end this process, so that it does not break off loudly."""
+    held: list[int] = []
+    in_main_thread = threading.current_thread() is threading.main_thread()  # only it may
+    numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
+    handlers = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
+    for number in handlers:
+        signal.signal(number, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for received in held:
+        signal.raise_signal(received)
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Start processes that Ctrl-C never reaches, where the system has a mask of signals to inherit."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would clear the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def describe_exit(code: int | None) -> str:
@@ -215,8 +264,10 @@ def usable_cpus() -> int:
 
 def iterate_cases(
     function: Callable[..., Any], cases: Iterable[tuple[str, tuple[Any, ...]]], num_workers: int
-) -> Iterator[tuple[str, Any]]:
+) -> Generator[tuple[str, Any], None, None]:
     """Yield (case, result) in the order given; the first failure is raised, and what has not started never starts.
+
+    Close it (`contextlib.closing`) where work may be left undone: only then the workers have ended.
 
     Parameters:
         cases: pairs of a case's name and the arguments for its call.
@@ -259,6 +310,6 @@ def run_cases(
     from tqdm import tqdm
 
     cases = list(cases)
-    results = iterate_cases(function, cases, min(num_workers, len(cases)))
-    bar = tqdm(results, total=len(cases), desc=description, disable=not show_progress)
-    return [result for _, result in bar]
+    with closing(iterate_cases(function, cases, min(num_workers, len(cases)))) as results:
+        bar = tqdm(results, total=len(cases), desc=description, disable=not show_progress)
+        return [result for _, result in bar]

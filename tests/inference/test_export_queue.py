@@ -52,7 +52,7 @@ def test_a_failing_case_is_named_when_the_others_are_done(workers: int, tmp_path
             exports.finish()
     assert (tmp_path / "good").exists()
     assert [record.message for record in caplog.records] == [
-        "case bad: [Errno 28] No space left on device (going on with the other cases)"
+        "case bad: No space left on device; free some space, then run the command again (going on with the other cases)"
     ]
 
 

@@ -1,0 +1,93 @@
+"""What a command leaves behind for the shell: one line and an exit code."""
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterator
+from threading import Thread
+
+import pytest
+
+from nnunetv2.errors import CaseFailedError, DatasetError, MissingFileError
+from nnunetv2.utilities.command_line import command
+
+
+@pytest.fixture(autouse=True)
+def _own_handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def entry() -> None:
+        raise error
+
+    return command(entry)
+
+
+def code_of(entry: Callable[[], None]) -> object:
+    with pytest.raises(SystemExit) as caught:
+        entry()
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (MissingFileError("plans not found: /a"), "error: plans not found: /a\n"),
+        (DatasetError("2 problems", ["x", "y"]), "error: 2 problems\n  x\n  y\n"),
+        (PermissionError(errno.EACCES, "Permission denied", "/a"), "error: /a: Permission denied\n"),
+        (CaseFailedError("a", "KeyError: 1", "Traceback: bug\n"), "Traceback: bug\nerror: case a: KeyError: 1\n"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(error: Exception, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(raising(error)) == 2
+    assert capsys.readouterr().err == text
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        raising(ZeroDivisionError())()
+
+
+def test_ctrl_c_is_130(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(raising(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_in_order_with_128_and_its_number(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    number = getattr(signal, name)
+    tidied = []
+
+    def entry() -> None:
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            tidied.append(name)
+
+    assert code_of(command(entry)) == 128 + number
+    assert tidied == [name]
+    assert capsys.readouterr().err == f"\nstopped by signal {name}\n"
+
+
+def test_a_command_under_nohup_outlives_its_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    command(lambda: os.kill(os.getpid(), signal.SIGHUP))()
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+def test_exit_codes_of_the_entry_itself_pass() -> None:
+    assert code_of(raising(SystemExit(0))) == 0
+    assert code_of(raising(SystemExit(2))) == 2
+
+
+def test_a_command_runs_in_a_thread_too() -> None:
+    done = []
+    thread = Thread(target=command(lambda: done.append(True)))
+    thread.start()
+    thread.join()
+    assert done == [True]

@@ -1,0 +1,143 @@
+"""Files appear whole or not at all, and errors name them."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.errors import InvalidValueError, MissingFileError, SettingsError
+from nnunetv2.utilities.files import copy_file, describe_os_error, make_folder, read_json, replacing, write_json
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_replaced_at_the_end_and_nothing_else_stays(tmp_path: Path) -> None:
+    target = tmp_path / "x.nii.gz"
+    target.write_text("old")
+    with replacing(target) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.name.startswith(".")
+        assert temporary.name.endswith(".nii.gz")
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert names(tmp_path) == ["x.nii.gz"]
+
+
+@pytest.mark.parametrize("error", [ValueError("bug"), KeyboardInterrupt(), SystemExit(143)])
+def test_a_file_stays_as_it_was_if_writing_breaks_off(tmp_path: Path, error: BaseException) -> None:
+    target = tmp_path / "x.json"
+    target.write_text("old")
+    with pytest.raises(type(error)), replacing(target) as temporary:  # noqa: PT012
+        temporary.write_text("half")
+        raise error
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["x.json"]
+
+
+def test_new_files_have_the_usual_mode(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    write_json({}, tmp_path / "x.json")
+    assert (tmp_path / "x.json").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"x\.json") as caught, replacing(tmp_path / "x.json"):
+        raise OSError(errno.ENOSPC, "No space left on device")  # what writing raises: it names no file
+    expected = f"{tmp_path / 'x.json'}: No space left on device; free some space, then run the command again"
+    assert describe_os_error(caught.value) == expected
+
+
+def test_errors_name_the_target_not_its_temporary_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        write_json({}, tmp_path / "no folder" / "x.json")
+    assert caught.value.filename == str(tmp_path / "no folder" / "x.json")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as caught_folder:
+        write_json({}, tmp_path / "folder")
+    assert caught_folder.value.filename == str(tmp_path / "folder")
+    assert names(tmp_path) == ["folder"]
+
+
+def test_errors_about_other_files_and_our_own_stay_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        copy_file(tmp_path / "source", tmp_path / "target")
+    assert Path(caught.value.filename) == tmp_path / "source"
+    with pytest.raises(MissingFileError, match=r"^no plans$"), replacing(tmp_path / "x"):
+        raise MissingFileError("no plans")
+    assert names(tmp_path) == []
+
+
+def test_a_full_disk_while_copying_names_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        copy_file(tmp_path / "source.png", tmp_path / "target.png")
+    assert caught.value.filename == str(tmp_path / "target.png")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/a"), "/a: Permission denied"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "Disk quota exceeded; free some space, then run the command"),
+        (OSError("decoder error"), "decoder error"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_an_os_error_in_one_line(error: OSError, text: str) -> None:
+    assert describe_os_error(error).startswith(text)
+
+
+def test_a_copy_has_the_content_mode_and_time_of_its_source(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("x")
+    source.chmod(0o444)
+    os.utime(source, ns=(10**18, 10**18))
+    for _ in range(2):  # the second time over a file that must not be written to
+        copy_file(source, tmp_path / "copy")
+    status = (tmp_path / "copy").stat()
+    assert (status.st_mtime_ns, status.st_mode & 0o777) == (10**18, 0o444)
+
+
+def test_json_has_an_indent_of_four_and_no_last_line_break(tmp_path: Path) -> None:
+    write_json({"b": 1, "a": [2]}, tmp_path / "x.json", sort_keys=True)
+    assert (tmp_path / "x.json").read_text() == '{\n    "a": [\n        2\n    ],\n    "b": 1\n}'
+
+
+def test_json_of_windows_editors_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes('\ufeff{"labels":\r\n {"Gewebe ä": 0}}\r\n'.encode())
+    assert read_json(tmp_path / "x.json") == {"labels": {"Gewebe ä": 0}}
+
+
+def test_json_that_is_missing_or_malformed_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match=r"plans not found: .*x\.json"):
+        read_json(tmp_path / "x.json", "plans")
+    for content in (b'{"a": 1,}', b"", b"\xff\xfe\x00"):
+        (tmp_path / "x.json").write_bytes(content)
+        with pytest.raises(InvalidValueError, match=r"x\.json: not valid JSON"):
+            read_json(tmp_path / "x.json")
+
+
+def test_what_cannot_be_json_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        write_json({"a": json}, tmp_path / "x.json")
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_or_written_names_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert make_folder(tmp_path / "a" / "b", "nnUNet_results").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"cannot create .*file: File exists\. Check nnUNet_results"):
+        make_folder(tmp_path / "file", "nnUNet_results")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(SettingsError, match=r"cannot write into .*read-only disk\. Check nnUNet_results"):
+        make_folder(tmp_path, "nnUNet_results")
