@@ -2,9 +2,11 @@
 
 Cases are written in a folder of their own, moved when they are complete, and then entered in a journal beside the data
 folder. The journal says how the cases were made and which files they came from and led to; a case is finished if all
-of that is still so. The data folder itself never holds anything but complete cases.
+of that is still so. The data folder itself never holds anything but complete cases. One process at a time may work on
+it; a link to a folder elsewhere is as good as a folder.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -12,9 +14,12 @@ import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.errors import SettingsError
+from nnunetv2.utilities.file_lock import FileLock
 from nnunetv2.utilities.files import replacing
 
 JOURNAL_VERSION = 1
@@ -33,27 +38,44 @@ class ResumableFolder:
     @property
     def journal(self) -> Path:
         """One line of JSON for the recipe, then one a finished case."""
-        return self.folder.with_name(self.folder.name + ".journal.jsonl")
+        return self._beside(".journal.jsonl")
 
     @property
     def staging(self) -> Path:
         """Folder of the cases being worked on."""
-        return self.folder.with_name(self.folder.name + ".partial")
+        return self._beside(".partial")
+
+    @cached_property
+    def _lock(self) -> FileLock:
+        return FileLock(self._beside(".lock"))
+
+    def _beside(self, ending: str) -> Path:
+        """Return a path on the disk of the cases, so that they can be moved."""
+        folder = self.folder.resolve()
+        return folder.with_name(folder.name + ending)
 
     def prepare(self, recipe: Any, sources: Mapping[str, Iterable[str]]) -> set[str]:
-        """Empty the folder but for finished cases, and return these.
+        """Empty the folder but for finished cases, and return these. The folder is this process's own until `tidy`.
 
         Parameters:
             recipe: all that decides how a case is preprocessed, of JSON types.
             sources: case -> paths of the files it is made from; those of cases to come are looked at when they finish.
+
+        Raises SettingsError while another process works on the folder.
         """
-        header = {"version": JOURNAL_VERSION, "recipe": _digest(recipe)}
-        entries = self._still_valid(header, sources)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.journal) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in (header, *entries.values())))
-        self._keep_only(entries.values())
-        self.clear_staging()
+        self.folder.resolve().mkdir(parents=True, exist_ok=True)
+        if not self._lock.take():
+            raise SettingsError(f"{self.folder}: another command is writing into it; let it end, or stop it, first")
+        try:
+            header = {"version": JOURNAL_VERSION, "recipe": _digest(recipe)}
+            entries = self._still_valid(header, sources)
+            with replacing(self.journal) as temporary:
+                temporary.write_text("".join(map(_journal_line, (header, *entries.values()))))
+            self._keep_only(entries.values())
+            self.clear_staging()
+        except BaseException:
+            self._lock.release()
+            raise
         return set(entries)
 
     def begin(self, case: str) -> str:
@@ -70,14 +92,18 @@ class ResumableFolder:
             os.replace(place / name, self.folder / name)
         place.rmdir()
         outputs = [stamp(self.folder / name, name) for name in names]
-        line = json.dumps({"case": case, "sources": source_stamps, "outputs": outputs}) + "\n"
+        line = _journal_line({"case": case, "sources": source_stamps, "outputs": outputs}).encode()
         with open(self.journal, "ab", buffering=0) as stream:  # one write, so that workers do not mix their lines
-            stream.write(line.encode())
+            if stream.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.journal))
 
     def tidy(self) -> None:
-        """After the run, however it ended: remove what belongs to no finished case."""
-        self.clear_staging()
-        self._keep_only(self._entries().values())
+        """After the run, however it ended: remove what belongs to no finished case and let others use the folder."""
+        try:
+            self.clear_staging()
+            self._keep_only(self._entries().values())
+        finally:
+            self._lock.release()
 
     def clear_staging(self) -> None:
         """Remove what cases under way have left."""
@@ -121,6 +147,11 @@ class ResumableFolder:
                     shutil.rmtree(item.path)
                 elif item.name not in kept:
                     os.unlink(item.path)
+
+
+def _journal_line(content: Mapping[str, Any]) -> str:
+    """Return a line that starts with the line break, so that one cut short before it spoils only itself."""
+    return "\n" + json.dumps(content)
 
 
 def stamp(path: str | os.PathLike[str], name: str | None = None) -> Stamp:

@@ -1,8 +1,11 @@
 import json
+import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from nnunetv2.errors import SettingsError
 from nnunetv2.preprocessing.resumable_folder import ResumableFolder, code_stamps, stamp
 
 RECIPE = {"spacing": [1, 1]}
@@ -28,10 +31,11 @@ class Run:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path) -> Iterator[Run]:
     started = Run(tmp_path)
     assert started.target.prepare(RECIPE, started.sources) == set()
-    return started
+    yield started
+    started.target.tidy()
 
 
 def test_finished_cases_are_found_again(run: Run) -> None:
@@ -104,6 +108,7 @@ def test_a_folder_without_a_journal_is_emptied(tmp_path: Path) -> None:
     (run.target.folder / "a.b2nd").touch()
     assert run.target.prepare(RECIPE, run.sources) == set()
     assert run.names() == []
+    run.target.tidy()
 
 
 def test_a_line_that_was_cut_short_is_passed_over(run: Run) -> None:
@@ -114,9 +119,74 @@ def test_a_line_that_was_cut_short_is_passed_over(run: Run) -> None:
     assert run.target.prepare(RECIPE, run.sources) == {"a"}
 
 
+def test_a_line_after_one_cut_short_still_counts(run: Run) -> None:
+    run.do("a")
+    run.target.journal.write_text(run.target.journal.read_text()[:-20])
+    run.do("b")
+    assert run.target.prepare(RECIPE, run.sources) == {"b"}
+
+
+def test_a_journal_that_cannot_be_written_whole_is_an_error(run: Run) -> None:
+    """The largest size of a file stands in for a full disk: the system writes a part and says so."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (run.target.journal.stat().st_size + 20, before[1]))
+    try:
+        with pytest.raises(OSError, match="No space left") as caught:
+            run.do("a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(run.target.journal)
+    run.target.tidy()
+    assert run.names() == []
+
+
+def test_one_run_at_a_time_works_on_a_folder(run: Run) -> None:
+    run.do("a")
+    stem = run.target.begin("b")
+    other = ResumableFolder(run.target.folder)
+    with pytest.raises(SettingsError, match=r"out: another command is writing into it"):
+        other.prepare({"spacing": [2, 2]}, run.sources)
+    assert run.names() == ["a.b2nd", "a.pkl"]
+    assert Path(stem).parent.is_dir(), "the case under way was left alone"
+
+    run.target.tidy()
+    assert other.prepare(RECIPE, run.sources) == {"a"}
+    other.tidy()
+
+
+def test_a_run_that_could_not_start_leaves_the_folder_to_others(run: Run) -> None:
+    run.target.tidy()
+    broken = ResumableFolder(run.target.folder)
+    with pytest.raises(TypeError):
+        broken.prepare({1: 2, "a": 3}, run.sources)
+    assert run.target.prepare(RECIPE, run.sources) == set()
+
+
+def test_workers_get_copies_that_can_finish_cases(run: Run) -> None:
+    copy = pickle.loads(pickle.dumps(run.target))
+    Path(copy.begin("a") + ".pkl").write_text("properties")
+    copy.finish("a", [])
+    assert json.loads(run.target.journal.read_text().splitlines()[-1])["case"] == "a"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_the_folder_may_be_a_link_to_another_disk(tmp_path: Path, exists: bool) -> None:
+    run = Run(tmp_path)
+    elsewhere = tmp_path / "disk" / "cases"
+    if exists:
+        elsewhere.mkdir(parents=True)
+    run.target.folder.symlink_to(elsewhere)
+    assert run.target.prepare(RECIPE, run.sources) == set()
+    assert run.target.staging.parent == run.target.journal.parent == elsewhere.parent
+    run.do("a")
+    run.target.tidy()
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["a.b2nd", "a.pkl"]
+
+
 def test_the_properties_are_moved_last(run: Run) -> None:
     run.do("a")
-    outputs = json.loads(run.target.journal.read_text().splitlines()[1])["outputs"]
+    outputs = json.loads(run.target.journal.read_text().splitlines()[-1])["outputs"]
     assert [name for name, _, _ in outputs] == ["a.b2nd", "a.pkl"]
 
 
