@@ -42,14 +42,17 @@ class SimpleITKIOWithReorient(SimpleITKIO):
     def read_images(
         self, image_fnames: list[str] | tuple[str, ...], orientation: str = "RAS"
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Read so that the indices grow towards the directions in `orientation` (RAS: right, anterior, superior)."""
+        """Read so that the indices grow towards the directions in `orientation` (RAS: right, anterior, superior).
+
+        Files that differ in orientation fit together; labels are then written in that of the last one.
+        """
         import SimpleITK as sitk
 
         images = [_open(name) for name in image_fnames]
         for name, image in zip(image_fnames, images, strict=True):
             if image.GetDimension() != 3:
                 raise UnfitImageError(f"{name}: only 3D images can be reoriented, this one has {image.GetDimension()}D")
-        original = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(images[0].GetDirection())
+        original = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(images[-1].GetDirection())
         turned = [sitk.DICOMOrient(image, orientation) for image in images]
         array, properties = _read_case(image_fnames, turned)
         properties["sitk_stuff"]["original_orientation"] = original

@@ -223,8 +223,8 @@ def results_of(run: Callable[..., str], calls: list[Call], folder: Path) -> list
 
 def is_same(one: Any, other: Any) -> bool:
     """Whether two results are equal in types, order of keys, and every value."""
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        return isinstance(other, np.ndarray) and one.dtype == other.dtype and np.array_equal(one, other, equal_nan=True)
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=True)
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):

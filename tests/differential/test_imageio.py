@@ -54,7 +54,13 @@ def write_natural_images(folder: Path, random: np.random.Generator) -> Iterator[
     for name, shape in (("grey16", (7, 9)), ("rgb16", (7, 9, 3)), ("rgba16", (7, 9, 4))):
         (folder / f"{name}.png").write_bytes(imagecodecs.png_encode(pixels(*shape, dtype=np.uint16)))
         yield f"{name}.png"
-    tiffs = {
+    Image.fromarray(pixels(7, 9, 3)).quantize(20).save(folder / "clear.png", transparency=3)
+    Image.fromarray(pixels(7, 9) % 4).save(folder / "grey2.png", bits=2)
+    Image.fromarray(pixels(7, 9, 3)).save(folder / "jpeg_inside.png", format="JPEG")
+    Image.fromarray(pixels(7, 9, 3)).save(folder / "tiff_inside.png", format="TIFF")
+    Image.fromarray(pixels(7, 9, 3)).convert("CMYK").save(folder / "cmyk.tif")
+    yield from ("clear.png", "grey2.png", "jpeg_inside.png", "tiff_inside.png", "cmyk.tif")
+    tiffs: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
         "grey16": (pixels(7, 9, dtype=np.uint16), {}),
         "float": (random.normal(size=(7, 9)).astype(np.float32), {}),
         "rgb16": (pixels(7, 9, 3, dtype=np.uint16), {"photometric": "rgb"}),
@@ -62,6 +68,15 @@ def write_natural_images(folder: Path, random: np.random.Generator) -> Iterator[
         "stack": (pixels(5, 7, 9), {"photometric": "minisblack"}),
         "stack3": (pixels(3, 7, 9), {"photometric": "minisblack"}),
         "pages": (pixels(2, 7, 9, 3), {"photometric": "rgb"}),
+        "one_page": (pixels(1, 7, 9), {"photometric": "minisblack"}),
+        "large": (pixels(7, 9, 3), {"photometric": "rgb", "bigtiff": True}),
+        "jpeg": (pixels(32, 48, 3), {"photometric": "ycbcr", "compression": "jpeg"}),
+        "tiles": (pixels(32, 48, 3), {"photometric": "rgb", "compression": "jpeg", "tile": (16, 16)}),
+        "rgba": (pixels(7, 9, 4), {"photometric": "rgb", "extrasamples": ["unassalpha"]}),
+        "big_endian": (pixels(7, 9, dtype=np.uint16), {"byteorder": ">"}),
+        "white_is_zero": (pixels(7, 9), {"photometric": "miniswhite"}),
+        "half": (random.normal(size=(7, 9)).astype(np.float16), {}),
+        "signed": (pixels(7, 9, dtype=np.int32), {}),
     }
     for name, (array, options) in tiffs.items():
         tifffile.imwrite(folder / f"{name}_.tif", array, **options)
@@ -75,17 +90,32 @@ def write_natural_images(folder: Path, random: np.random.Generator) -> Iterator[
 def write_volumes(folder: Path, random: np.random.Generator) -> Iterator[str]:
     """Volumes of several formats, types, orientations and numbers of axes."""
     array = random.integers(-300, 900, (4, 5, 6)).astype(np.int16)
+    turned = np.eye(3)[random.permutation(3)] * random.choice([-1, 1], (3, 1))
     for ending in ("nrrd", "mha", "nii.gz", "gipl"):
         image = sitk.GetImageFromArray(array)
         image.SetSpacing((0.5, 0.75, 2.0))
         if ending != "gipl":
-            image.SetDirection((0.0, -1.0, 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0))
+            image.SetDirection(turned.ravel())
         sitk.WriteImage(image, str(folder / f"volume.{ending}"))
         yield f"volume.{ending}"
-    for name, shape in (("flat.nrrd", (5, 6)), ("four.nii.gz", (2, 4, 5, 6)), ("flat.nii.gz", (5, 6))):
+    shapes = {
+        "flat.nrrd": (5, 6),
+        "flat.nii.gz": (5, 6),
+        "slice.nii.gz": (1, 5, 6),
+        "four.nii.gz": (2, 4, 5, 6),
+        "one_in_four.nii.gz": (1, 4, 5, 6),
+    }
+    for name, shape in shapes.items():
         image = sitk.GetImageFromArray(random.normal(size=shape).astype(np.float32), isVector=False)
         image.SetSpacing((0.5, 0.25, 3.0, 1.0)[: len(shape)])
         sitk.WriteImage(image, str(folder / name))
+        yield name
+    large = random.integers(-(2**62), 2**62, (4, 5, 6))
+    for name, values in (("int64.nrrd", large), ("double.nii", array / 7), ("big_endian.nii", array.astype(">i2"))):
+        if name.endswith("nii"):
+            nibabel.save(nibabel.Nifti1Image(values.T, OBLIQUE), folder / name)
+        else:
+            sitk.WriteImage(sitk.GetImageFromArray(values), str(folder / name))
         yield name
     for name, affine, scaling in (
         ("oblique.nii", OBLIQUE, None),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import secrets
 from collections.abc import Callable
 from dataclasses import astuple, replace
@@ -16,6 +17,7 @@ from nnunetv2.preprocessing.storage.blosc2_dataset import nnUNetDatasetBlosc2
 from nnunetv2.preprocessing.storage.numpy_dataset import nnUNetDatasetNumpy
 from nnunetv2.training.dataloading.utils import unpack_dataset
 from tests.conftest import NnunetFolders, make_folders
+from tests.differential.array_jobs import PREPROCESS_ARRAYS, random_arrays
 from tests.differential.oracle import run_oracle, run_ours
 from tests.differential.preprocessing_jobs import CASES, KINDS, RUN_JOBS, Call, is_same, results_of, write_dataset
 from tests.preprocessing.factories import DATASET_JSON, NAME, plans, write_tiles
@@ -128,6 +130,20 @@ def test_locations_are_the_same_for_random_labels(tmp_path: Path, random: np.ran
     stock, ours = (results_of(run, calls, tmp_path) for run in (run_oracle, run_ours))
     for call, expected, got in zip(calls, stock, ours, strict=True):
         assert is_same(got, expected), call
+
+
+def test_random_arrays_and_overridden_hooks_give_the_same(tmp_path: Path, random: np.random.Generator) -> None:
+    (tmp_path / "cases.pkl").write_bytes(pickle.dumps(list(random_arrays(random, 40))))
+    results = []
+    for run in (run_oracle, run_ours):
+        run(PREPROCESS_ARRAYS, tmp_path / "cases.pkl", tmp_path / "results.pkl")
+        results.append(pickle.loads((tmp_path / "results.pkl").read_bytes()))
+    for number, (expected, got) in enumerate(zip(*results, strict=True)):
+        (data, *rest), (our_data, *our_rest) = expected[0], got[0]
+        assert our_data.dtype == data.dtype
+        np.testing.assert_allclose(our_data, data, NORMALISED_TOLERANCE, NORMALISED_TOLERANCE, err_msg=str(number))
+        assert is_same(our_rest, rest), number
+        assert got[1:] == expected[1:], number
 
 
 READ_CASES = """

@@ -170,3 +170,16 @@ def test_files_may_be_given_as_paths(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"differ in origin: .*a\.nrrd, .*b\.nrrd"):
         data, _ = SimpleITKIO().read_images([tmp_path / "a.nrrd", tmp_path / "b.nrrd"])  # type: ignore[list-item]
     np.testing.assert_array_equal(data, [VOLUME, VOLUME])
+
+
+def test_of_files_in_several_orientations_the_last_one_is_restored(tmp_path: Path) -> None:
+    names = []
+    for orientation in ("RAS", "LPI"):
+        turned = sitk.DICOMOrient(sitk.GetImageFromArray(VOLUME), orientation)
+        names.append(str(tmp_path / f"{orientation}.nrrd"))
+        sitk.WriteImage(turned, names[-1])
+
+    data, properties = SimpleITKIOWithReorient().read_images(names)
+
+    np.testing.assert_array_equal(data[0], data[1])
+    assert properties["sitk_stuff"]["original_orientation"] == "LPI"
