@@ -9,12 +9,15 @@
     │   ├── WrongClassError    AssertionError    an object of another kind than asked for
     │   └── ArgumentError      AssertionError    arguments that exclude each other or have no such choice
     ├── InvalidValueError      ValueError        a value outside its range
-    │   └── WrongShapeError    AssertionError    an array whose shape does not fit
+    │   ├── WrongShapeError    AssertionError    an array whose shape does not fit
+    │   └── ArchiveError       zipfile.BadZipFile a zip file that cannot or must not be unpacked
     ├── CallError              AssertionError    a call that breaks a documented rule of a function
     │   └── RepeatedCallError  RuntimeError      a second call of what may be called once
     ├── DatasetError           RuntimeError      raw data set; carries all problems found, one a line
     │   └── DatasetLayoutError AssertionError    dataset.json, folders, names
     ├── MissingFileError       FileNotFoundError a file or folder that has to exist
+    │   └── IncompleteModelError RuntimeError, AssertionError  a trained model lacks folds or files; lists them all
+    ├── DownloadError          OSError           a URL that cannot be fetched
     ├── CheckpointError        RuntimeError      a checkpoint that cannot be used here
     │   ├── CheckpointMismatchError    AssertionError   its network is another one
     │   └── IncompleteCheckpointError  KeyError         an entry is missing
@@ -26,10 +29,12 @@ Each class is also the built-in that code written for nnU-Net catches.
 """
 
 from collections.abc import Sequence
+from zipfile import BadZipFile
 
 from s1.errors import DomainMapError, DriftError, ImageProblemError
 
 __all__ = [
+    "ArchiveError",
     "ArgumentError",
     "CallError",
     "CaseFailedError",
@@ -39,9 +44,11 @@ __all__ = [
     "DatasetError",
     "DatasetLayoutError",
     "DomainMapError",
+    "DownloadError",
     "DriftError",
     "ImageProblemError",
     "IncompleteCheckpointError",
+    "IncompleteModelError",
     "InvalidValueError",
     "MissingEntryError",
     "MissingFileError",
@@ -89,6 +96,10 @@ class WrongShapeError(InvalidValueError, AssertionError):
     """An array has another shape than its use requires."""
 
 
+class ArchiveError(InvalidValueError, BadZipFile):
+    """A zip file is damaged, holds no model, or has entries that must not be unpacked."""
+
+
 class CallError(DriftError, AssertionError):
     """A function was called against its documented rules (nnU-Net answers these with AssertionError)."""
 
@@ -115,6 +126,22 @@ class DatasetLayoutError(DatasetError, AssertionError):
 
 class MissingFileError(DriftError, FileNotFoundError):
     """A file or folder that has to exist does not."""
+
+
+class IncompleteModelError(MissingFileError, RuntimeError, AssertionError):
+    """A trained model lacks folds, checkpoints or files; `problems` lists them all, one line each."""
+
+    def __init__(self, summary: str, problems: Sequence[str] = ()):
+        self.problems = tuple(problems)
+        super().__init__("\n".join([summary, *(f"  {problem}" for problem in self.problems)]))
+        self.summary = summary
+
+    def __reduce__(self) -> tuple[type["IncompleteModelError"], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.summary, self.problems)
+
+
+class DownloadError(DriftError, OSError):
+    """A URL is none, its server refuses, or the connection broke off."""
 
 
 class CheckpointError(DriftError, RuntimeError):

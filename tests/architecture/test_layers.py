@@ -11,11 +11,12 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS: list[set[str]] = [
     {"s1", "nnunetv2.paths", "nnunetv2.configuration", "nnunetv2.errors"},
     {"nnunetv2.utilities"},
+    {"nnunetv2.model_sharing"},
     {"nnunetv2.imageio", "nnunetv2.domains", "nnunetv2.boundary"},
     {"nnunetv2.preprocessing", "nnunetv2.evaluation", "nnunetv2.experiment_planning", "nnunetv2.postprocessing"},
     {"nnunetv2.inference", "nnunetv2.dataset_conversion", "nnunetv2.ensembling"},
     {"nnunetv2.training"},
-    {"nnunetv2.run", "nnunetv2.model_sharing"},
+    {"nnunetv2.run"},
 ]
 REPORTING_MAY_USE = {"nnunetv2.errors", "nnunetv2.utilities.files", "nnunetv2.utilities.command_line"}
 

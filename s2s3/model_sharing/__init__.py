@@ -1,0 +1,1 @@
+"""Trained models as zip files: export, installation, download."""

@@ -1,0 +1,80 @@
+"""Fetch a zip file of models over HTTP and install it."""
+
+import http.client
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import DownloadError
+from nnunetv2.model_sharing.model_import import install_archive
+from nnunetv2.model_sharing.zip_archive import PathLike, require_free_space
+from nnunetv2.paths import nnUNet_results
+from nnunetv2.utilities.files import make_folder, replacing
+
+_TIMEOUT_SECONDS = 100
+_MAY_STAY = "!#$%&'()*+,/:;=?@[]~"
+"""Characters of a URL that are not quoted, so that a quoted URL stays as it is."""
+
+
+def download_and_install_from_url(url: str) -> None:
+    """Download a zip file of models and install it; the downloaded file is removed in every case."""
+    download_and_install(url)
+
+
+def download_and_install(url: str) -> list[str]:
+    """Download and install; return the models, `<data set>/<model>`."""
+    results = make_folder(nnUNet_results.require(), "nnUNet_results")
+    with tempfile.TemporaryDirectory(dir=results, prefix=".downloading-") as folder:
+        return install_archive(download_file(url, str(Path(folder) / "model.zip")), url)
+
+
+def download_file(url: str, local_filename: str, chunk_size: int | None = 8192 * 16) -> str:
+    """Fetch an http(s) URL into a file, which appears only when it is complete, and return the file's name.
+
+    Raises DownloadError, an OSError, if there is no such thing or the connection breaks off.
+    """
+    with _answer_of(url) as answer, replacing(local_filename) as temporary, temporary.open("wb") as stream:
+        _receive(answer, stream, url, temporary.parent, chunk_size or 8192 * 16)
+    return local_filename
+
+
+@contextmanager
+def _answer_of(url: str) -> Iterator[Any]:
+    import urllib.error
+    import urllib.request
+    from urllib.parse import quote
+
+    if not url.lower().startswith(("http://", "https://")):
+        raise DownloadError(f"{url!r} is no URL; expected http://... or https://...")
+    headers = {"User-Agent": "nnunetv2", "Accept-Encoding": "identity"}
+    try:
+        request = urllib.request.Request(quote(url, safe=_MAY_STAY), headers=headers)
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
+            if answer.status != http.HTTPStatus.OK:
+                raise DownloadError(f"{url}: the server answers {answer.status} {answer.reason}")
+            yield answer
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from None
+    except urllib.error.URLError as error:
+        raise DownloadError(f"{url}: {error.reason}") from None
+    except (ValueError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        raise DownloadError(f"{url}: {str(error) or type(error).__name__}") from None
+
+
+def _receive(answer: Any, stream: Any, url: str, folder: PathLike, chunk_size: int) -> None:
+    """Copy an answer's body, which has to be as long as its header says, if it says so."""
+    from tqdm import tqdm
+
+    header = answer.headers.get("Content-Length")
+    length = int(header) if header is not None else None
+    require_free_space(folder, length or 0)
+    with tqdm(total=length, unit="B", unit_scale=True, unit_divisor=1024, desc="downloading") as bar:
+        while chunk := answer.read(chunk_size):
+            stream.write(chunk)
+            bar.update(len(chunk))
+        received = bar.n
+    if length is not None and received != length:
+        raise DownloadError(f"{url}: the connection broke off after {received} of {length} bytes; try again")

@@ -1,0 +1,65 @@
+"""Pack trained models into a zip file whose entries are named relative to nnUNet_results."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import IncompleteModelError
+from nnunetv2.model_sharing.model_files import ModelFiles, Wanted, find_dataset_files, find_model_files
+from nnunetv2.model_sharing.zip_archive import write_zip
+from nnunetv2.paths import nnUNet_results
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.file_path_utilities import get_output_folder
+
+_log = logging.getLogger(__name__)
+
+
+def export_pretrained_model(
+    dataset_name_or_id: int | str,
+    output_file: str,
+    configurations: tuple[str, ...] = ("2d", "3d_lowres", "3d_fullres", "3d_cascade_fullres"),
+    trainer: str = "nnUNetTrainer",
+    plans_identifier: str = "nnUNetPlans",
+    folds: tuple[int | str, ...] = (0, 1, 2, 3, 4),
+    strict: bool = True,
+    save_checkpoints: tuple[str, ...] = ("checkpoint_final.pth",),
+    export_crossval_predictions: bool = False,
+) -> None:
+    """Write checkpoints, plans, scores and domain files of the models, and their ensembles, to `output_file`.
+
+    Parameters:
+        strict: whether a configuration, fold or file that is not there is an error; else it is left out, with a
+            warning. A fold without one of the checkpoints counts as not there.
+        export_crossval_predictions: also pack the segmentations of the validation cases.
+
+    Raises IncompleteModelError, which lists everything that is missing; nothing is written then. The code of a
+    trainer of one's own is not packed.
+    """
+    dataset = maybe_convert_to_dataset_name(dataset_name_or_id)
+    wanted = Wanted(_as_tuple(folds), _as_tuple(save_checkpoints), export_crossval_predictions)
+    names = [
+        Path(get_output_folder(dataset, trainer, plans_identifier, name)).name for name in _as_tuple(configurations)
+    ]
+    folder = nnUNet_results / dataset
+    models = {name: find_model_files(folder / name, wanted) for name in names}
+    _complain_of_missing(dataset, models, strict)
+    exported = [name for name, model in models.items() if model.files]
+    files = [file for model in models.values() for file in model.files]
+    files += find_dataset_files(folder, exported, wanted)
+    write_zip([(file, file.relative_to(folder.parent).as_posix()) for file in files], output_file)
+
+
+def _as_tuple(given: Any) -> tuple[Any, ...]:
+    """Return the items, each once; one alone needs no brackets."""
+    return (given,) if isinstance(given, int | str) else tuple(dict.fromkeys(given))
+
+
+def _complain_of_missing(dataset: str, models: dict[str, ModelFiles], strict: bool) -> None:
+    missing = [line for model in models.values() for line in model.missing]
+    if not any(model.files for model in models.values()):
+        raise IncompleteModelError(f"{dataset}: there is no model to export; missing are", missing)
+    if missing and strict:
+        advice = "name configurations, folds and checkpoints that are there, or leave out the rest with --not_strict"
+        raise IncompleteModelError(f"{dataset}: {len(missing)} thing(s) missing; {advice}", missing)
+    for line in missing:
+        _log.warning("left out: %s", line)

@@ -1,0 +1,78 @@
+"""Install the models of a zip file into nnUNet_results."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from nnunetv2.errors import ArchiveError, MissingFileError
+from nnunetv2.model_sharing.zip_archive import PathLike, files_by_path, opened_zip, top_folders, unpack
+from nnunetv2.paths import nnUNet_results
+from nnunetv2.utilities.files import make_folder
+
+_LITTER = ("__MACOSX", ".DS_Store")
+_log = logging.getLogger(__name__)
+
+
+def install_model_from_zip_file(zip_file: PathLike) -> None:
+    """Unpack the models of a zip file into nnUNet_results; files of the same names are replaced, with a warning.
+
+    Raises ArchiveError, before anything is unpacked, for an entry that would land elsewhere (absolute path, `..`,
+    link) and for a zip file that is damaged or holds no folder Dataset...; other things at its top are left out.
+    """
+    install_archive(zip_file, str(zip_file))
+
+
+def install_archive(zip_file: PathLike, shown_as: str) -> list[str]:
+    """Install as `install_model_from_zip_file` does; return the models, `<data set>/<model>`."""
+    results = make_folder(nnUNet_results.require(), "nnUNet_results")
+    if not os.path.isfile(zip_file):
+        raise MissingFileError(f"zip file not found: {zip_file}")
+    with opened_zip(zip_file, shown_as) as archive:
+        files = files_by_path(archive, shown_as)
+        belonging = {path: entry for path, entry in files.items() if _is_of_a_dataset(path)}
+        _report_stray(shown_as, files.keys() - belonging.keys(), bool(belonging))
+        models = sorted({"/".join(path.parts[:2]) for path in belonging if "__" in path.parts[1]})
+        with tempfile.TemporaryDirectory(dir=results, prefix=".installing-") as staging:
+            unpack(archive, belonging, Path(staging))
+            _report_overwriting(results, models, belonging.keys())
+            _move_into(Path(staging), results)
+    return models
+
+
+def _is_of_a_dataset(path: PurePosixPath) -> bool:
+    return len(path.parts) > 1 and path.parts[0].startswith("Dataset")
+
+
+def _report_stray(shown_as: str, stray: Iterable[PurePosixPath], any_model: bool) -> None:
+    tops = [name for name in top_folders(stray) if name not in _LITTER]
+    if not any_model:
+        raise ArchiveError(
+            f"{shown_as}: no model in it. Expected DatasetXXX_Name/<trainer>__<plans>__<configuration>/... at the top, "
+            f"found {', '.join(tops) or 'nothing'}"
+        )
+    if tops:
+        _log.warning("not installed, as it belongs to no data set: %s", ", ".join(tops))
+
+
+def _report_overwriting(results: Path, models: Iterable[str], files: Iterable[PurePosixPath]) -> None:
+    """Say which models are replaced, and which of their checkpoints stay because the archive has none for them."""
+    names = set(map(str, files))
+    for model in models:
+        if not (results / model).is_dir():
+            continue
+        _log.warning("overwriting the model %s", results / model)
+        there = sorted(file.relative_to(results).as_posix() for file in (results / model).glob("fold_*/*.pth"))
+        kept = [file.removeprefix(f"{model}/") for file in there if file not in names]
+        if kept:
+            _log.warning("checkpoints of the model that was there stay beside it: %s", ", ".join(kept))
+
+
+def _move_into(source: Path, target: Path) -> None:
+    """Rename what is in one folder into another; what is not there yet, such as a new model, appears at once."""
+    for item in sorted(source.iterdir()):
+        if item.is_dir() and (target / item.name).is_dir():
+            _move_into(item, target / item.name)
+        else:
+            os.replace(item, target / item.name)

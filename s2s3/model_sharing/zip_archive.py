@@ -1,0 +1,118 @@
+"""Zip files of models: written under a progress bar, and unpacked only if no entry could land elsewhere."""
+
+import errno
+import os
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from nnunetv2.errors import ArchiveError
+from nnunetv2.utilities.files import replacing
+
+_CHUNK_BYTES = 1 << 20
+_DRIVE = re.compile(r"[A-Za-z]:")
+_ENCRYPTED = 0x1
+_LISTED = 10
+
+PathLike = str | os.PathLike[str]
+
+
+def write_zip(files: Sequence[tuple[Path, str]], target: PathLike) -> None:
+    """Write files, deflated, under the names given with them; `target` appears when it is complete."""
+    from tqdm import tqdm
+
+    total = sum(file.stat().st_size for file, _ in files)
+    with (
+        replacing(target) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        tqdm(total=total, unit="B", unit_scale=True, unit_divisor=1024, desc="packing") as bar,
+    ):
+        for file, name in files:
+            entry = zipfile.ZipInfo.from_file(file, name, strict_timestamps=False)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with file.open("rb") as source, archive.open(entry, "w") as stream:
+                while chunk := source.read(_CHUNK_BYTES):
+                    stream.write(chunk)
+                    bar.update(len(chunk))
+
+
+@contextmanager
+def opened_zip(path: PathLike, shown_as: str) -> Iterator[zipfile.ZipFile]:
+    """Yield the archive; damage, found now or while it is read, raises ArchiveError with the name `shown_as`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except ArchiveError:
+        raise
+    except zipfile.BadZipFile as error:
+        raise ArchiveError(f"{shown_as}: not a zip file, or damaged ({error}); fetch it again") from None
+    except (zlib.error, EOFError, NotImplementedError) as error:
+        raise ArchiveError(f"{shown_as}: cannot be unpacked ({error})") from None
+
+
+def files_by_path(archive: zipfile.ZipFile, shown_as: str) -> dict[PurePosixPath, zipfile.ZipInfo]:
+    """Return the files of an archive by relative path; ArchiveError lists the entries that must not be unpacked."""
+    files: dict[PurePosixPath, zipfile.ZipInfo] = {}
+    problems = []
+    for entry in archive.infolist():
+        path = PurePosixPath(entry.filename)
+        problem = _problem(entry) or ("is there twice" if path in files else None)
+        if problem:
+            problems.append(f"{entry.filename!r} {problem}")
+        elif not entry.is_dir():
+            files[path] = entry
+    problems += [f"{str(path)!r} lies in a file" for path in files if not files.keys().isdisjoint(path.parents)]
+    if problems:
+        more = [f"and {len(problems) - _LISTED} more"] if len(problems) > _LISTED else []
+        listed = "".join(f"\n  {line}" for line in [*problems[:_LISTED], *more])
+        raise ArchiveError(f"{shown_as}: nothing was unpacked, because of these entries:{listed}")
+    return files
+
+
+def _problem(entry: zipfile.ZipInfo) -> str | None:
+    """Say why an entry must not be unpacked, None if it may."""
+    name = entry.filename
+    if name.startswith("/") or _DRIVE.match(name):
+        return "is an absolute path"
+    if ".." in name.split("/"):
+        return "leads out of the folder"
+    if "\\" in name:
+        return "has a backslash in its name"
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link" if kind == stat.S_IFLNK else "is no ordinary file"
+    return "is encrypted" if entry.flag_bits & _ENCRYPTED else None
+
+
+def unpack(archive: zipfile.ZipFile, files: dict[PurePosixPath, zipfile.ZipInfo], folder: Path) -> None:
+    """Write the files below an empty folder, with checksums tested."""
+    from tqdm import tqdm
+
+    total = sum(entry.file_size for entry in files.values())
+    require_free_space(folder, total)
+    with tqdm(total=total, unit="B", unit_scale=True, unit_divisor=1024, desc="unpacking") as bar:
+        for path, entry in files.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(entry) as source, target.open("xb") as stream:
+                while chunk := source.read(_CHUNK_BYTES):
+                    stream.write(chunk)
+                    bar.update(len(chunk))
+
+
+def require_free_space(folder: PathLike, wanted_bytes: int) -> None:
+    """Raise OSError, as a full disk would, if there is no room for so many bytes."""
+    free = shutil.disk_usage(folder).free
+    if wanted_bytes > free:
+        text = f"{wanted_bytes / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free"
+        raise OSError(errno.ENOSPC, text, str(folder))
+
+
+def top_folders(paths: Iterable[PurePosixPath]) -> list[str]:
+    """Return the first parts of paths, each once, sorted."""
+    return sorted({path.parts[0] for path in paths})

@@ -1,0 +1,85 @@
+"""The three commands as a user calls them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.model_sharing.entry_points import (
+    download_by_url,
+    export_pretrained_model_entry,
+    install_from_zip_entry_point,
+    print_license_warning,
+)
+from tests.conftest import NnunetFolders
+from tests.model_sharing.factories import DATASET, files_below, model_name, names_in, write_model
+
+
+def arguments(monkeypatch: pytest.MonkeyPatch, *given: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["command", *map(str, given)])
+
+
+def test_a_model_goes_from_one_machine_to_another(
+    nnunet_folders: NnunetFolders,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_model(nnunet_folders.results, folds=["all"])
+    file = tmp_path / "model.zip"
+    chosen = ("-c", "2d", "-f", "all", "-chk", "checkpoint_final.pth", "checkpoint_best.pth", "--exp_cv_preds")
+    arguments(monkeypatch, "-d", 905, "-o", file, *chosen)
+    export_pretrained_model_entry()
+    assert capsys.readouterr().out == f"{file}\n"
+
+    there = files_below(nnunet_folders.results)
+    monkeypatch.setenv("nnUNet_results", str(tmp_path / "elsewhere"))
+    arguments(monkeypatch, file)
+    install_from_zip_entry_point()
+    assert capsys.readouterr().out == f"installed {DATASET}/{model_name()}\n"
+    arrived = files_below(tmp_path / "elsewhere")
+    assert arrived == {name: there[name] for name in names_in(file)}
+    assert f"{DATASET}/{model_name()}/fold_all/checkpoint_best.pth" in arrived
+
+
+def test_not_strict_exports_the_folds_and_configurations_that_are_there(
+    nnunet_folders: NnunetFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(nnunet_folders.results, folds=[3])
+    arguments(monkeypatch, "-d", DATASET, "-o", tmp_path / "model.zip", "--not_strict")
+    export_pretrained_model_entry()
+    assert f"{DATASET}/{model_name()}/fold_3/checkpoint_final.pth" in names_in(tmp_path / "model.zip")
+
+
+@pytest.mark.parametrize(
+    ("entry", "given", "complaint"),
+    [
+        (download_by_url, ("htps://example.org/model.zip",), "is no URL"),
+        (install_from_zip_entry_point, ("absent.zip",), "zip file not found: absent.zip"),
+        (export_pretrained_model_entry, ("-d", "7", "-o", "x.zip"), "Could not find a dataset with the ID 7"),
+    ],
+)
+@pytest.mark.usefixtures("nnunet_folders")
+def test_a_mistake_is_one_line_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], entry, given, complaint
+) -> None:
+    arguments(monkeypatch, *given)
+    with pytest.raises(SystemExit) as stopped:
+        entry()
+    errors = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert complaint in errors
+    assert errors.count("\n") == 1
+
+
+def test_the_licence_note_speaks_of_the_training_data(capsys: pytest.CaptureFixture[str]) -> None:
+    print_license_warning()
+    assert "licence of the data" in capsys.readouterr().out
+
+
+def test_sharing_models_imports_neither_torch_nor_numeric_libraries() -> None:
+    modules = ["model_export", "model_import", "model_download", "entry_points"]
+    imports = "\n".join(f"import nnunetv2.model_sharing.{name}" for name in modules)
+    code = f"{imports}\nimport sys\nassert not {{'torch', 'scipy', 'pandas', 'requests'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
