@@ -38,7 +38,7 @@ def check_label_values(seg: np.ndarray, known_labels: Sequence[int], seg_file: s
     unknown = unknown_values(seg, known_labels)
     if not len(unknown):
         return
-    found = ", ".join(f"{value:g}" for value in unknown[:_MOST_VALUES_NAMED])
+    found = ", ".join(map(_in_full, unknown[:_MOST_VALUES_NAMED]))
     more = ", ..." if len(unknown) > _MOST_VALUES_NAMED else ""
     known = ", ".join(map(str, known_labels))
     raise UnfitImageError(
@@ -54,9 +54,14 @@ def unknown_values(seg: np.ndarray, known_labels: Sequence[int]) -> np.ndarray:
     return np.unique(seg[~known])
 
 
+def _in_full(value: np.number) -> str:
+    """Digits enough to tell 1.0000001 from 1."""
+    return f"{value:.0f}" if float(value).is_integer() else str(value)
+
+
 def _hint(unknown: np.ndarray, known_labels: Sequence[int]) -> str:
     if len(unknown) == 1 and unknown[0] == 255 and 1 in known_labels:
         return ", did you mean 1?"
-    if any(value != round(value) for value in unknown if np.isfinite(value)):
+    if any(not float(value).is_integer() for value in unknown):
         return " (labels have to be whole numbers)"
     return ""

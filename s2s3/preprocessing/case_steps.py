@@ -79,7 +79,9 @@ def signed_label_type(seg: np.ndarray) -> type[np.signedinteger]:
     """Type for the labels of a preprocessed case: 8 bits, or 16 from a label of 128; UnfitImageError above 32767."""
     largest = np.max(seg)
     if largest > np.iinfo(np.int16).max:
-        raise UnfitImageError(f"found label {largest:g}; preprocessed cases hold labels up to {np.iinfo(np.int16).max}")
+        raise UnfitImageError(
+            f"found label {largest:.0f}; preprocessed cases hold labels up to {np.iinfo(np.int16).max}"
+        )
     return np.int16 if largest > np.iinfo(np.int8).max else np.int8
 
 

@@ -45,6 +45,12 @@ def test_values_between_labels_are_refused() -> None:
         check_label_values(np.array([0.0, 0.5, 1.0, 7.0]), [0, 1], "m.png")
 
 
+def test_values_are_shown_with_the_digits_that_matter() -> None:
+    labels = np.array([1.0000001, 1234567, np.nan], np.float32)
+    with pytest.raises(UnfitImageError, match=r"found 1.0000001, 1234567, nan \(labels have to be whole numbers\)"):
+        check_label_values(labels, [0, 1], "m.png")
+
+
 def test_only_some_of_many_values_are_listed() -> None:
     with pytest.raises(UnfitImageError, match=r"found 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, \.\.\.;"):
         check_label_values(np.arange(50.0), [0, 1], "m.png")
