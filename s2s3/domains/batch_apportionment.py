@@ -1,15 +1,15 @@
-"""Which domain each batch slot belongs to (method, section 2.1).
+"""Assign batch slots to domains by their mixing ratios (method, section 2.1).
 
 A running largest remainder with deadlines: Tijdeman's rule for the chairman assignment problem (R. Tijdeman, Discrete
-Mathematics 32, 1980, 323-330). Domains with equal ratios share one row of slots and take turns in it, which costs
-nothing, since floor(floor(x) / k) = floor(x / k). What holds for every window of W slots, with G different ratios:
+Mathematics 32, 1980, 323-330). Domains with equal ratios share one sequence of slots and take turns in it, which loses
+nothing, since floor(floor(x) / k) = floor(x / k). For every window of W slots, with G different ratios:
 
     G = 1 or 2    |count_d - r_d W| < 1
     G >= 3        |count_d - r_d W| <= 2 - 1 / (G - 1) < 2
 
-With three different ratios or more, a row that stays within 1 in every window mostly does not exist: of all rows of 20
-slots for the ratios 6 : 7 : 8 none does (the test searches them). Such rows are balanced words, and Fraenkel's
-conjecture, proven for up to seven letters, says how few different ratios they allow.
+With three or more different ratios, usually no sequence stays within 1 in every window: of all sequences of 20 slots
+for the ratios 6 : 7 : 8, none does (a test searches them). Such sequences are balanced words; by Fraenkel's conjecture,
+proven for up to seven letters, very few sets of different ratios allow one.
 """
 
 import math
@@ -22,10 +22,10 @@ _CHECKPOINT_SLOTS = 4096
 
 
 class Apportionment:
-    """A fixed, endless row of slots, each belonging to a domain so that every window holds the ratios.
+    """A fixed, endless sequence of slots, each assigned to a domain so that every window keeps the ratios.
 
-    Reading onwards costs O(count); jumping costs a replay from the last known checkpoint below, at most 4096 slots once
-    the row has been read that far.
+    Reading on costs O(count); jumping costs a replay from the last checkpoint before the slot, at most 4096 slots once
+    the sequence has been read that far.
 
     Parameters:
         ratios: domain -> share, finite, none negative, not all zero; need not sum to 1. Resolved to 1e-12.
@@ -37,23 +37,23 @@ class Apportionment:
         for domain, weight in weights.items():
             members.setdefault(weight, []).append(domain)
         self._members = list(members.values())
-        self._row = _GroupRow([weight * len(names) for weight, names in members.items()])
+        self._sequence = _GroupSequence([weight * len(names) for weight, names in members.items()])
 
     def slots(self, start: int, count: int) -> list[str]:
         """Return the domains of the slots start, start + 1, ..., start + count - 1 (start and count at least 0)."""
         if start < 0 or count < 0:
-            raise InvalidValueError(f"slots({start}, {count}): start and count have to be 0 or more")
-        self._row.move_to(start)
+            raise InvalidValueError(f"slots({start}, {count}): start and count must be 0 or more")
+        self._sequence.move_to(start)
         return [self._next_domain() for _ in range(count)]
 
     def _next_domain(self) -> str:
-        turn, group = self._row.step()
+        turn, group = self._sequence.step()
         names = self._members[group]
         return names[turn % len(names)]
 
 
-class _GroupRow:
-    """Slots handed to groups by their whole-number weights."""
+class _GroupSequence:
+    """Slots assigned to groups of domains with equal ratios, by the groups' integer weights."""
 
     def __init__(self, weights: Sequence[int]):
         self._weights = tuple(weights)
@@ -64,7 +64,7 @@ class _GroupRow:
         self._checkpoints = [tuple(self._counts)]
 
     def move_to(self, position: int) -> None:
-        """Go to a slot, from the nearest checkpoint where that is closer than the present position."""
+        """Go to a slot, from the nearest checkpoint if that is closer than the current position."""
         nearest = min(position // _CHECKPOINT_SLOTS, len(self._checkpoints) - 1)
         if position < self._position or nearest * _CHECKPOINT_SLOTS > self._position:
             self._position = nearest * _CHECKPOINT_SLOTS
@@ -77,7 +77,7 @@ class _GroupRow:
             self.step()
 
     def step(self) -> tuple[int, int]:
-        """Hand out the next slot; return how many slots its group had before, and the group."""
+        """Assign the next slot; return how many slots its group had before, and the group."""
         for group, weight in enumerate(self._weights):
             self._remainders[group] += weight
         chosen = self._most_urgent()
@@ -90,10 +90,10 @@ class _GroupRow:
         return before, chosen
 
     def _most_urgent(self) -> int:
-        """Return the group that is due first among those that may have a slot now.
+        """Return the group with the earliest deadline among those that may have a slot now.
 
         With the remainder D = r t - count and b = 1 / (2 G - 2), a group may have a slot where D >= b, and needs one
-        before D exceeds 1 - b, in (1 - b - D) / r slots. Of two equally urgent ones, that with the larger remainder.
+        before D exceeds 1 - b, in (1 - b - D) / r slots. Ties go to the larger remainder.
         """
         if len(self._weights) == 1:
             return 0
@@ -108,7 +108,7 @@ class _GroupRow:
 
 
 def _whole_weights(ratios: Mapping[str, float]) -> dict[str, int]:
-    """Return whole numbers in the given proportions; domains with no share are left out."""
+    """Return integers in the given proportions; domains without a share are left out."""
     total = math.fsum(ratios.values())
     if not all(math.isfinite(ratio) and ratio >= 0 for ratio in ratios.values()) or not total > 0:
         raise InvalidValueError(f"mixing ratios {dict(ratios)}: expected finite numbers, none negative, not all zero")

@@ -1,4 +1,4 @@
-"""The commands `drift domains` and `drift splits`: files in, files out, a short table on the terminal."""
+"""The commands `drift domains` and `drift splits`."""
 
 import argparse
 from collections import Counter
@@ -18,7 +18,7 @@ _SCHEMES = ("stratified", "leave-one-domain-out")
 
 @command
 def domains_entry() -> None:
-    """Make domains.json of a raw data set from a table, a pattern or number ranges."""
+    """Make domains.json of a raw dataset from a table, a pattern or number ranges."""
     arguments = _domains_parser().parse_args()
     from s1.domain_map import write_domain_map
 
@@ -34,7 +34,7 @@ def domains_entry() -> None:
 
 @command
 def splits_entry() -> None:
-    """Write splits_final.json of a data set with folds that know its domains."""
+    """Write splits_final.json of a dataset, with folds that respect its domains."""
     arguments = _splits_parser().parse_args()
     from nnunetv2.utilities.files import write_json
 
@@ -50,7 +50,7 @@ def splits_entry() -> None:
 
 def _domains_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Make domains.json: which training case belongs to which domain.")
-    parser.add_argument("-d", required=True, metavar="DATASET", help="id or name of a raw data set")
+    parser.add_argument("-d", required=True, metavar="DATASET", help="id or name of a raw dataset")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--csv", metavar="FILE", help="table with the columns case and domain")
     source.add_argument(
@@ -60,25 +60,25 @@ def _domains_parser() -> argparse.ArgumentParser:
         "--ranges",
         nargs="+",
         metavar="NAME=NUMBERS",
-        help="by the number a case name ends with, such as A=1-123 B=124-259 or A=1-5,9 B=10-",
+        help="by the number that ends the case name, for example A=1-123 B=124-259 or A=1-5,9 B=10-",
     )
-    parser.add_argument("-o", metavar="FILE", help="write here instead of beside dataset.json")
+    parser.add_argument("-o", metavar="FILE", help="output file (default: domains.json in the dataset's folder)")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     return parser
 
 
 def _splits_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Write splits_final.json with folds that know domains and groups.")
-    parser.add_argument("-d", required=True, metavar="DATASET", help="id or name of a data set with domains.json")
+    parser = argparse.ArgumentParser(description="Write splits_final.json with folds that respect domains and groups.")
+    parser.add_argument("-d", required=True, metavar="DATASET", help="id or name of a dataset with domains.json")
     parser.add_argument(
         "--scheme",
         choices=_SCHEMES,
         default=_SCHEMES[0],
-        help="stratified: every domain spread over all folds; leave-one-domain-out: fold k holds out domain k whole",
+        help="stratified: every domain spread over all folds; leave-one-domain-out: fold k holds out all of domain k",
     )
     parser.add_argument("--folds", type=int, default=5, help="number of stratified folds (default 5)")
     parser.add_argument("--seed", type=int, default=12345, help="seed of the stratified folds (default 12345)")
-    parser.add_argument("-o", metavar="FILE", help="write here instead of the preprocessed data set")
+    parser.add_argument("-o", metavar="FILE", help="output file (default: in the preprocessed dataset)")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     return parser
 
@@ -89,7 +89,7 @@ def _raw_folder(dataset: str) -> Path:
 
     folder = nnUNet_raw / maybe_convert_to_dataset_name(dataset)
     if not folder.is_dir():
-        raise MissingFileError(f"raw data set not found: {folder}")
+        raise MissingFileError(f"raw dataset not found: {folder}")
     return folder
 
 
@@ -124,7 +124,7 @@ def _parse_named(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, separator, numbers = text.partition("=")
         if not separator or not name or name in ranges:
-            raise SettingsError(f"--ranges: got {text!r}, expected NAME=NUMBERS such as A=1-123, each name once")
+            raise SettingsError(f"--ranges: got {text!r}, expected NAME=NUMBERS, for example A=1-123, each name once")
         ranges[name] = numbers
     return ranges
 
@@ -146,7 +146,7 @@ def _make_splits(arguments: argparse.Namespace, preprocessed: Path, target: Path
 
 
 def _split_cases(dataset: str, preprocessed: Path) -> list[str]:
-    """Return the cases that were preprocessed, or those of the raw data set where none were."""
+    """Return the preprocessed cases, or those of the raw dataset if it was not preprocessed."""
     from nnunetv2.utilities.files import read_json
 
     references = preprocessed / "gt_segmentations"
@@ -158,7 +158,7 @@ def _split_cases(dataset: str, preprocessed: Path) -> list[str]:
 
 def _refuse_overwriting(target: Path, overwrite: bool) -> None:
     if target.exists() and not overwrite:
-        raise SettingsError(f"{target} exists; nothing was written. Pass --overwrite to replace it")
+        raise SettingsError(f"{target} already exists; pass --overwrite to replace it")
 
 
 def _describe_splits(splits: "Sequence[Split]", domain_map: "DomainMap") -> str:

@@ -1,4 +1,4 @@
-"""Numbers per domain: balanced mean, Dice from counts, bootstrap intervals (method, section 3)."""
+"""Statistics per domain: balanced mean, Dice from counts, bootstrap intervals (method, section 3)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ _DRAWS_AT_ONCE = 1_000_000
 
 
 def balanced_mean(value_by_domain: Mapping[str, float], ratios: Mapping[str, float]) -> float:
-    """Return sum of r_d times value_d over the domains that have a value, with their ratios rescaled to sum to 1.
+    """Return the sum of r_d * value_d over the domains with a value, their ratios rescaled to sum to 1.
 
-    A NaN value leaves its domain out; without any value the result is NaN. Where no domain with a value has a ratio (a
+    Domains with NaN are left out; without any value the result is NaN. If no domain with a value has a ratio (when a
     domain held out of training is validated), it is the plain mean.
     """
     values = {domain: value for domain, value in value_by_domain.items() if not math.isnan(value)}
@@ -36,7 +36,7 @@ def dice_from_counts(tp: npt.ArrayLike, fp: npt.ArrayLike, fn: npt.ArrayLike) ->
 
 
 def mean_without_nan(values: Sequence[float] | FloatArray) -> float:
-    """Return the mean of the values that are not NaN; NaN where there is none."""
+    """Return the mean of the values that are not NaN; NaN if there are none."""
     finite = _known(values)
     return float(finite.mean()) if finite.size else math.nan
 
@@ -47,7 +47,7 @@ def bootstrap_interval(
     """Return the percentile bootstrap interval of the mean over cases.
 
     Parameters:
-        values: one number a case; NaN is left out. With fewer than two numbers the interval is (NaN, NaN).
+        values: one number per case; NaN is left out. With fewer than two numbers the interval is (NaN, NaN).
         samples: resamples drawn with replacement.
         level: probability covered, in (0, 1).
     """

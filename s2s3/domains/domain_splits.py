@@ -1,7 +1,7 @@
-"""Folds for cross-validation that know domains and groups (method, section 3).
+"""Cross-validation folds that respect domains and groups (method, section 3).
 
 Folds are lists of {"train": [...], "val": [...]}, the content of an ordinary splits_final.json. A group is a patient or
-a slide: all its cases stand on the same side.
+a slide: all its cases are on the same side.
 """
 
 import zlib
@@ -26,30 +26,30 @@ def stratified_splits(
     """Return folds in which every domain is spread evenly; the order of `cases` does not matter.
 
     Without groups, the validation sets of a domain differ by at most one case, and so do whole validation sets. With
-    groups, whole groups go, largest first, to the fold that has least of their domains, so sizes are about as even as
-    the groups allow. A case that `groups` does not name is a group of its own.
+    groups, whole groups go, largest first, to the fold with the fewest cases of their domains, so sizes are about as
+    even as the groups allow. A case that `groups` does not name is its own group.
 
-    Raises DomainMapError where there are fewer groups than folds.
+    Raises DomainMapError if there are fewer groups than folds.
     """
     units = _shuffled_units(cases, domain_map, groups or {}, seed)
     if not 2 <= n_splits <= len(units):
         raise DomainMapError(
-            f"{n_splits} folds of {len(cases)} cases in {len(units)} groups: expected 2 folds or more and at least one "
-            "group a fold; a group (patient or slide) cannot be divided"
+            f"{n_splits} folds of {len(cases)} cases in {len(units)} groups: expected at least 2 folds and one group "
+            "per fold; a group (patient or slide) cannot be divided"
         )
     return _as_splits(_fill_folds(units, domain_map, n_splits))
 
 
 def leave_one_domain_out_splits(cases: Sequence[str], domain_map: DomainMap) -> list[Split]:
-    """Return one fold a domain, in the order of the map: this domain for validation, the others for training.
+    """Return one fold per domain, in the order of the map: that domain for validation, the others for training.
 
-    Domains without a case are skipped. Raises DomainMapError where fewer than two domains have cases.
+    Domains without cases are skipped. Raises DomainMapError if fewer than two domains have cases.
     """
     folds = defaultdict(list)
     for case in cases:
         folds[domain_map.domain_of(case)].append(case)
     if len(folds) < 2:
-        raise DomainMapError(f"leaving one domain out needs cases of two domains or more, got {sorted(folds)}")
+        raise DomainMapError(f"leaving one domain out needs cases of at least two domains, got {sorted(folds)}")
     return _as_splits([folds[name] for name in domain_map.names if name in folds])
 
 
@@ -68,7 +68,7 @@ def check_groups(splits: Sequence[Mapping[str, Sequence[str]]], groups: Mapping[
             for group in sorted(trained.keys() & validated.keys())
         ]
     if problems:
-        summary = f"{source}: a group (patient or slide) may stand on one side of a fold only"
+        summary = f"{source}: a group (patient or slide) must not be on both sides of a fold"
         raise DomainMapError("\n  ".join([summary, *problems]))
 
 
@@ -87,7 +87,7 @@ def _shuffled_units(
 
 
 def _shuffle(units: list[tuple[str, ...]], seed: int, domain: str) -> list[tuple[str, ...]]:
-    # RandomState, because its numbers never change between versions of numpy: folds have to stay what they are.
+    # RandomState, because its numbers never change between numpy versions: folds must stay the same.
     stream = np.random.RandomState([seed, zlib.crc32(f"splits of {domain}".encode())])
     return [units[index] for index in stream.permutation(len(units))]
 

@@ -1,4 +1,4 @@
-"""domain_summary.json: what summary.json says, read by domain (method, section 3)."""
+"""domain_summary.json: the scores of summary.json by domain (method, section 3)."""
 
 import math
 import os
@@ -25,16 +25,16 @@ Record = dict[str, Any]
 def summarize_domains(
     summary: Mapping[str, Any], domain_map: DomainMap, ratios: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
-    """Return Dice and IoU per domain and class with bootstrap intervals over cases, and how far the domains lie apart.
+    """Return Dice and IoU per domain and class with bootstrap intervals over cases, and a comparison of the domains.
 
-    The value of a case is the mean over its classes that are in prediction or reference. Numbers that do not exist are
-    NaN. Domains without an evaluated case do not appear.
+    The value of a case is the mean over its classes that are in prediction or reference. Missing numbers are NaN.
+    Domains without evaluated cases are omitted.
 
     Parameters:
-        summary: content of summary.json; its class keys may be text, labels or region tuples.
-        ratios: weights of the balanced mean; None takes the map's, and without any each domain counts the same.
+        summary: content of summary.json; its class keys may be strings, labels or region tuples.
+        ratios: weights of the balanced mean; None takes those of the map, or equal weights if it has none.
 
-    Raises DomainMapError listing the evaluated cases that have no domain.
+    Raises DomainMapError listing the evaluated cases without a domain.
     """
     records = [_case_record(entry, domain_map) for entry in _entries(summary)]
     _check_known(records)
@@ -59,7 +59,7 @@ def write_domain_summary(
     ratios: Mapping[str, float] | None,
     output_path: str | os.PathLike[str],
 ) -> dict[str, Any]:
-    """Read summary.json, write domain_summary.json with null for numbers that do not exist, and return its content."""
+    """Read summary.json, write domain_summary.json with null for missing numbers, and return its content."""
     content: dict[str, Any] = _nan_as_none(
         summarize_domains(read_json(summary_json_path, "evaluation"), domain_map, ratios)
     )
@@ -88,7 +88,7 @@ def _case_record(entry: Mapping[str, Any], domain_map: DomainMap) -> Record:
 
 
 def _case_name(prediction_file: str, domain_map: DomainMap) -> str:
-    """Return the file's name without its ending, which may have several dots, as the case's name may."""
+    """Return the file name without its ending; both ending and case name may contain dots."""
     name = Path(prediction_file).name
     candidate = name
     while "." in candidate:

@@ -1,4 +1,4 @@
-"""The table of a domain summary for the terminal."""
+"""Format a domain summary as a table for the terminal."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def format_domain_table(domain_summary: Mapping[str, Any]) -> str:
-    """Return Dice by domain and class with its interval, a line a domain, and what follows from it, as plain text.
+    """Return Dice with its interval by domain and class, one line per domain, and a comparison of the domains, as text.
 
-    Takes both the content of domain_summary.json (null for missing numbers) and what was made in memory (NaN).
+    Missing numbers may be None (as in domain_summary.json) or NaN (as from `summarize_domains`).
     """
     classes = domain_summary["classes"]
     level = round(100 * domain_summary["bootstrap"]["level"])

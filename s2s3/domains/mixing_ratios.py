@@ -1,4 +1,4 @@
-"""How often each domain is drawn while training: the ratios in force (method, section 2.1)."""
+"""The mixing ratios: how often each domain is drawn in training (method, section 2.1)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,15 @@ class RatioMode(str, Enum):
     """Where the ratios come from."""
 
     PRISM = "prism"
-    """From the discrepancy measured by stage 1, prism_dd.json; it has to exist."""
+    """Those of prism_dd.json, which stage 1 derives from the measured discrepancy; the file must exist."""
     UNIFORM = "uniform"
     """The same for every domain."""
     PROPORTIONAL = "proportional"
-    """By the number of cases, which is how nnU-Net draws."""
+    """By the number of cases, as in nnU-Net."""
     EXPLICIT = "explicit"
-    """The `ratios` of domains.json; they have to exist."""
+    """The `ratios` of domains.json; they must exist."""
     AUTO = "auto"
-    """EXPLICIT where domains.json gives ratios, else PRISM where prism_dd.json exists, else UNIFORM."""
+    """EXPLICIT if domains.json has ratios, else PRISM if prism_dd.json exists, else UNIFORM."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class MixingRatios:
     ratios: dict[str, float]
     """Domain -> ratio, at least 0, summing to 1 over the domains that have a case, in the order of the domain map."""
     source: str
-    """Where the ratios come from, in words for the log."""
+    """Where the ratios come from, as text for the log."""
     left_out: tuple[str, ...]
-    """Domains of the map that have no case here, so that the others were rescaled."""
+    """Domains of the map without a case here; the other ratios were rescaled."""
 
 
 def mixing_ratios(
@@ -46,9 +46,9 @@ def mixing_ratios(
 
     Parameters:
         present_cases: the training cases of the fold, each of which has a domain in `domain_map`.
-        prism_ratios: ratios of stage 1, None where it was not run.
+        prism_ratios: ratios of stage 1, None if it was not run.
 
-    Raises SettingsError where the ratios asked for do not exist, DomainMapError where they do not fit the domains.
+    Raises SettingsError if the requested ratios do not exist, DomainMapError if they do not match the domains.
     """
     counts = dict.fromkeys(domain_map.names, 0)
     for case in present_cases:
@@ -63,7 +63,7 @@ def mixing_ratios(
     )
 
 
-NO_PRISM = "there is no prism_dd.json; run `drift prism`, then `nnUNetv2_preprocess`, which takes it over"
+NO_PRISM = "there is no prism_dd.json; run `drift prism`, then `nnUNetv2_preprocess`, which copies it"
 
 
 def _settle(mode: RatioMode, domain_map: DomainMap, prism_ratios: Mapping[str, float] | None) -> RatioMode:
@@ -88,13 +88,13 @@ def _weights(
         _check_names(ratios, domain_map)
         return ratios, "stage 1 (prism_dd.json)"
     if mode is RatioMode.PROPORTIONAL:
-        return counts, "number of cases of each domain"
+        return counts, "number of cases per domain"
     return dict.fromkeys(counts, 1.0), "the same for every domain"
 
 
 def _existing(ratios: Mapping[str, float] | None, mode: str, problem: str) -> Mapping[str, float]:
     if ratios is None:
-        raise SettingsError(f"mixing ratios {mode!r} were asked for, but {problem}, or choose another ratio mode")
+        raise SettingsError(f"mixing ratios {mode!r} were requested, but {problem}, or choose another ratio mode")
     return ratios
 
 
@@ -103,8 +103,8 @@ def _check_names(ratios: Mapping[str, float], domain_map: DomainMap) -> None:
     unknown = [name for name in ratios if name not in domain_map.names]
     if missing or unknown:
         raise DomainMapError(
-            f"prism_dd.json does not fit domains.json: it lacks {missing or 'none'} and has the unknown domains "
-            f"{unknown or 'none'}; domains.json changed since, run `drift prism` again, then `nnUNetv2_preprocess`"
+            f"prism_dd.json does not match domains.json: it lacks {missing or 'none'} and has the unknown domains "
+            f"{unknown or 'none'}. Run `drift prism` again, then `nnUNetv2_preprocess`"
         )
 
 

@@ -1,4 +1,4 @@
-"""Batch slots keep to the mixing ratios in every window, as far as that is possible at all."""
+"""Batch slots keep the mixing ratios in every window, as far as that is possible."""
 
 import numpy as np
 import pytest
@@ -59,13 +59,13 @@ def test_any_ratios_stay_within_the_bound_of_the_chairman_assignment(values: lis
     assert deviation <= max(1.0, 2 - 1 / max(1, different - 1)) + 1e-6
 
 
-def test_no_row_of_20_slots_keeps_6_7_8_within_one_in_every_window() -> None:
-    """Searches all rows: why the guarantee for three different ratios cannot be 1."""
+def test_no_sequence_of_20_slots_keeps_6_7_8_within_one_in_every_window() -> None:
+    """Searches all sequences: why the guarantee for three different ratios cannot be 1."""
     ratios, total = (6, 7, 8), 21
     longest = 0
-    rows = [(0, (0, 0, 0), (0, 0, 0), (0, 0, 0))]
-    while rows:
-        length, difference, low, high = rows.pop()
+    sequences = [(0, (0, 0, 0), (0, 0, 0), (0, 0, 0))]
+    while sequences:
+        length, difference, low, high = sequences.pop()
         longest = max(longest, length)
         for chosen in range(3):
             after = tuple(
@@ -73,21 +73,21 @@ def test_no_row_of_20_slots_keeps_6_7_8_within_one_in_every_window() -> None:
             )
             lowest, highest = tuple(map(min, low, after)), tuple(map(max, high, after))
             if all(h - lo <= total for lo, h in zip(lowest, highest, strict=True)):
-                rows.append((length + 1, after, lowest, highest))
+                sequences.append((length + 1, after, lowest, highest))
 
     assert longest == 19
 
 
-def test_the_row_can_be_read_from_anywhere() -> None:
+def test_the_sequence_can_be_read_from_anywhere() -> None:
     ratios = {"a": 0.3, "b": 0.33, "c": 0.37}
     whole = Apportionment(ratios).slots(0, 13_000)
-    row = Apportionment(ratios)
+    sequence = Apportionment(ratios)
 
     for start in (12_990, 3, 4095, 4096, 8192, 0, 12_000, 5000):
-        assert row.slots(start, 10) == whole[start : start + 10]
+        assert sequence.slots(start, 10) == whole[start : start + 10]
 
 
-def test_workers_that_take_turns_serve_the_same_row() -> None:
+def test_workers_that_take_turns_serve_the_same_sequence() -> None:
     ratios = {"a": 0.45, "b": 0.35, "c": 0.2}
     whole = Apportionment(ratios).slots(0, 12 * 4)
     workers = [Apportionment(ratios) for _ in range(3)]

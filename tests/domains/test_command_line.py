@@ -1,4 +1,4 @@
-"""`drift domains` and `drift splits` on a small data set: right files, nothing overwritten, one line for a mistake."""
+"""`drift domains` and `drift splits` on a small dataset: right files, nothing overwritten, errors in one line."""
 
 import json
 import subprocess
@@ -60,7 +60,7 @@ def test_domains_from_a_pattern_and_from_a_table(dataset, monkeypatch, tmp_path)
     assert not (dataset / "domains.json").exists()
 
 
-def test_an_existing_map_stays_without_the_flag(dataset, monkeypatch, capsys) -> None:
+def test_an_existing_map_is_kept_without_the_flag(dataset, monkeypatch, capsys) -> None:
     (dataset / "domains.json").write_text("mine")
 
     with pytest.raises(SystemExit, match="2"):
@@ -81,7 +81,7 @@ def test_an_existing_map_stays_without_the_flag(dataset, monkeypatch, capsys) ->
         (["--csv", "absent.csv"], "absent.csv"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_written(dataset, monkeypatch, capsys, arguments, message) -> None:
+def test_bad_input_is_reported_and_nothing_written(dataset, monkeypatch, capsys, arguments, message) -> None:
     with pytest.raises(SystemExit, match="2"):
         call(domains_entry, monkeypatch, "-d", "110", *arguments)
 
@@ -114,7 +114,7 @@ def test_splits_use_the_preprocessed_cases_and_map(dataset, monkeypatch, nnunet_
     assert [split["val"] for split in splits] == [["case_1"], ["case_2", "case_3"]]
 
 
-def test_existing_splits_stay_without_the_flag(dataset, monkeypatch, nnunet_folders, capsys) -> None:
+def test_existing_splits_are_kept_without_the_flag(dataset, monkeypatch, nnunet_folders, capsys) -> None:
     make_domains(monkeypatch)
     folder = nnunet_folders.preprocessed / "Dataset110_Small"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Numbers per domain, checked by hand and against scipy."""
+"""Statistics per domain, checked by hand and against scipy."""
 
 import math
 
@@ -51,7 +51,7 @@ def test_interval_agrees_with_scipy() -> None:
     assert ours == pytest.approx((theirs.low, theirs.high), abs=2e-3)
 
 
-def test_interval_leaves_out_nan_and_repeats_itself() -> None:
+def test_interval_leaves_out_nan_and_is_reproducible() -> None:
     values = [0.5, 0.7, NAN, 0.9, 0.8]
 
     assert bootstrap_interval(values) == bootstrap_interval([0.5, 0.7, 0.9, 0.8])

@@ -1,4 +1,4 @@
-"""Folds are stratified by domain, respect groups, and always come out the same."""
+"""Folds are stratified by domain, respect groups, and are reproducible."""
 
 from collections import Counter
 
@@ -40,7 +40,7 @@ def test_folds_partition_the_cases_and_are_even_in_every_domain(sizes: list[int]
 
 @settings(max_examples=40, deadline=None)
 @given(memberships=st.lists(st.integers(0, 11), min_size=30, max_size=60), seed=st.integers(0, 2**31))
-def test_no_group_stands_on_both_sides(memberships: list[int], seed: int) -> None:
+def test_no_group_is_on_both_sides(memberships: list[int], seed: int) -> None:
     domain_map = make_map(a=len(memberships) // 2, b=len(memberships) - len(memberships) // 2)
     cases = all_cases(domain_map)
     groups = {case: f"patient {group}" for case, group in zip(cases, memberships, strict=True)}
@@ -80,7 +80,7 @@ def test_another_domain_does_not_change_who_shares_a_fold() -> None:
     assert alone == beside
 
 
-def test_the_folds_stay_what_they_are() -> None:
+def test_the_folds_never_change() -> None:
     domain_map = make_map(a=6, b=4)
 
     splits = stratified_splits(all_cases(domain_map), domain_map)
@@ -114,7 +114,7 @@ def test_leaving_one_domain_out_holds_out_each_domain_whole() -> None:
 def test_leaving_out_the_only_domain_is_refused() -> None:
     domain_map = make_map(a=3)
 
-    with pytest.raises(DomainMapError, match="two domains or more"):
+    with pytest.raises(DomainMapError, match="at least two domains"):
         leave_one_domain_out_splits(all_cases(domain_map), domain_map)
 
 

@@ -94,7 +94,7 @@ def test_cases_without_domain_are_all_named(summary: dict) -> None:
         summarize_domains(summary, MAP)
 
 
-def test_a_file_that_is_no_summary_is_refused() -> None:
+def test_a_file_that_is_not_a_summary_is_refused() -> None:
     with pytest.raises(InvalidValueError, match="metric_per_case"):
         summarize_domains({"metric_per_case": []}, MAP)
 
@@ -111,7 +111,7 @@ def test_the_file_is_strict_json_and_makes_the_same_table(summary: dict, tmp_pat
     assert format_domain_table(written) == format_domain_table(summarize_domains(summary, MAP))
 
 
-def test_the_table_has_a_line_a_domain(summary: dict) -> None:
+def test_the_table_has_one_line_per_domain(summary: dict) -> None:
     lines = format_domain_table(summarize_domains(summary, MAP)).splitlines()
 
     assert lines[1].split() == ["domain", "cases", "foreground", "class", "(1,", "2)", "class", "1"]

@@ -1,4 +1,4 @@
-"""The ratios in force: where they come from and what happens to absent domains."""
+"""Mixing ratios: where they come from and what happens to absent domains."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_auto_prefers_explicit_over_prism_over_uniform(
     assert mixing_ratios(RatioMode.AUTO, domain_map, CASES, prism).ratios["A"] == pytest.approx(expected)
 
 
-def test_the_mode_may_be_given_as_text() -> None:
+def test_the_mode_may_be_a_string() -> None:
     assert mixing_ratios("uniform", MAP, CASES, None).ratios == {"A": 0.5, "B": 0.5}
 
 
@@ -71,7 +71,7 @@ def test_a_training_case_without_domain_is_an_error() -> None:
         mixing_ratios(RatioMode.UNIFORM, MAP, ["b2"], None)
 
 
-def test_only_domains_of_ratio_zero_are_an_error() -> None:
+def test_having_only_domains_of_ratio_zero_is_an_error() -> None:
     domain_map = DomainMap(MAP.domains, {"A": 1.0, "B": 0.0})
 
     with pytest.raises(DomainMapError, match="not all zero"):
