@@ -16,7 +16,7 @@ from nnunetv2.boundary.boundary_terms import boundary_terms, terms_by_map
 __all__ = ["BoundaryLossSettings", "boundary_loss", "boundary_terms"]
 
 _PIXELS_AT_ONCE = {"cpu": 2**17}
-_PIXELS_AT_ONCE_ELSEWHERE = 2**21  # about 0.8 GB at work; a GPU wants few, large calls
+_PIXELS_AT_ONCE_ELSEWHERE = 2**21  # takes about 0.8 GB; a GPU is fastest with few, large calls
 
 
 def boundary_loss(
@@ -29,8 +29,8 @@ def boundary_loss(
 
     Parameters:
         logits: edge logits of each scale, (B, K, *S).
-        targets: edges (B, K, *S) and valid pixels (B, 1, *S) or None of each scale.
-        scale_weights: weights of deep supervision; a scale of weight 0 is not computed.
+        targets: edges (B, K, *S) and valid pixels, (B, 1, *S) or None, of each scale.
+        scale_weights: weights of deep supervision; scales of weight 0 are skipped.
     """
     names = list(settings.term_weights)
     loss = torch.zeros((), device=logits[0].device)
@@ -44,10 +44,10 @@ def boundary_loss(
 
 
 class _ScaleLoss(Function):
-    """L_edge of one scale, its gradient worked out at once and a few maps at a time.
+    """L_edge of one scale; its gradient is computed in the forward pass, a few maps at a time.
 
-    So the gradient alone is kept until the backward pass, instead of dozens of maps; and on a CPU the maps at work stay
-    in its cache, which halves the time.
+    Only the gradient is then kept until the backward pass, instead of dozens of maps; and on a CPU the maps stay in its
+    cache, which halves the time.
     """
 
     @staticmethod
@@ -80,7 +80,7 @@ class _ScaleLoss(Function):
 
 
 def _chunks(maps: Tensor) -> Iterator[slice]:
-    """Yield slices of maps (M, *S), each with as many maps as are worked on at once."""
+    """Yield slices of maps (M, *S), each with the number of maps to process at once."""
     pixels = _PIXELS_AT_ONCE.get(maps.device.type, _PIXELS_AT_ONCE_ELSEWHERE)
     step = max(1, pixels // maps[0].numel())
     for start in range(0, len(maps), step):

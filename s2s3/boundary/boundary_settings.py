@@ -10,10 +10,10 @@ from nnunetv2.errors import InvalidValueError
 
 @dataclass(frozen=True)
 class BoundaryLossSettings:
-    """Weights and sizes of the boundary loss; a weight of 0 switches its term off and saves its time."""
+    """Settings of the boundary loss; terms of weight 0 are not computed."""
 
     edge_weight: float = 0.2
-    """Weight of L_edge beside the segmentation loss."""
+    """Weight of L_edge relative to the segmentation loss."""
     inverse_weight: float = 0.3
     """Weight of the inverse-transform term inside L_edge."""
     field_weight: float = 0.2
@@ -23,11 +23,11 @@ class BoundaryLossSettings:
     long_range_weight: float = 0.3
     """Weight of the long-range part inside the field and the skeleton term."""
     field_steps: int = 10
-    """Pixels that an edge's influence reaches (R)."""
+    """Reach of an edge's influence in pixels (R)."""
     affinity_tau: float = 0.02
-    """Width of the value affinity of the long-range map, in squared units of the map: values 0.1 apart are kin."""
+    """Width of the long-range map's value affinity, in squared units of the map; at 0.02, values 0.1 apart have 0.6."""
     affinity_bins: int = 64
-    """Values for which the long-range map is computed; in between is interpolated."""
+    """Number of values for which the long-range map is computed; values in between are interpolated."""
 
     def __post_init__(self) -> None:
         problems = [name for name, value in self.to_dict().items() if name.endswith("_weight") and not value >= 0]
@@ -41,11 +41,11 @@ class BoundaryLossSettings:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "BoundaryLossSettings":
-        """Make settings from what `to_dict` gives; missing keys take their defaults, unknown keys are errors."""
+        """Build from the output of `to_dict`; missing keys take their defaults, unknown keys are errors."""
         known = [field.name for field in dataclasses.fields(cls)]
         unknown = [key for key in content if key not in known]
         if unknown:
-            raise InvalidValueError(f"BoundaryLossSettings: unknown {unknown}, expected some of {known}")
+            raise InvalidValueError(f"BoundaryLossSettings: unknown keys {unknown}, expected some of {known}")
         return cls(**content)
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,6 +54,6 @@ class BoundaryLossSettings:
 
     @property
     def term_weights(self) -> dict[str, float]:
-        """Weights of the terms that are on, by the name of the term."""
+        """Weights of the terms above 0, by name."""
         weights = {"inverse": self.inverse_weight, "field": self.field_weight, "skeleton": self.skeleton_weight}
         return {name: weight for name, weight in weights.items() if weight > 0}

@@ -15,13 +15,13 @@ def boundary_terms(
 ) -> dict[str, Tensor]:
     """Return the terms of one scale by name (inverse, field, skeleton), each a mean over samples and classes.
 
-    A class without an edge in a sample has, in each term, the mean of its squared probabilities instead, so that the
-    prediction is pulled to zero. Computed in float32, whatever the logits are.
+    If a class has no edge in a sample, each of its terms is the mean squared probability instead, which pulls the
+    prediction to zero. Computed in float32 for logits of any precision.
 
     Parameters:
         logits: edge logits (B, K, *S).
         targets: edges (B, K, *S), 0 or 1.
-        valid: (B, 1, *S) bool, False where nothing counts; None where everything does.
+        valid: (B, 1, *S) bool, False for ignored pixels; None if all pixels count.
     """
     mask = None if valid is None else valid.expand_as(targets).flatten(0, 1)
     terms = terms_by_map(logits.flatten(0, 1), targets.flatten(0, 1), mask, settings)
@@ -31,7 +31,7 @@ def boundary_terms(
 def terms_by_map(
     logits: Tensor, targets: Tensor, valid: Tensor | None, settings: BoundaryLossSettings
 ) -> dict[str, Tensor]:
-    """Return the terms of maps (M, *S), each (M,)."""
+    """Return the terms of each of the maps (M, *S) by name, each (M,)."""
     with torch.autocast(logits.device.type, enabled=False):
         prediction, target = torch.sigmoid(logits.float()), targets.float()
         if valid is not None:

@@ -1,6 +1,6 @@
-"""Heads, targets and loss of boundary learning behind one call; with a version that does nothing (method, section 2.2).
+"""Heads, targets and loss of boundary learning in one object, and a version that does nothing (method, section 2.2).
 
-The trainer holds a branch, wraps its network once, and passes each segmentation loss through `add_loss`.
+The trainer owns a branch, wraps its network once, and passes each segmentation loss through `add_loss`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ __all__ = ["EdgeAwareNetwork", "EdgeBranch", "NoEdgeBranch", "plain_network"]
 
 
 class NoEdgeBranch:
-    """Stock training: nothing around the network, nothing beside the loss."""
+    """Training as in nnU-Net: network and loss stay unchanged."""
 
     loss_terms: Mapping[str, float] = {}
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """Return the network as it is."""
+        """Return the network unchanged."""
         return network
 
     def add_loss(
@@ -34,26 +34,26 @@ class NoEdgeBranch:
         target: Tensor | Sequence[Tensor],
         scale_weights: Sequence[float] | None,
     ) -> Tensor:
-        """Return the loss as it is."""
+        """Return the loss unchanged."""
         return segmentation_loss
 
     def state_dict(self) -> dict[str, Any]:
-        """Return nothing to save."""
+        """Return an empty dict: there is nothing to save."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Ignore the heads of a checkpoint that was written with them."""
+        """Ignore the heads of a checkpoint that has them."""
 
 
 class EdgeBranch:
-    """Boundary learning of one training.
+    """Boundary learning in one training run.
 
     Parameters:
         heads: the edge heads, which `wrap` puts around the network.
-        settings: weights and sizes of the loss.
+        settings: settings of the loss.
         classes: the labels of each edge map, in order; with `has_regions` only their number counts.
-        ignore_label: label that counts for nothing; with `has_regions`, any value but None says that the last target
-            channel marks what to ignore.
+        ignore_label: label of ignored pixels; with `has_regions`, any value except None means that the last target
+            channel marks them.
         has_regions: targets are masks (B, K[+ 1], *S) instead of label maps (B, 1, *S).
     """
 
@@ -84,17 +84,17 @@ class EdgeBranch:
         ignore_label: int | None = None,
         has_regions: bool = False,
     ) -> "EdgeBranch":
-        """Make heads that fit a plain network, on its device.
+        """Build with heads that match a plain network, on its device.
 
         Parameters:
-            num_supervised_scales: outputs of deep supervision; 1 without it.
+            num_supervised_scales: number of outputs of deep supervision; 1 without it.
             num_classes: number of edge maps, K = len(classes): foreground classes or regions.
             dims: 2 or 3 spatial axes.
 
         Raises SettingsError if the network has no decoder stages to take features from.
         """
         if num_classes != len(classes):
-            raise InvalidValueError(f"num_classes is {num_classes}, expected one for each of the classes {classes}")
+            raise InvalidValueError(f"num_classes is {num_classes}, expected {len(classes)} for the classes {classes}")
         channels = stage_channels(network, num_supervised_scales)
         heads = EdgeHeads(channels, num_classes, dims).to(head_device(network))
         return cls(heads, settings, classes, ignore_label, has_regions)
@@ -113,9 +113,9 @@ class EdgeBranch:
         """Return segmentation loss + edge_weight * L_edge, after the network has run in training mode.
 
         Parameters:
-            network: what `wrap` returned, in whatever it was wrapped into since.
+            network: the output of `wrap`, which may have been wrapped further since.
             target: targets of each supervised scale, highest resolution first, or a single tensor.
-            scale_weights: weights of deep supervision, one a scale; None for a single scale.
+            scale_weights: weights of deep supervision, one per scale; None for a single scale.
         """
         inner = unwrapped(network)
         if not isinstance(inner, EdgeAwareNetwork):
@@ -132,7 +132,7 @@ class EdgeBranch:
 
     @property
     def loss_terms(self) -> dict[str, float]:
-        """The terms of the last loss by name, unweighted, and their weighted sum `edge`; waits for the device."""
+        """The terms of the last loss by name, unweighted, and their weighted sum `edge`; synchronises the device."""
         values = torch.stack(list(self._last_terms.values())).tolist() if self._last_terms else []
         return dict(zip(self._last_terms, values, strict=True))
 
@@ -141,7 +141,7 @@ class EdgeBranch:
         return self.heads.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the parameters of the heads; an empty state (a checkpoint without heads) changes nothing."""
+        """Load the parameters of the heads; an empty state (a checkpoint without heads) changes nothing."""
         if state:
             self.heads.load_state_dict(state)
 

@@ -1,4 +1,4 @@
-"""The light heads that turn decoder features into edge logits while training (method, section 2.2)."""
+"""The light heads that turn decoder features into edge logits in training (method, section 2.2)."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ _EXPECTED_EDGE_SHARE = 0.05
 
 
 class EdgeHeads(nn.Module):
-    """One 1 x 1 convolution a scale, from that scale's features to K edge logits.
+    """One 1 x 1 convolution per scale, from that scale's features to K edge logits.
 
     Parameters:
         channels: feature channels of each scale, highest resolution first.
-        num_maps: K, one edge map for each foreground class or region.
+        num_maps: K, one edge map per foreground class or region.
         dims: 2 or 3 spatial axes.
     """
 
@@ -27,18 +27,18 @@ class EdgeHeads(nn.Module):
             if parameter.dim() > 1:
                 nn.init.normal_(parameter, std=0.01)
             else:
-                nn.init.constant_(parameter, prior)  # edges are rare: say so from the start
+                nn.init.constant_(parameter, prior)  # start from the share of edge pixels, which is small
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Return the edge logits (B, K, *S) of each scale from its features (B, C, *S)."""
         return [head(feature) for head, feature in zip(self.heads, features, strict=True)]
 
     def extra_repr(self) -> str:
-        """Name the scales."""
+        """Return the number of scales."""
         return f"scales={len(self.heads)}"
 
 
 def head_device(network: nn.Module) -> torch.device:
-    """Return where a network's parameters are; the CPU for a network without any."""
+    """Return the device of a network's parameters; the CPU if it has none."""
     parameter = next(network.parameters(), None)
     return torch.device("cpu") if parameter is None else parameter.device

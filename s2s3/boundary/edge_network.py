@@ -1,4 +1,4 @@
-"""The plain network with edge heads around it, and the way back to the plain network."""
+"""Wrap the plain network with edge heads, and get the plain network back."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +10,9 @@ from nnunetv2.errors import SettingsError
 
 
 class EdgeAwareNetwork(nn.Module):
-    """Gives what the plain network gives; in training mode the edge logits are kept aside in `edge_logits`.
+    """Returns the output of the plain network; in training mode, edge logits are kept in `edge_logits`.
 
-    The features come from forward hooks on the last stages of the decoder, so the plain network stays as it is and may
+    The features come from forward hooks on the last stages of the decoder, so the plain network stays unchanged and can
     be saved, compiled or wrapped for distributed training.
 
     Parameters:
@@ -39,7 +39,7 @@ class EdgeAwareNetwork(nn.Module):
         return output
 
     def take_edge_logits(self) -> list[Tensor]:
-        """Hand over the edge logits of the last forward pass, highest resolution first, and forget them."""
+        """Return the edge logits of the last forward pass, highest resolution first, and clear them."""
         if self.edge_logits is None:
             raise SettingsError("there are no edge logits: run the network in training mode before its edge loss")
         logits, self.edge_logits = self.edge_logits, None
@@ -57,7 +57,7 @@ class EdgeAwareNetwork(nn.Module):
 
 
 class _KeepFeatures:
-    """Forward hook that puts a stage's output into its place; in evaluation mode nothing is kept."""
+    """Forward hook that stores a stage's output; in evaluation mode nothing is stored."""
 
     def __init__(self, features: list[Tensor | None], scale: int):
         self._features = features
@@ -102,7 +102,7 @@ def _input_channels(layer: Any) -> int:
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
-    """Return the network inside distributed training and torch.compile, edge heads included."""
+    """Return the network inside the wrappers of distributed training and torch.compile, edge heads included."""
     while True:
         inner = _inside(network)
         if inner is None:
@@ -111,7 +111,7 @@ def unwrapped(network: nn.Module) -> nn.Module:
 
 
 def plain_network(network: nn.Module) -> nn.Module:
-    """Return the network as plans describe it, without distributed training, torch.compile and edge heads."""
+    """Return the network that the plans describe, without wrappers and edge heads."""
     network = unwrapped(network)
     return plain_network(network.network) if isinstance(network, EdgeAwareNetwork) else network
 

@@ -1,4 +1,4 @@
-"""What the edge heads have to learn: the edges of every class in the label map (method, section 2.2)."""
+"""The targets of the edge heads: the edges of every class in the label map (method, section 2.2)."""
 
 from collections.abc import Sequence
 
@@ -11,16 +11,16 @@ ClassLabels = int | tuple[int, ...]
 def edge_targets(
     labels: Tensor, classes: Sequence[ClassLabels], ignore_label: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return the edges of each class, and which pixels count.
+    """Return the edges of each class, and which pixels are valid.
 
-    The edge of a mask is where dilation and erosion by 3 x 3 (3 x 3 x 3) differ. Beyond the border of the image the
-    mask goes on as it ends there, so the picture frame is no edge. An ignored pixel is no edge and makes none nearby.
+    The edge of a mask is where dilation and erosion by 3 x 3 (3 x 3 x 3) differ. Masks are replicated beyond the image
+    border, so the border is not an edge. An ignored pixel is not an edge and creates none nearby.
 
     Parameters:
         labels: label map (B, 1, *S) of any number type.
-        classes: K entries, a label each or the labels that make up a region.
+        classes: K entries, each a label or the labels of a region.
 
-    Returns edges (B, K, *S) as float 0 or 1, and valid (B, 1, *S) as bool, False where the label is to be ignored.
+    Returns edges (B, K, *S) as float 0 or 1, and valid (B, 1, *S) as bool, False for ignored pixels.
     """
     masks = torch.cat([_is_among(labels, entry) for entry in classes], dim=1)
     valid = torch.ones_like(labels, dtype=torch.bool) if ignore_label is None else labels != ignore_label
@@ -31,7 +31,7 @@ def edge_targets_from_regions(regions: Tensor, has_ignore: bool) -> tuple[Tensor
     """Return the same as `edge_targets` from region masks.
 
     Parameters:
-        regions: masks (B, K, *S), bool or 0 and 1; with `has_ignore` (B, K + 1, *S), the last set where to ignore.
+        regions: masks (B, K, *S), bool or 0 and 1; with `has_ignore` (B, K + 1, *S), the last marks ignored pixels.
     """
     masks = regions > 0
     if not has_ignore:
@@ -49,7 +49,7 @@ def _is_among(labels: Tensor, entry: ClassLabels) -> Tensor:
 
 
 def _edges(masks: Tensor, valid: Tensor) -> Tensor:
-    """Return dilation XOR erosion; for neither of them an ignored pixel exists."""
+    """Return dilation XOR erosion, both computed as if ignored pixels did not exist."""
     grown = _grow(masks & valid)
     eroded = ~_grow(~masks & valid)
     return ((grown ^ eroded) & valid).float()

@@ -1,4 +1,4 @@
-"""L_field: how far an edge reaches, and that prediction and target reach the same pixels (method, section 2.2)."""
+"""L_field: the influence of edges on nearby pixels, compared between prediction and target (method, section 2.2)."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def reach(maps: Tensor, steps: int) -> Tensor:
     """Return F(x) = max over r = 0..steps-1 of (1 - r / steps) * dilation of x by r pixels (a square of 2r + 1).
 
     1 on a sharp edge and falling linearly with the distance (along the longest axis) to 0 at `steps` pixels.
-    Differentiable: the gradient goes to the pixel that won the maximum.
+    Differentiable: the gradient goes to the pixel with the maximum.
 
     Parameters:
         maps: (M, *S) with any number of spatial axes, float32, not negative.
@@ -26,7 +26,7 @@ def reach(maps: Tensor, steps: int) -> Tensor:
 
 
 def influence(field: Tensor, target: Tensor) -> Tensor:
-    """Return sigma(0.5 g) * exp(-(1 - F) / 0.1), elementwise, in [0, 0.63]: high near edges, near target edges more."""
+    """Return sigma(0.5 g) * exp(-(1 - F) / 0.1), elementwise, in [0, 0.63]: high near edges, more on target edges."""
     return torch.sigmoid(0.5 * target) * torch.exp((field - 1) / _FALL_OFF)
 
 
@@ -39,18 +39,18 @@ def field_loss(
     tau: float,
     bins: int,
 ) -> Tensor:
-    """Return the squared difference of both influences plus that of the long-range map, weighted, per map (M,)."""
+    """Return MSE(p', g') + long_range_weight * MSE(LR(p'; g'), g') for each map, (M,); p' and g' are the influences."""
     predicted, wanted = (influence(part, target) for part in reach(torch.cat([prediction, target]), steps).chunk(2))
-    heard = long_range(predicted, wanted, valid, tau, bins)
+    averaged = long_range(predicted, wanted, valid, tau, bins)
     error = masked_square_error(predicted, wanted, valid)
-    return error + long_range_weight * masked_square_error(heard, wanted, valid)
+    return error + long_range_weight * masked_square_error(averaged, wanted, valid)
 
 
 class _Reach(Function):
-    """Dilation step by step on whole numbers that hold a value and the pixel it came from.
+    """Stepwise dilation of integers that pack a value with the pixel it came from.
 
-    The bits of a float that is not negative order like the float. With them in the upper half of a 64-bit number and
-    the pixel's index in the lower, a maximum carries its source along, and the gradient needs nothing but the source.
+    The bits of a non-negative float sort like the float. With them in the upper half of a 64-bit integer and the
+    pixel's index in the lower, a maximum carries its source along, and the gradient needs only the source.
     """
 
     @staticmethod
@@ -76,7 +76,7 @@ class _Reach(Function):
 
 
 def _pack(values: Tensor, sources: Tensor) -> Tensor:
-    """Return int64 numbers that order by value (float32, not negative), then by source (int32, not negative)."""
+    """Return int64 numbers that sort by value (float32, not negative), then by source (int32, not negative)."""
     halves = torch.stack([sources.expand_as(values), values.contiguous().view(torch.int32)], dim=-1)
     return halves.view(torch.int64)[..., 0]
 

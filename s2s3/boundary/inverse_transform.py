@@ -1,9 +1,9 @@
-"""How far must the target's edges be moved to lie on the predicted ones? (method, section 2.2, L_inverse)
+"""L_inverse: the affine motion that moves the target's edges onto the predicted ones (method, section 2.2).
 
-The question is that of InverseForm (Borse et al., CVPR 2021), which answers it with a large pretrained network. Here
-the affine map is solved for: both edge maps are smoothed with a Gaussian, coarse to fine, and one Gauss-Newton step a
-scale refines the map found so far. Differentiable in the prediction, for 2D (6 parameters) and 3D (12), at any
-resolution: the maps are sampled on grids of a fixed size, so sizes are relative to the image.
+InverseForm (Borse et al., CVPR 2021) estimates this motion with a large pretrained network. Here it is solved for: both
+edge maps are smoothed with a Gaussian, coarse to fine, and one Gauss-Newton step per scale refines the motion found so
+far. Differentiable in the prediction, for 2D (6 parameters) and 3D (12), at any resolution: the maps are sampled on
+grids of a fixed size, so displacements are relative to the image size.
 
 Coordinates are those of `grid_sample`: x is the last spatial axis, each axis runs from -1 to 1 between the outer
 borders of its first and last cell.
@@ -20,20 +20,20 @@ _SCALES = 3
 _FINEST_CELLS = {2: 128, 3: 64}
 _SMALLEST_HALVED = 16
 _SIGMA_CELLS = 2.0
-_SMALLEST_WEIGHT = 1e-8  # numbers next to nothing are slow to multiply on a CPU
+_SMALLEST_WEIGHT = 1e-8  # tiny numbers are slow to multiply on a CPU
 _RELATIVE_DAMPING = 1e-2
 _ABSOLUTE_DAMPING = 1e-2
 
 
 def inverse_transform(prediction: Tensor, target: Tensor) -> Tensor:
-    """Return the affine displacement theta with prediction(x) ~ target(x + theta [1, x]), for every map by itself.
+    """Return the affine displacement theta with prediction(x) ~ target(x + theta [1, x]), for each map separately.
 
     Parameters:
         prediction: edge probabilities (M, *S) with one to three spatial axes of any size, float32 or float64.
         target: edges of the same shape; no gradient flows into them.
 
     Returns (M, D, D + 1) in normalised coordinates: rows x, y(, z); the first column is the shift, the rest the linear
-    part. All zero where prediction and target are equal, and finite for empty, full and constant maps.
+    part. All zero if prediction and target are equal, and finite for empty, full and constant maps.
     """
     dims = prediction.dim() - 1
     theta = prediction.new_zeros(len(prediction), dims, dims + 1)
@@ -43,12 +43,12 @@ def inverse_transform(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def inverse_distance(prediction: Tensor, target: Tensor) -> Tensor:
-    """Return the Euclidean norm of the displacement of `inverse_transform`, (M,); 0 where both maps are equal."""
+    """Return the Euclidean norm of the displacement of `inverse_transform`, (M,); 0 if both maps are equal."""
     return torch.linalg.vector_norm(inverse_transform(prediction, target), dim=(1, 2))
 
 
 def _cells_by_scale(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return the grids that the smoothed maps are sampled on, finest first; axes too short are not halved."""
+    """Return the shapes of the grids that smoothed maps are sampled on, finest first; short axes are not halved."""
     finest = _FINEST_CELLS.get(len(shape), 128)
     grids = [tuple(math.ceil(size / math.ceil(size / finest)) for size in shape)]
     while len(grids) < _SCALES and max(grids[-1]) >= _SMALLEST_HALVED:
@@ -57,7 +57,7 @@ def _cells_by_scale(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 def _smooth(maps: Tensor, cells: tuple[int, ...]) -> Tensor:
-    """Smooth (M, *S) and sample it on a coarser grid, axis by axis as matrix products; (M, *cells)."""
+    """Smooth maps (M, *S) and sample them on a coarser grid, (M, *cells), by one matrix product per axis."""
     for axis, count in enumerate(cells, start=1):
         matrix = _smoothing_matrix(maps.shape[axis], count, maps.dtype, maps.device)
         maps = torch.movedim(torch.movedim(maps, axis, -1) @ matrix, -1, axis)
@@ -87,9 +87,9 @@ def _homogeneous(shape: tuple[int, ...], dtype: torch.dtype, device: torch.devic
 
 
 def _trust(places: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return how far a smoothed map is known at coordinates (..., D): 1 inside, falling to 0 at half a sigma.
+    """Return weights for a smoothed map at coordinates (..., D): 1 inside, falling to 0 half a sigma from the border.
 
-    What the Gaussian reaches beyond the border of the image is not known, so those cells must not vote.
+    There the Gaussian covers pixels beyond the image, which are unknown, so those cells must not count.
     """
     trust = torch.ones_like(places[..., 0])
     for index, size in enumerate(reversed(shape)):
@@ -99,7 +99,7 @@ def _trust(places: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def _gauss_newton_step(prediction: Tensor, target: Tensor, theta: Tensor) -> Tensor:
-    """Return the improved theta, (M, D, D + 1), from maps (M, *S) smoothed alike.
+    """Return the improved theta, (M, D, D + 1), from maps (M, *S) of the same smoothness.
 
     The step is (J^T J + lambda I)^-1 J^T (prediction - warped target) with J = grad warped target * [1, x, y(, z)].
     """
@@ -115,7 +115,7 @@ def _gauss_newton_step(prediction: Tensor, target: Tensor, theta: Tensor) -> Ten
 
 
 def _solve(weighted: Tensor, jacobian: Tensor, residual: Tensor) -> Tensor:
-    """Solve the damped normal equations; the damping follows the size of the gradients, and never vanishes."""
+    """Solve the damped normal equations; the damping grows with the gradients and is never zero."""
     normal = weighted @ jacobian.transpose(1, 2)
     right = weighted @ residual[..., None]
     trace = torch.diagonal(normal, dim1=1, dim2=2).mean(dim=1)

@@ -1,11 +1,11 @@
-"""Long-range interaction: what pixels of the same value have to say (method, section 2.2, LR(x; m)).
+"""Long-range interaction between pixels of similar value (method, section 2.2, LR(x; m)).
 
-At pixel q the value-affinity average of a map m over all pixels k of the image,
+At pixel q, the average of a map m over all pixels k of the image, weighted by the affinity of their values:
 
     LR(x; m)_q = sum_k a(x_q, x_k) m_k / sum_k a(x_q, x_k),     a(u, v) = exp(-(u - v)^2 / tau).
 
-Since x is one number in [0, 1], the sums depend on the value x_q alone: they are made once for B values (bins), from
-histograms of x and of m over x, and looked up. O(pixels + B^2) instead of O(pixels^2).
+Since x is a scalar in [0, 1], the sums depend only on the value x_q: they are computed once for B values (bins), from
+histograms of x and of m over x, and looked up. This takes O(pixels + B^2) instead of O(pixels^2).
 """
 
 from functools import lru_cache
@@ -20,14 +20,14 @@ _SMALLEST_SUM = 1e-12
 
 
 def long_range(values: Tensor, message: Tensor, counted: Tensor | None, tau: float, bins: int) -> Tensor:
-    """Return LR(values; message) for each map by itself.
+    """Return LR(values; message) for each map separately.
 
     Parameters:
         values: x in [0, 1], (M, *S), float32 or float64; the result is differentiable in it.
         message: m, (M, *S); no gradient flows into it.
-        counted: (M, *S) weights, 0 for pixels that nobody hears; None counts all.
+        counted: weights (M, *S) of the pixels in the average; None counts all equally.
         tau: width of the affinity, in squared units of x.
-        bins: number of values of x that the sums are made for, at least 2; in between is interpolated linearly.
+        bins: number of values of x to compute the sums for, at least 2; results in between are interpolated linearly.
 
     Returns (M, *S), within the range of the message; 0 for a map without a counted pixel.
     """
@@ -38,10 +38,10 @@ def long_range(values: Tensor, message: Tensor, counted: Tensor | None, tau: flo
 
 
 class _LongRange(Function):
-    """The sums by bins with their derivative by hand, so that nothing of the size of the image but x is kept.
+    """The sums by bins with their derivative by hand, so that only the inputs are kept at the size of the image.
 
     With c_b, s_b the histograms of the counted pixels and of m, A the bins' affinities: t = A s / A c, and the result
-    is t interpolated at x. A pixel moves the result directly, along the slope of t, and through both histograms.
+    is t interpolated at x. A pixel changes the result directly, along the slope of t, and through both histograms.
     """
 
     @staticmethod
@@ -70,16 +70,17 @@ class _LongRange(Function):
 
 
 def _place(values: Tensor, bins: int) -> tuple[Tensor, Tensor]:
-    """Return for each value the bin below it and how far it stands towards the next, in [0, 1]."""
+    """Return for each value the bin below it and its distance from that bin, in [0, 1] bins."""
     position = values.clamp(0, 1) * (bins - 1)
     lower = position.floor().clamp(max=bins - 2)
     return lower.long(), position - lower
 
 
 def _histogram(lower: Tensor, fraction: Tensor, amounts: Tensor, bins: int) -> Tensor:
-    """Return amounts collected by bin, (M, bins), each shared linearly between the two bins around it.
+    """Return the sums of amounts by bin, (M, bins), each split linearly between the two bins around its value.
 
-    Neighbouring pixels add to different lanes first: most pixels fall into few bins, and a GPU would have to wait.
+    Neighbouring pixels add to different lanes first: most pixels fall into few bins, where GPU threads would wait for
+    each other.
     """
     maps, pixels = lower.shape
     lanes = torch.arange(pixels, device=lower.device).remainder(_LANES) * bins
@@ -92,7 +93,7 @@ def _histogram(lower: Tensor, fraction: Tensor, amounts: Tensor, bins: int) -> T
 
 
 def _slope(table: Tensor, lower: Tensor) -> Tensor:
-    """Return the rise of a table (M, bins) from each bin to the next, at the places (M, pixels)."""
+    """Return the rise of a table (M, bins) from each of the bins `lower`, (M, pixels), to the next."""
     return table.diff(dim=1).gather(1, lower)
 
 

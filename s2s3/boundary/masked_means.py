@@ -1,10 +1,10 @@
-"""Means over the pixels that count."""
+"""Means over valid pixels."""
 
 from torch import Tensor
 
 
 def masked_square_error(first: Tensor, second: Tensor, valid: Tensor | None) -> Tensor:
-    """Return the mean squared difference of maps (M, *S) over their valid pixels, (M,); 0 where there is none."""
+    """Return the mean squared difference of maps (M, *S) over their valid pixels, (M,); 0 if there are none."""
     squared = (first - second) ** 2
     if valid is None:
         return squared.flatten(1).mean(dim=1)

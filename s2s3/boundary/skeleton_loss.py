@@ -1,4 +1,4 @@
-"""L_skeleton: thin lines of prediction and target have to agree (method, section 2.2)."""
+"""L_skeleton: the disagreement of thin lines in prediction and target (method, section 2.2)."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -8,11 +8,11 @@ from nnunetv2.boundary.masked_means import masked_square_error
 
 
 def thin_lines(maps: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Return e(x) = x - erode3x3(x), grey erosion: what stands out from its neighbourhood.
+    """Return e(x) = x - erode3x3(x), grey erosion: how far each pixel exceeds the minimum of its neighbourhood.
 
     Parameters:
         maps: (M, *S) with two or three spatial axes, values in [0, 1].
-        valid: (M, *S) bool; pixels that do not count are 0 in the result and erode nothing. None: all count.
+        valid: (M, *S) bool; invalid pixels are 0 in the result and erode nothing. None: all are valid.
     """
     filled = maps if valid is None else maps.masked_fill(~valid, 1.0)
     lines = maps - _erode(filled)
@@ -24,9 +24,9 @@ def skeleton_loss(
 ) -> Tensor:
     """Return MSE(e(p), e(g)) + long_range_weight * MSE(LR(e(p); e(g)), e(g)) for each map, (M,)."""
     predicted, wanted = thin_lines(prediction, valid), thin_lines(target, valid)
-    heard = long_range(predicted, wanted, valid, tau, bins)
+    averaged = long_range(predicted, wanted, valid, tau, bins)
     error = masked_square_error(predicted, wanted, valid)
-    return error + long_range_weight * masked_square_error(heard, wanted, valid)
+    return error + long_range_weight * masked_square_error(averaged, wanted, valid)
 
 
 def _erode(maps: Tensor) -> Tensor:

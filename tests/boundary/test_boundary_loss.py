@@ -29,11 +29,11 @@ def test_settings_are_the_published_weights() -> None:
     assert (SETTINGS.long_range_weight, SETTINGS.field_steps, SETTINGS.affinity_bins) == (0.3, 10, 64)
 
 
-def test_settings_survive_a_round_trip_and_refuse_what_they_do_not_know() -> None:
+def test_settings_survive_a_round_trip_and_refuse_unknown_keys() -> None:
     settings = BoundaryLossSettings(inverse_weight=0.0)
 
     assert BoundaryLossSettings.from_dict(settings.to_dict()) == settings
-    with pytest.raises(InvalidValueError, match="unknown \\['invers_weight'\\]"):
+    with pytest.raises(InvalidValueError, match="unknown keys \\['invers_weight'\\]"):
         BoundaryLossSettings.from_dict({"invers_weight": 0.1})
 
 
@@ -66,7 +66,7 @@ def test_an_absent_class_is_pulled_to_zero_by_its_squared_error() -> None:
         torch.testing.assert_close(value, (torch.sigmoid(logits) ** 2).mean())
 
 
-def test_absence_is_told_by_sample_and_class() -> None:
+def test_absence_is_decided_per_sample_and_class() -> None:
     logits, edges = example(classes=2)
     assert not edges[0, 1].any()
 
@@ -82,7 +82,7 @@ def test_absence_is_told_by_sample_and_class() -> None:
     torch.testing.assert_close(by_map[1]["field"], (torch.sigmoid(logits[0, 1]) ** 2).mean())
 
 
-def test_what_is_predicted_on_ignored_pixels_does_not_matter() -> None:
+def test_predictions_on_ignored_pixels_do_not_matter() -> None:
     logits, edges = example()
     valid = torch.ones(2, 1, 24, 20, dtype=torch.bool)
     valid[..., 12:] = False
@@ -128,7 +128,7 @@ def test_the_gradient_is_that_of_the_terms(pixels_at_once: int, monkeypatch: pyt
     torch.testing.assert_close(ours, torch.autograd.grad(1.5 * expected, logits)[0])
 
 
-def test_half_precision_logits_are_worked_on_in_single_precision() -> None:
+def test_half_precision_logits_are_processed_in_single_precision() -> None:
     logits, edges = example()
     half = logits.half().requires_grad_()
 

@@ -42,7 +42,7 @@ def image(dims: int = 2) -> Tensor:
 
 @pytest.mark.parametrize("kind", [PlainConvUNet, ResidualEncoderUNet])
 @pytest.mark.parametrize("dims", [2, 3])
-def test_the_wrapped_network_gives_what_the_plain_one_gives(dims: int, kind: type[nn.Module]) -> None:
+def test_the_wrapped_network_returns_the_output_of_the_plain_one(dims: int, kind: type[nn.Module]) -> None:
     plain = make_network(dims, kind)
     expected = plain(image(dims))
     network = make_branch(plain, dims).wrap(plain)
@@ -202,7 +202,7 @@ def test_heads_are_saved_and_restored_and_their_absence_accepted() -> None:
     assert torch.equal(second.heads.heads[0].weight, first.heads.heads[0].weight)
 
 
-def test_heads_say_at_first_that_edges_are_rare() -> None:
+def test_heads_predict_rare_edges_at_first() -> None:
     plain = make_network()
     network = make_branch(plain).wrap(plain)
     network(image())

@@ -31,13 +31,13 @@ def test_edges_are_those_of_scipy(shape: tuple[int, ...]) -> None:
             np.testing.assert_array_equal(edges[sample, index].numpy(), expected)
 
 
-def test_the_picture_frame_is_no_edge() -> None:
+def test_the_image_border_is_not_an_edge() -> None:
     labels = torch.ones(1, 1, 6, 6)
 
     assert not edge_targets(labels, [1])[0].any()
 
 
-def test_an_ignored_pixel_is_no_edge_and_makes_none() -> None:
+def test_an_ignored_pixel_is_not_an_edge_and_creates_none() -> None:
     labels = torch.ones(1, 1, 7, 7)
     labels[..., 3:5, 2:5] = 9
 
@@ -47,7 +47,7 @@ def test_an_ignored_pixel_is_no_edge_and_makes_none() -> None:
     torch.testing.assert_close(valid, labels != 9)
 
 
-def test_edges_beside_an_ignored_region_stay() -> None:
+def test_edges_next_to_an_ignored_region_are_kept() -> None:
     labels = torch.tensor([[0, 0, 0, 1, 1, 1, 9, 9]] * 4)[None, None]
 
     edges, _ = edge_targets(labels, [1], ignore_label=9)

@@ -1,4 +1,4 @@
-"""The boundary influence field against max-pooling by the book and known distances."""
+"""The boundary influence field against plain max-pooling and known distances."""
 
 import pytest
 import torch
@@ -67,7 +67,7 @@ def test_the_loss_is_zero_for_the_target_and_grows_with_its_distance() -> None:
     assert losses[-1] > losses[1] > 0
 
 
-def test_pixels_that_do_not_count_change_nothing() -> None:
+def test_ignored_pixels_change_nothing() -> None:
     target = torch.zeros(1, 20, 20)
     target[:, 8] = 1
     valid = torch.ones(1, 20, 20, dtype=torch.bool)

@@ -48,7 +48,7 @@ def test_recovers_each_of_the_six_parameters(benchmark: dict[str, Any], row: int
 
 
 @pytest.mark.parametrize("shape", [(96, 128), (200, 333), (20, 24, 16)])
-def test_is_zero_where_the_prediction_is_the_target(shape: tuple[int, ...]) -> None:
+def test_is_zero_if_the_prediction_is_the_target(shape: tuple[int, ...]) -> None:
     target = (torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)) > 0.9).float()
 
     assert (inverse_distance(target, target) < 1e-6).all()  # resampling in place rounds

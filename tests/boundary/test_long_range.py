@@ -41,7 +41,7 @@ def test_without_weights_all_pixels_count() -> None:
     )
 
 
-def test_uncounted_pixels_are_heard_by_nobody() -> None:
+def test_uncounted_pixels_do_not_enter_the_average() -> None:
     values, message, counted = random_maps(2, 9, 9)
     other = torch.where(counted > 0, message, 1 - message)
 
@@ -69,7 +69,7 @@ def test_gradient_approaches_that_of_the_pairwise_sum() -> None:
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_a_constant_map_hears_the_mean(level: float) -> None:
+def test_a_constant_map_gets_the_mean(level: float) -> None:
     _, message, _ = random_maps(2, 8, 8, dtype=torch.float32)
 
     heard = long_range(torch.full_like(message, level), message, None, TAU, 64)

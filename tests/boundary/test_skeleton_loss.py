@@ -9,7 +9,7 @@ from nnunetv2.boundary.skeleton_loss import skeleton_loss, thin_lines
 
 
 @pytest.mark.parametrize("shape", [(14, 11), (6, 7, 5)])
-def test_thin_lines_are_what_grey_erosion_takes_away(shape: tuple[int, ...]) -> None:
+def test_thin_lines_are_what_grey_erosion_removes(shape: tuple[int, ...]) -> None:
     maps = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
 
     lines = thin_lines(maps)
@@ -26,7 +26,7 @@ def test_a_line_of_two_pixels_is_its_own_skeleton() -> None:
     assert torch.equal(thin_lines(edges), edges)
 
 
-def test_pixels_that_do_not_count_erode_nothing() -> None:
+def test_invalid_pixels_erode_nothing() -> None:
     maps = torch.full((1, 6, 6), 0.5)
     valid = torch.ones(1, 6, 6, dtype=torch.bool)
     valid[0, 2, 2] = False
@@ -36,7 +36,7 @@ def test_pixels_that_do_not_count_erode_nothing() -> None:
     assert thin_lines(maps).any()
 
 
-def test_the_loss_is_that_of_the_formula() -> None:
+def test_the_loss_follows_its_formula() -> None:
     generator = torch.Generator().manual_seed(4)
     prediction = torch.rand(3, 9, 9, generator=generator)
     target = (torch.rand(3, 9, 9, generator=generator) > 0.7).float()
