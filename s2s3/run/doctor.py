@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.workers import usable_cpus
 
 FOLDERS = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
 LIBRARIES = ("nnunetv2", "torch", "numpy", "batchgeneratorsv2", "dynamic-network-architectures", "blosc2", "SimpleITK")
@@ -41,7 +42,7 @@ def device_state() -> tuple[bool, str]:
         return True, f"GPU: {', '.join(names)}"
     if torch.backends.mps.is_available():
         return True, "GPU: Apple, use -device mps"
-    return True, f"no GPU: use -device cpu ({os.cpu_count()} CPUs)"
+    return True, f"no GPU: use -device cpu ({usable_cpus()} CPUs)"
 
 
 @command

@@ -4,6 +4,9 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
+from nnunetv2.errors import SettingsError
+from nnunetv2.utilities.command_line import command
+
 SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
     "prism": ("s1.PRISMDD", "main", "measure how domains differ and derive the mixing ratios"),
     "domains": ("nnunetv2.domains.command_line", "domains_entry", "make domains.json from a CSV, a pattern or ranges"),
@@ -26,6 +29,7 @@ def usage() -> str:
     )
 
 
+@command
 def main() -> None:
     """Run the sub-command named by the first argument; unknown or none: usage and exit code 2."""
     arguments = sys.argv[1:]
@@ -34,7 +38,7 @@ def main() -> None:
         return
     if not arguments or arguments[0] not in SUB_COMMANDS:
         got = f"unknown command {arguments[0]!r}" if arguments else "a command is missing"
-        sys.exit(_complain(f"{got}; expected one of {', '.join(SUB_COMMANDS)} (drift --help)"))
+        raise SettingsError(f"{got}; expected one of {', '.join(SUB_COMMANDS)} (drift --help)")
     _entry(arguments[0])()
 
 
@@ -42,8 +46,3 @@ def _entry(name: str) -> Callable[[], None]:
     module, function, _ = SUB_COMMANDS[name]
     sys.argv = [f"drift {name}", *sys.argv[2:]]
     return getattr(import_module(module), function)
-
-
-def _complain(message: str) -> int:
-    sys.stderr.write(f"error: {message}\n")
-    return 2

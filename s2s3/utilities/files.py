@@ -48,10 +48,14 @@ def _blaming(target: Path, ending: str) -> Iterator[None]:
 
 def describe_os_error(error: OSError) -> str:
     """Say in one line which file, what happened and, if a disk is full, what to do."""
-    text = error.strerror or str(error) or type(error).__name__
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        source, target, reason = error.args[0][0]
+        return f"{source}: cannot be copied to {target} ({reason}); {len(error.args[0])} such failure(s)"
+    file, text = error.filename, error.strerror or str(error) or type(error).__name__
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        file = error.filename2 or file  # a copy fails for want of space at its target
         text += "; free some space, then run the command again"
-    return f"{error.filename}: {text}" if error.filename else text
+    return f"{file}: {text}" if file else text
 
 
 def _take_default_mode(path: Path) -> None:

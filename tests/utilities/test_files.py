@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,12 @@ def test_a_full_disk_while_copying_names_the_copy(tmp_path: Path, monkeypatch: p
     [
         (PermissionError(errno.EACCES, "Permission denied", "/a"), "/a: Permission denied"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "Disk quota exceeded; free some space, then run the command"),
+        (OSError(errno.ENOSPC, "Full", "/source", None, "/target"), "/target: Full; free some space, then run the"),
+        (
+            shutil.Error([("/a/x", "/b/x", "Full"), ("/a/y", "/b/y", "Full")]),
+            "/a/x: cannot be copied to /b/x (Full); 2 such failure(s)",
+        ),
+        (shutil.Error("/a and /b are the same file"), "/a and /b are the same file"),
         (OSError("decoder error"), "decoder error"),
         (OSError(), "OSError"),
     ],

@@ -1,0 +1,49 @@
+"""What `drift doctor` says of folders and libraries."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.run.doctor import doctor_entry, folder_state, library_state
+from tests.conftest import NnunetFolders
+
+
+def test_a_folder_is_set_exists_and_can_be_written(nnunet_folders: NnunetFolders) -> None:
+    assert folder_state("nnUNet_raw") == (True, f"nnUNet_raw = {nnunet_folders.raw}")
+
+
+def test_each_way_a_folder_can_be_wrong_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folder_state("nnUNet_raw") == (False, "nnUNet_raw is not set: export nnUNet_raw=/path/to/a/folder")
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "none"))
+    assert folder_state("nnUNet_raw") == (False, f"nnUNet_raw = {tmp_path / 'none'}: no such folder, create it")
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert folder_state("nnUNet_raw") == (False, f"nnUNet_raw = {tmp_path}: not writable")
+
+
+def test_a_library_that_is_not_installed_says_how_to_install_it() -> None:
+    assert library_state("numpy")[0]
+    assert library_state("no-such-library") == (
+        False,
+        "no-such-library is not installed: pip install -r requirements.txt",
+    )
+
+
+@pytest.mark.parametrize("all_is_well", [True, False])
+def test_the_exit_code_says_whether_anything_is_missing(
+    all_is_well: bool,
+    nnunet_folders: NnunetFolders,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["drift doctor"])
+    if all_is_well:
+        doctor_entry()
+    else:
+        monkeypatch.delenv("nnUNet_results")
+        with pytest.raises(SystemExit) as caught:
+            doctor_entry()
+        assert caught.value.code == 2
+    missing = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MISSING")]
+    assert len(missing) == (0 if all_is_well else 1)
