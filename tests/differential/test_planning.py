@@ -17,7 +17,7 @@ from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor impo
 from nnunetv2.experiment_planning.plan_and_preprocess_api import extract_fingerprints, plan_experiments
 from nnunetv2.experiment_planning.plans_for_pretraining.move_plans_between_datasets import move_plans_between_datasets
 from tests.conftest import NnunetFolders, make_folders
-from tests.differential.oracle import run_oracle
+from tests.differential.oracle import run_oracle, run_ours
 from tests.experiment_planning.factories import (
     write_dataset_json,
     write_json,
@@ -44,11 +44,11 @@ OTHER_PLANNERS = (
     "nnUNetPlannerResEncL_noResampling",
 )
 
-PLAN_ALL = """
+FAST_ESTIMATES = """
     import json, sys, warnings
     import torch
     from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
-    from nnunetv2.experiment_planning.plan_and_preprocess_api import plan_experiments
+    from nnunetv2.experiment_planning.plan_and_preprocess_api import plan_experiment_dataset, plan_experiments
     warnings.simplefilter("ignore")
 
     # Saves four fifths of the time and changes no number: a network whose layers are only counted needs no weights, and
@@ -64,6 +64,9 @@ PLAN_ALL = """
         return known[key]
 
     ExperimentPlanner.static_estimate_VRAM_usage = staticmethod(estimate_once)
+"""
+
+PLAN_ALL = """
     for dataset, planner, memory, spacing, name in json.load(open(sys.argv[1])):
         plan_experiments([dataset], planner, memory, "DefaultPreprocessor", spacing, name)
 """
@@ -119,7 +122,7 @@ def announce_seed() -> np.random.Generator:
 def plan_with_both(folders: NnunetFolders, oracle_folders: NnunetFolders, runs: list[list[Any]]) -> None:
     """Plan with both; `runs` are data set, planner, memory, spacing, plans name."""
     write_json(runs, folders.raw.parent / "runs.json")
-    run_oracle(PLAN_ALL, folders.raw.parent / "runs.json", env=oracle_folders.environment)
+    run_oracle(FAST_ESTIMATES + PLAN_ALL, folders.raw.parent / "runs.json", env=oracle_folders.environment)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for dataset, planner, memory, spacing, name in runs:
@@ -186,6 +189,54 @@ def test_other_planners_planning_again_and_moved_plans(
     move_plans_between_datasets(2, 1, "custom", "customMoved")
 
     assert assert_same_files(nnunet_folders.preprocessed, oracle_folders.preprocessed, "*/*.json") == 8 + 3 + 2 * 2
+
+
+DERIVED_PLANNERS = """
+    from dynamic_network_architectures.architectures.unet import PlainConvUNet
+    from nnunetv2.experiment_planning.experiment_planners.resencUNet_planner import ResEncUNetPlanner
+
+    numbers = {
+        "UNet_base_num_features": 16, "UNet_max_features_2d": 300, "UNet_max_features_3d": 200,
+        "UNet_featuremap_min_edge_length": 6, "UNet_min_batch_size": 3, "UNet_blocks_per_stage_decoder": (3,) * 13,
+        "UNet_blocks_per_stage_encoder": (1, 2, 3, 4, 5, 6, 7, 8, 9, 10), "UNet_reference_val_2d": 3e7,
+        "UNet_reference_val_3d": 3e8, "UNet_reference_val_corresp_GB": 12, "UNet_reference_val_corresp_bs_2d": 6,
+        "UNet_reference_val_corresp_bs_3d": 4, "UNet_vram_target_GB": 6, "anisotropy_threshold": 1.5,
+        "lowres_creation_threshold": 0.6, "max_dataset_covered": 0.2,
+    }
+
+    class OtherNetwork(PlainConvUNet):
+        pass
+
+    def derived(plans_name, base, **changes):
+        class Planner(base):
+            def __init__(self, *arguments, **keywords):
+                super().__init__(*arguments, **keywords)
+                self.plans_identifier = plans_name
+                for name, value in changes.items():
+                    setattr(self, name, value)
+
+            def get_plans_for_configuration(self, *arguments):
+                return {**super().get_plans_for_configuration(*arguments), "added": list(changes)}
+
+        return Planner
+
+    for name, value in numbers.items():
+        for base in (ExperimentPlanner, ResEncUNetPlanner):
+            plan_experiment_dataset(1, derived(f"{base.__name__}_{name}_Plans", base, **{name: value}))
+    plan_experiment_dataset(1, derived("all_Plans", ExperimentPlanner, **numbers))
+    plan_experiment_dataset(1, derived("network_Plans", ExperimentPlanner, UNet_class=OtherNetwork))
+"""
+
+
+def test_planners_that_others_derive_and_change_plan_the_same(
+    nnunet_folders: NnunetFolders, oracle_folders: NnunetFolders
+) -> None:
+    geometry = {"spacings": [[3, 0.8, 0.8], [4.5, 0.7, 0.7]], "shapes": [[50, 320, 330], [40, 300, 310]]}
+    for folders, run in ((nnunet_folders, run_ours), (oracle_folders, run_oracle)):
+        write_plannable(folders.raw, folders.preprocessed, "Dataset001_Derived", num_training=40, **geometry)
+        run(FAST_ESTIMATES + DERIVED_PLANNERS, env=folders.environment)
+
+    assert assert_same_files(nnunet_folders.preprocessed, oracle_folders.preprocessed, "*/*Plans.json") == 34
 
 
 def write_volumes(folder: Path, seed: int, **entries: Any) -> None:

@@ -174,9 +174,9 @@ class ConfigurationPlanning:
         return self.UNet_reference_val_3d * scale, self.UNet_reference_val_corresp_bs_3d
 
     def _is_too_large(self, estimate: int, dims: int) -> bool:
-        """Tell whether a patch has to shrink: a plain U-Net's until a batch of the smallest size fits."""
+        """Tell whether a patch has to shrink: a plain U-Net's until two fit, whatever `UNet_min_batch_size` says."""
         reference, reference_batch = self._memory_reference(dims)
-        return estimate / reference_batch * self.UNet_min_batch_size > reference
+        return estimate / reference_batch * 2 > reference
 
     def _fit_patch(self, spacing: np.ndarray, median_shape: Numbers, cache: dict[str, int]) -> tuple[Topology, int]:
         min_edge = self.UNet_featuremap_min_edge_length
