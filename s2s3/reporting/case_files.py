@@ -1,4 +1,4 @@
-"""Find and read the image, reference and prediction of a case for its picture in the report."""
+"""Find and read the image, reference and prediction of a case to show in the report."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -34,18 +34,18 @@ class CasePicture:
 
 @dataclass(frozen=True)
 class PictureFolders:
-    """Where pictures may lie, besides the paths in the evaluation."""
+    """Folders to search for files, besides the paths in the evaluation."""
 
     results: Path
     """Folder of the predictions."""
     images: tuple[Path, ...]
-    """Folders with images, the first that has the case counts."""
+    """Folders of images; the first one with the case is used."""
     references: tuple[Path, ...]
     """Folders with reference label files."""
 
 
 def picture_folders(results: Path, raw: Path | None, images_dir: Path | None) -> PictureFolders:
-    """Return the folders to look into: one given by hand first, then where the predictions came from, then raw data."""
+    """Return the folders to search: `images_dir` first, then the source of the predictions, then the raw dataset."""
     given = [images_dir] if images_dir else []
     raw_images = [raw / "imagesTr", raw / "imagesTs"] if raw else []
     raw_labels = [raw / "labelsTr", raw / "labelsTs"] if raw else []
@@ -53,9 +53,9 @@ def picture_folders(results: Path, raw: Path | None, images_dir: Path | None) ->
 
 
 def read_case_picture(case: BadCase, folders: PictureFolders, file_ending: str) -> CasePicture:
-    """Read a case; of a volume the plane where prediction and reference differ most.
+    """Read a case; for a volume, the plane where prediction and reference differ most.
 
-    Raises ImageProblemError that tells which file was looked for where, or why it cannot be shown.
+    Raises ImageProblemError if a file is not found, naming the folders searched, or cannot be shown.
     """
     name = Path(case.prediction_file).name
     prediction = _read(_find("prediction", [Path(case.prediction_file), folders.results / name]))
@@ -78,7 +78,7 @@ def read_case_picture(case: BadCase, folders: PictureFolders, file_ending: str) 
 
 
 def _predicted_from(results: Path) -> Iterator[Path]:
-    """Yield the folders that nnU-Net's prediction read its images from, as it noted down."""
+    """Yield the folders of the predicted images, as recorded by nnUNetv2_predict."""
     arguments = results / "predict_from_raw_data_args.json"
     if arguments.is_file():
         source = json.loads(arguments.read_text()).get("list_of_lists_or_source_folder")

@@ -1,4 +1,4 @@
-"""The picture of one case: its image, and for each class the outlines of reference and prediction."""
+"""Draw one case: its image, and the outlines of reference and prediction for each class."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ _DASH_POINTS = (5.0, 4.0)
 
 
 def overlay_figure(picture: CasePicture, titles: Mapping[str, str]) -> bytes:
-    """Return a PNG with the image alone and then a panel for each class.
+    """Return a PNG with the image alone, followed by one panel per class.
 
-    Reference outlines are solid and yellow, predicted ones dashed and light blue, both with a dark rim; where they
-    agree, yellow shows between the dashes.
+    Reference outlines are solid yellow, predicted ones dashed light blue, both with a dark rim; where they agree,
+    yellow shows between the dashes.
 
     Parameters:
         titles: class key as in summary.json -> title of its panel.

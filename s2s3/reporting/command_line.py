@@ -1,4 +1,4 @@
-"""The command `drift report`: JSON files in, one HTML page out."""
+"""The command `drift report`."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ def report_entry() -> None:
     parser = _parser()
     arguments = parser.parse_args()
     if bool(arguments.folder) == bool(arguments.predictions):
-        raise SettingsError("give either the folder of a model (or a fold in it), or --predictions FOLDER")
+        raise SettingsError("expected either the folder of a model (or one of its folds) or --predictions FOLDER")
     from nnunetv2.reporting.run_report import model_report, predictions_report
     from nnunetv2.utilities.files import replacing
 
@@ -33,9 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", nargs="?", help="folder of a trained model, or a fold_* folder in it")
     parser.add_argument("--predictions", metavar="FOLDER", help="instead: a folder of predictions with summary.json")
-    parser.add_argument("-o", metavar="FILE", help="write here instead of report.html in the folder")
+    parser.add_argument("-o", metavar="FILE", help="output file (default: report.html in the folder)")
     parser.add_argument(
-        "--images-dir", metavar="FOLDER", help="images of the cases, if they are not in the raw data set"
+        "--images-dir", metavar="FOLDER", help="images of the cases, if they are not in the raw dataset"
     )
     parser.add_argument("--worst-cases", type=int, default=6, metavar="N", help="cases to show (default 6, at most 10)")
     return parser

@@ -1,4 +1,4 @@
-"""How good predictions are: the numbers of domain_summary.json, or of summary.json where domains are not known."""
+"""Read the scores of predictions from domain_summary.json, or from summary.json if domains are not known."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _METRICS = ("Dice", "IoU")
 
 @dataclass(frozen=True)
 class Score:
-    """A mean over cases with its interval; None where it does not exist."""
+    """A mean over cases with its interval; None for missing numbers."""
 
     mean: float | None
     low: float | None
@@ -41,7 +41,7 @@ class Results:
     """The evaluation of a set of predictions."""
 
     folder: Path
-    """Where the predictions and their summary lie."""
+    """Folder of the predictions and their summary."""
     classes: tuple[str, ...]
     """Class keys as in summary.json."""
     case_counts: Mapping[str, int]
@@ -62,14 +62,14 @@ class Results:
 
     @property
     def has_domains(self) -> bool:
-        """Tell whether the numbers are divided by domain."""
+        """Whether the scores are given by domain."""
         return bool(self.comparison)
 
 
 def read_results(folder: Path) -> Results:
     """Read the results in a folder of evaluated predictions.
 
-    Raises MissingFileError if it has no summary.json, InvalidValueError if that is not one.
+    Raises MissingFileError if it has no summary.json, InvalidValueError if the file lacks the keys of one.
     """
     path = folder / "summary.json"
     if not path.is_file():

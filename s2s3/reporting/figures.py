@@ -1,6 +1,6 @@
-"""The figures of a report as PNG: curves of a training, scores with their intervals.
+"""The figures of a report as PNG: training curves, and scores with their intervals.
 
-Every line has a colour and a stroke of its own, for colour-blind readers and for black-and-white prints.
+Every line has its own colour and stroke, for colour-blind readers and black-and-white prints.
 """
 
 import io
@@ -20,7 +20,7 @@ _LONGEST_RAW_CURVE = 60
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of so many inches that belongs to no window."""
+    """Return an empty figure, size in inches, without a window."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -51,7 +51,7 @@ def curves_figure(curves: Mapping[str, Any]) -> bytes:
 
 
 def scores_figure(results: Results, class_names: Mapping[str, str]) -> bytes:
-    """Return Dice with its interval, a row a domain and a panel a class; the first panel is all classes together."""
+    """Return Dice with its interval, one row per domain and one panel per class; the first panel is for all classes."""
     columns = ["all structures"] + [class_names[key] for key in results.classes] * (len(results.classes) > 1)
     rows = len(results.domains)
     figure = new_figure(min(10.5, 2.2 + 2.4 * len(columns)), 1.3 + 0.36 * rows)
@@ -99,7 +99,7 @@ def _draw_one(axes: "Axes", name: str, values: Sequence[float | None], **style: 
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
-    """Return the running mean over a fiftieth of a long curve, so that its course shows; gaps are left out."""
+    """Return the running mean over a fiftieth of a long curve; short curves stay unchanged, NaN is left out."""
     reach = len(values) // 100 if len(values) > _LONGEST_RAW_CURVE else 0
     smooth = []
     for index in range(len(values)):

@@ -42,7 +42,7 @@ dd { margin: 0 0 0 1.2rem; }
 
 @dataclass(frozen=True)
 class Markup:
-    """Text that is HTML already and is not escaped again."""
+    """Text that is already HTML and must not be escaped."""
 
     html: str
 
@@ -73,7 +73,7 @@ def paragraph(text: Cell, kind: str = "") -> str:
 
 
 def table(header: Sequence[Cell], rows: Sequence[Sequence[Cell]], totals: int = 0, words: bool = False) -> str:
-    """Return a table whose last `totals` rows stand out; with `words` all cells are set to the left."""
+    """Return a table whose last `totals` rows stand out; `words` aligns all cells to the left."""
     head = "".join(f"<th>{_html(cell)}</th>" for cell in header)
     lines = []
     for number, row in enumerate(rows):
@@ -85,7 +85,7 @@ def table(header: Sequence[Cell], rows: Sequence[Sequence[Cell]], totals: int = 
 
 
 def key_numbers(numbers: Sequence[tuple[str, str]]) -> str:
-    """Return boxes with a large number and what it says, from pairs (number, words)."""
+    """Return boxes with a large number and its meaning, from pairs (number, words)."""
     boxes = (
         f'<div><span class="number">{escape(number)}</span><br><span class="key">{escape(words)}</span></div>'
         for number, words in numbers
@@ -94,7 +94,7 @@ def key_numbers(numbers: Sequence[tuple[str, str]]) -> str:
 
 
 def figure(png: bytes, caption: Cell, description: str) -> str:
-    """Return a picture inside the page itself, with a caption below and a description for screen readers."""
+    """Return a picture embedded in the page, with a caption below and a description for screen readers."""
     data = base64.b64encode(png).decode("ascii")
     return (
         f'<figure><img src="data:image/png;base64,{data}" alt="{escape(description)}">'
@@ -103,7 +103,7 @@ def figure(png: bytes, caption: Cell, description: str) -> str:
 
 
 def definitions(entries: Sequence[tuple[str, Cell]]) -> str:
-    """Return a list of terms and what they mean."""
+    """Return a list of terms and their definitions."""
     return "<dl>" + "".join(f"<dt>{escape(term)}</dt><dd>{_html(text)}</dd>" for term, text in entries) + "</dl>"
 
 

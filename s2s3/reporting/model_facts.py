@@ -1,4 +1,4 @@
-"""What a model is and what it was trained on, read from the JSON files of its folder."""
+"""Facts about a model and its training data, read from the JSON files in its folder."""
 
 import ast
 import os
@@ -13,10 +13,7 @@ from nnunetv2.utilities.files import read_json
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The facts of a model folder, or of a folder with predictions that carries copies of its files.
-
-    What is not known is empty.
-    """
+    """The facts of a model folder, or of a folder of predictions with copies of its files; unknown facts are empty."""
 
     dataset: Mapping[str, Any] = field(default_factory=dict)
     """Content of dataset.json."""
@@ -33,8 +30,8 @@ class ModelFacts:
 
     @property
     def dataset_name(self) -> str:
-        """Name of the data set, such as Dataset110_Tumor."""
-        return str(self.plans.get("dataset_name") or self.dataset.get("name") or "unnamed data set")
+        """Name of the dataset, such as Dataset110_Tumor."""
+        return str(self.plans.get("dataset_name") or self.dataset.get("name") or "unnamed dataset")
 
     @property
     def file_ending(self) -> str:
@@ -51,12 +48,12 @@ class ModelFacts:
         return names
 
     def name_of(self, class_key: str) -> str:
-        """Return the name of a class, or its key where the name is not known."""
+        """Return the name of a class, or its key if the name is not known."""
         return self.class_names.get(class_key, f"class {class_key}")
 
     @property
     def plan(self) -> dict[str, Any]:
-        """The settings of the configuration that was trained, with what it inherits."""
+        """The settings of the trained configuration, inherited ones included."""
         configurations = self.plans.get("configurations", {})
         return _with_inherited(self.configuration, configurations) if self.configuration in configurations else {}
 
@@ -68,18 +65,18 @@ def labels_of(class_key: str) -> tuple[int, ...]:
 
 
 def read_model_facts(folder: Path) -> ModelFacts:
-    """Read what there is of dataset.json, plans.json, domains.json and prism_dd.json in a folder."""
-    domains = _read_if_there(folder / "domains.json")
+    """Read dataset.json, plans.json, domains.json and prism_dd.json in a folder, as far as they exist."""
+    domains = _read_if_exists(folder / "domains.json")
     trainer, configuration = _trainer_and_configuration(folder)
-    plans = _read_if_there(folder / "plans.json")
+    plans = _read_if_exists(folder / "plans.json")
     if not configuration and len(plans.get("configurations", {})) == 1:
         configuration = next(iter(plans["configurations"]))
     return ModelFacts(
-        dataset=_read_if_there(folder / "dataset.json"),
+        dataset=_read_if_exists(folder / "dataset.json"),
         plans=plans,
         domains=domains.get("domains", {}),
         explicit_ratios=domains.get("ratios") or {},
-        measured_ratios=_read_if_there(folder / "prism_dd.json").get("ratios", {}),
+        measured_ratios=_read_if_exists(folder / "prism_dd.json").get("ratios", {}),
         trainer=trainer,
         configuration=configuration,
     )
@@ -92,14 +89,14 @@ def find_folds(model_folder: Path) -> list[Path]:
     folds = [path for path in model_folder.iterdir() if path.is_dir() and path.name.startswith("fold_")]
     if not folds:
         raise MissingFileError(
-            f"{model_folder} has no fold_* folder; expected the folder of a trained model, or a fold in it, or "
+            f"{model_folder} has no fold_* folder; expected the folder of a trained model, or one of its folds, or "
             "--predictions with a folder of evaluated predictions"
         )
     return sorted(folds, key=lambda path: (not path.name[5:].isdigit(), path.name[5:].zfill(4)))
 
 
 def raw_folder(dataset_name: str) -> Path | None:
-    """Return the raw data set's folder below the environment's nnUNet_raw, None where there is none."""
+    """Return the folder of the raw dataset in nnUNet_raw, None if it does not exist."""
     root = os.environ.get("nnUNet_raw")
     folder = Path(root, dataset_name) if root else None
     return folder if folder and folder.is_dir() else None
@@ -110,7 +107,7 @@ def _trainer_and_configuration(folder: Path) -> tuple[str, str]:
     return (parts[0], parts[2]) if len(parts) == 3 else ("", "")
 
 
-def _read_if_there(path: Path) -> dict[str, Any]:
+def _read_if_exists(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     content = read_json(path)

@@ -1,4 +1,4 @@
-"""The sections that tell how good predictions are, in plain words."""
+"""The sections about the quality of predictions, in plain words."""
 
 from collections.abc import Mapping
 
@@ -15,12 +15,12 @@ _MANY_CLASSES = 4
 
 
 def results_section(title: str, facts: ModelFacts, results: Results) -> list[str]:
-    """Tell how good the predictions are, by domain and class."""
+    """Show the scores of the predictions by domain and class."""
     names = {key: facts.name_of(key) for key in results.classes}
     parts = [heading(title)]
     if results.has_domains:
         caption = (
-            "Dot: mean over the cases. Bar: 95 % interval; the wider, the less certain (few or very unequal cases)."
+            "Dot: mean over the cases. Bar: 95 % interval; the wider, the less certain (few or very different cases)."
         )
         parts.append(figure(scores_figure(results, names), caption, "Dice by domain and structure with intervals"))
     parts += [heading("Dice", 3), _score_table(results, names, "Dice")]
@@ -28,7 +28,7 @@ def results_section(title: str, facts: ModelFacts, results: Results) -> list[str
     few = [name for name, count in results.case_counts.items() if results.has_domains and count < FEW_CASES]
     if few:
         parts.append(
-            paragraph(f"Few cases (under {FEW_CASES}) in {', '.join(few)}: read these numbers as a hint.", "warning")
+            paragraph(f"Few cases (under {FEW_CASES}) in {', '.join(few)}: read them with caution.", "warning")
         )
     return parts
 
@@ -38,8 +38,8 @@ def worst_cases_section(facts: ModelFacts, results: Results, folders: PictureFol
     if not results.worst_cases or not count:
         return []
     legend = (
-        "The cases with the lowest Dice. Solid yellow line: the reference (what the expert drew). Dashed light-blue "
-        "line: what the model found. Where yellow and blue alternate along one line, both agree."
+        "The cases with the lowest Dice. Solid yellow line: the reference (drawn by the expert). Dashed light-blue "
+        "line: found by the model. Where yellow and blue alternate along one line, both agree."
     )
     parts = [heading("The worst cases"), paragraph(legend)]
     for case in results.worst_cases[:count]:
@@ -48,7 +48,7 @@ def worst_cases_section(facts: ModelFacts, results: Results, folders: PictureFol
 
 
 def verdict(results: Results) -> list[str]:
-    """Say the result in one sentence and a few large numbers."""
+    """Give the result in one sentence and a few large numbers."""
     cases = sum(results.case_counts.values())
     if not results.has_domains:
         mean = results.foreground[results.domains[0]]["Dice"].mean
@@ -65,14 +65,14 @@ def verdict(results: Results) -> list[str]:
     if worst["domain"] is None:
         return [paragraph("No structure is in any reference or prediction, so there is nothing to compare.", "warning")]
     words = (
-        f"{cases} cases of {len(results.domains)} domains were compared with their reference. The model agrees best in "
+        f"{cases} cases of {len(results.domains)} domains were compared with the reference. The model agrees best in "
         f"{best['domain']} and least in {worst['domain']}."
     )
     return [paragraph(words, "lead"), key_numbers(boxes)]
 
 
 def _score_table(results: Results, names: Mapping[str, str], metric: str) -> str:
-    """Return a row a domain and a column a class, or the other way round where there are many classes."""
+    """Return one row per domain and one column per class, or the other way round for many classes."""
     columns = ["all structures", *(names[key] for key in results.classes)] if len(names) > 1 else ["all structures"]
     lines = []
     for domain in results.domains:

@@ -1,4 +1,4 @@
-"""Put a report together: of a trained model, or of a folder of evaluated predictions."""
+"""Assemble the report of a trained model or of a folder of evaluated predictions."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,10 +20,10 @@ def model_report(folder: Path, images_dir: Path | None = None, worst_cases: int 
 
     Parameters:
         folder: the model folder (`<trainer>__<plans>__<configuration>`), or a `fold_*` folder in it.
-        images_dir: images of the validation cases; None looks into the raw data set.
-        worst_cases: number of cases to show for each evaluation.
+        images_dir: images of the validation cases; None uses the raw dataset.
+        worst_cases: number of cases to show per evaluation.
 
-    Raises MissingFileError if it is no such folder.
+    Raises MissingFileError if it is not such a folder.
     """
     is_fold = folder.name.startswith("fold_") and folder.is_dir()
     model_folder, folds = (folder.parent, [folder]) if is_fold else (folder, find_folds(folder))
@@ -33,7 +33,7 @@ def model_report(folder: Path, images_dir: Path | None = None, worst_cases: int 
     if not evaluations and not curves:
         raise MissingFileError(
             f"{folder}: neither validation/summary.json nor training_curves.json in "
-            f"{', '.join(fold.name for fold in folds)}; has the model been trained to the end of an epoch?"
+            f"{', '.join(fold.name for fold in folds)}; was the model trained to the end of an epoch?"
         )
     title = f"Report of a segmentation model: {facts.dataset_name}"
     body = [heading(title, 1), paragraph(_scope(facts, folds), "note")]
@@ -59,7 +59,7 @@ def predictions_report(folder: Path, images_dir: Path | None = None, worst_cases
 
 
 def _evaluations(model_folder: Path, folds: list[Path], pooled: bool) -> Iterator[tuple[str, Results]]:
-    """Yield what was evaluated: the cross-validation if its folds were put together, else the folds one by one."""
+    """Yield title and results: of the cross-validation if its folds were accumulated, otherwise of each fold."""
     together = sorted(model_folder.glob("crossval_results_folds_*/summary.json")) if pooled else []
     if together:
         yield "cross-validation, all folds together", read_results(together[-1].parent)

@@ -1,4 +1,4 @@
-"""The sections that tell what a model was trained on and how that went, in plain words."""
+"""The sections about the training data and the training of a model, in plain words."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +12,10 @@ _TRAINERS_WITHOUT_BALANCE = ("NoBatchBalance", "NoDomains")
 
 
 def training_data_section(facts: ModelFacts, ratios: Mapping[str, float]) -> list[str]:
-    """Tell the data set, its domains with their share of the training, and the planned network.
+    """Describe the dataset, its domains with their share of the training, and the planned network.
 
     Parameters:
-        ratios: mixing ratios in force, domain -> share; empty where they are not known.
+        ratios: mixing ratios in force, domain -> share; empty if they are not known.
     """
     if not facts.dataset and not facts.plans:
         return []
@@ -30,39 +30,39 @@ def training_data_section(facts: ModelFacts, ratios: Mapping[str, float]) -> lis
 
 
 def curves_section(name: str, curves: Mapping[str, Any]) -> list[str]:
-    """Show how the training of a fold went, from training_curves.json."""
+    """Show the training curves of a fold, from training_curves.json."""
     if not curves.get("epochs"):
         return []
     seconds = [value for value in curves.get("epoch_seconds", []) if value is not None]
     duration = f" It took {_duration(sum(seconds))}." if seconds else ""
     many = bool(curves.get("domains"))
     advice = (
-        "Lines that rise together mean that the model learns all domains; one that stays below the others is a domain "
-        "the model finds harder."
+        "Lines that rise together mean that the model learns all domains; a line that stays below the others is a "
+        "domain that the model finds harder."
         if many
         else "A line that no longer rises means that longer training would change little."
     )
     caption = (
         f"{curves['epochs']} epochs.{duration} Left: the error that training reduces. Right: agreement with the "
-        f"reference on small validation patches{' of each domain' if many else ''}. {advice} Long curves are smoothed."
+        f"reference in small validation patches{' of each domain' if many else ''}. {advice} Long curves are smoothed."
     )
-    picture = figure(curves_figure(curves), caption, "Curves of loss and Dice over the epochs of the training")
+    picture = figure(curves_figure(curves), caption, "Loss and Dice over the training epochs")
     return [heading(f"How the training went ({name})", 3), picture]
 
 
 def _facts(facts: ModelFacts) -> Iterator[tuple[Cell, Cell]]:
     plan = facts.plan
-    yield "Data set", facts.dataset_name
+    yield "Dataset", facts.dataset_name
     for key in ("description", "reference", "licence", "license"):
         if facts.dataset.get(key):
             yield key.capitalize(), str(facts.dataset[key])
     yield "Structures to find", ", ".join(facts.class_names.values())
     yield "Image channels", ", ".join(str(name) for name in _channels(facts))
     cases = facts.dataset.get("numTraining") or sum(len(cases) for cases in facts.domains.values())
-    yield "Images in the data set", str(cases)
+    yield "Images in the dataset", str(cases)
     if plan:
         yield "Image section seen at once", " x ".join(str(size) for size in plan.get("patch_size", [])) + " pixels"
-        yield "Sections a training step", str(plan.get("batch_size", ""))
+        yield "Sections per training step", str(plan.get("batch_size", ""))
         if any(spacing != 1 for spacing in plan.get("spacing", [])):
             yield "Pixel size", " x ".join(f"{spacing:.4g}" for spacing in plan["spacing"]) + " (as in the image files)"
         yield "Network", _network(plan)
@@ -109,8 +109,8 @@ def _ratio_note(facts: ModelFacts, ratios: Mapping[str, float]) -> str:
     }
     source = next((words for words, other in known.items() if _same_shares(ratios, other)), "was set by the trainer")
     return (
-        f"The share in training (mixing ratio) {source}. A domain with few images may be shown more often than its "
-        "number would give, so that the model does not neglect it."
+        f"The share in training (mixing ratio) {source}. A domain with few images may be shown more often than in "
+        "proportion to their number, so that the model does not neglect it."
     )
 
 

@@ -1,4 +1,4 @@
-"""Pictures of cases from every kind of file."""
+"""Cases are read from every kind of image file."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def bad_case(prediction: Path, reference: Path) -> BadCase:
     return BadCase("c", "", 0.5, str(prediction), str(reference), {})
 
 
-def test_of_a_volume_the_plane_that_differs_most_is_shown(tmp_path: Path) -> None:
+def test_a_volume_is_shown_by_the_plane_that_differs_most(tmp_path: Path) -> None:
     reference = np.zeros((6, 9, 8), np.uint8)
     reference[:, 2:5, 2:5] = 1
     prediction = reference.copy()
@@ -67,7 +67,7 @@ def test_tiff_files_are_read(tmp_path: Path) -> None:
     assert (picture.image == 7).all()
 
 
-def test_files_that_do_not_fit_or_cannot_be_read_are_named(tmp_path: Path) -> None:
+def test_mismatched_unreadable_and_missing_files_are_named(tmp_path: Path) -> None:
     Image.fromarray(labels()).save(tmp_path / "p.png")
     Image.fromarray(labels()[:-1]).save(tmp_path / "r.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")

@@ -1,4 +1,4 @@
-"""`drift report`: writes one file, tells mistakes in one line, starts quickly."""
+"""`drift report`: writes one file, reports errors in one line, starts quickly."""
 
 import subprocess
 import sys
@@ -15,9 +15,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     report_entry()
 
 
-def test_the_report_lies_in_the_model_folder_unless_told_otherwise(
-    nnunet_folders, monkeypatch, capsys, tmp_path
-) -> None:
+def test_the_report_is_written_to_the_model_folder_by_default(nnunet_folders, monkeypatch, capsys, tmp_path) -> None:
     model = write_model(nnunet_folders.results, nnunet_folders.raw)
 
     call(monkeypatch, str(model))
@@ -46,7 +44,7 @@ def test_predictions_are_reported(nnunet_folders, monkeypatch, tmp_path) -> None
         (["absent", "--images-dir", "nowhere"], "--images-dir"),
     ],
 )
-def test_a_mistake_is_one_line(arguments, message, monkeypatch, capsys, tmp_path: Path) -> None:
+def test_an_error_is_one_line(arguments, message, monkeypatch, capsys, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="2"):
         call(monkeypatch, *arguments)

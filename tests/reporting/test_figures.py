@@ -1,4 +1,4 @@
-"""Figures are pictures, whatever numbers are missing; smoothing keeps what it should."""
+"""Figures can be drawn with any numbers missing; smoothing changes only long curves."""
 
 import io
 import math
@@ -28,7 +28,7 @@ def test_curves_of_any_length_are_drawn(epochs: int, domains: bool) -> None:
     assert blue[:, picture.shape[1] // 2 :].any()
 
 
-def test_curves_without_any_number_are_empty_axes() -> None:
+def test_curves_without_any_number_give_empty_axes() -> None:
     content = curves(epochs=3)
     for name in ("train_losses", "val_losses", "balanced_dice"):
         content[name] = [None] * 3
@@ -37,7 +37,7 @@ def test_curves_without_any_number_are_empty_axes() -> None:
     assert picture_of(curves_figure(content)).std() > 0
 
 
-def test_short_curves_are_drawn_as_they_are_and_long_ones_smoothed() -> None:
+def test_short_curves_are_drawn_unchanged_and_long_ones_smoothed() -> None:
     assert _smooth([1.0, 5.0, 2.0]) == [1.0, 5.0, 2.0]
     noisy = [float(i % 2) for i in range(400)]
     assert np.std(_smooth(noisy)[10:-10]) < 0.1
@@ -57,7 +57,7 @@ def test_overlays_fit_the_page_whatever_the_size(shape: tuple[int, int]) -> None
     assert (np.abs(png.astype(int) - (255, 213, 0)).max(axis=2) < 12).any()
 
 
-def test_a_class_that_is_nowhere_or_everywhere_has_no_outline() -> None:
+def test_an_absent_class_and_one_that_fills_the_image_have_no_outline() -> None:
     picture = CasePicture(np.full((40, 48, 3), 200, np.uint8), labels() * 0, labels() * 0, None)
 
     png = picture_of(overlay_figure(picture, {"0": "all of it", "1": "nothing"})).astype(int)

@@ -32,7 +32,7 @@ def test_a_configuration_inherits_over_several_steps() -> None:
 def test_an_empty_folder_gives_empty_facts(tmp_path: Path) -> None:
     facts = read_model_facts(tmp_path)
 
-    assert facts.dataset_name == "unnamed data set"
+    assert facts.dataset_name == "unnamed dataset"
     assert facts.plan == {}
 
 

@@ -1,4 +1,4 @@
-"""The report of a model and of predictions: what a reader finds in it, and that it stands alone."""
+"""The report of a model and of predictions: its content, and that it needs no other file."""
 
 import base64
 import io
@@ -29,7 +29,7 @@ def pictures_of(html: str) -> list[np.ndarray]:
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")) for data in found]
 
 
-def test_the_page_stands_alone(model: Path) -> None:
+def test_the_page_is_self_contained(model: Path) -> None:
     html = model_report(model)
 
     assert html.startswith("<!DOCTYPE html>")
@@ -38,7 +38,7 @@ def test_the_page_stands_alone(model: Path) -> None:
     assert "<script" not in html
 
 
-def test_it_tells_what_the_model_was_trained_on(model: Path) -> None:
+def test_the_page_describes_the_training_data(model: Path) -> None:
     text = text_of(model_report(model, worst_cases=0))
 
     for fact in (
@@ -47,7 +47,7 @@ def test_it_tells_what_the_model_was_trained_on(model: Path) -> None:
         "tumor, stroma",
         "R, G, B",
         "256 x 320 pixels",
-        "Sections a training step 9",
+        "Sections per training step 9",
         "0.5 x 0.5",
         "nnUNetTrainer, configuration 2d_big",
     ):
@@ -57,7 +57,7 @@ def test_it_tells_what_the_model_was_trained_on(model: Path) -> None:
     assert "derived from how much the domains differ" in text
 
 
-def test_it_tells_the_result_in_numbers_and_words(model: Path) -> None:
+def test_the_page_gives_the_result_in_numbers_and_words(model: Path) -> None:
     text = text_of(model_report(model, worst_cases=0))
 
     assert "15 cases of 2 domains were compared" in text
@@ -79,14 +79,14 @@ def test_the_worst_cases_come_with_outlines_in_both_colours(model: Path) -> None
     assert len(pictures_of(html)) == 4
 
 
-def test_no_case_is_shown_when_none_is_asked_for(model: Path) -> None:
+def test_no_case_is_shown_if_none_is_requested(model: Path) -> None:
     html = model_report(model, worst_cases=0)
 
     assert "The worst cases" not in html
     assert len(pictures_of(html)) == 2
 
 
-def test_a_missing_picture_is_a_note_that_says_where_it_was_looked_for(model: Path, nnunet_folders) -> None:
+def test_for_a_missing_picture_a_note_names_the_folders_searched(model: Path, nnunet_folders) -> None:
     (nnunet_folders.raw / DATASET / "imagesTr" / "case_1_0000.png").unlink()
 
     text = text_of(model_report(model))
@@ -102,7 +102,7 @@ def test_images_are_found_in_the_folder_given(model: Path, nnunet_folders, tmp_p
     assert len(pictures_of(model_report(model, images_dir=tmp_path / "elsewhere"))) == 4
 
 
-def test_files_that_moved_with_the_model_are_found_beside_their_summary(model: Path) -> None:
+def test_files_that_moved_with_the_model_are_found_next_to_their_summary(model: Path) -> None:
     moved = model.with_name("nnUNetTrainer__nnUNetPlans__moved")
     model.rename(moved)
 
@@ -116,7 +116,7 @@ def test_a_fold_can_be_reported_alone(model: Path) -> None:
     assert "tumor, stroma" in html
 
 
-def test_several_folds_come_one_after_the_other(model: Path, nnunet_folders) -> None:
+def test_several_folds_are_reported_in_order(model: Path, nnunet_folders) -> None:
     write_evaluation(model / "fold_1" / "validation", nnunet_folders.raw)
     (model / "fold_all").mkdir()
 
@@ -126,7 +126,7 @@ def test_several_folds_come_one_after_the_other(model: Path, nnunet_folders) -> 
     assert "fold 0, fold 1, trained on all cases" in text
 
 
-def test_a_cross_validation_that_was_put_together_replaces_the_single_folds(model: Path, nnunet_folders) -> None:
+def test_an_accumulated_cross_validation_replaces_the_single_folds(model: Path, nnunet_folders) -> None:
     write_evaluation(model / "crossval_results_folds_0_1_2_3_4", nnunet_folders.raw)
 
     text = text_of(model_report(model, worst_cases=0))
@@ -152,7 +152,7 @@ def test_without_batch_balance_no_share_in_training_is_claimed(nnunet_folders) -
     assert "Share in training" not in model_report(model, worst_cases=0)
 
 
-def test_a_training_that_was_not_validated_yet_shows_its_curves(model: Path) -> None:
+def test_the_curves_of_a_training_without_validation_are_shown(model: Path) -> None:
     for file in (model / "fold_0" / "validation").iterdir():
         file.unlink()
 
@@ -180,14 +180,14 @@ def test_predictions_that_were_not_evaluated_are_refused(tmp_path: Path) -> None
         predictions_report(tmp_path)
 
 
-def test_a_summary_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_malformed_summary_is_refused(tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text("{}")
 
     with pytest.raises(InvalidValueError, match="metric_per_case"):
         predictions_report(tmp_path)
 
 
-def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="--predictions"):
         model_report(tmp_path)
     with pytest.raises(MissingFileError, match="not found"):
