@@ -125,9 +125,13 @@ class ResumableFolder:
         return lines[0] if lines else None
 
     def _entries(self) -> dict[str, dict[str, Any]]:
-        return {line["case"]: line for line in self._lines()[1:] if "case" in line}
+        return {
+            line["case"]: line
+            for line in self._lines()[1:]
+            if isinstance(line, dict) and line.keys() == {"case", "sources", "outputs"}
+        }
 
-    def _lines(self) -> list[dict[str, Any]]:
+    def _lines(self) -> list[Any]:
         """Lines that can be read; a run that was killed may have left the last one incomplete."""
         if not self.journal.is_file():
             return []

@@ -68,7 +68,7 @@ def _serve(connection: Any) -> None:
     while True:
         try:
             case, function, arguments = connection.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
             return
         try:
             answer = (True, function(*arguments))
@@ -175,7 +175,7 @@ class WorkerPool:
             worker = busy[connection]
             try:
                 succeeded, value = worker.connection.recv()
-            except (EOFError, ConnectionError):
+            except (EOFError, OSError):  # OSError: killed while it sent the answer
                 self._report_death(worker)
             assert worker.task is not None
             task, worker.task = worker.task, None

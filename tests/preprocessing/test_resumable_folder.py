@@ -126,6 +126,21 @@ def test_a_line_after_one_cut_short_still_counts(run: Run) -> None:
     assert run.target.prepare(RECIPE, run.sources) == {"b"}
 
 
+@pytest.mark.parametrize("line", ['{"case": "b"}', "[1]", "7", "null", "\x00\xff", '{"case": "b", "sour'])
+def test_a_line_that_is_no_entry_is_passed_over(run: Run, line: str) -> None:
+    with run.target.journal.open("a") as stream:
+        stream.write(f"\n{line}")
+    run.do("a")
+    assert run.target.prepare(RECIPE, run.sources) == {"a"}
+
+
+def test_a_journal_that_is_none_counts_for_nothing(run: Run) -> None:
+    run.do("a")
+    run.target.journal.write_bytes(bytes(range(256)))
+    assert run.target.prepare(RECIPE, run.sources) == set()
+    assert run.names() == []
+
+
 def test_a_journal_that_cannot_be_written_whole_is_an_error(run: Run) -> None:
     """The largest size of a file stands in for a full disk: the system writes a part and says so."""
     resource = pytest.importorskip("resource")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,11 @@ def die_at_c(number: int, with_signal: int) -> int:
         os.kill(os.getpid(), with_signal)
         time.sleep(LONG)
     return number
+
+
+def die_while_answering() -> bytes:
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    return bytes(20_000_000)
 
 
 def leave_a_file(number: int, folder: Path) -> None:
@@ -138,6 +144,14 @@ def test_a_worker_killed_between_two_cases_is_noticed() -> None:
         victim.wait(timeout=10)
         with pytest.raises(WorkerDiedError, match="case second"):  # noqa: PT012 - either notices
             pool.submit("second", process_id)
+            pool.wait()
+
+
+def test_a_worker_killed_while_it_answers_is_noticed() -> None:
+    with WorkerPool(1) as pool:
+        pool.submit("large", die_while_answering)
+        time.sleep(1.0)  # the answer is not read yet, so that the worker cannot have sent all of it
+        with pytest.raises(WorkerDiedError, match=r"case large: .*SIGKILL"):
             pool.wait()
 
 
