@@ -18,7 +18,7 @@ from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_
 # Clients take or replace the following names in this module; they have to be called through it.
 from nnunetv2.utilities.files import make_folder
 from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recursive_find_python_class
-from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
@@ -80,7 +80,7 @@ def extract_fingerprints(
     stock_sampling: bool = False,
 ) -> None:
     """Store the fingerprints of several data sets; the extractor is found by its name in this package."""
-    extractor_class = _find_class(fingerprint_extractor_class_name, "fingerprint extractor")
+    extractor_class = _find_class(fingerprint_extractor_class_name, "fingerprint extractor", "run")
     for dataset_id in dataset_ids:
         extract_fingerprint_dataset(
             dataset_id,
@@ -94,11 +94,14 @@ def extract_fingerprints(
         )
 
 
-def _find_class(name: str, kind: str) -> Any:
+def _find_class(name: str, kind: str, method: str) -> Any:
+    """Return the class of this name below this package; SettingsError where there is none, or none of this kind."""
     folder = os.path.join(nnunetv2.__path__[0], "experiment_planning")
     found = recursive_find_python_class(folder, name, "nnunetv2.experiment_planning")
     if found is None:
         raise SettingsError(f"no {kind} named {name!r} in {folder}{describe_failed_imports(folder)}")
+    if not hasattr(found, method):
+        raise SettingsError(f"{name} is no {kind}: {found!r} has no method {method}")
     return found
 
 
@@ -147,7 +150,7 @@ def plan_experiments(
             "The default planner is ExperimentPlanner; for new data sets the residual encoder presets are recommended: "
             "-pl nnUNetPlannerResEncM (8 GB), nnUNetPlannerResEncL (24 GB) or nnUNetPlannerResEncXL (40 GB)."
         )
-    planner_class = _find_class(experiment_planner_class_name, "experiment planner")
+    planner_class = _find_class(experiment_planner_class_name, "experiment planner", "plan_experiment")
     plans_name = None
     for dataset_id in dataset_ids:
         _, plans_name = plan_experiment_dataset(
@@ -187,13 +190,23 @@ def preprocess_dataset(
     plans_manager = PlansManager(str(plans_file))
     for configuration, count in zip(configurations, counts, strict=True):
         if configuration not in plans_manager.available_configurations:
-            _log.info("%s: the plans have no configuration %s, passed over", name, configuration)
+            known = ", ".join(plans_manager.available_configurations)
+            _log.info("%s: the plans have no configuration %s, passed over (they have %s)", name, configuration, known)
             continue
         _log.info("%s: preprocessing for %s", name, configuration)
-        preprocessor = plans_manager.get_configuration(configuration).preprocessor_class(verbose=verbose)
+        preprocessor = _preprocessor_class(plans_manager.get_configuration(configuration))(verbose=verbose)
         preprocessor.show_progress_bar = show_progress_bar
         preprocessor.run(name, configuration, plans_identifier, num_processes=count)
     copy_newer_labels(dataset, folder / "gt_segmentations", dataset_json["file_ending"])
+
+
+def _preprocessor_class(configuration_manager: ConfigurationManager) -> Any:
+    found = configuration_manager.preprocessor_class
+    if found is None:
+        folder = os.path.join(nnunetv2.__path__[0], "preprocessing")
+        name = configuration_manager.preprocessor_name
+        raise SettingsError(f"plans: no preprocessor named {name!r} in {folder}{describe_failed_imports(folder)}")
+    return found
 
 
 def _processes_per_configuration(num_processes: int | Sequence[int], num_configurations: int) -> list[int]:

@@ -12,12 +12,16 @@ from typing import Any
 
 from nnunetv2.errors import InvalidValueError, MissingFileError, SettingsError
 
+_LONGEST_SUFFIX = len(".jsonl")
+"""What follows a dot in a file name and is longer is no file ending, but part of a name, however long."""
+
 
 @contextmanager
 def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `target`, same ending; on success it replaces the target, else it is removed."""
     target = Path(target)
-    ending = f".partial{''.join(target.suffixes[-2:])}"
+    suffixes = [suffix for suffix in target.suffixes[-2:] if len(suffix) <= _LONGEST_SUFFIX]
+    ending = f".partial{''.join(suffixes)}"
     with _blaming(target, ending), _temporary_file(target.parent, ending) as temporary:
         yield temporary
         _take_default_mode(temporary)

@@ -118,7 +118,7 @@ def test_configurations_that_the_plans_lack_are_passed_over(
     write_rgb_dataset(nnunet_folders.raw / NAME)
     run(plan_and_preprocess_entry, *quietly("-d", 6))
 
-    assert "the plans have no configuration 3d_fullres, passed over" in capsys.readouterr().out
+    assert "the plans have no configuration 3d_fullres, passed over (they have 2d)" in capsys.readouterr().out
 
 
 def test_an_existing_fingerprint_is_used_unless_cleaned(

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from nnunetv2.utilities.file_lock import FileLock
 from tests.inference.models import make_dataset_json, make_plans, write_model_folder
 from tests.pipeline.factories import (
     CASES,
@@ -167,6 +168,18 @@ def test_a_broken_image_is_named_by_worker_processes_too(raw: Workspace) -> None
     truncate("imagesTr/case_03_0000.png")(raw)
 
     assert "imagesTr/case_03_0000.png: cannot be read" in raw.plan("-np", 2, "-npfp", 2).error
+
+
+def test_a_second_command_leaves_the_first_alone(ready: Workspace) -> None:
+    before = ready.written()
+    lock = FileLock(ready.preprocessed / "nnUNetPlans_2d.lock")
+    assert lock.take(), "as the first command does"
+
+    error = ready.run("nnUNetv2_preprocess", "-d", 310, "-c", "2d", "-np", 0, "--no_pbar").error
+
+    assert "nnUNetPlans_2d: another command is writing into it" in error
+    lock.release()
+    assert ready.written() == before
 
 
 # domains.json

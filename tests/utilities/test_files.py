@@ -29,6 +29,14 @@ def test_a_file_is_replaced_at_the_end_and_nothing_else_stays(tmp_path: Path) ->
     assert names(tmp_path) == ["x.nii.gz"]
 
 
+@pytest.mark.parametrize("name", ["x" * 250 + ".b2nd", "x." + "y" * 248 + ".b2nd", "x" * 255, "x." + "y" * 253])
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path, name: str) -> None:
+    with replacing(tmp_path / name) as temporary:
+        assert temporary.suffix == (".b2nd" if name.endswith(".b2nd") else ".partial")
+        temporary.write_text("new")
+    assert names(tmp_path) == [name]
+
+
 @pytest.mark.parametrize("error", [ValueError("bug"), KeyboardInterrupt(), SystemExit(143)])
 def test_a_file_stays_as_it_was_if_writing_breaks_off(tmp_path: Path, error: BaseException) -> None:
     target = tmp_path / "x.json"
