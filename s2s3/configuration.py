@@ -1,4 +1,4 @@
-"""Constants and process counts that the environment sets; the counts are read once, at import."""
+"""Constants, and process counts set by the environment, which is read once, at import."""
 
 import os
 
@@ -6,7 +6,7 @@ from nnunetv2.errors import SettingsError
 
 
 def get_allowed_n_proc_DA() -> int:
-    """Return how many processes augment: `nnUNet_n_proc_DA`, else 12; at most the CPU count, 0 = in this process."""
+    """Return the number of augmentation processes: `nnUNet_n_proc_DA` or 12, at most one per CPU; 0 = this process."""
     wanted = os.environ.get("nnUNet_n_proc_DA", "12")
     if not wanted.strip().isdigit():
         raise SettingsError(f"nnUNet_n_proc_DA is {wanted!r}, expected a whole number of processes, 0 or more")

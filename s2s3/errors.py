@@ -1,31 +1,29 @@
-"""The one error family of the package.
+"""The errors of the package, each with the built-in exception that code written for nnU-Net catches.
 
-    DriftError                                   (from s1.errors) what a user can mend
+    DriftError                                   (from s1.errors) an error that a user can fix
     ├── DomainMapError, ImageProblemError        (from s1.errors)
-    │   └── UnfitImageError    AssertionError    readable, but its dimensions, channels or values do not fit
+    │   └── UnfitImageError    AssertionError    readable, but its dimensions, channels or values are unsuitable
     ├── SettingsError          RuntimeError      environment variable, argument or plans entry
     │   ├── MissingEntryError  KeyError          plans lack an entry
     │   ├── UnknownNetworkError ImportError      plans name a network that cannot be imported
-    │   ├── WrongClassError    AssertionError    an object of another kind than asked for
-    │   └── ArgumentError      AssertionError    arguments that exclude each other or have no such choice
+    │   ├── WrongClassError    AssertionError    an object of another class than required
+    │   └── ArgumentError      AssertionError    arguments that exclude each other, or an unknown choice
     ├── InvalidValueError      ValueError        a value outside its range
-    │   ├── WrongShapeError    AssertionError    an array whose shape does not fit
+    │   ├── WrongShapeError    AssertionError    an array of the wrong shape
     │   └── ArchiveError       zipfile.BadZipFile a zip file that cannot or must not be unpacked
     ├── CallError              AssertionError    a call that breaks a documented rule of a function
-    │   └── RepeatedCallError  RuntimeError      a second call of what may be called once
-    ├── DatasetError           RuntimeError      raw data set; carries all problems found, one a line
+    │   └── RepeatedCallError  RuntimeError      a second call of a method that may be called once
+    ├── DatasetError           RuntimeError      a raw dataset; lists all problems found, one per line
     │   └── DatasetLayoutError AssertionError    dataset.json, folders, names
-    ├── MissingFileError       FileNotFoundError a file or folder that has to exist
+    ├── MissingFileError       FileNotFoundError a required file or folder does not exist
     │   └── IncompleteModelError RuntimeError, AssertionError  a trained model lacks folds or files; lists them all
     ├── DownloadError          OSError           a URL that cannot be fetched
     ├── CheckpointError        RuntimeError      a checkpoint that cannot be used here
-    │   ├── CheckpointMismatchError    AssertionError   its network is another one
+    │   ├── CheckpointMismatchError    AssertionError   its weights are those of another network
     │   └── IncompleteCheckpointError  KeyError         an entry is missing
     ├── CaseFailedError        RuntimeError      one case failed; names it
-    ├── CasesFailedError       RuntimeError      several cases failed while the others were finished
+    ├── CasesFailedError       RuntimeError      several cases failed, the others are finished
     └── WorkerDiedError        RuntimeError      a worker process was killed; names case and signal
-
-Each class is also the built-in that code written for nnU-Net catches.
 """
 
 from collections.abc import Sequence
@@ -63,7 +61,7 @@ __all__ = [
 
 
 class UnfitImageError(ImageProblemError, AssertionError):
-    """An image or mask can be read, but its dimensions, channels or values do not fit what is asked of it."""
+    """An image or mask can be read, but its dimensions, channels or values are unsuitable."""
 
 
 class SettingsError(DriftError, RuntimeError):
@@ -71,11 +69,11 @@ class SettingsError(DriftError, RuntimeError):
 
 
 class ArgumentError(SettingsError, AssertionError):
-    """Arguments exclude each other, or one is none of its choices."""
+    """Arguments exclude each other, or one is not among its choices."""
 
 
 class MissingEntryError(SettingsError, KeyError):
-    """Plans lack an entry that is needed."""
+    """Plans lack a required entry."""
 
     __str__ = Exception.__str__
 
@@ -85,15 +83,15 @@ class UnknownNetworkError(SettingsError, ImportError):
 
 
 class WrongClassError(SettingsError, AssertionError):
-    """A class found by name, or an object handed over, is not of the kind that was asked for."""
+    """A class found by name, or an object passed as an argument, is not of the required class."""
 
 
 class InvalidValueError(DriftError, ValueError):
-    """A value lies outside what is allowed."""
+    """A value is outside its range."""
 
 
 class WrongShapeError(InvalidValueError, AssertionError):
-    """An array has another shape than its use requires."""
+    """An array has the wrong shape."""
 
 
 class ArchiveError(InvalidValueError, BadZipFile):
@@ -101,7 +99,7 @@ class ArchiveError(InvalidValueError, BadZipFile):
 
 
 class CallError(DriftError, AssertionError):
-    """A function was called against its documented rules (nnU-Net answers these with AssertionError)."""
+    """A call breaks a documented rule of a function (nnU-Net raises AssertionError for these)."""
 
 
 class RepeatedCallError(CallError, RuntimeError):
@@ -109,7 +107,7 @@ class RepeatedCallError(CallError, RuntimeError):
 
 
 class DatasetError(DriftError, RuntimeError):
-    """A raw data set has problems; `problems` lists them all, one line each."""
+    """A raw dataset has problems; `problems` lists them all, one line each."""
 
     def __init__(self, summary: str, problems: Sequence[str] = ()):
         self.problems = tuple(problems)
@@ -121,11 +119,11 @@ class DatasetError(DriftError, RuntimeError):
 
 
 class DatasetLayoutError(DatasetError, AssertionError):
-    """dataset.json, the folders or the file names of a data set are not as nnU-Net lays them out."""
+    """dataset.json, the folders or the file names of a dataset do not follow nnU-Net's layout."""
 
 
 class MissingFileError(DriftError, FileNotFoundError):
-    """A file or folder that has to exist does not."""
+    """A required file or folder does not exist."""
 
 
 class IncompleteModelError(MissingFileError, RuntimeError, AssertionError):
@@ -145,7 +143,7 @@ class DownloadError(DriftError, OSError):
 
 
 class CheckpointError(DriftError, RuntimeError):
-    """A checkpoint is damaged, of another network, or holds types that are refused."""
+    """A checkpoint is damaged, of another network, or contains types that are refused."""
 
 
 class CheckpointMismatchError(CheckpointError, AssertionError):
@@ -153,15 +151,15 @@ class CheckpointMismatchError(CheckpointError, AssertionError):
 
 
 class IncompleteCheckpointError(CheckpointError, KeyError):
-    """A checkpoint lacks an entry that is needed."""
+    """A checkpoint lacks a required entry."""
 
     __str__ = Exception.__str__  # KeyError would show the quoted representation
 
 
 class CaseFailedError(DriftError, RuntimeError):
-    """Work on one case failed.
+    """Processing of one case failed.
 
-    `case` is its name; `worker_traceback` is the text of the traceback where the cause looks like a bug, else None.
+    `case` is its name; `worker_traceback` is the text of the traceback if the cause looks like a bug, else None.
     """
 
     def __init__(self, case: str, reason: str, worker_traceback: str | None = None):
@@ -183,7 +181,7 @@ class CasesFailedError(DriftError, RuntimeError):
 
     @property
     def worker_traceback(self) -> str | None:
-        """The tracebacks of those failures that look like a bug, None if there is none."""
+        """The tracebacks of the failures that look like bugs, None if there are none."""
         return "".join(getattr(error, "worker_traceback", None) or "" for error in self.failures) or None
 
     def __reduce__(self) -> tuple[type["CasesFailedError"], tuple[tuple[BaseException, ...]]]:
@@ -191,4 +189,4 @@ class CasesFailedError(DriftError, RuntimeError):
 
 
 class WorkerDiedError(DriftError, RuntimeError):
-    """A worker process ended without an answer, killed by the system or by somebody."""
+    """A worker process ended without a result, for example because the system killed it."""

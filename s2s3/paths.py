@@ -1,4 +1,4 @@
-"""The three folders of nnU-Net and the folder list of external trainers, read from the environment at each use."""
+"""The three folders of nnU-Net and the folders of external trainers, read from the environment at each use."""
 
 import os
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from nnunetv2.errors import SettingsError
 
 
 class EnvironmentPath(os.PathLike[str]):
-    """A path that lives in an environment variable and is looked up each time it is used.
+    """A path in an environment variable, which is read each time the path is used.
 
-    Set, it behaves like the string in the variable: joining, formatting, comparing, string methods. Unset, it is
+    If set, it behaves like the string in the variable: joining, formatting, comparing, string methods. If unset, it is
     false, equals None, and any use as a path raises SettingsError (a RuntimeError). An empty string counts as set.
     """
 
@@ -24,11 +24,11 @@ class EnvironmentPath(os.PathLike[str]):
         return os.environ.get(self._variable)
 
     def is_set(self) -> bool:
-        """Tell whether the variable exists."""
+        """Return whether the variable exists."""
         return self._variable in os.environ
 
     def require(self) -> str:
-        """Return the current value; raise SettingsError if unset."""
+        """Return the current value. Raises SettingsError if unset."""
         value = self.get()
         if value is None:
             raise SettingsError(

@@ -1,4 +1,4 @@
-"""Starts a training from the weights of another one."""
+"""Start a training from the weights of another one."""
 
 import os
 from typing import TYPE_CHECKING
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 FRESH = ".seg_layers."
-"""Parameters whose name contains this are not transferred: they belong to the classes of their own data set."""
+"""Parameters whose name contains this are not transferred: they belong to the classes of their own dataset."""
 MOST_NAMED = 3
 
 
 def load_pretrained_weights(network: "nn.Module", fname: str | os.PathLike[str], verbose: bool = False) -> None:
-    """Copy all weights but those of the segmentation layers from a checkpoint into `network`.
+    """Copy all weights except those of the segmentation layers from a checkpoint into `network`.
 
-    The network may be wrapped (DDP, torch.compile, edge heads). What the file holds beyond its own is ignored. Raises
-    CheckpointMismatchError, an AssertionError, if a weight is missing or of another shape.
+    The network may be wrapped (DDP, torch.compile, edge heads). Other weights in the file are ignored. Raises
+    CheckpointMismatchError, an AssertionError, if a weight is missing or has another shape.
     """
     from nnunetv2.boundary.edge_branch import plain_network
     from nnunetv2.training.session.run_log import say
@@ -25,7 +25,7 @@ def load_pretrained_weights(network: "nn.Module", fname: str | os.PathLike[str],
 
     content = load_checkpoint_file(fname, "cpu")
     if "network_weights" not in content:
-        raise IncompleteCheckpointError(f"{fname} lacks network_weights; it holds {', '.join(map(str, content))}")
+        raise IncompleteCheckpointError(f"{fname} lacks network_weights; it contains {', '.join(map(str, content))}")
     plain = plain_network(network)
     own = plain.state_dict()
     chosen = transferable(own, content["network_weights"], str(fname))
@@ -35,7 +35,7 @@ def load_pretrained_weights(network: "nn.Module", fname: str | os.PathLike[str],
 
 
 def transferable(own: "dict[str, Tensor]", weights: "dict[str, Tensor]", source: str) -> "dict[str, Tensor]":
-    """Return those of `weights` that replace `own`. Raises CheckpointMismatchError unless all fit."""
+    """Return those of `weights` that replace `own`. Raises CheckpointMismatchError unless all match."""
     wanted = [name for name in own if FRESH not in name]
     weights = {name if name in own else name.removeprefix("module."): value for name, value in weights.items()}
     missing = [name for name in wanted if name not in weights]
@@ -47,7 +47,7 @@ def transferable(own: "dict[str, Tensor]", weights: "dict[str, Tensor]", source:
     ]
     if problems:
         raise CheckpointMismatchError(
-            f"{source} cannot start this network: {'; '.join(problems)}. Pretrain with the same plans "
+            f"{source} does not match this network: {'; '.join(problems)}. Pretrain with the same plans "
             "(nnUNetv2_move_plans_between_datasets)"
         )
     return {name: weights[name] for name in wanted}

@@ -1,7 +1,7 @@
-"""nnUNetv2_train: trains and validates one fold of one configuration.
+"""nnUNetv2_train: train and validate one fold of one configuration.
 
-The functions behind the command stand in `training_run`; they are imported when first asked for, because they need
-torch and `--help` does not.
+The functions behind the command are in `training_run`; they are imported on first use, because they need torch and
+`--help` does not.
 """
 
 import argparse
@@ -35,8 +35,8 @@ def __getattr__(name: str) -> Any:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train and validate one fold of one configuration.")
-    parser.add_argument("dataset_name_or_id", help="id or name of a preprocessed data set")
-    parser.add_argument("configuration", help="configuration of the plans, such as 2d or 3d_fullres")
+    parser.add_argument("dataset_name_or_id", help="id or name of a preprocessed dataset")
+    parser.add_argument("configuration", help="configuration of the plans, for example 2d or 3d_fullres")
     parser.add_argument("fold", help="number of the fold, or all")
 
     def option(name: str, **settings: Any) -> None:
@@ -44,16 +44,16 @@ def _parser() -> argparse.ArgumentParser:
 
     option("tr", default="nnUNetTrainer", help="trainer class (default nnUNetTrainer)")
     option("p", default="nnUNetPlans", help="name of the plans (default nnUNetPlans)")
-    option("pretrained_weights", default=None, help="checkpoint whose weights to start from")
+    option("pretrained_weights", default=None, help="checkpoint with the weights to start from")
     option("num_gpus", type=int, default=1, help="number of GPUs (default 1)")
-    option("device", default="cuda", help=f"{', '.join(DEVICES)} (default cuda; CUDA_VISIBLE_DEVICES chooses the GPU)")
+    option("device", default="cuda", help=f"{', '.join(DEVICES)} (default cuda; CUDA_VISIBLE_DEVICES selects the GPU)")
     parser.add_argument("--npz", action="store_true", help="save probabilities in the final validation")
     parser.add_argument("--c", action="store_true", help="continue from the latest checkpoint")
     parser.add_argument("--val", action="store_true", help="only run the final validation")
     parser.add_argument(
         "--val_best", action="store_true", help="validate with checkpoint_best instead of the final one"
     )
-    parser.add_argument("--disable_checkpointing", action="store_true", help="write no checkpoints (to try things out)")
+    parser.add_argument("--disable_checkpointing", action="store_true", help="write no checkpoints (for quick tests)")
     return parser
 
 

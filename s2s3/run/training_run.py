@@ -1,4 +1,4 @@
-"""What `nnUNetv2_train` does, step by step; the same functions are called from Python."""
+"""The steps of `nnUNetv2_train`, which can also be called from Python."""
 
 import os
 import socket
@@ -28,9 +28,9 @@ DEFAULT_PLANS = "nnUNetPlans"
 
 
 def set_up_device(name: str, known: Sequence[str]) -> torch.device:
-    """Return the device and set the number of torch's threads: all CPUs for the CPU, one beside a CUDA device."""
+    """Return the device and set the number of torch's threads: all CPUs for the CPU, one for CUDA."""
     if name not in known:
-        raise ArgumentError(f"-device {name}: expected one of {', '.join(known)}; CUDA_VISIBLE_DEVICES chooses the GPU")
+        raise ArgumentError(f"-device {name}: expected one of {', '.join(known)}; CUDA_VISIBLE_DEVICES selects the GPU")
     if name == "cpu":
         torch.set_num_threads(usable_cpus())
     if name == "cuda":
@@ -40,7 +40,7 @@ def set_up_device(name: str, known: Sequence[str]) -> torch.device:
 
 
 def find_free_network_port() -> int:
-    """Return a port of this machine that nobody listens on."""
+    """Return a free network port of this machine."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("", 0))
         return int(probe.getsockname()[1])
@@ -57,14 +57,14 @@ def get_trainer_from_args(
     *,
     use_compressed: bool | None = None,
 ) -> nnUNetTrainer:
-    """Return the trainer of one fold; it is not initialised yet.
+    """Return the trainer of one fold, not yet initialised.
 
     Parameters:
-        dataset_name_or_id: of a data set in nnUNet_preprocessed.
+        dataset_name_or_id: of a dataset in nnUNet_preprocessed.
         fold: a number or 'all'.
-        use_compressed: ignored, nnU-Net had it until 2.5.
+        use_compressed: ignored; nnU-Net had it until 2.5.
     """
-    if isinstance(continue_training, torch.device):  # called as before continue_training came in between
+    if isinstance(continue_training, torch.device):  # a call in the old order, without continue_training
         continue_training, device = False, continue_training
     trainer_class = recursive_find_trainer_class_by_name(trainer_name)
     if plans_identifier == DEFAULT_PLANS:
@@ -81,14 +81,14 @@ def get_trainer_from_args(
 def _read_planned(file: str, dataset: int | str) -> dict[str, Any]:
     if not isfile(file):
         raise MissingFileError(
-            f"{file} not found: the data set was not planned and preprocessed; run "
-            f"`nnUNetv2_plan_and_preprocess -d {dataset}` first, or name other plans with -p"
+            f"{file} not found: the dataset was not planned and preprocessed; run "
+            f"`nnUNetv2_plan_and_preprocess -d {dataset}` first, or choose other plans with -p"
         )
     return read_json(file)
 
 
 def fold_of(fold: int | str) -> int | str:
-    """Return 'all' or the number of the fold; InvalidValueError, a ValueError, for anything else."""
+    """Return 'all' or the number of the fold. Raises InvalidValueError, a ValueError, for anything else."""
     if fold == "all":
         return fold
     try:
@@ -106,12 +106,12 @@ def maybe_load_checkpoint(
     validation_only: bool,
     pretrained_weights_file: str | None = None,
 ) -> None:
-    """Load what the training goes on from, validates with, or starts with.
+    """Load the checkpoint to continue from, to validate or to start from, if any.
 
-    Continuing takes the final, latest or best checkpoint, the first that exists; without any the training starts anew.
+    To continue, this is the first existing one of final, latest and best; without any, a new training starts.
     """
     if continue_training and pretrained_weights_file is not None:
-        raise SettingsError("--c goes on from a checkpoint of this run, so -pretrained_weights cannot be used with it")
+        raise SettingsError("--c continues from a checkpoint of this run and excludes -pretrained_weights")
     if continue_training:
         _continue(nnunet_trainer)
     elif validation_only:
@@ -131,7 +131,7 @@ def _continue(trainer: nnUNetTrainer) -> None:
         if isfile(file):
             trainer.load_checkpoint(file)
             return
-    trainer.print_to_log_file(f"There is no checkpoint in {trainer.output_folder} to go on from: a new training starts")
+    trainer.print_to_log_file(f"No checkpoint in {trainer.output_folder} to continue from: a new training starts")
 
 
 def run_training(
@@ -153,7 +153,7 @@ def run_training(
 ) -> None:
     """Train and validate, on one device or on several GPUs.
 
-    Parameters: as the flags of `nnUNetv2_train`; `use_compressed_data` is ignored, nnU-Net had it until 2.5.
+    The parameters are the flags of `nnUNetv2_train`; `use_compressed_data` is ignored, nnU-Net had it until 2.5.
     """
     _check_arguments(num_gpus, continue_training, only_run_validation, disable_checkpointing, val_with_best, device)
     fold = fold_of(fold)
@@ -173,7 +173,7 @@ def run_training(
 
 
 def _spawn(num_gpus: int, arguments: tuple[Any, ...]) -> None:
-    """Run `run_ddp` in a process for each GPU; they meet at MASTER_ADDR and MASTER_PORT, by default on this machine."""
+    """Run `run_ddp` in one process per GPU; they connect at MASTER_ADDR:MASTER_PORT, by default on this machine."""
     os.environ.setdefault("MASTER_ADDR", "localhost")
     os.environ.setdefault("MASTER_PORT", str(find_free_network_port()))
     mp.spawn(run_ddp, args=arguments, nprocs=num_gpus, join=True)
@@ -194,7 +194,7 @@ def _check_arguments(
     num_gpus: int, resume: bool, validate: bool, no_checkpoints: bool, with_best: bool, device: torch.device
 ) -> None:
     if resume and validate:
-        raise ArgumentError("--c goes on with a training and --val only validates a finished one: use one of them")
+        raise ArgumentError("--c continues a training and --val only validates a finished one: use one of them")
     if with_best and no_checkpoints:
         raise ArgumentError("--val_best needs checkpoint_best, which --disable_checkpointing does not write")
     if num_gpus > 1 and device.type != "cuda":
@@ -203,11 +203,11 @@ def _check_arguments(
 
 def _check_device(device: torch.device, num_gpus: int) -> None:
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("no CUDA device can be used on this machine; train on the CPU with -device cpu")
+        raise SettingsError("no CUDA device is available; train on the CPU with -device cpu")
     if device.type == "cuda" and num_gpus > torch.cuda.device_count():
-        raise SettingsError(f"-num_gpus {num_gpus}, but only {torch.cuda.device_count()} CUDA devices can be used here")
+        raise SettingsError(f"-num_gpus {num_gpus}, but only {torch.cuda.device_count()} CUDA devices are available")
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise SettingsError("no MPS device can be used on this machine; train on the CPU with -device cpu")
+        raise SettingsError("no MPS device is available; train on the CPU with -device cpu")
 
 
 def _check_preprocessed(dataset: int | str, configuration: str, plans_identifier: str) -> None:
@@ -217,12 +217,12 @@ def _check_preprocessed(dataset: int | str, configuration: str, plans_identifier
 
 
 def setup_ddp(rank: int, world_size: int) -> None:
-    """Join the group of processes that train together."""
+    """Join the process group of a distributed training."""
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", rank=rank, world_size=world_size)
 
 
 def cleanup_ddp() -> None:
-    """Leave the group of processes that train together."""
+    """Leave the process group of a distributed training."""
     dist.destroy_process_group()
 
 

@@ -24,7 +24,7 @@ def save(weights: dict[str, Tensor], folder: Path) -> Path:
     return folder / "pretrained.pth"
 
 
-def test_all_but_the_segmentation_layers_is_taken(tmp_path: Path) -> None:
+def test_all_weights_except_the_segmentation_layers_are_copied(tmp_path: Path) -> None:
     network = make_network(1.0)
     weights = {**make_network(2.0, classes=5).state_dict(), "surplus": torch.zeros(1)}
 
@@ -34,7 +34,7 @@ def test_all_but_the_segmentation_layers_is_taken(tmp_path: Path) -> None:
     assert network.decoder.seg_layers[0].weight.unique().tolist() == [1.0]
 
 
-def test_names_with_the_prefix_of_distributed_training_are_taken(tmp_path: Path) -> None:
+def test_weights_with_the_prefix_of_distributed_training_are_copied(tmp_path: Path) -> None:
     network = make_network(1.0)
     weights = {f"module.{name}": value for name, value in make_network(2.0).state_dict().items()}
 
@@ -43,7 +43,7 @@ def test_names_with_the_prefix_of_distributed_training_are_taken(tmp_path: Path)
     assert network.body.bias.unique().tolist() == [2.0]
 
 
-def test_a_compiled_network_is_looked_into(tmp_path: Path) -> None:
+def test_weights_are_copied_into_a_compiled_network(tmp_path: Path) -> None:
     network = make_network(1.0)
 
     load_pretrained_weights(torch.compile(network, backend="eager"), save(make_network(2.0).state_dict(), tmp_path))
@@ -55,7 +55,7 @@ def test_a_compiled_network_is_looked_into(tmp_path: Path) -> None:
     ("change", "message"),
     [({"body.weight": torch.zeros(3, 2, 1, 1)}, "have another shape"), ({"body.weight": None}, "are missing")],
 )
-def test_weights_that_do_not_fit_are_refused_by_name(
+def test_weights_that_do_not_match_are_refused_by_name(
     tmp_path: Path, change: dict[str, Tensor | None], message: str
 ) -> None:
     network = make_network(1.0)
@@ -70,11 +70,11 @@ def test_weights_that_do_not_fit_are_refused_by_name(
 def test_a_file_without_weights_is_refused(tmp_path: Path) -> None:
     torch.save({"something": 1}, tmp_path / "c.pth")
 
-    with pytest.raises(IncompleteCheckpointError, match="lacks network_weights; it holds something"):
+    with pytest.raises(IncompleteCheckpointError, match="lacks network_weights; it contains something"):
         load_pretrained_weights(make_network(1.0), tmp_path / "c.pth")
 
 
-def test_what_was_loaded_is_told_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verbose_lists_the_loaded_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     load_pretrained_weights(make_network(1.0), save(make_network(2.0).state_dict(), tmp_path), verbose=True)
 
     assert "Loaded 2 tensors" in capsys.readouterr().out

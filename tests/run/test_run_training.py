@@ -105,7 +105,7 @@ def test_help_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-def test_everything_that_clients_import_is_there() -> None:
+def test_everything_that_clients_import_exists() -> None:
     for name in (
         *("run_training_entry", "run_training", "get_trainer_from_args", "maybe_load_checkpoint", "run_ddp"),
         *("setup_ddp", "cleanup_ddp", "find_free_network_port", "join"),
@@ -118,7 +118,7 @@ def test_everything_that_clients_import_is_there() -> None:
 # training by the command
 
 
-def test_a_training_by_the_command_goes_on_and_validates(
+def test_the_command_trains_validates_and_continues(
     nnunet_folders: NnunetFolders,
     short_trainer: None,
     monkeypatch: pytest.MonkeyPatch,
@@ -150,10 +150,10 @@ def test_a_training_by_the_command_goes_on_and_validates(
         (["901", "2d", "one"], "fold is 'one'"),
         (["901", "2d", "0", "-device", "tpu"], "-device tpu: expected one of cpu, cuda, mps"),
         (["901", "2d", "0", "-num_gpus", "2"], "-num_gpus 2 needs -device cuda"),
-        (["901", "2d", "0", "--c", "--val"], "--c goes on with a training"),
+        (["901", "2d", "0", "--c", "--val"], "--c continues a training"),
         (["901", "2d", "0", "--val_best", "--disable_checkpointing"], "--val_best needs checkpoint_best"),
         (["901", "3d_fullres", "0"], "3d_fullres"),
-        (["901", "2d", "0", "-p", "OtherPlans"], "OtherPlans.json not found: the data set was not planned"),
+        (["901", "2d", "0", "-p", "OtherPlans"], "OtherPlans.json not found: the dataset was not planned"),
         (["901", "2d", "0", "-tr", "NoTrainer"], "NoTrainer"),
         (["123", "2d", "0"], "123"),
     ],
@@ -188,7 +188,7 @@ def test_a_machine_without_cuda_is_told_to_use_the_cpu(
     assert list(nnunet_folders.results.iterdir()) == []
 
 
-def test_a_data_set_that_was_planned_but_not_preprocessed_is_refused(nnunet_folders: NnunetFolders) -> None:
+def test_a_dataset_that_was_planned_but_not_preprocessed_is_refused(nnunet_folders: NnunetFolders) -> None:
     folder = write_preprocessed(SINGLE, nnunet_folders.preprocessed)
     (folder / "tiny").rename(folder / "elsewhere")
 
