@@ -1,4 +1,4 @@
-"""The errors of the package, each with the built-in exception that code written for nnU-Net catches.
+"""The errors of the package.
 
     DriftError                                   (from s1.errors) an error that a user can fix
     ├── DomainMapError, ImageProblemError        (from s1.errors)
@@ -24,6 +24,8 @@
     ├── CaseFailedError        RuntimeError      one case failed; names it
     ├── CasesFailedError       RuntimeError      several cases failed, the others are finished
     └── WorkerDiedError        RuntimeError      a worker process was killed; names case and signal
+
+Each class also derives from the built-in exception that code written for nnU-Net catches.
 """
 
 from collections.abc import Sequence
@@ -95,7 +97,7 @@ class WrongShapeError(InvalidValueError, AssertionError):
 
 
 class ArchiveError(InvalidValueError, BadZipFile):
-    """A zip file is damaged, holds no model, or has entries that must not be unpacked."""
+    """A zip file is damaged, contains no model, or has entries that must not be unpacked."""
 
 
 class CallError(DriftError, AssertionError):
