@@ -1,6 +1,6 @@
-"""Hands large arrays to another process through a temporary .npy file, instead of pickling them through a pipe.
+"""Passes large arrays to another process through a temporary .npy file instead of pickling them through a pipe.
 
-The receiver maps the file into memory, so an array is written once and copied nowhere. Files lie where `tempfile` puts
+The receiver maps the file into memory, so an array is written once and never copied. Files go where `tempfile` puts
 them (environment variable TMPDIR).
 """
 
@@ -16,13 +16,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class HandedArray:
-    """The file that holds an array on its way to another process."""
+    """The file that carries an array to another process."""
 
     path: str
 
 
 def hand_over(array: np.ndarray, folder: str | os.PathLike[str]) -> HandedArray:
-    """Write `array` to a new file in `folder`; whoever takes it removes the file."""
+    """Write `array` to a new file in `folder`; `take` removes the file."""
     handle, name = tempfile.mkstemp(dir=folder, suffix=".npy")
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -34,13 +34,13 @@ def hand_over(array: np.ndarray, folder: str | os.PathLike[str]) -> HandedArray:
 
 
 def take(value: Any) -> Any:
-    """Return the array behind a HandedArray and remove its file; any other value is returned as it is.
+    """Return the array of a HandedArray and remove its file; return any other value unchanged.
 
     Changes to the array stay in this process.
     """
     if not isinstance(value, HandedArray):
         return value
     array = np.load(value.path, mmap_mode="c")
-    with suppress(PermissionError):  # where an open file cannot be removed, the owner of the folder does it later
+    with suppress(PermissionError):  # an open file cannot be removed on Windows; the folder's owner does it later
         Path(value.path).unlink()
     return np.asarray(array)

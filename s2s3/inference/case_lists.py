@@ -1,4 +1,4 @@
-"""Which cases a prediction has to do, and what their outputs are called."""
+"""The cases of a prediction and the names of their outputs."""
 
 import os
 import re
@@ -16,23 +16,23 @@ _CHANNEL = re.compile(r"_\d{4}$")
 
 
 def case_name(image_file: PathLike, file_ending: str) -> str:
-    """Return the name of the case that an image file belongs to: without folder, ending and channel number."""
+    """Return the case name of an image file, which has no folder, file ending or channel number."""
     name = os.path.basename(os.fspath(image_file))
     name = name.removesuffix(file_ending) if name.endswith(file_ending) else os.path.splitext(name)[0]
     return _CHANNEL.sub("", name)
 
 
 def list_inputs(source: Source, file_ending: str) -> list[list[str]]:
-    """Return the files of each case, of a folder or of a list of cases. MissingFileError for a missing folder."""
+    """Return the files of each case in a folder or a list of cases; MissingFileError if the folder is missing."""
     if isinstance(source, str | os.PathLike):
         return create_lists_from_splitted_dataset_folder(os.fspath(source), file_ending)
     return [[os.fspath(file) for file in files] for files in source]
 
 
 def list_outputs(target: Target, inputs: Sequence[Sequence[str]], file_ending: str) -> list[str] | None:
-    """Return the output name without ending of each case; None if results are returned instead of written.
+    """Return each case's output name without file ending; None if results are returned instead of written.
 
-    A name in a list may carry the ending already; it is taken off.
+    A file ending on a listed name is removed.
     """
     if target is None:
         return None
@@ -44,7 +44,7 @@ def list_outputs(target: Target, inputs: Sequence[Sequence[str]], file_ending: s
 def list_previous_stages(
     folder: PathLike | None, inputs: Sequence[Sequence[str]], file_ending: str
 ) -> list[str | None]:
-    """Return the segmentation that the previous stage of a cascade made of each case; None each without a folder."""
+    """Return each case's segmentation file from the previous cascade stage; without a folder, None for each case."""
     if folder is None:
         return [None] * len(inputs)
     return [os.path.join(os.fspath(folder), case_name(files[0], file_ending) + file_ending) for files in inputs]
@@ -61,13 +61,13 @@ class InvalidPartError(InvalidValueError, CallError):
 
 
 def is_finished(output: str, file_ending: str, with_probabilities: bool) -> bool:
-    """Tell whether a case was written by an earlier run."""
+    """Tell whether all output files of a case exist."""
     needed = [output + file_ending, *([f"{output}.npz"] if with_probabilities else [])]
     return all(os.path.isfile(file) for file in needed)
 
 
 def output_folder_of(target: Target) -> Path | None:
-    """Return the folder that holds the JSON files of a run: the output folder, or that of the first listed name."""
+    """Return the folder for a run's JSON files: the output folder, or that of the first listed name."""
     if target is None:
         return None
     if isinstance(target, str | os.PathLike):
@@ -76,7 +76,7 @@ def output_folder_of(target: Target) -> Path | None:
 
 
 def make_output_folders(target: Target) -> None:
-    """Create the folders that outputs go to; an OSError names the folder as it was given."""
+    """Create the output folders; an OSError names the folder as given."""
     if target is None:
         return
     names = [target] if isinstance(target, str | os.PathLike) else [os.path.dirname(os.fspath(n)) for n in target]
@@ -84,5 +84,5 @@ def make_output_folders(target: Target) -> None:
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            reason = f"this output folder cannot be made ({error.strerror})"
+            reason = f"cannot create this output folder ({error.strerror})"
             raise OSError(error.errno, reason, os.fspath(folder)) from error

@@ -1,4 +1,4 @@
-"""Preprocesses single cases for prediction. Runs in worker processes; imports no torch."""
+"""Preprocesses single cases for prediction. Runs in worker processes, so it does not import torch."""
 
 import os
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def prepare_array(
     dataset_json: dict[str, Any],
     preprocessor: Any,
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Preprocess one image that is in memory, (C, x, y, z); `properties` is completed in place. Returns as above."""
+    """Preprocess one image in memory, (C, x, y, z); adds to `properties`. Returns the same as `prepare_files`."""
     data, seg, properties = preprocessor.run_case_npy(
         image, previous_stage, properties, plans_manager, configuration_manager, dataset_json
     )
@@ -60,7 +60,7 @@ def prepare_array(
 
 
 def prepare_in_worker(folder: str, function: Any, *arguments: Any) -> tuple[HandedArray, dict[str, Any]]:
-    """Call one of the functions above in a worker process; the array comes back through a file in `folder`."""
+    """Call `prepare_files` or `prepare_array` in a worker; return the array through a file in `folder`."""
     data, properties = function(*map(take, arguments))
     return hand_over(data, folder), properties
 
@@ -68,6 +68,6 @@ def prepare_in_worker(folder: str, function: Any, *arguments: Any) -> tuple[Hand
 def _append_previous_stage(
     data: np.ndarray, seg: np.ndarray, plans_manager: "PlansManager", dataset_json: dict[str, Any]
 ) -> np.ndarray:
-    """Append one channel per foreground label; voxels that are none of them (0, -1) are zero in all."""
+    """Append one channel per foreground label; all other voxels (0, -1) are zero in every channel."""
     foreground_labels = plans_manager.get_label_manager(dataset_json).foreground_labels
     return np.vstack((data, convert_labelmap_to_one_hot(seg[0], foreground_labels, data.dtype)))

@@ -1,7 +1,7 @@
-"""The iterators and data loaders over preprocessed cases that nnU-Net offers under these names.
+"""Iterators and data loaders over preprocessed cases, under nnU-Net's names.
 
-An item is a dict with `data`, float32 tensor (C, x, y, z) with the one-hot previous stage appended; `data_properties`,
-what the export needs; `ofile`, the output name without ending, or None.
+An item is a dict of `data`, a float32 tensor (C, x, y, z) with the one-hot previous stage appended; `data_properties`,
+which the export needs; and `ofile`, the output name without ending, or None.
 """
 
 import os
@@ -35,14 +35,14 @@ def preprocessing_iterator_fromfiles(
     pin_memory: bool = False,
     verbose: bool = False,
 ) -> PreparedCases:
-    """Return an iterator over preprocessed cases, in their order.
+    """Return an iterator over the preprocessed cases, in the given order.
 
-    A case that fails is left out; when all others were yielded, CaseFailedError (or CasesFailedError) names it.
+    Failing cases are skipped; after the last case CaseFailedError or CasesFailedError names them.
 
     Parameters:
         list_of_lists: the files of each case, in channel order.
-        num_processes: at most one a case is started; 0 works in this process.
-        pin_memory: accepted and without effect, as in nnU-Net.
+        num_processes: worker processes, at most one per case; 0 preprocesses in this process.
+        pin_memory: ignored, as in nnU-Net.
     """
     preprocessor = configuration_manager.preprocessor_class(verbose=verbose)
     cases = [
@@ -53,8 +53,8 @@ def preprocessing_iterator_fromfiles(
         )
         for files, previous, ofile in zip(
             list_of_lists,
-            _one_each(list_of_segs_from_prev_stage_files, list_of_lists),
-            _one_each(output_filenames_truncated, list_of_lists),
+            _one_per_case(list_of_segs_from_prev_stage_files, list_of_lists),
+            _one_per_case(output_filenames_truncated, list_of_lists),
             strict=True,
         )
     ]
@@ -73,7 +73,7 @@ def preprocessing_iterator_fromnpy(
     pin_memory: bool = False,
     verbose: bool = False,
 ) -> PreparedCases:
-    """Return an iterator over preprocessed images that are in memory; otherwise as above. Properties are copied."""
+    """Like `preprocessing_iterator_fromfiles`, for images in memory. Properties are copied."""
     preprocessor = configuration_manager.preprocessor_class(verbose=verbose)
     cases = [
         Case(
@@ -84,9 +84,9 @@ def preprocessing_iterator_fromnpy(
         for number, (image, previous, properties, ofile) in enumerate(
             zip(
                 list_of_images,
-                _one_each(list_of_segs_from_prev_stage, list_of_images),
+                _one_per_case(list_of_segs_from_prev_stage, list_of_images),
                 list_of_image_properties,
-                _one_each(truncated_ofnames, list_of_images),
+                _one_per_case(truncated_ofnames, list_of_images),
                 strict=True,
             )
         )
@@ -94,8 +94,8 @@ def preprocessing_iterator_fromnpy(
     return PreparedCases(prepare_array, cases, num_processes)
 
 
-def _one_each(values: Sequence[Any] | None, like: Sequence[Any]) -> Sequence[Any]:
-    return [None] * len(like) if values is None else values
+def _one_per_case(values: Sequence[Any] | None, cases: Sequence[Any]) -> Sequence[Any]:
+    return [None] * len(cases) if values is None else values
 
 
 def preprocess_fromfiles_save_to_queue(
@@ -110,7 +110,7 @@ def preprocess_fromfiles_save_to_queue(
     abort_event: Event,
     verbose: bool = False,
 ) -> None:
-    """Put the preprocessed cases into a queue; sets `done_event` after the last, `abort_event` before it raises."""
+    """Put preprocessed cases into a queue; set `done_event` after the last one, `abort_event` before raising."""
     cases = preprocessing_iterator_fromfiles(
         list_of_lists,
         list_of_segs_from_prev_stage_files,
@@ -137,7 +137,7 @@ def preprocess_fromnpy_save_to_queue(
     abort_event: Event,
     verbose: bool = False,
 ) -> None:
-    """Put the preprocessed images into a queue; otherwise as above."""
+    """Like `preprocess_fromfiles_save_to_queue`, for images in memory."""
     cases = preprocessing_iterator_fromnpy(
         list_of_images,
         list_of_segs_from_prev_stage,
@@ -165,7 +165,7 @@ def _fill_queue(items: PreparedCases, target_queue: Any, done_event: Event, abor
 
 
 def _put(item: Item, target_queue: Any, abort_event: Event) -> bool:
-    """Wait for room in a queue and put the item there; False if everything was called off meanwhile."""
+    """Put an item into a queue as soon as there is room; False if `abort_event` is set first."""
     while not abort_event.is_set():
         try:
             target_queue.put(item, timeout=_SECONDS_BETWEEN_ABORT_CHECKS)
@@ -176,7 +176,7 @@ def _put(item: Item, target_queue: Any, abort_event: Event) -> bool:
 
 
 class PreprocessAdapter(DataLoader):  # type: ignore[misc]
-    """A batchgenerators data loader over cases in files; `next()` gives one item.
+    """A batchgenerators data loader over cases in files; `next()` returns one item.
 
     `preprocessor` is an object with a `run_case` like that of DefaultPreprocessor.
     """
@@ -198,8 +198,8 @@ class PreprocessAdapter(DataLoader):  # type: ignore[misc]
         self.dataset_json = dataset_json
         cases = zip(
             list_of_lists,
-            _one_each(list_of_segs_from_prev_stage_files, list_of_lists),
-            _one_each(output_filenames_truncated, list_of_lists),
+            _one_per_case(list_of_segs_from_prev_stage_files, list_of_lists),
+            _one_per_case(output_filenames_truncated, list_of_lists),
             strict=True,
         )
         super().__init__(list(cases), 1, num_threads_in_multithreaded, shuffle=False, return_incomplete=True)
@@ -215,7 +215,7 @@ class PreprocessAdapter(DataLoader):  # type: ignore[misc]
 
 
 class PreprocessAdapterFromNpy(DataLoader):  # type: ignore[misc]
-    """A batchgenerators data loader over images in memory; `next()` gives one item and completes the properties."""
+    """A batchgenerators data loader over images in memory; `next()` returns one item and adds to its properties."""
 
     def __init__(
         self,
@@ -235,9 +235,9 @@ class PreprocessAdapterFromNpy(DataLoader):  # type: ignore[misc]
         self.dataset_json = dataset_json
         cases = zip(
             list_of_images,
-            _one_each(list_of_segs_from_prev_stage, list_of_images),
+            _one_per_case(list_of_segs_from_prev_stage, list_of_images),
             list_of_image_properties,
-            _one_each(truncated_ofnames, list_of_images),
+            _one_per_case(truncated_ofnames, list_of_images),
             strict=True,
         )
         super().__init__(list(cases), 1, num_threads_in_multithreaded, shuffle=False, return_incomplete=True)

@@ -1,7 +1,7 @@
-"""From logits to label images: resampled, cut open, put back into the image's geometry, written.
+"""Converts logits to segmentations in the geometry of the original image, and writes them.
 
-Order of work as in nnU-Net: the logits (not probabilities) are resampled, then turned into labels, pasted into the
-uncropped image and transposed back.
+As in nnU-Net, the logits (not probabilities) are resampled, then converted to labels, pasted into the uncropped image
+and transposed back.
 """
 
 import os
@@ -38,14 +38,14 @@ def convert_predicted_logits_to_segmentation_with_correct_shape(
     return_probabilities: bool = False,
     num_threads_torch: int = default_num_processes,
 ) -> Any:
-    """Return the label image of the original geometry, (x, y, z) uint8 (uint16 where labels need it).
+    """Return the segmentation in the original geometry, (x, y, z) uint8 (uint16 if labels need it).
 
-    With `return_probabilities` a pair: also float32 (K, x, y, z), where outside the crop class 0 has probability 1
-    (label models) or nothing has any (region models).
+    With `return_probabilities`, return segmentation and probabilities, float32 (K, x, y, z). Outside the crop, class 0
+    has probability 1 (label models) or all channels are 0 (region models).
 
     Parameters:
         predicted_logits: (K, x, y, z) in the geometry of the preprocessed image.
-        properties_dict: what preprocessing returned for this image.
+        properties_dict: the properties that preprocessing returned for this image.
     """
     with torch_threads(num_threads_torch):
         logits = _resample_to_crop(predicted_logits, plans_manager, configuration_manager, properties_dict)
@@ -76,7 +76,7 @@ def _resample_to_crop(
 
 
 def _network_spacing(configuration_manager: "ConfigurationManager", case_spacing: Sequence[float]) -> list[float]:
-    """Return the spacing of the logits; a 2D configuration leaves the case's first axis as it is."""
+    """Return the spacing of the logits; a 2D configuration keeps the case's spacing along the first axis."""
     spacing = list(configuration_manager.spacing)
     return spacing if len(spacing) == len(case_spacing) else [case_spacing[0], *spacing]
 
@@ -90,13 +90,13 @@ def _load_if_file(values: "np.ndarray | torch.Tensor | PathLike") -> "np.ndarray
 
 
 def as_dict(content_or_file: "dict[str, Any] | PathLike") -> dict[str, Any]:
-    """Return the content of a JSON file that is given by its content or its path."""
+    """Return the content of a JSON file, given as its content or its path."""
     return content_or_file if isinstance(content_or_file, dict) else read_json(content_or_file)
 
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads, at most one a CPU, for a while; nothing to do where torch is not loaded."""
+    """Let torch use `count` threads, at most one per CPU, in this context; do nothing if torch is not loaded."""
     torch = sys.modules.get("torch")
     if torch is None:
         yield
@@ -119,10 +119,10 @@ def export_prediction_from_logits(
     save_probabilities: bool = False,
     num_threads_torch: int = default_num_processes,
 ) -> None:
-    """Write `<name><file_ending>`, and with `save_probabilities` before it `<name>.npz` and `<name>.pkl`.
+    """Write `<name><file_ending>`; with `save_probabilities`, write `<name>.npz` and `<name>.pkl` before it.
 
-    The npz holds float32 `probabilities` (K, x, y, z), the pkl the properties. All files of a case appear complete or
-    not at all. Logits may also be given as the path of an .npy file.
+    The npz holds float32 `probabilities` (K, x, y, z), the pkl the properties. No file ever appears incomplete. Logits
+    may also be given as the path of an .npy file.
     """
     dataset_json = as_dict(dataset_json_dict_or_file)
     converted = convert_predicted_logits_to_segmentation_with_correct_shape(
@@ -161,7 +161,7 @@ def resample_and_save(
 
     Parameters:
         predicted: logits of this stage, (K, x, y, z).
-        target_shape: spatial shape of the same case as preprocessed for the next stage.
+        target_shape: spatial shape of the case as preprocessed for the next stage.
         output_file: path without ending; the dataset class adds its own (blosc2 by default).
     """
     label_manager = plans_manager.get_label_manager(as_dict(dataset_json_dict_or_file))

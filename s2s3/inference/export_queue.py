@@ -1,6 +1,6 @@
-"""Exports of predicted logits that run beside the prediction of the next cases.
+"""Exports predicted logits while the next cases are predicted.
 
-Shared by the predictor and the final validation of a training:
+Used by the predictor and by the final validation of a training:
 
     with ExportQueue(num_workers) as exports:
         for case, logits in ...:
@@ -29,7 +29,7 @@ def run_export(function: Callable[..., Any], logits: HandedArray | np.ndarray, a
 
 
 def raise_failures(failures: Sequence[BaseException]) -> None:
-    """Raise the one failure, or CasesFailedError for several; nothing for none."""
+    """Raise a single failure as it is and several as CasesFailedError; do nothing if there are none."""
     if len(failures) == 1:
         raise failures[0]
     if failures:
@@ -37,10 +37,10 @@ def raise_failures(failures: Sequence[BaseException]) -> None:
 
 
 class ExportQueue:
-    """Calls `function(logits, ...)` for one case after the other in worker processes; 0 workers: in this process.
+    """Calls `function(logits, ...)` for each case in worker processes, or in this process with 0 workers.
 
-    A worker starts only when no other is free, so there are never more of them than cases. Logits go to a worker
-    through a temporary file. A failing case does not stop the others; `finish` raises when all are done.
+    A worker starts only when no other is free, so there are never more workers than cases. Logits are passed through a
+    temporary file. A failing case does not stop the others; `finish` raises when all are done.
     """
 
     def __init__(self, num_workers: int):
@@ -60,7 +60,7 @@ class ExportQueue:
             self._folder.cleanup()
 
     def submit(self, case: str, function: Callable[..., Any], logits: Any, *arguments: Any) -> None:
-        """Queue an export of `logits` (tensor or array); waits while as many wait as there are workers.
+        """Queue an export of `logits` (tensor or array); blocks while each worker has two unfinished exports.
 
         Raises WorkerDiedError if a worker was killed.
         """
@@ -71,18 +71,18 @@ class ExportQueue:
         self._report_failures()
 
     def poll(self) -> None:
-        """Notice finished exports and killed workers without waiting. Raises WorkerDiedError for the latter."""
+        """Check exports and workers without blocking. Raises WorkerDiedError if a worker was killed."""
         self._pool.poll()
         self._report_failures()
 
     def collect(self) -> tuple[list[Any], list[BaseException]]:
-        """Wait for all exports; return the results in the order submitted (None where one failed) and the failures."""
+        """Wait for all exports; return their results in order of submission (None if failed) and the failures."""
         self._pool.wait()
         self._report_failures()
         return [task.result for task in self._tasks], [task.error for task in self._tasks if task.error is not None]
 
     def finish(self) -> list[Any]:
-        """Wait for all exports and return their results; raise what failed, naming the cases."""
+        """Wait for all exports and return their results; raise failures, which name the cases."""
         results, failures = self.collect()
         raise_failures(failures)
         return results
@@ -96,4 +96,4 @@ class ExportQueue:
         for task in self._tasks:
             if task.error is not None and id(task) not in self._reported:
                 self._reported.add(id(task))
-                _log.error("%s (going on with the other cases)", task.error)
+                _log.error("%s (continuing with the other cases)", task.error)

@@ -1,4 +1,4 @@
-"""Turns logits of a crop into the label image of the whole image, in slabs so that little memory is needed at once."""
+"""Converts the logits of a crop to the segmentation of the whole image, slab by slab to save memory."""
 
 from collections.abc import Iterator, Sequence
 from math import prod
@@ -21,12 +21,12 @@ def labels_and_probabilities(
     bounding_box: Sequence[Sequence[int]],
     with_probabilities: bool,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return label image and probabilities (None unless asked for) of the whole image.
+    """Return segmentation and probabilities (None unless requested) of the whole image.
 
     Parameters:
-        logits: (K, x, y, z) of the part inside the bounding box.
+        logits: (K, x, y, z) inside the bounding box.
         shape: (X, Y, Z) of the whole image.
-        bounding_box: [first, end) per axis of the part in the whole.
+        bounding_box: [first, end) along each axis of the whole image.
 
     Outside the box everything is background: label 0; probability 1 in channel 0, or 0 everywhere for regions.
     """
@@ -47,7 +47,7 @@ def labels_and_probabilities(
 
 
 def probabilities_to_labels(probabilities: np.ndarray, label_manager: LabelManager) -> np.ndarray:
-    """Return the label image (x, y, z) of probabilities (K, x, y, z)."""
+    """Return the segmentation (x, y, z) of probabilities (K, x, y, z)."""
     labels = _labels_of_channels(label_manager, probabilities.shape[0])
     segmentation = np.zeros(probabilities.shape[1:], dtype=label_dtype(label_manager))
     for slab in _slabs(probabilities.shape[1:], label_manager):
@@ -57,13 +57,13 @@ def probabilities_to_labels(probabilities: np.ndarray, label_manager: LabelManag
 
 
 def label_dtype(label_manager: LabelManager) -> "DTypeLike":
-    """Return uint8, or uint16 from 255 foreground labels on or where a label value needs it."""
+    """Return uint8, or uint16 for 255 or more foreground labels or label values above 255."""
     values = [*label_manager.all_labels, *(label_manager.regions_class_order or ())]
     return np.uint8 if len(label_manager.foreground_labels) < 255 and max(values) < 256 else np.uint16
 
 
 def _labels_of_channels(label_manager: LabelManager, num_channels: int) -> np.ndarray | None:
-    """Return the label of each channel where these differ, None where the channel number is the label."""
+    """Return the label of each channel, or None if channel numbers are the labels."""
     labels = [int(label) for label in label_manager.all_labels]
     if label_manager.has_regions or len(labels) != num_channels or labels == list(range(num_channels)):
         return None
@@ -78,7 +78,7 @@ def _all_background(label_manager: LabelManager, num_channels: int, shape: Seque
 
 
 def _slabs(shape: Sequence[int], label_manager: LabelManager) -> Iterator[tuple[Any, ...]]:
-    """Yield index tuples that together cover `shape`; one for all where a label manager of a client may look around."""
+    """Yield index tuples that together cover `shape`; only one for custom label managers, which may use neighbours."""
     if type(label_manager) is not LabelManager:
         yield (slice(None),)
         return

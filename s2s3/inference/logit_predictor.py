@@ -1,6 +1,6 @@
-"""From a preprocessed image to logits: the model, its folds, the sliding window.
+"""Predicts the logits of preprocessed images: the model, its folds, the sliding window.
 
-What clients of nnU-Net replace in the module `predict_from_raw_data` is called through that module (`public`).
+Names that clients of nnU-Net replace in the module `predict_from_raw_data` are looked up there (`public`).
 """
 
 import os
@@ -32,14 +32,14 @@ _TRAINER_PACKAGE = "nnunetv2.training.nnUNetTrainer"
 class LogitPredictor:
     """Holds a model and predicts the logits of preprocessed images.
 
-    All attributes may be changed at any time; they are read when a prediction needs them. `perform_everything_on_gpu`
-    is the name of `perform_everything_on_device` in nnU-Net 2.1 and 2.2.
+    Attributes may be changed at any time; they are read when a prediction needs them. `perform_everything_on_gpu` is
+    the name of `perform_everything_on_device` in nnU-Net 2.1 and 2.2.
 
     Parameters:
         tile_step_size: distance between tiles as a fraction of the tile, in (0, 1].
         use_gaussian: weight voxels near the centre of a tile more.
-        use_mirroring: average over mirrored versions, along the axes the model was trained with.
-        perform_everything_on_device: keep image and logits on the graphics card; only on cuda.
+        use_mirroring: average over versions mirrored along the axes that were mirrored in training.
+        perform_everything_on_device: keep image and logits on the GPU; cuda only.
         allow_tqdm: show a progress bar over the tiles of each image.
     """
 
@@ -89,8 +89,8 @@ class LogitPredictor:
         """Read plans, dataset.json and checkpoints and build the network.
 
         Parameters:
-            use_folds: folds as numbers or text, "all" for the model of all cases; None: all numbered folds there are.
-            trainer_class: a class or name to use instead of the trainer that the checkpoint names.
+            use_folds: folds as numbers or text, "all" for the model of all cases; None: all numbered folds that exist.
+            trainer_class: class or name of a trainer to use instead of the one named in the checkpoint.
         """
         if use_folds is None:
             use_folds = self.auto_detect_available_folds(model_training_output_dir, checkpoint_name) or None
@@ -136,7 +136,7 @@ class LogitPredictor:
         trainer_name: str,
         inference_allowed_mirroring_axes: tuple[int, ...] | None,
     ) -> None:
-        """Take a network and all that describes it; without `parameters` only single sliding windows can be done."""
+        """Set the network and its description; `parameters` may be None if only sliding windows are predicted."""
         self.plans_manager = plans_manager
         self.configuration_manager = configuration_manager
         self.list_of_parameters = parameters
@@ -148,7 +148,7 @@ class LogitPredictor:
 
     @torch.inference_mode()
     def predict_logits_from_preprocessed_data(self, data: torch.Tensor) -> torch.Tensor:
-        """Return the mean of the folds' logits, (K, *image) half on the CPU. `data` is float (C, *image)."""
+        """Return the mean logits of all folds, half (K, *image) on the CPU; `data` is float (C, *image)."""
         total: Any = None
         for weights in self.list_of_parameters:
             load_weights(self.network, weights)
@@ -160,7 +160,7 @@ class LogitPredictor:
 
     @torch.inference_mode()
     def predict_sliding_window_return_logits(self, input_image: torch.Tensor) -> torch.Tensor:
-        """Return the logits of the network as it is now, (K, *image) half, on the device that collects results.
+        """Return the logits of the network with its current weights, half (K, *image), where results are collected.
 
         Raises InvalidLogitsError if the network predicts NaN or infinite values.
         """
@@ -177,7 +177,7 @@ class LogitPredictor:
         return logits[crop]
 
     def _predict_where_memory_allows(self, image: torch.Tensor, slicers: list[Slicer]) -> torch.Tensor:
-        """Collect results on the device or, where that is too small, on the CPU."""
+        """Collect results on the device, or on the CPU if the device runs out of memory."""
         on_device = self.perform_everything_on_device and self.device.type != "cpu"
         try:
             return self._internal_predict_sliding_window_return_logits(image, slicers, on_device)
@@ -227,7 +227,7 @@ class LogitPredictor:
             )
 
     def _cut_tiles(self, data: torch.Tensor, slicers: list[Slicer], bar: Any) -> Iterator[tuple[torch.Tensor, Slicer]]:
-        """Yield each tile as a batch of one on the network's device; keeps the bar and background work going."""
+        """Yield each tile as a batch of one on the network's device; update the bar and poll background work."""
         for where in slicers:
             for poll in self._watched:
                 poll()
@@ -250,7 +250,7 @@ class LogitPredictor:
 
 
 def find_trainer(name: str) -> Any:
-    """Return the trainer class of this name, through whichever of the two finders a client has replaced."""
+    """Return the trainer class of this name, using whichever of the two finder functions a client has replaced."""
     find_by_name = public.recursive_find_trainer_class_by_name
     if getattr(find_by_name, "__module__", None) != "nnunetv2.utilities.find_objects":
         return find_by_name(name)

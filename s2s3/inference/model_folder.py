@@ -20,7 +20,7 @@ Parameters = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """What prediction needs of a model folder; configuration, trainer and axes are those of the first fold."""
+    """The content of a model folder; configuration, trainer and mirroring axes are those of the first fold."""
 
     dataset_json: dict[str, Any]
     plans_manager: PlansManager
@@ -31,7 +31,7 @@ class ModelFiles:
 
 
 def available_folds(model_folder: PathLike, checkpoint_name: str) -> list[int]:
-    """Return the folds of a model folder that have the checkpoint, sorted as text; `fold_all` is never among them."""
+    """Return the folds of a model folder that have the checkpoint, sorted as text, without `fold_all`."""
     folders = sorted(path for path in Path(model_folder).glob("fold_*") if (path / checkpoint_name).is_file())
     names = [path.name.removeprefix("fold_") for path in folders if path.name != "fold_all"]
     if not all(name.isdecimal() for name in names):
@@ -40,9 +40,9 @@ def available_folds(model_folder: PathLike, checkpoint_name: str) -> list[int]:
 
 
 def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str) -> ModelFiles:
-    """Read plans, dataset.json and the checkpoints of the folds (None: all that are there).
+    """Read plans, dataset.json and the checkpoints of the folds (None: all that exist).
 
-    Raises MissingFileError naming what is not there, CheckpointError for a checkpoint that cannot be used.
+    Raises MissingFileError naming missing files, CheckpointError for an unusable checkpoint.
     """
     folder = Path(model_folder)
     if not folder.is_dir():
@@ -60,22 +60,23 @@ def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str
 
 
 def checkpoint_files(folder: Path, folds: Folds, checkpoint_name: str) -> list[Path]:
-    """Return the checkpoint of each fold; MissingFileError lists those that are not there."""
+    """Return the checkpoint of each fold; MissingFileError lists missing ones."""
     if folds is None:
         folds = available_folds(folder, checkpoint_name)
         if not folds:
-            raise MissingFileError(f"{folder}: no fold has a {checkpoint_name}. {_what_there_is(folder)}")
+            raise MissingFileError(f"{folder}: no fold has a {checkpoint_name}. {_list_checkpoints(folder)}")
     chosen = [folds] if isinstance(folds, str | int) else list(folds)
     files = [folder / f"fold_{fold if fold == 'all' else int(fold)}" / checkpoint_name for fold in chosen]
     missing = [str(file.relative_to(folder)) for file in files if not file.is_file()]
     if missing or not files:
-        raise MissingFileError(f"{folder}: {', '.join(missing) or 'a fold'} not found. {_what_there_is(folder)}")
+        problem = f"{', '.join(missing)} not found" if missing else "no fold was given"
+        raise MissingFileError(f"{folder}: {problem}. {_list_checkpoints(folder)}")
     return files
 
 
-def _what_there_is(folder: Path) -> str:
-    there = sorted(str(file.relative_to(folder)) for file in folder.glob("fold_*/*.pth"))
-    return f"There are: {', '.join(there)}" if there else "There are no checkpoints at all; was this model trained?"
+def _list_checkpoints(folder: Path) -> str:
+    found = sorted(str(file.relative_to(folder)) for file in folder.glob("fold_*/*.pth"))
+    return f"Found: {', '.join(found)}" if found else "Found no checkpoints; was this model trained?"
 
 
 def _describe(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
@@ -89,5 +90,5 @@ def _describe(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
 
 def _entry(entries: Mapping[str, Any], key: str, file: Path) -> Any:
     if key not in entries:
-        raise IncompleteCheckpointError(f"{file}: no entry {key!r}; is this a checkpoint of nnU-Net?")
+        raise IncompleteCheckpointError(f"{file}: no entry {key!r}; is this an nnU-Net checkpoint?")
     return entries[key]

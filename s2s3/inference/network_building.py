@@ -1,4 +1,4 @@
-"""Builds the network of a trainer and puts weights into it."""
+"""Builds the network of a trainer and loads weights into it."""
 
 import inspect
 import os
@@ -23,22 +23,22 @@ def build_network(
     num_output_channels: int,
     enable_deep_supervision: bool,
 ) -> nn.Module:
-    """Call `build_network_architecture` of a trainer (class or object) in the form in which it is written.
+    """Call `build_network_architecture` of a trainer (class or object) with the arguments its signature requires.
 
-    That is the present one (plans manager first), that of nnU-Net 2.3 to 2.6 (class name first; with a
-    DeprecationWarning), or that of nnU-Net 2.1 and 2.2 (with dataset_json; likewise).
+    Accepted are the current signature (plans manager first), that of nnU-Net 2.3 to 2.6 (class name first) and that of
+    nnU-Net 2.1 and 2.2 (with dataset_json); the older two with a DeprecationWarning.
     """
     build: Callable[..., nn.Module] = trainer.build_network_architecture
     parameters = inspect.signature(build).parameters
     kinds = {entry.kind for entry in parameters.values()}
     channels = (num_input_channels, num_output_channels)
     if "dataset_json" in parameters:
-        _warn_of_old_form(trainer)
+        _warn_about_old_signature(trainer)
         described: tuple[Any, ...] = (plans_manager, dataset_json, configuration_manager, num_input_channels)
     elif "plans_manager" in parameters or inspect.Parameter.VAR_POSITIONAL in kinds:
         described = (plans_manager, configuration_manager, *channels)
     else:
-        _warn_of_old_form(trainer)
+        _warn_about_old_signature(trainer)
         configuration = configuration_manager
         arguments = (configuration.network_arch_init_kwargs, configuration.network_arch_init_kwargs_req_import)
         described = (configuration.network_arch_class_name, *arguments, *channels)
@@ -47,10 +47,10 @@ def build_network(
     return build(*described, enable_deep_supervision)
 
 
-def _warn_of_old_form(trainer: Any) -> None:
+def _warn_about_old_signature(trainer: Any) -> None:
     name = trainer.__name__ if isinstance(trainer, type) else type(trainer).__name__
     warnings.warn(
-        f"{name}.build_network_architecture has the signature of an earlier nnU-Net; now it is (plans_manager, "
+        f"{name}.build_network_architecture has the signature of an earlier nnU-Net; change it to (plans_manager, "
         "configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision)",
         DeprecationWarning,
         stacklevel=3,
@@ -58,11 +58,11 @@ def _warn_of_old_form(trainer: Any) -> None:
 
 
 def check_weights_fit(network: nn.Module, weights: Mapping[str, torch.Tensor], source: object) -> None:
-    """Raise CheckpointMismatchError, in one line, unless names and shapes of `weights` are those of the network."""
+    """Raise a one-line CheckpointMismatchError unless names and shapes of `weights` match the network."""
     problems = weight_differences(network.state_dict(), weights)
     if problems:
         raise CheckpointMismatchError(
-            f"{source}: the weights are those of another network than plans.json describes: {'; '.join(problems)}"
+            f"{source}: the weights do not match the network described by plans.json: {'; '.join(problems)}"
         )
 
 
@@ -72,7 +72,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> Non
 
 
 def compile_if_asked(network: Any) -> Any:
-    """Compile a network if the environment variable nnUNet_compile says so and it is not compiled yet."""
+    """Compile a network if the environment variable nnUNet_compile is true and it is not compiled yet."""
     if os.environ.get("nnUNet_compile", "").lower() not in ("true", "1", "t"):
         return network
     inner = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network

@@ -1,4 +1,4 @@
-"""Writing what belongs to one predicted case."""
+"""Writes the files of a predicted case."""
 
 import os
 import tempfile
@@ -22,7 +22,7 @@ def arriving_together(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_npz(arrays: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
-    """Write an npz file like numpy.savez_compressed, several times faster and slightly larger."""
+    """Write an npz file like numpy.savez_compressed, but several times faster and slightly larger."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST_COMPRESSION) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:

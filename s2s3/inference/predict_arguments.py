@@ -7,25 +7,25 @@ _FEW_CASES = 10
 
 
 def predict_parser() -> argparse.ArgumentParser:
-    """Return the parser of nnUNetv2_predict, which finds the model by data set, configuration, trainer and plans."""
+    """Return the parser of nnUNetv2_predict, which finds the model by dataset, configuration, trainer and plans."""
     parser = argparse.ArgumentParser(description="Segment the images of a folder with a trained model.")
     _add_folders(parser)
-    parser.add_argument("-d", required=True, metavar="DATASET", help="data set the model was trained on, id or name")
+    parser.add_argument("-d", required=True, metavar="DATASET", help="dataset the model was trained on, id or name")
     parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default %(default)s)")
     parser.add_argument("-tr", default="nnUNetTrainer", metavar="TRAINER", help="trainer class (default %(default)s)")
     parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, for example 2d")
     _add_settings(parser)
-    parser.add_argument("-num_parts", type=int, default=1, help="split the cases into so many parts (default 1)")
-    parser.add_argument("-part_id", type=int, default=0, help="which part to predict here, from 0 (default 0)")
+    parser.add_argument("-num_parts", type=int, default=1, help="number of parts to split the cases into (default 1)")
+    parser.add_argument("-part_id", type=int, default=0, help="part to predict, counted from 0 (default 0)")
     _add_workers(parser)
     return parser
 
 
 def modelfolder_parser() -> argparse.ArgumentParser:
-    """Return the parser of nnUNetv2_predict_from_modelfolder, which is given the model's folder."""
+    """Return the parser of nnUNetv2_predict_from_modelfolder, which takes the model folder."""
     parser = argparse.ArgumentParser(description="Segment the images of a folder with the model in a folder.")
     _add_folders(parser)
-    parser.add_argument("-m", required=True, metavar="MODEL", help="model folder, holds plans.json and fold_X")
+    parser.add_argument("-m", required=True, metavar="MODEL", help="model folder with plans.json and fold_X")
     _add_settings(parser, "--c")
     _add_workers(parser)
     return parser
@@ -33,39 +33,39 @@ def modelfolder_parser() -> argparse.ArgumentParser:
 
 def _add_folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-i", required=True, metavar="INPUT", help="folder of images <case>_0000.<ending>")
-    parser.add_argument("-o", required=True, metavar="OUTPUT", help="folder for the segmentations; made if needed")
+    parser.add_argument("-o", required=True, metavar="OUTPUT", help="folder for the segmentations; created if needed")
 
 
 def _add_settings(parser: argparse.ArgumentParser, *more_names_of_continue: str) -> None:
     add = parser.add_argument
     add("-f", nargs="+", type=fold, default=[0, 1, 2, 3, 4], metavar="FOLD", help="folds, or all (default 0 1 2 3 4)")
-    add("-step_size", type=float, default=0.5, help="distance of tiles as a fraction of the tile (default 0.5)")
+    add("-step_size", type=float, default=0.5, help="tile distance as a fraction of the tile size (default 0.5)")
     add("--disable_tta", action="store_true", help="do not average over mirrored images: faster, less accurate")
-    add("--verbose", action="store_true", help="tell more")
+    add("--verbose", action="store_true", help="print details")
     add("--save_probabilities", action="store_true", help="also write probabilities (npz), needed for ensembles")
-    add("--continue_prediction", *more_names_of_continue, action="store_true", help="leave out finished cases")
-    add("-chk", default="checkpoint_final.pth", metavar="FILE", help="checkpoint of each fold (default %(default)s)")
+    add("--continue_prediction", *more_names_of_continue, action="store_true", help="skip finished cases")
+    add("-chk", default="checkpoint_final.pth", metavar="FILE", help="checkpoint in each fold (default %(default)s)")
     add("-prev_stage_predictions", metavar="FOLDER", help="predictions of the previous stage of a cascade")
     add(
         "-device",
         choices=("cpu", "cuda", "mps"),
-        help="where the network runs (default cuda, or cpu where there is no such device)",
+        help="device for the network (default: cuda if available, otherwise cpu)",
     )
-    add("--disable_progress_bar", action="store_true", help="no progress bars")
-    add("--not_on_device", action="store_true", help="collect results in the computer's memory, not the card's")
+    add("--disable_progress_bar", action="store_true", help="hide progress bars")
+    add("--not_on_device", action="store_true", help="collect results in CPU memory instead of GPU memory")
 
 
 def _add_workers(parser: argparse.ArgumentParser) -> None:
-    text = "processes for %s; both 0: everything in this process (default 3; 0 for few images on the CPU)"
+    text = "processes for %s (default 3, or 0 for few images on the CPU); -npp 0 -nps 0 starts none"
     parser.add_argument("-npp", type=int, metavar="N", help=text % "preprocessing")
     parser.add_argument("-nps", type=int, metavar="N", help=text % "export")
 
 
 def default_workers(variable: str, on_cpu: bool, num_cases: int) -> int:
-    """Return how many worker processes to use where no number was given.
+    """Return the default number of worker processes.
 
-    That is the number in the environment variable, else 3. For few cases on the CPU it is none: there the network
-    takes nearly all the time, and starting processes more than they save.
+    That is the number in the environment variable, otherwise 3, or 0 for few cases on the CPU: there the network takes
+    nearly all the time, and starting processes costs more than it saves.
     """
     number = os.environ.get(variable, "")
     if number.strip().isdecimal():

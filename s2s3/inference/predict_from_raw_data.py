@@ -1,7 +1,7 @@
-"""`nnUNetv2_predict`, `nnUNetv2_predict_from_modelfolder`, and the predictor under the name clients know it by.
+"""The commands `nnUNetv2_predict` and `nnUNetv2_predict_from_modelfolder`, and the import path of nnUNetPredictor.
 
-Clients read and replace the names listed in `_PROVIDERS` in this module, so all prediction code calls them through it.
-They are imported when first asked for, because most need torch and `--help` does not.
+Clients import and replace the names in `_PROVIDERS` here, so all prediction code looks them up in this module. They are
+imported on first use, because most need torch and `--help` does not.
 """
 
 import importlib
@@ -44,7 +44,7 @@ _PROVIDERS = {
     "tqdm": "tqdm",
 }
 
-for _name in _PROVIDERS:  # after a reload everything is imported anew
+for _name in _PROVIDERS:  # a reload imports everything again
     globals().pop(_name, None)
 
 
@@ -96,7 +96,7 @@ def _predict(arguments: Namespace, model_folder: str) -> None:
     cases = list_inputs(arguments.i, ending)
     if not cases:
         raise MissingFileError(
-            f"{arguments.i}: no images <case>_0000{ending}, the ending that the model was trained on"
+            f"{arguments.i}: found no images <case>_0000{ending}; the model was trained on {ending} files"
         )
     make_output_folders(arguments.o)
     settings = {
@@ -124,7 +124,7 @@ def _predict(arguments: Namespace, model_folder: str) -> None:
 
 
 def _choose_device(name: str | None) -> "torch.device":
-    """Return the device, with torch's threads set for it; without a name cuda, or the CPU if there is no cuda."""
+    """Return the device (default: cuda if available, otherwise cpu) and set torch's thread count for it."""
     import torch
 
     if name in (None, "cuda") and not torch.cuda.is_available():

@@ -1,6 +1,6 @@
 """nnUNetPredictor: from files or arrays to segmentations.
 
-What clients of nnU-Net replace in the module `predict_from_raw_data` is called through that module (`public`).
+Names that clients of nnU-Net replace in the module `predict_from_raw_data` are looked up there (`public`).
 """
 
 import os
@@ -39,7 +39,7 @@ _PREVIOUS_STAGE = "folder_with_segs_from_prev_stage"
 
 
 class nnUNetPredictor(LogitPredictor):
-    """Predicts images with a trained model; construction and settings as in LogitPredictor."""
+    """Predicts segmentations with a trained model; for the parameters see LogitPredictor."""
 
     def _manage_input_and_output_lists(
         self,
@@ -51,10 +51,9 @@ class nnUNetPredictor(LogitPredictor):
         num_parts: int = 1,
         save_probabilities: bool = False,
     ) -> tuple[list[list[str]], list[str] | None, list[str | None]]:
-        """Return files per case, output names (None: results are returned) and previous-stage files, of what is to do.
+        """Return files, output names (None: results are returned) and previous-stage files of the cases to predict.
 
-        Without `overwrite` cases that an earlier run finished are left out. Of several parts every `num_parts`-th case
-        belongs to this one.
+        Without `overwrite` finished cases are skipped. With several parts, each has every `num_parts`-th case.
         """
         check_part(part_id, num_parts)
         ending = self.dataset_json["file_ending"]
@@ -81,11 +80,11 @@ class nnUNetPredictor(LogitPredictor):
         num_parts: int = 1,
         part_id: int = 0,
     ) -> list[Any] | None:
-        """Predict images that are in files; preprocessing and export run in worker processes (0: in this one).
+        """Predict images in files; preprocess and export in worker processes (0: in this process).
 
-        Returns one entry a case, in order: None if it was written, else the segmentation (x, y, z) or, with
+        Returns one entry per case, in order: None if it was written, otherwise the segmentation (x, y, z) or, with
         `save_probabilities`, segmentation and probabilities (K, x, y, z). Returns None if there is nothing to do.
-        Cases that fail do not stop the others; afterwards CaseFailedError or CasesFailedError names them.
+        Failing cases do not stop the others; afterwards CaseFailedError or CasesFailedError names them.
         """
         record = {
             _SOURCE: list_of_lists_or_source_folder,
@@ -118,9 +117,9 @@ class nnUNetPredictor(LogitPredictor):
         num_parts: int = 1,
         part_id: int = 0,
     ) -> list[Any] | None:
-        """Predict images that are in files without starting any process.
+        """Predict images in files without starting processes.
 
-        As `predict_from_files`, but returns an empty list if results were written.
+        Returns the same as `predict_from_files`, except an empty list if results were written.
         """
         record = {
             _SOURCE: list_of_lists_or_source_folder,
@@ -142,9 +141,9 @@ class nnUNetPredictor(LogitPredictor):
     def _start_run(
         self, record: dict[str, Any], num_parts: int, part_id: int
     ) -> tuple[list[list[str]], list[str] | None, list[str | None]]:
-        """Make the output folders, write the arguments of the call there, and return what there is to do.
+        """Create the output folders, write the call's arguments there, and return the cases to predict.
 
-        CallError unless a folder of the previous stage's predictions is given exactly where one is needed.
+        Raises CallError if predictions of the previous stage are missing, or given but not needed.
         """
         target, previous_stage_folder = record[_TARGET], record[_PREVIOUS_STAGE]
         _check_previous_stage(self.configuration_manager.previous_stage_name, previous_stage_folder)
@@ -189,7 +188,7 @@ class nnUNetPredictor(LogitPredictor):
         truncated_ofname: str | list[str] | None,
         num_processes: int = 3,
     ) -> Iterator[Item]:
-        """Return an iterator over preprocessed images; each argument for one image, or a list of them for several."""
+        """Return an iterator over preprocessed images; each argument is for one image, or a list for several."""
         return preprocessing_iterator_fromnpy(
             _as_list(image_or_list_of_images),
             _as_list(segs_from_prev_stage_or_list_of_segs_from_prev_stage),
@@ -210,7 +209,7 @@ class nnUNetPredictor(LogitPredictor):
         save_probabilities: bool = False,
         num_processes_segmentation_export: int = default_num_processes,
     ) -> list[Any]:
-        """Predict images that are in memory, (C, x, y, z) each; returns as `predict_from_files`."""
+        """Predict images in memory, (C, x, y, z) each; returns the same as `predict_from_files`."""
         items = self.get_data_iterator_from_raw_npy_data(
             image_or_list_of_images,
             segs_from_prev_stage_or_list_of_segs_from_prev_stage,
@@ -226,10 +225,11 @@ class nnUNetPredictor(LogitPredictor):
         save_probabilities: bool = False,
         num_processes_segmentation_export: int = default_num_processes,
     ) -> list[Any]:
-        """Predict what an iterator gives and export it in worker processes (0: in this one).
+        """Predict the items of an iterator and export them in worker processes (0: in this process).
 
         Items are dicts with `data` (float32 (C, x, y, z), or the path of an .npy file, which is removed),
-        `data_properties` and `ofile` (output name without ending, or None). Returns as `predict_from_files`.
+        `data_properties` and `ofile` (output name without ending, or None). Returns the same as
+        `predict_from_files`.
         """
         return self._predict_items(data_iterator, save_probabilities, num_processes_segmentation_export)
 
@@ -238,7 +238,7 @@ class nnUNetPredictor(LogitPredictor):
         with ExportQueue(num_workers) as exports:
             self._watched = (exports.poll, *([items.poll] if isinstance(items, PreparedCases) else []))
             try:
-                for number, item in enumerate(_noting_failures(items, failures)):
+                for number, item in enumerate(_collecting_failures(items, failures)):
                     self._case = os.path.basename(item["ofile"]) if item["ofile"] else f"number {number}"
                     try:
                         logits = self.predict_logits_from_preprocessed_data(_load(item["data"]))
@@ -280,7 +280,7 @@ class nnUNetPredictor(LogitPredictor):
         output_file_truncated: PathLike | None = None,
         save_or_return_probabilities: bool = False,
     ) -> Any:
-        """Predict one image (C, x, y, z) without starting any process; `image_properties` is completed in place.
+        """Predict one image (C, x, y, z) without starting processes; adds to `image_properties`.
 
         Returns the segmentation (x, y, z), or segmentation and probabilities; None if it was written to a file.
         """
@@ -319,28 +319,28 @@ class nnUNetPredictor(LogitPredictor):
 def _check_previous_stage(stage: str | None, folder: PathLike | None) -> None:
     if stage is not None and folder is None:
         raise CallError(
-            f"this is the second stage of a cascade: predict the images with configuration {stage} first and give "
+            f"this is the second stage of a cascade: predict the images with configuration {stage} first and pass "
             "the folder of its predictions (folder_with_segs_from_prev_stage, -prev_stage_predictions)"
         )
     if stage is None and folder is not None:
-        raise CallError("predictions of a previous stage were given, but this configuration has none")
+        raise CallError("predictions of a previous stage were given, but this configuration has no previous stage")
 
 
 def _as_list(value: Any) -> Any:
-    """Return one thing as a list of it; lists, tuples and None (nothing for any image) as they are."""
+    """Wrap a single value in a list; return lists, tuples and None (no value for any image) unchanged."""
     return value if value is None or isinstance(value, list | tuple) else [value]
 
 
 def _load(data: Any) -> torch.Tensor:
-    """Return the data of an item as a tensor; a path of an .npy file is read and the file removed."""
+    """Return the data of an item as a tensor; if it is the path of an .npy file, read and remove the file."""
     if isinstance(data, str | os.PathLike):
         file, data = Path(data), np.load(data)
         file.unlink()
     return torch.from_numpy(data) if isinstance(data, np.ndarray) else data
 
 
-def _noting_failures(items: Iterable[Item], failures: list[BaseException]) -> Iterator[Item]:
-    """Yield the items; failed cases that the iterator reports at its end are added to `failures`."""
+def _collecting_failures(items: Iterable[Item], failures: list[BaseException]) -> Iterator[Item]:
+    """Yield the items; add the failed cases that the iterator raises at its end to `failures`."""
     try:
         yield from items
     except CaseFailedError as error:

@@ -1,4 +1,4 @@
-"""An iterator over preprocessed cases: prepared in worker processes, or one at a time in this one."""
+"""An iterator over cases, preprocessed in worker processes or one at a time in this process."""
 
 import tempfile
 from collections import deque
@@ -20,7 +20,7 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """One case to prepare: its name for messages, the arguments of its preparation, its output name without ending."""
+    """A case to prepare: its name for messages, the arguments of `prepare`, its output name without ending."""
 
     name: str
     arguments: tuple[Any, ...]
@@ -28,17 +28,17 @@ class Case:
 
 
 def make_item(data: np.ndarray, properties: dict[str, Any], ofile: str | None) -> Item:
-    """Return what iterators yield: `data` as a contiguous float32 tensor, `data_properties`, `ofile`."""
+    """Return an item: `data` as a contiguous float32 tensor, `data_properties` and `ofile`."""
     tensor = torch.from_numpy(np.ascontiguousarray(data, dtype=np.float32))
     return {"data": tensor, "data_properties": properties, "ofile": ofile}
 
 
 class PreparedCases(Iterator[Item]):
-    """Yields prepared cases in the order given; a failing case is left out and raised after the last one.
+    """Yields prepared cases in the given order; failing cases are skipped and raised after the last one.
 
     Parameters:
         prepare: `prepare_files` or `prepare_array`.
-        num_workers: processes, at most one a case; 0 works in this process.
+        num_workers: processes, at most one per case; 0 prepares in this process.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class PreparedCases(Iterator[Item]):
         return next(self._items)
 
     def poll(self) -> None:
-        """Hand out further cases and notice killed workers, without waiting. Raises WorkerDiedError for the latter."""
+        """Start waiting cases and check the workers, without blocking. Raises WorkerDiedError if one was killed."""
         self._pool.poll()
 
     def close(self) -> None:
-        """End the workers; cases that were not yielded are dropped."""
+        """Stop the workers; cases not yet yielded are dropped."""
         self._items.close()
 
     def _iterate(self, waiting: deque[Case]) -> Generator[Item, None, None]:

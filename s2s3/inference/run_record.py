@@ -1,4 +1,4 @@
-"""The three JSON files that say how the predictions in a folder were made."""
+"""The three JSON files that record how the predictions in a folder were made."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Where the tiles of a sliding window lie and how much each of their voxels counts."""
+"""Positions of the tiles of a sliding window, and the weights of their voxels."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,13 +20,13 @@ def compute_gaussian(
     sigma_scale: float = 1.0 / 8,
     value_scaling_factor: float = 1,
     dtype: torch.dtype = torch.float16,
-    device: torch.device = torch.device("cuda", 0),  # noqa: B008 - a default that callers of nnU-Net rely on
+    device: torch.device = torch.device("cuda", 0),  # noqa: B008 - nnU-Net's default
 ) -> torch.Tensor:
     """Return the importance map of a tile: a Gaussian around its centre, with `value_scaling_factor` as its maximum.
 
-    The standard deviation along an axis of length P is `sigma_scale` * P, and beyond four of them the weight is zero;
-    entries that are zero (also because `dtype` cannot hold them) get the smallest other entry, so that every voxel
-    counts for something.
+    The standard deviation along an axis of length P is `sigma_scale` * P, and the weight is zero beyond four of them.
+    Zero entries (including those that underflow in `dtype`) are set to the smallest non-zero entry, so that every voxel
+    counts.
     """
     weights = np.ones((), dtype=np.float64)
     for length in tile_size:
@@ -47,7 +47,7 @@ def _bell(length: int, sigma_scale: float) -> np.ndarray:
 def compute_steps_for_sliding_window(
     image_size: Sequence[int], tile_size: Sequence[int], tile_step_size: float
 ) -> list[list[int]]:
-    """Return for each axis where tiles start: evenly spread from edge to edge, at most `tile_step_size` tiles apart.
+    """Return the tile starts along each axis: evenly spaced from edge to edge, at most `tile_step_size` tiles apart.
 
     Parameters:
         tile_step_size: distance as a fraction of the tile, in (0, 1].
@@ -68,7 +68,7 @@ def _starts(image_length: int, tile_length: int, step: float) -> list[int]:
 def tile_slicers(image_size: Sequence[int], tile_size: Sequence[int], tile_step_size: float) -> list[Slicer]:
     """Return index tuples (channels first) that cut all tiles out of an image, last axis fastest.
 
-    A tile with one axis fewer than the image visits every index of the image's first axis with tiles of the others.
+    If the tile has one axis fewer than the image, every index of the image's first axis is tiled separately.
     """
     extra = len(image_size) - len(tile_size)
     steps = compute_steps_for_sliding_window(image_size[extra:], tile_size, tile_step_size)

@@ -1,7 +1,7 @@
-"""Adds weighted tile predictions up to the logits of a whole image.
+"""Combines weighted tile predictions into the logits of a whole image.
 
-Sum and weight sum are kept in half precision and rounded after every tile, as nnU-Net does, so that results agree to
-the last bit. Where the sum leaves the range of half precision (65504), the caller repeats with float32.
+The sum and the total weight are kept in half precision and rounded after every tile, as in nnU-Net, so results agree
+to the last bit. If the sum exceeds the range of half precision (65504), the caller repeats with float32.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,17 +13,17 @@ from nnunetv2.inference.sliding_window_prediction import Slicer
 
 
 class LogitOverflowError(InvalidValueError, RuntimeError):
-    """The logits of an image do not fit the number format they are kept in."""
+    """The logits of an image exceed the range of their dtype."""
 
 
 class InvalidLogitsError(InvalidValueError, RuntimeError):
-    """A network answered with NaN or infinite logits."""
+    """A network predicted NaN or infinite logits."""
 
 
 def pad_to_tile(image: torch.Tensor, tile_size: Sequence[int]) -> tuple[torch.Tensor, tuple[slice, ...]]:
-    """Zero-pad the trailing axes of `image` to at least the tile, evenly, the odd voxel behind.
+    """Zero-pad the trailing axes of `image` to at least the tile size, evenly, an odd voxel at the end.
 
-    Returns the image (the same object if it is large enough) and the slices of all axes that undo the padding.
+    Returns the image (the same object if it is large enough) and the slices over all axes that undo the padding.
     """
     lengths = image.shape[image.ndim - len(tile_size) :]
     missing = [max(0, tile - length) for tile, length in zip(tile_size, lengths, strict=True)]
@@ -47,11 +47,11 @@ def accumulate_tiles(
     """Return the weighted mean of all tile predictions, (K, *image_size) of `dtype` on `device`.
 
     Parameters:
-        tiles: pairs of a tile as a batch of one, (1, C, *tile), and where it lies in the image.
-        predict_tile: gives the logits of such a batch, (1, K, *tile).
-        weights: importance of each voxel of a tile, on `device`; None: all count alike.
+        tiles: pairs of a tile, as a batch of one (1, C, *tile), and its position in the image.
+        predict_tile: returns the logits of such a batch, (1, K, *tile).
+        weights: importance of each voxel of a tile, on `device`; None weights all voxels equally.
 
-    Raises LogitOverflowError if a sum leaves the range of `dtype`, InvalidLogitsError if there are NaN.
+    Raises LogitOverflowError if a sum exceeds the range of `dtype`, InvalidLogitsError for NaN.
     """
     logits = torch.zeros((num_channels, *image_size), dtype=dtype, device=device)
     total_weight = torch.zeros(tuple(image_size), dtype=dtype, device=device)
@@ -80,6 +80,6 @@ def _check_finite(channel: torch.Tensor) -> None:
         return
     if torch.isnan(channel).any() and not torch.isinf(channel).any():
         raise InvalidLogitsError(
-            "the network predicted NaN. Either the image holds NaN or extreme values, or the checkpoint is damaged"
+            "the network predicted NaN. Either the image contains NaN or extreme values, or the checkpoint is damaged"
         )
-    raise LogitOverflowError(f"the sum of the logits left the range of {channel.dtype}")
+    raise LogitOverflowError(f"the sum of the logits exceeds the range of {channel.dtype}")

@@ -1,4 +1,4 @@
-"""A results folder with validated folds, made from random segmentations: what choosing between models needs."""
+"""A results folder with validated folds, made from random segmentations, for choosing between models."""
 
 import pickle
 from pathlib import Path
@@ -15,7 +15,7 @@ SHAPE = (24, 30)
 
 
 def make_blobs(generator: np.random.Generator, labels: int) -> np.ndarray:
-    """Return a picture with one rectangle a label, later ones on top."""
+    """Return a picture with one rectangle per label, later ones on top."""
     picture = np.zeros(SHAPE, np.uint8)
     for label in range(1, labels):
         row, column = generator.integers(0, 12, 2)
@@ -36,7 +36,7 @@ def make_prediction(generator: np.random.Generator, reference: np.ndarray, noise
 def write_cross_validation(
     root: Path, noises: dict[str, float], labels: dict[str, Any] | None = None, cases: int = 6
 ) -> Path:
-    """Write raw labels, preprocessed plans and one validated model (two folds) a configuration; returns `root`.
+    """Write raw labels, preprocessed plans and one validated model (two folds) per configuration; returns `root`.
 
     Parameters:
         noises: configuration -> share of wrong pixels.
@@ -66,7 +66,7 @@ def write_cross_validation(
 
 
 def write_validation(folder: Path, case: str, probabilities: np.ndarray) -> None:
-    """Write the three files that a validation with probabilities leaves of a case."""
+    """Write the three files that a validation with probabilities writes for a case."""
     Image.fromarray(probabilities.argmax(0)[0].astype(np.uint8)).save(folder / f"{case}.png")
     np.savez_compressed(folder / f"{case}.npz", probabilities=probabilities)
     properties = {"spacing": (999, 1, 1), "shape_before_cropping": (1, *SHAPE), "weight": np.float64(0.5)}

@@ -125,7 +125,7 @@ def write_model_folder(
     checkpoint_name: str = "checkpoint_final.pth",
     trainer_name: str = "nnUNetTrainer",
 ) -> Path:
-    """Write plans.json, dataset.json and one untrained checkpoint a fold."""
+    """Write plans.json, dataset.json and one untrained checkpoint per fold."""
     (configuration,) = plans["configurations"]
     channels = determine_num_input_channels(PlansManager(plans), configuration, dataset_json)
     heads = PlansManager(plans).get_label_manager(dataset_json).num_segmentation_heads
@@ -146,7 +146,7 @@ def write_model_folder(
 
 
 class Trainer:
-    """Stands for nnUNetTrainer where only its network builder is needed."""
+    """A stand-in for nnUNetTrainer with its network builder only."""
 
     @staticmethod
     def build_network_architecture(
@@ -168,7 +168,7 @@ class Trainer:
 
 
 def hand_made_predictor(network: nn.Module, patch_size: list[int], heads: int = 3, **settings: Any) -> nnUNetPredictor:
-    """Return a predictor with a network of the test's own; labels 0 ... heads - 1."""
+    """Return a predictor with the given network and labels 0 ... heads - 1."""
     plans = make_plans(patch_size, [1.0] * len(patch_size), ".nii.gz", 1)
     (configuration,) = plans["configurations"]
     manager = PlansManager(plans)

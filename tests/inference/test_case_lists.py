@@ -65,7 +65,7 @@ def test_a_part_that_does_not_exist_is_refused(part: int, parts: int) -> None:
         check_part(part, parts)
 
 
-def test_a_case_is_finished_when_all_its_files_are_there(tmp_path: Path) -> None:
+def test_a_case_is_finished_when_all_its_files_exist(tmp_path: Path) -> None:
     name = str(tmp_path / "case")
     assert not is_finished(name, ".png", False)
     (tmp_path / "case.png").touch()
@@ -75,7 +75,7 @@ def test_a_case_is_finished_when_all_its_files_are_there(tmp_path: Path) -> None
     assert is_finished(name, ".png", True)
 
 
-def test_all_folders_of_listed_outputs_are_made_and_the_first_holds_the_record(tmp_path: Path) -> None:
+def test_all_folders_of_listed_outputs_are_created_and_the_first_holds_the_record(tmp_path: Path) -> None:
     target = [tmp_path / "a" / "b" / "1", str(tmp_path / "c" / "2")]
     make_output_folders(target)
     assert (tmp_path / "a" / "b").is_dir()

@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert HandedArray("a") == HandedArray("a")
 
 
-def test_adapters_give_one_item_at_a_time_and_then_stop(files) -> None:
+def test_adapters_return_one_item_at_a_time_and_then_stop(files) -> None:
     plans, dataset_json, configuration = MODEL
     preprocessor = configuration.preprocessor_class(verbose=False)
     loader = PreprocessAdapter(files, None, preprocessor, ["x", "y", "z"], plans, dataset_json, configuration)
@@ -135,7 +135,7 @@ class PreviousStage:
         self.labels[..., 39, :] = -1
 
 
-def test_the_previous_stage_follows_the_image_as_one_channel_a_label(files) -> None:
+def test_the_previous_stage_follows_the_image_as_one_channel_per_label(files) -> None:
     images, properties = read_all(files[:1])
     previous = PreviousStage().labels
     (item,) = preprocessing_iterator_fromnpy(images, [previous], properties, None, *MODEL, 0)
@@ -144,7 +144,7 @@ def test_the_previous_stage_follows_the_image_as_one_channel_a_label(files) -> N
     np.testing.assert_array_equal(item["data"][4], previous[0] == 2)
 
 
-def test_workers_of_ones_own_fill_a_queue(files) -> None:
+def test_custom_workers_fill_a_queue(files) -> None:
     images, properties = read_all(files)
     for function, arguments in (
         (preprocess_fromfiles_save_to_queue, (files, [None] * 3, ["x", "y", "z"])),
@@ -158,7 +158,7 @@ def test_workers_of_ones_own_fill_a_queue(files) -> None:
         assert not abort.is_set()
 
 
-def test_a_failing_worker_of_ones_own_says_so(files) -> None:
+def test_a_failing_custom_worker_sets_the_abort_event(files) -> None:
     Path(files[1][0]).write_text("no image")
     done, abort = multiprocessing.Event(), multiprocessing.Event()
     with pytest.raises(CaseFailedError, match="case y"):
@@ -167,7 +167,7 @@ def test_a_failing_worker_of_ones_own_says_so(files) -> None:
     assert not done.is_set()
 
 
-def test_an_aborted_worker_of_ones_own_stops_though_the_queue_is_full(files) -> None:
+def test_an_aborted_custom_worker_stops_even_if_the_queue_is_full(files) -> None:
     target: queue.Queue = queue.Queue(maxsize=1)
     done, abort = multiprocessing.Event(), multiprocessing.Event()
     arguments = (files, None, None, *MODEL, target, done, abort)

@@ -165,7 +165,7 @@ def test_the_segmentation_is_written_with_the_image_geometry(tmp_path: Path) -> 
     assert properties["sitk_stuff"]["origin"] == (1.0, 2.0, 3.0)
 
 
-def test_probabilities_and_properties_are_written_beside_it(tmp_path: Path) -> None:
+def test_probabilities_and_properties_are_written_next_to_it(tmp_path: Path) -> None:
     properties = export(tmp_path, random_logits(3, 3, 5, 4), save_probabilities=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["case.nii.gz", "case.npz", "case.pkl"]
     with np.load(tmp_path / "case.npz") as arrays:

@@ -36,7 +36,7 @@ def test_results_come_in_the_order_submitted(workers: int) -> None:
         assert exports.finish() == [60 * number for number in range(5)]
 
 
-def test_arrays_that_do_not_lie_in_order_arrive_whole() -> None:
+def test_noncontiguous_arrays_arrive_intact() -> None:
     logits = np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1)[::2]
     with ExportQueue(1) as exports:
         exports.submit("case", np.ndarray.tolist, logits)
@@ -52,7 +52,8 @@ def test_a_failing_case_is_named_when_the_others_are_done(workers: int, tmp_path
             exports.finish()
     assert (tmp_path / "good").exists()
     assert [record.message for record in caplog.records] == [
-        "case bad: No space left on device; free some space, then run the command again (going on with the other cases)"
+        "case bad: No space left on device; free some space, then run the command again "
+        "(continuing with the other cases)"
     ]
 
 

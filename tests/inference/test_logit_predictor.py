@@ -9,7 +9,7 @@ from tests.inference.models import CPU, hand_made_predictor
 
 
 class Positions(nn.Module):
-    """Gives for tile x (row i, column j) the channels x + i, 2x + j, i * j."""
+    """Returns for tile x (row i, column j) the channels x + i, 2x + j, i * j."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         rows = torch.arange(x.shape[2], dtype=x.dtype)[:, None].expand(x.shape[2:])
@@ -18,7 +18,7 @@ class Positions(nn.Module):
 
 
 class Constant(nn.Module):
-    """Gives `value` in channel 1 and 0 in channel 0."""
+    """Returns `value` in channel 1 and 0 in channel 0."""
 
     def __init__(self, value: float):
         super().__init__()
@@ -62,14 +62,14 @@ def test_logits_equal_the_reference_values_to_the_last_bit(axes, gaussian, rows_
     np.testing.assert_array_equal(logits[2, 0, 4].numpy(), channel_2_row_4)
 
 
-def test_an_image_smaller_than_the_patch_is_padded_and_cut_back() -> None:
+def test_an_image_smaller_than_the_patch_is_padded_and_cropped() -> None:
     predictor = hand_made_predictor(Positions(), [4, 6])
     logits = predictor.predict_sliding_window_return_logits(torch.arange(6.0).reshape(1, 1, 2, 3))
     np.testing.assert_array_equal(logits[0, 0].numpy(), [[1, 2, 3.001953125], [5, 6, 7]])
     np.testing.assert_array_equal(logits[1, 0].numpy(), [[1, 4, 7], [7, 10, 13]])
 
 
-def test_no_mirroring_axes_at_all_mean_no_mirroring() -> None:
+def test_without_mirroring_axes_nothing_is_mirrored() -> None:
     predictor = hand_made_predictor(Positions(), [4, 6])
     plain = predictor.predict_sliding_window_return_logits(IMAGE)
     predictor.allowed_mirroring_axes = ()
@@ -89,7 +89,7 @@ def test_other_inputs_than_4d_tensors_are_refused(image: object) -> None:
         hand_made_predictor(Positions(), [4, 6]).predict_sliding_window_return_logits(image)
 
 
-def test_logits_that_overflow_half_sums_are_answered_with_float32_sums() -> None:
+def test_logits_whose_sum_overflows_half_precision_are_summed_in_float32() -> None:
     predictor = hand_made_predictor(Constant(20000.0), [4, 6], heads=2)
     logits = predictor.predict_sliding_window_return_logits(IMAGE)
     assert logits.dtype == torch.half
@@ -104,7 +104,7 @@ def test_logits_beyond_half_precision_stay_float32() -> None:
 
 
 @pytest.mark.parametrize(("value", "message"), [(float("nan"), "NaN"), (float("inf"), "infinite")])
-def test_a_network_that_predicts_no_numbers_is_reported(value: float, message: str) -> None:
+def test_a_network_that_predicts_nan_or_infinity_is_reported(value: float, message: str) -> None:
     predictor = hand_made_predictor(Constant(value), [4, 6], heads=2)
     with pytest.raises(InvalidLogitsError, match=message) as caught:
         predictor.predict_sliding_window_return_logits(IMAGE)
@@ -141,7 +141,7 @@ def test_without_parameters_there_are_no_folds_to_predict() -> None:
         predictor.predict_logits_from_preprocessed_data(IMAGE)
 
 
-def test_memory_errors_on_the_device_lead_to_a_second_try_on_the_cpu() -> None:
+def test_memory_errors_on_the_device_lead_to_a_retry_on_the_cpu() -> None:
     predictor = hand_made_predictor(Positions(), [4, 6])
     tries: list[bool] = []
 
@@ -162,7 +162,7 @@ class _PretendedDevice:
     type = "xpu"
 
 
-def test_other_errors_on_the_device_are_not_tried_again() -> None:
+def test_other_errors_on_the_device_are_not_retried() -> None:
     predictor = hand_made_predictor(Positions(), [4, 6])
 
     def fail(*_: object) -> torch.Tensor:
@@ -175,7 +175,7 @@ def test_other_errors_on_the_device_are_not_tried_again() -> None:
         predictor._predict_where_memory_allows(IMAGE, [])
 
 
-def test_a_bar_put_in_place_of_tqdm_sees_every_tile_and_can_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bar_that_replaces_tqdm_sees_every_tile_and_can_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
     from nnunetv2.inference import predict_from_raw_data
 
     updates: list[int] = []
@@ -223,7 +223,7 @@ def test_the_old_name_of_perform_everything_on_device_is_accepted() -> None:
     assert nnUNetPredictor(device=CPU, perform_everything_on_gpu=True).perform_everything_on_device is False
 
 
-def test_background_work_is_looked_after_at_every_tile() -> None:
+def test_background_work_is_polled_at_every_tile() -> None:
     calls: list[int] = []
     predictor = hand_made_predictor(Positions(), [4, 6])
     predictor._watched = (lambda: calls.append(1),)

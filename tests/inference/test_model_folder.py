@@ -32,7 +32,7 @@ def load(model: Path, folds: object, **settings: object) -> nnUNetPredictor:
     ("folds", "count"),
     [(None, 2), (0, 1), ("0", 1), ("01", 1), ("all", 1), ((0, 1), 2), (["0", "1"], 2), (("all",), 1)],
 )
-def test_folds_are_taken_in_every_form(model: Path, folds: object, count: int) -> None:
+def test_folds_are_accepted_in_every_form(model: Path, folds: object, count: int) -> None:
     assert len(load(str(model), folds).list_of_parameters) == count
 
 
@@ -63,13 +63,13 @@ def test_a_fold_folder_without_a_number_is_a_value_error(model: Path) -> None:
 @pytest.mark.parametrize(
     ("folds", "name", "message"),
     [
-        ((0, 3, 4), "checkpoint_final.pth", r"fold_3.*fold_4.*There are: fold_0/checkpoint_final\.pth"),
+        ((0, 3, 4), "checkpoint_final.pth", r"fold_3.*fold_4.*Found: fold_0/checkpoint_final\.pth"),
         ((0,), "checkpoint_best.pth", r"fold_0/checkpoint_best\.pth not found"),
         (None, "checkpoint_best.pth", r"no fold has a checkpoint_best\.pth"),
-        ((), "checkpoint_final.pth", "a fold not found"),
+        ((), "checkpoint_final.pth", "no fold was given"),
     ],
 )
-def test_missing_folds_are_listed_with_what_there_is(model: Path, folds: object, name: str, message: str) -> None:
+def test_missing_folds_are_listed_with_those_found(model: Path, folds: object, name: str, message: str) -> None:
     with pytest.raises(MissingFileError, match=message):
         read_model_folder(model, folds, name)
 
@@ -86,11 +86,11 @@ def test_a_model_without_its_json_files_is_refused(model: Path, file: str) -> No
         read_model_folder(model, None, "checkpoint_final.pth")
 
 
-def test_a_checkpoint_of_another_network_is_told_in_one_line(model: Path) -> None:
+def test_a_checkpoint_of_another_network_is_reported_in_one_line(model: Path) -> None:
     other = write_model_folder(model.parent / "other", make_plans([8, 8, 8], [1.0] * 3, ".png", 3), DATASET_JSON)
     (other / "fold_0" / "checkpoint_final.pth").replace(model / "fold_1" / "checkpoint_final.pth")
     with pytest.raises(
-        CheckpointMismatchError, match=r"fold_1/checkpoint_final\.pth: .*another network.*\(8, 3, 3, 3\)"
+        CheckpointMismatchError, match=r"fold_1/checkpoint_final\.pth: .*do not match the network.*\(8, 3, 3, 3\)"
     ) as e:
         load(model, (0, 1))
     assert len(str(e.value).splitlines()) == 1
@@ -158,7 +158,7 @@ class FormOfReleases21And22:
 
 
 class FormThatPassesOn:
-    """Hands all arguments to the base."""
+    """Passes all arguments to the base."""
 
     @staticmethod
     def build_network_architecture(*args, **kwargs):
@@ -170,7 +170,7 @@ def build(trainer: object) -> object:
     return build_network(trainer, manager, manager.get_configuration("2d"), DATASET_JSON, 3, 5, False)
 
 
-def test_network_builders_of_all_releases_are_called_in_their_own_form() -> None:
+def test_network_builders_of_all_releases_are_called_with_their_own_arguments() -> None:
     with pytest.warns(DeprecationWarning, match="FormOfReleases23To26"):
         name, *rest = build(FormOfReleases23To26)
     assert name.endswith("PlainConvUNet")
@@ -186,7 +186,7 @@ def test_network_builders_of_all_releases_are_called_in_their_own_form() -> None
 
 
 class Compiled(torch.nn.Module):
-    """Stands for what torch.compile returns, whose import alone takes seconds."""
+    """A stand-in for what torch.compile returns, whose import alone takes seconds."""
 
     def __init__(self, network: torch.nn.Module):
         super().__init__()

@@ -18,7 +18,7 @@ def _same_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Run:
-    """Runs a command in this process; keeps exit code and what it wrote to standard error."""
+    """Runs a command in this process; keeps its exit code and standard error."""
 
     def __init__(self, model: Path, images: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys):
         self.model, self.images, self.out = model, images, out
@@ -65,7 +65,7 @@ def test_worker_processes_and_the_fast_settings_give_segmentations_too(run: Run)
     assert len(list(run.out.glob("*.npz"))) == 3
 
 
-def test_the_model_is_found_by_data_set_trainer_plans_and_configuration(run: Run, nnunet_folders) -> None:
+def test_the_model_is_found_by_dataset_trainer_plans_and_configuration(run: Run, nnunet_folders) -> None:
     target = nnunet_folders.results / "Dataset901_Tiny" / "nnUNetTrainer__nnUNetPlans__2d"
     target.parent.mkdir()
     run.model.rename(target)
@@ -73,39 +73,39 @@ def test_the_model_is_found_by_data_set_trainer_plans_and_configuration(run: Run
     assert run.written == ["b.png"]
 
 
-def test_an_unset_results_folder_is_one_line(run: Run) -> None:
+def test_an_unset_results_folder_is_a_one_line_error(run: Run) -> None:
     assert run("-d", "Dataset901_Tiny", "-c", "2d", command=predict_entry_point) == 2
     assert "nnUNet_results" in run.message
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
-def test_a_broken_image_is_named_after_the_others_were_written(run: Run, workers: str) -> None:
+def test_a_broken_image_is_named_after_the_others_are_written(run: Run, workers: str) -> None:
     (run.images / "b_0000.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     assert run(workers=workers) == 2
     assert "b_0000.png" in run.message
     assert run.written == ["a.png", "c.png"]
 
 
-def test_missing_folds_are_one_line(run: Run) -> None:
+def test_missing_folds_are_a_one_line_error(run: Run) -> None:
     assert run("-f", 0, 7) == 2
     assert "fold_7/checkpoint_final.pth not found" in run.message
 
 
-def test_a_missing_model_is_one_line(run: Run) -> None:
+def test_a_missing_model_is_a_one_line_error(run: Run) -> None:
     run.model = run.model.parent / "absent"
     assert run() == 2
     assert "model folder not found" in run.message
 
 
-def test_a_checkpoint_of_another_network_is_one_line(run: Run) -> None:
+def test_a_checkpoint_of_another_network_is_a_one_line_error(run: Run) -> None:
     plans = make_plans([8, 8, 8], [1.0] * 3, ".png", 3)
     other = write_model_folder(run.model.parent / "other", plans, make_dataset_json(".png", 3))
     (other / "fold_0" / "checkpoint_final.pth").replace(run.model / "fold_0" / "checkpoint_final.pth")
     assert run() == 2
-    assert "3d_fullres" in run.message or "another network" in run.message
+    assert "3d_fullres" in run.message or "do not match the network" in run.message
 
 
-def test_a_trainer_that_does_not_exist_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trainer_that_does_not_exist_is_a_one_line_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from nnunetv2.inference import predict_from_raw_data
     from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
@@ -119,31 +119,31 @@ def test_a_trainer_that_does_not_exist_is_one_line(run: Run, monkeypatch: pytest
     assert "nnUNet_extTrainer" in run.message
 
 
-def test_a_file_in_the_place_of_the_output_folder_is_one_line(run: Run) -> None:
+def test_a_file_instead_of_the_output_folder_is_a_one_line_error(run: Run) -> None:
     run.out.write_text("a file")
     assert run() == 2
     assert str(run.out) in run.message
 
 
-def test_an_output_folder_below_a_file_is_one_line(run: Run) -> None:
+def test_an_output_folder_below_a_file_is_a_one_line_error(run: Run) -> None:
     run.out.write_text("a file")
     run.out = run.out / "below"
     assert run() == 2
     assert str(run.out) in run.message
 
 
-def test_a_folder_without_images_is_one_line(run: Run) -> None:
+def test_a_folder_without_images_is_a_one_line_error(run: Run) -> None:
     for file in run.images.iterdir():
         file.rename(file.with_suffix(".jpg"))
     assert run() == 2
     assert "no images" in run.message
 
 
-def test_a_part_that_does_not_exist_is_one_line(run: Run) -> None:
+def test_a_part_that_does_not_exist_is_a_one_line_error(run: Run) -> None:
     assert run("-d", "Dataset901_Tiny", "-c", "2d", "-num_parts", 2, "-part_id", 2, command=predict_entry_point) == 2
 
 
-def test_cuda_without_a_cuda_device_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_without_a_cuda_device_is_a_one_line_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert run("-device", "cuda") == 2
     assert "-device cpu" in run.message
@@ -159,7 +159,7 @@ def test_a_finished_prediction_can_be_continued(run: Run) -> None:
     assert run("--continue_prediction") == 0
 
 
-def test_a_predictor_put_in_the_place_of_ours_is_used(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_predictor_is_used(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from nnunetv2.inference import predict_from_raw_data
 
     class Counting(predict_from_raw_data.nnUNetPredictor):

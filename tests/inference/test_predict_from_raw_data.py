@@ -35,7 +35,7 @@ NAMES_OF_CLIENTS = [
 
 
 @pytest.mark.parametrize("name", NAMES_OF_CLIENTS)
-def test_the_names_that_clients_use_are_there(name: str) -> None:
+def test_the_names_that_clients_use_exist(name: str) -> None:
     assert callable(getattr(predict_from_raw_data, name)) or name == "multiprocessing"
     assert name in vars(predict_from_raw_data)
     assert name in dir(predict_from_raw_data)
@@ -58,7 +58,7 @@ def test_modules_of_workers_and_help_texts_import_no_torch(module: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["nnUNetv2_predict", "nnUNetv2_predict_from_modelfolder"])
-def test_help_is_there_at_once(command: str) -> None:
+def test_help_is_fast(command: str) -> None:
     executable = Path(sys.executable).parent / command
     times = []
     for _ in range(3):
@@ -91,7 +91,7 @@ def test_arguments_have_the_defaults_of_nnunet() -> None:
         ("x", True, 1, 3),
     ],
 )
-def test_the_environment_or_the_work_sets_the_number_of_workers(
+def test_the_environment_or_the_number_of_cases_sets_the_number_of_workers(
     monkeypatch: pytest.MonkeyPatch, value: str | None, on_cpu: bool, cases: int, workers: int
 ) -> None:
     if value is not None:

@@ -58,7 +58,7 @@ def test_a_folder_is_predicted_with_any_number_of_workers(model, rgb_images, exp
     np.testing.assert_equal(read(out, *"abc"), expected)
 
 
-def test_the_sequential_way_gives_the_same_and_starts_no_process(
+def test_sequential_prediction_gives_the_same_and_starts_no_process(
     model, rgb_images, expected, tmp_path, monkeypatch
 ) -> None:
     def no_process(self: object) -> None:
@@ -107,7 +107,7 @@ def test_the_sequential_record_holds_its_own_five_arguments(model, rgb_images, t
     ]
 
 
-def test_continuing_leaves_out_what_is_finished(model, rgb_images, tmp_path) -> None:
+def test_continuing_skips_finished_cases(model, rgb_images, tmp_path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "a.png").write_text("finished")
@@ -154,7 +154,7 @@ def test_an_image_with_other_channels_is_named(model, rgb_images, tmp_path) -> N
     assert names(tmp_path / "out") == ["a.png", "c.png", *RECORD]
 
 
-def test_a_case_whose_logits_are_no_numbers_is_named_and_the_others_are_written(model, rgb_images, tmp_path) -> None:
+def test_a_case_with_nan_logits_is_named_and_the_others_are_written(model, rgb_images, tmp_path) -> None:
     original = model.network.forward
     model.network.forward = lambda x: original(x) * (float("nan") if x.shape == (1, 3, 32, 32) and x.std() > 10 else 1)
     run_case = model.configuration_manager.preprocessor_class.run_case
@@ -327,7 +327,7 @@ def test_a_subclass_that_overrides_the_iterator_method_is_reached(model, rgb_ima
     assert model.predict_from_files(rgb_images, tmp_path / "out", True, True, 1, 8) == [True, 3]
 
 
-def test_the_methods_work_where_attributes_were_only_assigned(model, rgb_images, expected) -> None:
+def test_the_methods_work_if_attributes_were_only_assigned(model, rgb_images, expected) -> None:
     bare = nnUNetPredictor(device=CPU, allow_tqdm=False)
     for name in ("plans_manager", "configuration_manager", "list_of_parameters", "network", "dataset_json"):
         setattr(bare, name, getattr(model, name))
@@ -337,15 +337,15 @@ def test_the_methods_work_where_attributes_were_only_assigned(model, rgb_images,
     np.testing.assert_equal(segmentation, expected["a"])
 
 
-def test_a_previous_stage_is_asked_for_exactly_where_there_is_one(model, rgb_images, tmp_path) -> None:
-    with pytest.raises(AssertionError, match="this configuration has none"):
+def test_a_previous_stage_is_required_exactly_if_there_is_one(model, rgb_images, tmp_path) -> None:
+    with pytest.raises(AssertionError, match="this configuration has no previous stage"):
         model.predict_from_files(rgb_images, None, folder_with_segs_from_prev_stage=tmp_path)
     model.configuration_manager.configuration["previous_stage"] = "2d_lowres"
     with pytest.raises(AssertionError, match="2d_lowres"):
         model.predict_from_files(rgb_images, None)
 
 
-def test_the_gaussian_is_forgotten_after_a_run(model, rgb_images) -> None:
+def test_the_cached_gaussian_is_cleared_after_a_run(model, rgb_images) -> None:
     model.predict_from_files_sequential([[rgb_images / "a_0000.png"]], None)
     assert predict_from_raw_data.compute_gaussian.cache_info().currsize == 0
     assert predictor.public is predict_from_raw_data
