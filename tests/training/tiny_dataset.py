@@ -1,4 +1,4 @@
-"""Preprocessed data sets made from numbers, small enough to train on in a test, and a trainer of two short epochs."""
+"""Synthetic preprocessed datasets, small enough to train on in a test, and a trainer of two short epochs."""
 
 import json
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ SPACING_3D = [2.0, 1.0, 1.0]
 
 @dataclass(frozen=True)
 class TinyDataset:
-    """What a data set is made of. Images are a ball in a ball; domains differ in brightness."""
+    """The description of a dataset. Images show a ball in a ball; domains differ in brightness."""
 
     cases: int = 10
     dims: int = 2
     labels: Mapping[str, Any] = field(default_factory=lambda: {"background": 0, "outer": 1, "inner": 2})
     regions_class_order: tuple[int, ...] | None = None
     domains: tuple[str, ...] = ()
-    """Domains of the cases in turn; none writes no domains.json."""
+    """Domains of the cases in turn; if empty, no domains.json is written."""
     batch_size: int = 2
     name: str = DATASET
 
@@ -74,7 +74,7 @@ class TinyDataset:
 
 
 def write_preprocessed(dataset: TinyDataset, root: Path) -> Path:
-    """Write a data set below the preprocessed root, as planning and preprocessing leave it; return its folder."""
+    """Write a dataset to the preprocessed root as planning and preprocessing do; return its folder."""
     folder = root / dataset.name
     (folder / "tiny").mkdir(parents=True)
     (folder / "gt_segmentations").mkdir()
@@ -139,7 +139,7 @@ def draw_labels(dataset: TinyDataset, generator: np.random.Generator) -> np.ndar
 
 
 def class_locations(dataset: TinyDataset, labels: np.ndarray) -> dict[Any, np.ndarray]:
-    """Return label or region -> voxels (0, x, y, z), with an ignore label also the key of all annotated voxels."""
+    """Return label or region -> voxels (0, x, y, z), and with an ignore label the key of all annotated voxels."""
     wanted: dict[Any, list[int]] = {}
     for name, value in dataset.labels.items():
         if name in ("background", "ignore"):
@@ -162,5 +162,5 @@ class TinyTrainer(nnUNetTrainer):
 
 
 def make_trainer(dataset: TinyDataset, fold: int | str = 0, trainer_class: type[nnUNetTrainer] = TinyTrainer) -> Any:
-    """Return a trainer of the data set on the CPU."""
+    """Return a trainer of the dataset on the CPU."""
     return trainer_class(dataset.plans(), dataset.configuration, fold, dataset.dataset_json(), CPU)

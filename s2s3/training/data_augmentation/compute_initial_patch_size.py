@@ -1,4 +1,4 @@
-"""How large a patch has to be cut, so that rotating and shrinking it leaves few empty corners."""
+"""Size of the patch to cut, so that rotating and shrinking it leaves few empty corners."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,11 @@ def get_patch_size(
     """Return the size of the patch to cut, as integers.
 
     Each axis gets the largest extent that the vector `final_patch_size` takes when it is rotated about one axis,
-    divided by the smallest scale. This is nnU-Net's rule and no bounding box: corners of a rotated patch stay empty.
+    divided by the smallest scale. This is nnU-Net's rule, not a bounding box: corners of a rotated patch stay empty.
 
     Parameters:
         final_patch_size: size after augmentation, 2 or 3 axes.
-        rot_x, rot_y, rot_z: angles in radians, or ranges of them; 90 degrees at most are used. 2D uses `rot_x`.
+        rot_x, rot_y, rot_z: angles in radians, or ranges of them, capped at 90 degrees. 2D uses `rot_x` only.
     """
     size = np.array(final_patch_size, dtype=float)
     angles = [_largest_angle(angle) for angle in (rot_x, rot_y, rot_z)]
@@ -39,7 +39,7 @@ def _rotation_2d(angle: float) -> np.ndarray:
 
 
 def _rotation_3d(axis: int, angle: float) -> np.ndarray:
-    """Rotation of row vectors about one axis; the directions of turning are those of nnU-Net's rule."""
+    """Return the rotation of row vectors about one axis, in the direction of nnU-Net's rule."""
     rotation = np.eye(3)
     first, second = [other for other in range(3) if other != axis]
     sine = np.sin(angle) if axis != 1 else -np.sin(angle)

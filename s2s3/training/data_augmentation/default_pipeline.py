@@ -1,7 +1,7 @@
-"""The augmentation nnU-Net trains with, built from the transforms of batchgeneratorsv2.
+"""nnU-Net's default augmentation, built from the transforms of batchgeneratorsv2.
 
 Transforms work on one sample: image (C, *spatial) float32, segmentation (1 or 2, *spatial) int16, where -1 means
-outside of the image and the second channel is the previous stage of a cascade.
+outside the image and the second channel is the previous stage of a cascade.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ SPATIAL_OPTIONS: dict[str, Any] = {
 def rotation_and_initial_patch_size(
     patch_size: Sequence[int],
 ) -> tuple[Rotation, bool, np.ndarray, tuple[int, ...]]:
-    """Choose rotation range, dummy 2D augmentation, size of the patch to cut and mirror axes for a patch size.
+    """Choose rotation range, dummy 2D augmentation, initial patch size and mirror axes for a patch size.
 
     Returns (rotation in radians, whether slices are augmented in plane only, initial patch size, mirror axes).
     """
@@ -70,7 +70,7 @@ def initial_patch_size(
     dummy_2d: bool,
     scale_range: Sequence[float] = SCALE_RANGE_OF_INITIAL_PATCH,
 ) -> np.ndarray:
-    """Return the size to cut, integers; in dummy 2D the first axis is neither rotated nor scaled."""
+    """Return the integer size of the patch to cut; in dummy 2D the first axis is neither rotated nor scaled."""
     sizes = get_patch_size(patch_size, rotation, rotation, rotation, scale_range)
     if dummy_2d:
         sizes[0] = patch_size[0]
@@ -96,7 +96,7 @@ def training_pipeline(
 
     Parameters:
         mode_seg: how the spatial transform resamples the segmentation, "bilinear" or "nearest".
-        p_cascade_label: probability with which each label of a previous stage is disturbed, once a disturbance fires.
+        p_cascade_label: probability that a label of the previous stage is disturbed when a disturbance is applied.
     """
     steps: list[BasicTransform] = [
         *spatial_steps(patch_size, rotation_for_DA, do_dummy_2d_data_aug, mode_seg),
@@ -133,7 +133,7 @@ def validation_pipeline(
 def spatial_steps(
     patch_size: Sequence[int], rotation: Rotation, dummy_2d: bool, mode_seg: str = "bilinear"
 ) -> list[BasicTransform]:
-    """Rotate and scale, then cut the centre to `patch_size`; in dummy 2D all slices alike, in plane."""
+    """Rotate and scale, then crop to `patch_size` around the centre; in dummy 2D in plane, all slices alike."""
     in_plane = tuple(patch_size[1:]) if dummy_2d else patch_size
     spatial = SpatialTransform(
         in_plane,
@@ -181,7 +181,7 @@ def intensity_steps(ignored_axes_of_low_resolution: tuple[int, ...] | None) -> l
 
 
 def gamma_step(inverted: bool) -> GammaTransform:
-    """Gamma correction of each channel that keeps its mean and standard deviation, of the inverted image if asked."""
+    """Gamma correction that keeps each channel's mean and standard deviation, optionally of the inverted image."""
     return GammaTransform(
         gamma=BGContrast((0.7, 1.5)),
         p_invert_image=float(inverted),

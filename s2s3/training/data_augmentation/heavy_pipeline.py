@@ -97,7 +97,7 @@ def _spatial_steps(
 
 
 def _steps_between_equal_axes(patch_size: Sequence[int]) -> list[BasicTransform]:
-    """Quarter turns and transpositions, which keep the patch size only where axes have the same size."""
+    """Quarter turns and transpositions among axes of equal size, which keep the patch size."""
     size, count = Counter(int(size) for size in patch_size).most_common(1)[0]
     if count < 2:
         return []
@@ -126,7 +126,7 @@ def _intensity_steps(ignored_axes_of_low_resolution: tuple[int, ...] | None) -> 
         ignore_axes=ignored_axes_of_low_resolution,
         p_per_channel=0.5,
     )
-    # nnU-Net inverts the image for both gamma corrections, and models are trained with that.
+    # nnU-Net inverts the image in both gamma corrections; ours must train the same way.
     gamma = [(0.1, gamma_step(inverted=True)), (0.1, gamma_step(inverted=True))]
     return [
         OneOfTransform(_with_probability((0.2, median), (0.2, blur))),
@@ -171,13 +171,13 @@ def _with_probability(*weighted: tuple[float, BasicTransform]) -> list[BasicTran
 
 
 def width_of_local_change(image_size: Sequence[int], axis: int) -> float:
-    """Draw the width of a local change along an axis: between a sixth and the whole of it, uniform on a log scale."""
+    """Draw the width of a local change along an axis: from a sixth of the axis to all of it, log-uniformly."""
     size = image_size[axis]
     return np.exp(np.random.uniform(np.log(size // 6), np.log(size)))
 
 
 def strength_of_brightness_gradient(_image: object, _gradient: object) -> float:
-    """Draw how much brightness changes: 1 to 5, darker or brighter."""
+    """Draw the strength of a brightness change: 1 to 5, darker or brighter."""
     return np.random.uniform(-5, -1) if np.random.uniform() < 0.5 else np.random.uniform(1, 5)
 
 

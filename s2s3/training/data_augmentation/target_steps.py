@@ -1,4 +1,4 @@
-"""The last steps of every pipeline: what the loss needs is made of the augmented segmentation."""
+"""The last steps of every pipeline, which prepare the loss targets from the augmented segmentation."""
 
 from collections.abc import Sequence
 
@@ -30,9 +30,9 @@ def target_steps(
     disturb_previous_stage: bool = False,
     p_cascade_label: float = 0.5,
 ) -> list[BasicTransform]:
-    """Mask the image, remove the label of outside, move the previous stage to the image, make regions and scales.
+    """Mask the image, remove the outside label, move the previous stage to the image, make regions and scales.
 
-    With `regions` the target becomes bool channels, the ignore label the last of them; with scales it becomes a list.
+    With `regions` the target becomes bool channels, the ignore label last; with scales it becomes a list.
     """
     steps: list[BasicTransform] = []
     if use_mask_for_norm is not None and any(use_mask_for_norm):
@@ -52,15 +52,15 @@ def target_steps(
 def previous_stage_steps(
     foreground_labels: Sequence[int] | None, disturb: bool, p_per_label: float
 ) -> list[BasicTransform]:
-    """Move the previous stage's segmentation to the image, one channel a label; in training it is disturbed there."""
+    """Move the previous stage's segmentation to the image, one channel per label; disturb it if `disturb`."""
     if foreground_labels is None:
-        raise CallError("a cascade needs foreground_labels, got None: one image channel is made for each of them")
+        raise CallError("a cascade needs foreground_labels (one image channel each), got None")
     move = MoveSegAsOneHotToDataTransform(
         source_channel_idx=1, all_labels=foreground_labels, remove_channel_from_source=True
     )
     if not disturb:
         return [move]
-    channels = range(-len(foreground_labels), 0)  # each transform shuffles a list of its own, in place
+    channels = range(-len(foreground_labels), 0)  # copied below: each transform shuffles its list in place
     reshape = ApplyRandomBinaryOperatorTransform(channel_idx=[*channels], strel_size=(1, 8), p_per_label=p_per_label)
     drop = RemoveRandomConnectedComponentFromOneHotEncodingTransform(
         channel_idx=[*channels],

@@ -1,4 +1,4 @@
-"""The body of an augmentation process."""
+"""The main loop of an augmentation process."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -19,7 +19,7 @@ LONGEST_CASE_NAME = 255
 
 @dataclass(frozen=True)
 class Failure:
-    """What a process sends instead of a batch when it cannot go on."""
+    """Sent instead of a batch that could not be made."""
 
     error: BaseException
 
@@ -35,11 +35,11 @@ def make_batches(
 ) -> None:
     """Answer each request on `connection` with a batch or a Failure, until it closes or the parent ends.
 
-    A process goes on after a failure: earlier batches can only be received while it lives.
+    The process keeps running after a failure: earlier batches can only be received while it is alive.
 
     Parameters:
-        other_end: the parent's end, closed here so that the parent's death is noticed.
-        current_case: shared bytes that always hold the case being worked on.
+        other_end: the parent's end of the pipe, closed here so that the death of the parent is noticed.
+        current_case: shared bytes that hold the name of the current case.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -59,9 +59,9 @@ def make_batches(
 
 
 def seed_this_process(seed: int | None) -> None:
-    """Give numpy, torch and random of this process streams of their own; None takes entropy from the system.
+    """Seed numpy, torch and random of this process separately; None takes entropy from the system.
 
-    A forked process would otherwise go on with the parent's torch generator, the same in each.
+    Forked processes would otherwise all continue with the parent's torch generator.
     """
     import torch
 
@@ -87,5 +87,5 @@ def _write(shared: Any, case: str) -> None:
 
 
 def read_case(shared: Any) -> str:
-    """Return the name that the process has written last."""
+    """Return the case name that the process wrote last."""
     return shared.value.decode(errors="replace") or "unknown"

@@ -1,4 +1,4 @@
-"""Batches divided among domains by their mixing ratios (method, section 2.1), and validation domain by domain."""
+"""Training batches divided among domains by mixing ratios (method, section 2.1), and validation domain by domain."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,20 +11,20 @@ from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
 
 class BalancedDataLoader(nnUNetDataLoader):
-    """A loader that gives each slot of a batch to a domain, and draws the case uniformly within that domain.
+    """A loader that assigns each slot of a batch to a domain and draws the case uniformly from that domain.
 
-    The slots form one endless row. A training step takes `slots_per_step` of them, this process those from
+    The slots form one endless sequence. A training step takes `slots_per_step` of them, and this rank those from
     `first_slot` on; with n augmentation processes, process w makes the batches of steps w, w + n, w + 2n, ...
 
     Parameters:
         case_domains: case -> domain, for at least all cases of the dataset.
-        ratios: domain -> share; domains without a case in the dataset may not have one.
-        stream: (first_slot, slots_per_step) of this process; all slots of a step are its own if None.
-        options: those of nnUNetDataLoader.
+        ratios: domain -> share of the slots; 0 or absent for domains without a case in the dataset.
+        stream: (first_slot, slots_per_step) of this rank; None: it takes all slots of a step.
+        options: arguments of nnUNetDataLoader.
     """
 
     in_turn = True
-    """Batches have to be used in the order of the steps."""
+    """Batches must be used in the order of the steps."""
 
     def __init__(
         self,
@@ -53,18 +53,18 @@ class BalancedDataLoader(nnUNetDataLoader):
 
 
 class DomainRoundRobin:
-    """Takes batches from one loader a domain, so that no batch mixes domains.
+    """Takes batches from one loader per domain, so that no batch mixes domains.
 
-    Behaves like a loader towards the augmenters: process w of n makes batches w, w + n, ...
+    Augmenters use it like a loader: process w of n makes batches w, w + n, ...
 
     Parameters:
         loaders: domain -> loader.
         ratios: domain -> share of the batches; equal shares if None.
-        first_batch: where in the row of batches to begin, so that the ranks of a distributed training differ.
+        first_batch: number of the first batch, so that the ranks of a distributed training differ.
     """
 
     in_turn = True
-    """Batches have to be used in the order in which they are made."""
+    """Batches must be used in the order in which they are made."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class DomainRoundRobin:
 
     @property
     def announce_case(self) -> Any:
-        """What the loaders call with the name of a case before they load it."""
+        """The function that the loaders call with a case's name before loading it."""
         return next(iter(self.loaders.values())).announce_case
 
     @announce_case.setter
@@ -95,7 +95,7 @@ class DomainRoundRobin:
             loader.announce_case = announce
 
     def set_thread_id(self, thread_id: int) -> None:
-        """Tell which of the augmentation processes this is."""
+        """Set the number of this augmentation process."""
         self.thread_id = thread_id
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The thread that collects batches from augmentation processes, and notices when one fails or dies."""
+"""The thread that collects batches from augmentation processes and notices when one fails or dies."""
 
 import multiprocessing.connection
 import queue
@@ -21,7 +21,7 @@ SECONDS_TO_DIE = 2.0
 
 @dataclass(eq=False)
 class Worker:
-    """An augmentation process, our end of its pipe, and the shared bytes that hold the case it works on."""
+    """An augmentation process, our end of its pipe, and the shared bytes that hold its current case."""
 
     process: Any
     connection: Any
@@ -32,9 +32,9 @@ class BatchReceiver(threading.Thread):
     """Fills `batches`; at the first failure it sets `failure`, puts None into `batches` and ends.
 
     Parameters:
-        num_cached: batches that lie ready at most.
-        in_turn: take batches from process 0, 1, ..., n - 1, 0, ... instead of as they come.
-        pinning_device: CUDA device for whose transfers batches are pinned, None for none.
+        num_cached: maximum number of batches kept ready.
+        in_turn: take batches from process 0, 1, ..., n - 1, 0, ... instead of in order of arrival.
+        pinning_device: CUDA device that batches are pinned for; None: no pinning.
     """
 
     def __init__(self, workers: Sequence[Worker], num_cached: int, in_turn: bool, pinning_device: int | None):
@@ -71,7 +71,7 @@ class BatchReceiver(threading.Thread):
             _ask(worker)
 
     def _ready_workers(self) -> Iterator[Worker]:
-        """Yield processes that have answered; where there are none, those that have ended."""
+        """Yield workers that have answered or, if there are none, those that have ended."""
         turn = 0
         by_sentinel = {worker.process.sentinel: worker for worker in self.workers}
         while not self.stopping.is_set():
@@ -90,11 +90,11 @@ class BatchReceiver(threading.Thread):
                 self.batches.put(batch, timeout=SECONDS_BETWEEN_CHECKS)
                 return
             if any(worker.process.exitcode is not None for worker in self.workers):
-                return  # what has failed is more urgent than this batch
+                return  # report the failure instead of this batch
 
 
 def _ask(worker: Worker) -> None:
-    with suppress(BrokenPipeError, ConnectionResetError):  # the last word of a process that ended is read later
+    with suppress(BrokenPipeError, ConnectionResetError):  # the last answer of an ended process is read later
         worker.connection.send(None)
 
 

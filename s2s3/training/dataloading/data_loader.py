@@ -33,24 +33,24 @@ Sample = dict[str, Any]
 
 
 def ignore_case(case: str) -> None:
-    """Take no notice of which case is being loaded."""
+    """Do nothing; the default of `announce_case`."""
 
 
 class nnUNetDataLoader(DataLoader):
     """Endless random batches of augmented patches.
 
-    A batch is a dict: `data` float32 (B, C, *patch); `target` int16 (B, 1, *patch) or whatever the transforms make of
-    it, a list of tensors with deep supervision; `keys` the cases, (B,). Of each batch the last round(B * p) samples or
-    so contain foreground, see `get_do_oversample`.
+    A batch is a dict: `data` float32 (B, C, *patch); `target` int16 (B, 1, *patch), or as the transforms return it, a
+    list of tensors with deep supervision; `keys` the cases, (B,). About the last round(B * p) samples of each batch
+    contain foreground, with p = `oversample_foreground_percent`; see `get_do_oversample`.
 
-    A case that cannot be loaded or augmented raises CaseFailedError with its name.
+    Raises CaseFailedError, with its name, for a case that cannot be loaded or augmented.
 
     Parameters:
         data: dataset with `identifiers` and `load_case`.
-        patch_size: what is cut out, (y, x) for slices of axis 0 or (x, y, z).
-        final_patch_size: what is left after the transforms.
-        pad_sides: further voxels by which a patch may reach over the image, an axis.
-        probabilistic_oversampling: each sample contains foreground with probability p, instead of the last ones.
+        patch_size: size to cut, (y, x) for slices of axis 0 or (x, y, z).
+        final_patch_size: size after the transforms.
+        pad_sides: extra voxels per axis by which a patch may extend beyond the image.
+        probabilistic_oversampling: force foreground in each sample with probability p, instead of in the last ones.
     """
 
     def __init__(
@@ -108,11 +108,11 @@ class nnUNetDataLoader(DataLoader):
         return self.patch_size[1:] if self.patch_size_was_2d else self.patch_size
 
     def _oversample_last_XX_percent(self, sample_idx: int) -> bool:
-        """Tell whether a sample has to contain foreground: the last ones of each batch do."""
+        """Tell whether a sample must contain foreground: the last ones of each batch do."""
         return sample_idx >= round(self.batch_size * (1 - self.oversample_foreground_percent))
 
     def _probabilistic_oversampling(self, sample_idx: int) -> bool:
-        """Tell whether a sample has to contain foreground: each does with the same probability."""
+        """Tell whether a sample must contain foreground: each does with the same probability."""
         return np.random.uniform() < self.oversample_foreground_percent
 
     def get_bbox(
@@ -123,14 +123,14 @@ class nnUNetDataLoader(DataLoader):
         overwrite_class: Label | None = None,
         verbose: bool = False,
     ) -> tuple[list[int], list[int]]:
-        """Return lower and upper corner of a patch; it may reach over the image.
+        """Return the lower and upper corner of a patch, which may extend beyond the image.
 
         Parameters:
             data_shape: spatial size of the image, 3 axes.
             force_fg: centre the patch on a voxel of a random class that has one.
             class_locations: class -> voxels (0, x, y, z).
-            overwrite_class: take this class, if it has a voxel.
-            verbose: warn about images without foreground where foreground is asked for.
+            overwrite_class: use this class if it has a voxel.
+            verbose: warn if foreground is forced but the image has none.
         """
         label: Label | None = None
         bounds = lower_bounds([int(size) for size in data_shape], self.patch_size, self.need_to_pad)
@@ -138,7 +138,7 @@ class nnUNetDataLoader(DataLoader):
             annotated = self.annotated_classes_key if self.has_ignore else None
             label = choose_class(class_locations, annotated, overwrite_class)
             if label is None and verbose:
-                warnings.warn("a case has no foreground, its patch is cut at random", stacklevel=2)
+                warnings.warn("a case has no foreground; its patch is cut at random", stacklevel=2)
         elif self.has_ignore:
             label = annotated_class(class_locations or {}, self.annotated_classes_key)
         if label is None:
@@ -148,7 +148,7 @@ class nnUNetDataLoader(DataLoader):
         return lower, [corner + size for corner, size in zip(lower, self.patch_size, strict=True)]
 
     def generate_train_batch(self) -> dict[str, Any]:
-        """Draw cases, cut a patch of each, augment and stack them."""
+        """Draw cases, cut a patch from each, augment and stack the patches."""
         cases = self.get_indices()
         with torch.no_grad(), threadpool_limits(limits=1, user_api=None):
             samples = [self._sample(str(case), number) for number, case in enumerate(cases)]
@@ -177,7 +177,7 @@ class nnUNetDataLoader(DataLoader):
 
 
 def stack_samples(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Return `data` and `target` of a batch; a target that is a list over scales becomes a list of batches."""
+    """Return `data` and `target` of a batch; targets that are lists over scales become a list of batches."""
     targets = [sample["segmentation"] for sample in samples]
     if isinstance(targets[0], list):
         target: Any = [torch.stack(scale) for scale in zip(*targets, strict=True)]

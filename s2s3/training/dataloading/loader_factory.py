@@ -1,4 +1,4 @@
-"""Builds loaders and the processes that feed a training with their batches."""
+"""Builds the loaders of a training and the processes that make their batches."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ def training_loader(
 def validation_loader(
     dataset: Any, *, parts: Mapping[str, Sequence[str]], first_batch: int = 0, **options: Any
 ) -> Loader:
-    """Return nnU-Net's loader for one part, for more a round robin over a loader for each.
+    """Return nnU-Net's loader for one part, or a round robin over one loader per part for several.
 
     Parameters:
         parts: domain -> its cases, together those of the dataset.
@@ -59,12 +59,12 @@ def step_stream(batch_sizes: Sequence[int], rank: int) -> tuple[int, int]:
 def build_augmenters(
     train_loader: Any, val_loader: Any, num_processes: int, pin_memory: bool, seed: int | None = None
 ) -> tuple["SingleThreadedAugmenter | SupervisedAugmenter", "SingleThreadedAugmenter | SupervisedAugmenter"]:
-    """Return iterators over the batches of both loaders, nnU-Net's numbers of processes and cached batches.
+    """Return iterators over the batches of both loaders, with as many processes and cached batches as nnU-Net.
 
     Parameters:
         num_processes: for training; validation gets half as many. 0 makes batches in this process, with its own random
             generators.
-        seed: of the processes' random streams, one for each; None takes entropy from the system.
+        seed: seed of the processes' separate random streams; None takes entropy from the system.
     """
     if num_processes == 0:
         return SingleThreadedAugmenter(train_loader, None), SingleThreadedAugmenter(val_loader, None)
@@ -91,6 +91,6 @@ def build_augmenters(
 
 
 def worker_seeds(seed: int | None, count: int) -> list[int]:
-    """Return one seed a process, all different streams."""
+    """Return one seed per process, each of a different stream."""
     sequence = np.random.SeedSequence(seed)
     return [int(child.generate_state(1, np.uint64)[0]) for child in sequence.spawn(count)]

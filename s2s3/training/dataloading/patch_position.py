@@ -1,6 +1,6 @@
-"""Where a training patch is cut: at random, or around a voxel of a class.
+"""The position of a training patch: at random, or around a voxel of a class.
 
-Draws come from numpy's global generator in nnU-Net's order, so equal seeds give nnU-Net's patches.
+Random numbers come from numpy's global generator in nnU-Net's order, so equal seeds give nnU-Net's patches.
 """
 
 import warnings
@@ -16,11 +16,11 @@ ClassLocations = Mapping[Label, Sequence[Sequence[int]]]
 
 
 def lower_bounds(image_size: Sequence[int], patch_size: Sequence[int], padding: Sequence[int]) -> list[range]:
-    """Return the lower corners a patch may have, one range an axis.
+    """Return the lower corners that a patch may have, one range per axis.
 
     Parameters:
-        padding: voxels by which a patch may reach over the image along each axis, both ends together; more where image
-            and padding are smaller than the patch.
+        padding: voxels by which a patch may extend beyond the image along each axis, both ends together; raised where
+            image and padding are smaller than the patch.
     """
     ranges = []
     for size, patch, pad in zip(image_size, patch_size, padding, strict=True):
@@ -39,8 +39,8 @@ def corner_around_class(
 ) -> list[int]:
     """Return the lower corner of a patch centred on a random voxel of a class.
 
-    The corner keeps to the lower bounds only: at the far border a patch may reach further over the image than a random
-    one (as in nnU-Net).
+    Only the lower bounds are enforced: at the far border a patch may extend further beyond the image than a random one
+    (as in nnU-Net).
     """
     voxels = locations[label]
     voxel = voxels[np.random.choice(len(voxels))]
@@ -51,16 +51,16 @@ def corner_around_class(
 
 
 def choose_class(locations: ClassLocations | None, annotated: Label | None, wanted: Any = None) -> Label | None:
-    """Return the class to centre a patch on: `wanted` if it has a voxel, else any class that has, equally likely.
+    """Return the class to centre a patch on: `wanted` if it has a voxel, otherwise any class that does, equally likely.
 
     Parameters:
-        annotated: with an ignore label, the key of all annotated voxels; chosen only where no class has a voxel.
+        annotated: with an ignore label, the key of all annotated voxels; chosen only if no class has a voxel.
 
-    Returns None if there is no voxel at all. Raises CallError for a wanted class that `locations` does not know.
+    Returns None if there is no voxel at all. Raises CallError for a wanted class that is not in `locations`.
     """
     locations = locations or {}
     if wanted is not None and wanted not in locations:
-        raise CallError(f"class {wanted} is none of the classes with locations: {list(locations)}")
+        raise CallError(f"class {wanted} is not one of the classes with locations: {list(locations)}")
     present = [label for label, voxels in locations.items() if len(voxels) > 0]
     if annotated in present and len(present) > 1:
         present.remove(annotated)
@@ -75,5 +75,5 @@ def annotated_class(locations: ClassLocations, annotated: Label) -> Label | None
     """Return the key of all annotated voxels, None (with a warning) if there are none; KeyError if it is missing."""
     if len(locations[annotated]) > 0:
         return annotated
-    warnings.warn("a case has no annotated voxel, its patch is cut at random", stacklevel=2)
+    warnings.warn("a case has no annotated voxel; its patch is cut at random", stacklevel=2)
     return None

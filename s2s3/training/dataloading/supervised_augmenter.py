@@ -1,4 +1,4 @@
-"""Augmentation processes whose failures reach the training: with the case's name, within seconds, without a hang."""
+"""Augmentation processes whose failures are raised in the training within seconds, with the case's name."""
 
 import multiprocessing
 import queue
@@ -15,19 +15,19 @@ SECONDS_BETWEEN_CHECKS = 1.0
 
 
 class SupervisedAugmenter(NonDetMultiThreadedAugmenter):
-    """batchgenerators' multi-process augmenter, rebuilt around one pipe a process.
+    """batchgenerators' multi-process augmenter, rebuilt around one pipe per process.
 
-    A process makes a batch only when asked to, two are under way for each, and `num_cached` lie ready. Where the
-    generator has a true `in_turn`, batches come in the order process 0, 1, ..., n - 1, 0, ...; else as they get ready.
+    A process makes batches on request, with two requests pending, and at most `num_cached` batches are kept ready. If
+    the generator's `in_turn` is true, batches come from process 0, 1, ..., n - 1, 0, ...; otherwise as they are ready.
 
     `next` raises CaseFailedError for a case that could not be loaded or augmented, WorkerDiedError for a process that
-    was killed; either ends all processes, and batches that lie ready are dropped.
+    was killed; both end all processes and drop the batches that are ready.
     """
 
     _receiver: BatchReceiver | None = None
 
     def __next__(self) -> dict[str, Any]:
-        """Return the next batch, starting the processes if need be."""
+        """Return the next batch, starting the processes if needed."""
         if self._receiver is None:
             self._start()
         assert self._receiver is not None
@@ -54,7 +54,7 @@ class SupervisedAugmenter(NonDetMultiThreadedAugmenter):
         self.initialized = True
 
     def _start_worker(self, number: int) -> Worker:
-        # Forking hands over classes of external trainer folders, which cannot be pickled.
+        # A forked process inherits classes of external trainer folders, which cannot be pickled.
         context: Any = multiprocessing.get_context("fork" if sys.platform.startswith("linux") else None)
         ours, theirs = context.Pipe()
         case = context.RawArray("c", LONGEST_CASE_NAME + 1)

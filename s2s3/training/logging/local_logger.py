@@ -1,4 +1,4 @@
-"""The numbers of a run, one list a quantity and one entry an epoch; they travel in the checkpoint."""
+"""The metrics of a run, one list per key with one entry per epoch, which are stored in the checkpoint."""
 
 import logging
 import os
@@ -26,8 +26,8 @@ EXTRA_GROUPS = ("dice", "losses")
 class LocalLogger:
     """Keeps the lists of `my_fantastic_logging` (nnU-Net's name), Python numbers only.
 
-    Beside them stand `extra_curves`: group ("dice" or "losses") -> name -> values, for what nnU-Net does not know
-    (Dice of a domain, balanced Dice, edge loss). They are drawn too, but are no part of `get_checkpoint`.
+    `extra_curves` maps group ("dice" or "losses") -> name -> values, for metrics that nnU-Net does not have (Dice of a
+    domain, balanced Dice, edge loss). They are plotted too, but are not part of `get_checkpoint`.
     """
 
     def __init__(self, verbose: bool = False):
@@ -36,16 +36,16 @@ class LocalLogger:
         self.verbose = verbose
 
     def log(self, key: str, value: Any, epoch: int) -> None:
-        """Store the value of an epoch; unknown keys and epochs that were passed already raise CallError."""
+        """Store the value of an epoch; CallError for unknown keys and for epochs before the last one logged."""
         if key not in self.my_fantastic_logging or not isinstance(self.my_fantastic_logging[key], list):
             known = ", ".join(self.my_fantastic_logging)
-            raise CallError(f"cannot log {key!r}: one number or list an epoch is kept for {known}")
+            raise CallError(f"cannot log {key!r}, expected one of {known}")
         _store(self.my_fantastic_logging[key], key, value, epoch)
 
     def log_extra(self, group: str, name: str, value: float, epoch: int) -> None:
         """Store the value of an extra curve; it is padded with NaN up to `epoch` if it starts late."""
         if group not in self.extra_curves:
-            raise CallError(f"there are no extra curves of group {group!r}, only {', '.join(EXTRA_GROUPS)}")
+            raise CallError(f"cannot log extra curves of group {group!r}, expected one of {', '.join(EXTRA_GROUPS)}")
         curve = self.extra_curves[group].setdefault(name, [])
         curve.extend([float("nan")] * (epoch - len(curve)))
         _store(curve, name, value, epoch)
@@ -56,26 +56,26 @@ class LocalLogger:
         return values if step is None else values[step]
 
     def plot_progress_png(self, output_folder: str | os.PathLike[str]) -> None:
-        """Draw all curves into progress.png of that folder."""
+        """Draw all curves to progress.png in that folder."""
         from nnunetv2.training.logging.progress_plot import draw_progress
 
         draw_progress(self.my_fantastic_logging, self.extra_curves, Path(output_folder) / "progress.png")
 
     def get_checkpoint(self) -> dict[str, list[Any]]:
-        """Return the lists that belong into a checkpoint."""
+        """Return the lists to store in a checkpoint."""
         return self.my_fantastic_logging
 
     def load_checkpoint(self, checkpoint: Mapping[str, list[Any]]) -> None:
-        """Take over the lists of a checkpoint; those it lacks are empty."""
+        """Restore the lists of a checkpoint; missing ones start empty."""
         self.my_fantastic_logging = {**{key: [] for key in LOGGED_KEYS}, **to_plain(dict(checkpoint))}
 
     def load_extra_curves(self, curves: Mapping[str, Mapping[str, list[float]]]) -> None:
-        """Take over extra curves; groups that are not given are empty."""
+        """Restore extra curves; missing groups start empty."""
         self.extra_curves = {**{group: {} for group in EXTRA_GROUPS}, **to_plain(dict(curves))}
 
 
 class nnUNetLogger(LocalLogger):
-    """The logger of nnU-Net before 2.7, for programs that still make one: it also keeps the average of the Dice."""
+    """The logger of nnU-Net before 2.7, for programs that still use it; also keeps the moving average of the Dice."""
 
     def log(self, key: str, value: Any, epoch: int) -> None:
         """Store a value; with `mean_fg_dice` also `ema_fg_dice`."""
@@ -92,7 +92,7 @@ def averaged_dice(logger: LocalLogger, mean_dice: float, epoch: int) -> float:
 
 def _store(values: list[Any], key: str, value: Any, epoch: int) -> None:
     if len(values) > epoch + 1:
-        raise CallError(f"cannot log {key} of epoch {epoch}: {len(values)} epochs are logged already")
+        raise CallError(f"cannot log {key} of epoch {epoch}: {len(values)} epochs are already logged")
     if len(values) == epoch + 1:
         logging.getLogger(__name__).info("the value of %s in epoch %d is replaced by %s", key, epoch, value)
         values.pop()

@@ -1,4 +1,4 @@
-"""The smoothing that decides which checkpoint is the best."""
+"""The moving average by which the best checkpoint is chosen."""
 
 import math
 
@@ -6,10 +6,7 @@ EMA_DECAY = 0.9
 
 
 def next_average(previous: float | None, value: float) -> float:
-    """Return 0.9 * previous + 0.1 * value; the first number starts the average, a NaN on either side is passed over.
-
-    NaN only if nothing but NaN was ever given.
-    """
+    """Return 0.9 * previous + 0.1 * value, or the other number if one of the two is NaN or `previous` is None."""
     if previous is None or math.isnan(previous):
         return value
     if math.isnan(value):

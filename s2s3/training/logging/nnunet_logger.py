@@ -1,4 +1,4 @@
-"""The trainer's logger: writes to the local lists and to whatever else listens."""
+"""The trainer's logger, which writes to the local lists and to external loggers."""
 
 import os
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ SWITCHES = {"0": False, "False": False, "false": False, "1": True, "True": True,
 
 
 class ExternalLogger(Protocol):
-    """What an entry of `MetaLogger.loggers` has to offer."""
+    """The interface of the entries of `MetaLogger.loggers`."""
 
     def update_config(self, config: dict[str, Any]) -> None:
         """Add entries to the run's configuration."""
 
     def log(self, key: str, value: Any, step: int) -> None:
-        """Take the value of an epoch."""
+        """Log the value of an epoch."""
 
     def log_summary(self, key: str, value: Any) -> None:
-        """Take a number about the whole run."""
+        """Log a number about the whole run."""
 
 
 class MetaLogger:
@@ -48,7 +48,7 @@ class MetaLogger:
         self.local_logger.load_checkpoint(lists)
 
     def update_config(self, config: dict[str, Any]) -> None:
-        """Tell the external loggers about the configuration."""
+        """Pass the configuration to the external loggers."""
         for logger in self.loggers:
             logger.update_config(config)
 
@@ -56,18 +56,18 @@ class MetaLogger:
         """Store the value of an epoch; with `mean_fg_dice` also its moving average `ema_fg_dice`."""
         value = to_plain(value)
         self.local_logger.log(key, value, step)
-        self._tell(key, value, step)
+        self._forward(key, value, step)
         if key == "mean_fg_dice":
             self.log("ema_fg_dice", averaged_dice(self.local_logger, value, step), step)
 
     def log_extra(self, group: str, name: str, value: float, step: int) -> None:
-        """Store the value of a curve that nnU-Net does not know, see LocalLogger."""
+        """Store the value of an extra curve, see LocalLogger."""
         value = to_plain(value)
         self.local_logger.log_extra(group, name, value, step)
-        self._tell(f"{group}/{name}", value, step)
+        self._forward(f"{group}/{name}", value, step)
 
     def log_summary(self, key: str, value: Any) -> None:
-        """Tell the external loggers a number about the whole run."""
+        """Pass a number about the whole run to the external loggers."""
         for logger in self.loggers:
             logger.log_summary(key, to_plain(value))
 
@@ -76,18 +76,18 @@ class MetaLogger:
         return self.local_logger.get_value(key, step)
 
     def plot_progress_png(self, output_folder: str | os.PathLike[str]) -> None:
-        """Draw all curves into progress.png of that folder."""
+        """Draw all curves to progress.png in that folder."""
         self.local_logger.plot_progress_png(output_folder)
 
     def get_checkpoint(self) -> dict[str, list[Any]]:
-        """Return the lists that belong into a checkpoint."""
+        """Return the lists to store in a checkpoint."""
         return self.local_logger.get_checkpoint()
 
     def load_checkpoint(self, checkpoint: Mapping[str, list[Any]]) -> None:
-        """Take over the lists of a checkpoint."""
+        """Restore the lists of a checkpoint."""
         self.local_logger.load_checkpoint(checkpoint)
 
-    def _tell(self, key: str, value: Any, step: int) -> None:
+    def _forward(self, key: str, value: Any, step: int) -> None:
         for logger in self.loggers:
             if isinstance(value, list):
                 for number, entry in enumerate(value, start=1):

@@ -1,10 +1,10 @@
-"""Plain Python numbers out of numpy's and torch's, so that checkpoints load without an allow-list."""
+"""Converts numpy and torch numbers to Python numbers, so that checkpoints load without an allow-list."""
 
 from typing import Any
 
 
 def to_plain(value: Any) -> Any:
-    """Return `value` with every numpy or torch scalar as a Python number and every array as a list, at any depth."""
+    """Return `value` with numpy and torch scalars as Python numbers and arrays as lists, at any depth."""
     if isinstance(value, dict):
         return {key: to_plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

@@ -20,8 +20,8 @@ def draw_progress(logged: Curves, extra: Mapping[str, Curves], target: Path) -> 
     """Draw losses and Dice, epoch durations and learning rates, and below them the extra Dice curves if there are any.
 
     Parameters:
-        logged: the lists of LocalLogger; drawn up to the end of the shortest one that has entries.
-        extra: its extra curves; "losses" join the losses, "dice" get a panel of their own.
+        logged: the lists of LocalLogger; drawn up to the end of the shortest non-empty one.
+        extra: its extra curves; "losses" are drawn with the losses, "dice" in a panel of their own.
         target: PNG, 3000 pixels wide, 1800 high for each panel.
     """
     from matplotlib import rc_context

@@ -1,4 +1,4 @@
-"""Sends the numbers of a run to Weights & Biases, if the environment asks for it and the package is installed."""
+"""Sends the numbers of a run to Weights & Biases, if the environment requests it and the package is installed."""
 
 import os
 import shutil
@@ -15,8 +15,8 @@ MODE_VARIABLE = "nnUNet_wandb_mode"
 class WandbLogger:
     """One run of Weights & Biases, below `output_folder`/wandb.
 
-    A fresh run removes what an earlier one left there; with `resume` the earlier run goes on, and steps it already
-    has are not sent again.
+    A new run removes the files of an earlier one; with `resume` the earlier run continues, and steps it already has are
+    not sent again.
     """
 
     def __init__(self, output_folder: str | os.PathLike[str], resume: bool):
@@ -49,7 +49,7 @@ class WandbLogger:
 
 
 def get_cluster_job_id() -> str | None:
-    """Return the job's id of SLURM or LSF, None outside of both."""
+    """Return the job id of SLURM or LSF, or None outside both."""
     return os.environ.get("SLURM_JOB_ID") or os.environ.get("LSB_JOBID")
 
 

@@ -15,7 +15,7 @@ from nnunetv2.utilities.helpers import softmax_helper_dim1
 class _LabelMapLoss(nn.Module):
     """weight_dice * Dice + weight_ce * pixel-wise loss, for mutually exclusive labels.
 
-    Ignored voxels count in neither term; if a batch has no other voxel, the pixel-wise term is 0. A term of weight 0
+    Ignored voxels count in neither term; if a batch has no other voxels, the pixel-wise term is 0. A term of weight 0
     is not computed.
     """
 
@@ -40,7 +40,7 @@ class _LabelMapLoss(nn.Module):
 
     def _annotated(self, target: Tensor, ignore_label: int) -> Tensor:
         if target.shape[1] != 1:
-            raise CallError(f"an ignore label needs a target of one channel, got shape {tuple(target.shape)}")
+            raise CallError(f"an ignore label needs a target with one channel, got shape {tuple(target.shape)}")
         return torch.ne(target, ignore_label)
 
 
@@ -81,8 +81,8 @@ class DC_and_BCE_loss(nn.Module):
     """Soft Dice on the sigmoid plus binary cross entropy, for regions that may overlap.
 
     With `use_ignore_label` the last channel of the target is 1 where a voxel is ignored. The cross entropy is then
-    summed over voxels and channels and divided by the number of voxels that count, so it is larger than the plain
-    mean used otherwise by the number of regions (as in nnU-Net, whose models are trained that way).
+    summed over voxels and channels and divided by the number of voxels that count, so it exceeds the plain mean
+    used otherwise by a factor of the number of regions (as in nnU-Net).
     """
 
     def __init__(

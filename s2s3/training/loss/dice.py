@@ -16,8 +16,8 @@ DENOMINATOR_FLOOR = 1e-8
 class SoftDiceLoss(nn.Module):
     """Minus the mean soft Dice over classes (and samples unless `batch_dice`), from true and false positives.
 
-    The value lies in about [-1, 0]. A class without reference and prediction counts as smooth / smooth = 1, or as 0
-    where `smooth` is 0.
+    The value lies in about [-1, 0]. A class absent from reference and prediction counts as smooth / smooth = 1, or as
+    0 if `smooth` is 0.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class SoftDiceLoss(nn.Module):
 
 
 class MemoryEfficientSoftDiceLoss(nn.Module):
-    """The value of SoftDiceLoss from three sums, without maps of false positives and false negatives."""
+    """SoftDiceLoss computed from three sums, without maps of false positives and false negatives."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ def overlap_sums(x: Tensor, y: Tensor, mask: Tensor | None, do_bg: bool) -> tupl
 
 
 def smoothed_ratio(numerator: Tensor, denominator: Tensor, smooth: float) -> Tensor:
-    """(numerator + smooth) / max(denominator + smooth, 1e-8), element by element."""
+    """Return (numerator + smooth) / max(denominator + smooth, 1e-8), element by element."""
     return (numerator + smooth) / (denominator + smooth).clamp(min=DENOMINATOR_FLOOR)
 
 
@@ -119,8 +119,8 @@ def get_tp_fp_fn_tn(
 
     Parameters:
         net_output: probabilities or 0/1 maps (B, C, *spatial).
-        axes: summed over; the spatial axes if None, nothing is summed for an empty sequence.
-        mask: (B, 1, *spatial); voxels with 0 count nowhere.
+        axes: axes to sum over; the spatial axes if None, no sum if empty.
+        mask: (B, 1, *spatial); voxels with 0 are not counted.
         square: sum the squares of the four maps.
     """
     axes = spatial_axes(net_output) if axes is None else axes
@@ -143,7 +143,7 @@ def _summed(product: Tensor, axes: int | Sequence[int], mask: Tensor | None, squ
 
 
 def as_one_hot(y: Tensor, like: Tensor) -> Tensor:
-    """Return `y` unchanged if it has the shape of `like`, else the bool one-hot map of its labels in that shape."""
+    """Return `y` unchanged if it has the shape of `like`, otherwise the bool one-hot map of its labels."""
     if y.shape == like.shape:
         return y
     labels = y if y.ndim == like.ndim else y.unsqueeze(1)
@@ -152,7 +152,7 @@ def as_one_hot(y: Tensor, like: Tensor) -> Tensor:
 
 
 def spatial_axes(x: Tensor) -> tuple[int, ...]:
-    """Return the axes behind batch and channel."""
+    """Return the axes after batch and channel."""
     return tuple(range(2, x.ndim))
 
 

@@ -1,4 +1,4 @@
-"""Cross entropy that takes nnU-Net's targets: a channel axis of one, any integer or float type."""
+"""Cross entropy for nnU-Net's targets: a channel axis of length 1, any integer or float type."""
 
 import torch
 from torch import Tensor, nn
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 class RobustCrossEntropyLoss(nn.CrossEntropyLoss):
     """torch's cross entropy for logits (B, C, *spatial) and labels (B, *spatial) or (B, 1, *spatial) of any type.
 
-    The mean over ignored voxels only is NaN, as in torch.
+    If all voxels are ignored, the mean is NaN, as in torch.
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Return the loss, reduced as the constructor says."""
+        """Return the loss with the constructor's reduction."""
         if target.ndim == input.ndim:
             target = target.squeeze(1)
         return super().forward(input, target.long())
@@ -20,8 +20,8 @@ class RobustCrossEntropyLoss(nn.CrossEntropyLoss):
 class TopKLoss(RobustCrossEntropyLoss):
     """Mean cross entropy of the hardest k percent of all voxels of the batch.
 
-    Ignored voxels have a loss of 0 but count for the number that k percent means. With too few voxels for one
-    (`int(N * k / 100) == 0`) the loss is NaN.
+    The k percent are taken of all N voxels, including ignored ones, whose loss is 0. With `int(N * k / 100) == 0` the
+    loss is NaN.
     """
 
     def __init__(

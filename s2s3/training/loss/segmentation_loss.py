@@ -1,4 +1,4 @@
-"""The loss a training uses by default, and the weights of the decoder's outputs."""
+"""The default loss of a training, and the weights of the decoder's outputs."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def segmentation_loss(
     """Return Dice plus (binary) cross entropy, both of weight 1.
 
     Parameters:
-        has_regions: the classes overlap; then every channel counts for the Dice, whatever `dice_of_background` says.
+        has_regions: the classes may overlap; every channel then counts in the Dice, whatever `dice_of_background` is.
         dice_of_background: the Dice of label maps includes the background (method, section 2.2).
     """
     dice_options = {"batch_dice": batch_dice, "smooth": smooth, "ddp": ddp}
@@ -46,7 +46,7 @@ def segmentation_loss(
 def deep_supervision_weights(num_outputs: int, last_weight: float = 0.0) -> tuple[float, ...]:
     """Return 1, 1/2, 1/4, ... with the last one replaced by `last_weight`, divided by their sum.
 
-    The lowest resolution does not train unless it is the only one.
+    By default the lowest resolution is not trained, unless it is the only one.
     """
     weights = [2.0**-i for i in range(num_outputs)]
     if num_outputs > 1:
@@ -60,7 +60,7 @@ def supervise_deeply(
 ) -> nn.Module:
     """Wrap `loss` for outputs at `scales`; None (no deep supervision) returns it as it is.
 
-    DDP without compilation refuses parameters without a gradient, so there the last output gets a weight of 1e-6.
+    DDP without compilation fails on parameters without a gradient, so the last output then gets a weight of 1e-6.
     """
     if scales is None:
         return loss

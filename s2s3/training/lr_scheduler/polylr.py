@@ -5,14 +5,14 @@ from torch.optim.lr_scheduler import LRScheduler
 
 
 def polynomial_decay(initial_lr: float, step: int, max_steps: int, exponent: float) -> float:
-    """initial_lr * (1 - step / max_steps) ** exponent."""
+    """Return initial_lr * (1 - step / max_steps) ** exponent."""
     return initial_lr * (1 - step / max_steps) ** exponent
 
 
 class SteppedLRScheduler(LRScheduler):
     """Sets the same learning rate for all parameter groups, as a function of the step only.
 
-    `step(n)` sets the rate of step n; `step()` counts by itself, and construction counts as the first such call.
+    `step(n)` sets the rate of step n; `step()` uses a counter, and construction counts as its first call.
     """
 
     def __init__(self, optimizer: Optimizer, current_step: int | None = None):

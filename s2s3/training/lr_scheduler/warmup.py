@@ -21,7 +21,7 @@ class Lin_incr_LRScheduler(SteppedLRScheduler):
 
 
 class Lin_incr_offset_LRScheduler(SteppedLRScheduler):
-    """Lin_incr_LRScheduler that counts from `start_step`; earlier steps are extrapolated, below zero."""
+    """Lin_incr_LRScheduler that counts from `start_step`; earlier steps extrapolate below zero."""
 
     def __init__(
         self, optimizer: Optimizer, max_lr: float, max_steps: int, start_step: int, current_step: int | None = None
@@ -62,7 +62,7 @@ class PolyLRScheduler_offset(SteppedLRScheduler):
 class CosineAnnealingLR_offset(SteppedLRScheduler):
     """The optimizer's rate until step `offset`, then half a cosine down to `eta_min` at step T_max.
 
-    The rate of the first parameter group is the one that is annealed, for all groups. `verbose` is ignored.
+    The rate of the first parameter group is annealed and set for all groups. `verbose` is ignored.
     """
 
     def __init__(

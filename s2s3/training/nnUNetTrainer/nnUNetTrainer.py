@@ -1,7 +1,7 @@
-"""The trainer: hooks that anybody may override, each a few lines around a part of `training.session`.
+"""The trainer: hooks that subclasses may override, each a few lines around a module of `training.session`.
 
-The order of the hooks and what each returns are nnU-Net's. Hooks are called through `self`; parts never see it.
-Constructor, building, data and checkpoints stand in the bases: TrainingState, TrainingSetup, TrainingData and
+The order of the hooks and their return values are nnU-Net's. Hooks are called through `self`, which those modules never
+see. Constructor, building, data and checkpoints are in the base classes TrainingState, TrainingSetup, TrainingData and
 TrainingResumption.
 """
 
@@ -20,7 +20,7 @@ from nnunetv2.domains.domain_metrics import mean_without_nan
 from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
-# Clients replace PolyLRScheduler here; configure_optimizers has to look it up in this module.
+# Clients replace PolyLRScheduler here; configure_optimizers must look it up in this module.
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.session import checkpoints, epoch_metrics, final_validation, optimizer_step, run_log
 from nnunetv2.training.session.edge_learning import edge_output
@@ -37,17 +37,17 @@ from nnunetv2.utilities.helpers import empty_cache
 
 
 class nnUNetTrainer(TrainingResumption):
-    """Trains one fold of one configuration; stock nnU-Net on one domain, balanced and boundary-aware on several."""
+    """Trains one fold of one configuration: as stock nnU-Net on one domain, balanced and boundary-aware on several."""
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
-        """Return the optimizer and a scheduler that is stepped with the number of the epoch."""
+        """Return the optimizer and a scheduler whose `step` takes the epoch."""
         optimizer = torch.optim.SGD(
             self.network.parameters(), self.initial_lr, momentum=0.99, nesterov=True, weight_decay=self.weight_decay
         )
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
     def run_training(self) -> None:
-        """Run all epochs that remain; however this ends, the loader processes end too."""
+        """Run the remaining epochs; always end the loader processes afterwards."""
         try:
             self.on_train_start()
             for _ in range(self.current_epoch, self.num_epochs):
@@ -69,7 +69,7 @@ class nnUNetTrainer(TrainingResumption):
         self.on_epoch_end()
 
     def on_train_start(self) -> None:
-        """Prepare data, loaders and network, and write what a model folder needs."""
+        """Prepare data, loaders and network, and write the files of the model folder."""
         if not self.was_initialized:
             self.initialize()
         self._unpack()
@@ -86,7 +86,7 @@ class nnUNetTrainer(TrainingResumption):
         self._save_debug_information()
 
     def _unpack(self) -> None:
-        """Unpack cases stored by old versions before any loader meets them; current ones need none."""
+        """Unpack cases stored by old versions before a loader reads them; current formats need no unpacking."""
         if self.local_rank == 0:
             processes = max(1, get_allowed_n_proc_DA() // 2)
             self.dataset_class.unpack_dataset(
@@ -96,7 +96,7 @@ class nnUNetTrainer(TrainingResumption):
 
     def on_train_end(self) -> None:
         """Write the final checkpoint, remove the latest one, end the loaders."""
-        self.current_epoch -= 1  # save_checkpoint notes the epoch after the current one
+        self.current_epoch -= 1  # save_checkpoint stores the epoch after the current one
         self.save_checkpoint(join(self.output_folder, "checkpoint_final.pth"))
         self.current_epoch += 1
         latest = join(self.output_folder, "checkpoint_latest.pth")
@@ -118,7 +118,7 @@ class nnUNetTrainer(TrainingResumption):
         self.logger.log("lrs", learning_rate, self.current_epoch)
 
     def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Make one step of the optimizer; return its loss, and the edge loss where there is one."""
+        """Take one optimizer step; return its loss, and the edge loss if there is one."""
         data, target = optimizer_step.to_device(batch, self.device)
         self.optimizer.zero_grad(set_to_none=True)
         with optimizer_step.automatic_precision(self.device):
@@ -135,11 +135,11 @@ class nnUNetTrainer(TrainingResumption):
         self.domains.log_edge_loss(edge_losses.tolist(), self.current_epoch, self.logger)
 
     def on_validation_epoch_start(self) -> None:
-        """Switch the network to evaluation."""
+        """Switch the network to evaluation mode."""
         self.network.eval()
 
     def validation_step(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Return loss and hard counts of a batch, and its domain where there are several."""
+        """Return loss and hard counts of a batch, and its domain if there are several."""
         data, target = optimizer_step.to_device(batch, self.device)
         with optimizer_step.automatic_precision(self.device):
             output = self.network(data)
@@ -151,7 +151,7 @@ class nnUNetTrainer(TrainingResumption):
         return {"loss": loss.detach().cpu().numpy(), **counts, **self.domains.tag(batch["keys"])}
 
     def on_validation_epoch_end(self, val_outputs: list[dict[str, Any]]) -> None:
-        """Log loss and pseudo Dice of the epoch, for each domain too where there are several."""
+        """Log loss and pseudo Dice of the epoch, also per domain if there are several."""
         outputs, ranks, epoch = collate_outputs(val_outputs), current_ranks(), self.current_epoch
         dice = epoch_metrics.merge_counts(ranks.gather(epoch_metrics.total_counts(outputs))).dice()
         by_domain = epoch_metrics.merge_domain_counts(ranks.gather(epoch_metrics.counts_by_domain(outputs)))
@@ -161,11 +161,11 @@ class nnUNetTrainer(TrainingResumption):
         self.domains.log_validation(by_domain, epoch, self.logger)
 
     def on_epoch_start(self) -> None:
-        """Note the time."""
+        """Log the start time."""
         self.logger.log("epoch_start_timestamps", time(), self.current_epoch)
 
     def on_epoch_end(self) -> None:
-        """Report the epoch, write the checkpoints that are due and the curves, and go on to the next epoch."""
+        """Report the epoch, write due checkpoints and the curves, and advance to the next epoch."""
         self.logger.log("epoch_end_timestamps", time(), self.current_epoch)
         self._report_epoch()
         policy = checkpoints.CheckpointPolicy(self.save_every, self.num_epochs)
@@ -192,7 +192,7 @@ class nnUNetTrainer(TrainingResumption):
         self.print_to_log_file(f"Epoch time: {round(duration, 2)} s")
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
-        """Predict, export and score the validation cases whole, for each domain too where there are several."""
+        """Predict, export and score whole validation cases, also per domain if there are several."""
         cases, ranks = sorted(self.do_split()[1]), current_ranks()
         plan = self._validation_plan(cases, save_probabilities)
         self.set_deep_supervision_enabled(False)

@@ -1,4 +1,4 @@
-"""Lets `build_network_architecture` of the base trainer be called as in every nnU-Net since 2.1.
+"""Lets `build_network_architecture` of the base trainer be called as in any nnU-Net since 2.1.
 
 A   until 2.2.1    plans_manager, dataset_json, configuration_manager, num_input_channels, enable_deep_supervision
 B   2.3.1 - 2.6.4  arch_class_name, arch_init_kwargs, arch_init_kwargs_req_import, num_input_channels,

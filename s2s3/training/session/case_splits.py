@@ -1,4 +1,4 @@
-"""Which cases a fold trains on and which it validates on."""
+"""The training and validation cases of a fold."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -30,13 +30,14 @@ def split_into_fold(
     check_splits: Callable[[Splits, str], None],
     report: Report,
 ) -> FoldCases:
-    """Return the cases of a fold by the splits file, which is made first if there is none.
+    """Return the cases of a fold from the splits file, which is created if missing.
 
     Parameters:
         cases: sorted identifiers of all preprocessed cases.
-        fold: number in the file, a number beyond it (a random 80:20 split of its own), or 'all' (every case in both).
-        make_splits: makes the folds where no file exists.
-        check_splits: refuses splits that must not be used; gets them and the name of the file.
+        fold: number in the file, a higher number (a random 80:20 split), or 'all' (every case in both).
+        make_splits: makes the folds if there is no file.
+        check_splits: raises for invalid splits; called with the splits and the path of the file.
+
     Raises InvalidValueError for other folds or a malformed file, DatasetError if cases of the fold are missing.
     """
     if fold == "all":
@@ -95,8 +96,8 @@ def _report_unused(splits: Splits, cases: Sequence[str], report: Report) -> None
 
 
 def _random_fold(cases: Sequence[str], fold: int, num_splits: int, report: Report) -> FoldCases:
-    """Draw 80 % of the cases for training by a generator seeded with the fold, as nnU-Net does."""
-    report(f"You requested fold {fold} but the split file has only {num_splits}. A random 80:20 split takes its place.")
+    """Draw 80 % of the cases for training with a generator seeded by the fold, as nnU-Net does."""
+    report(f"You requested fold {fold} but the split file has only {num_splits}. Using a random 80:20 split.")
     chosen = np.random.RandomState(12345 + fold).choice(len(cases), int(len(cases) * 0.8), replace=False)
     train = [cases[i] for i in chosen]
     taken = set(train)
@@ -111,7 +112,7 @@ def _check_against_folder(chosen: FoldCases, cases: Sequence[str], fold: int, sp
     if missing:
         raise DatasetError(
             f"{splits_file}: fold {fold} names {len(missing)} cases that are not among the {len(cases)} preprocessed "
-            "ones; preprocess again, or remove the file to have it made anew",
+            "ones; preprocess again, or remove the file so that it is recreated",
             missing,
         )
 

@@ -1,4 +1,4 @@
-"""Writing checkpoints: atomically, and with tensors and plain Python values only."""
+"""Writes checkpoints atomically, with tensors and plain Python values only."""
 
 import os
 from collections import OrderedDict

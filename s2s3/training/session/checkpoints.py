@@ -1,4 +1,4 @@
-"""What a checkpoint of a training holds, and when one is written."""
+"""The content of training checkpoints, and when they are written."""
 
 import math
 from collections.abc import Mapping
@@ -17,29 +17,29 @@ REQUIRED_KEYS = ("network_weights", "optimizer_state", "logging", "_best_ema", "
 
 
 def checkpoint_of(source: Any, device: Any) -> dict[str, Any]:
-    """Return a checkpoint given as a dictionary or as the path of a file; the file's tensors come on `device`.
+    """Return a checkpoint given as a dictionary or as the path of a file, whose tensors are loaded to `device`.
 
-    Raises IncompleteCheckpointError if an entry that resuming needs is not there.
+    Raises IncompleteCheckpointError if an entry that resuming needs is missing.
     """
     content = dict(source) if isinstance(source, Mapping) else load_checkpoint_file(source, device)
     missing = [key for key in REQUIRED_KEYS if key not in content]
     if missing:
         where = "the checkpoint" if isinstance(source, Mapping) else f"{source}:"
-        raise IncompleteCheckpointError(f"{where} lacks {', '.join(missing)}; a training cannot go on from it")
+        raise IncompleteCheckpointError(f"{where} lacks {', '.join(missing)}; a training cannot resume from it")
     return content
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Load all weights into the plain network; a `module.` in front of names is ignored where the network has none.
+    """Load all weights into the plain network; a `module.` before names is removed if the network's names have none.
 
-    Raises CheckpointMismatchError, a line, if names or shapes are those of another network.
+    Raises a one-line CheckpointMismatchError if names or shapes do not match the network.
     """
     own = network.state_dict()
     weights = {_fitting_name(name, own): value for name, value in weights.items()}
     problems = weight_differences(own, weights)
     if problems:
         raise CheckpointMismatchError(
-            f"{source} belongs to another network: {'; '.join(problems)}. Check configuration, plans and trainer"
+            f"{source} does not match this network: {'; '.join(problems)}. Check configuration, plans and trainer"
         )
     network.load_state_dict(weights)
 
@@ -50,7 +50,7 @@ def _fitting_name(name: str, own: Mapping[str, Tensor]) -> str:
 
 @dataclass(frozen=True)
 class CheckpointPolicy:
-    """When a training writes which checkpoint."""
+    """When each checkpoint of a training is written."""
 
     save_every: int
     """Epochs between two `checkpoint_latest.pth`."""
@@ -62,14 +62,14 @@ class CheckpointPolicy:
 
 
 def is_new_best(score: float, best: float | None) -> bool:
-    """Tell whether `score` is the best one so far; NaN never is, and never stays, except where there is nothing yet."""
+    """Tell whether `score` is the best so far; NaN is only if there was no score yet, and any number replaces it."""
     if best is None:
         return True
     return (math.isnan(best) and not math.isnan(score)) or score > best
 
 
 def describe_changes(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    """Return a line for each thing in which the run that wrote a checkpoint differs from this one.
+    """Return one line per difference between the run that wrote a checkpoint and this one.
 
     Parameters: `init_args` of the checkpoint and of this trainer.
     """

@@ -1,7 +1,7 @@
-"""One domain or many: the one place of a training that knows the difference (method, sections 2.1 and 3).
+"""Training on one domain or on several (method, sections 2.1 and 3).
 
-`SingleDomain` is stock nnU-Net. `DomainBalance` divides folds, batches and validation by domain. Both answer the same
-questions, so that the trainer's hooks need not ask which of the two they have.
+`SingleDomain` is stock nnU-Net. `DomainBalance` divides folds, batches and validation by domain. Both have the same
+interface, so the trainer's hooks need not know which of the two they have.
 """
 
 import math
@@ -25,18 +25,18 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class DomainBalanceSettings:
-    """Which parts of the balance between domains are on."""
+    """Which parts of domain balancing are on."""
 
     ratio_mode: RatioMode = RatioMode.AUTO
-    """Where the mixing ratios come from."""
+    """The source of the mixing ratios."""
     balance_batches: bool = True
-    """Batch slots go to domains by the ratios; off, cases are drawn as nnU-Net does."""
+    """Assign batch slots to domains by the ratios; otherwise draw cases as nnU-Net does."""
     use_edge_heads: bool = True
-    """Boundary learning, and a Dice that counts the background."""
+    """Learn boundaries, with a Dice that includes the background."""
     select_by_balanced_dice: bool = True
-    """The best checkpoint follows the balanced Dice; off, the Dice of all patches together."""
+    """Choose the best checkpoint by the balanced Dice; otherwise by the Dice of all patches together."""
     stratify_splits: bool = True
-    """Folds that are made here know domains and groups; off, they are nnU-Net's."""
+    """Make folds that respect domains and groups; otherwise nnU-Net's folds."""
 
     @property
     def anything_on(self) -> bool:
@@ -45,13 +45,13 @@ class DomainBalanceSettings:
 
 
 class SingleDomain:
-    """Stock nnU-Net: nothing is divided."""
+    """Stock nnU-Net: nothing is divided by domain."""
 
     names: tuple[str, ...] = ()
     use_edge_heads = False
 
     def __init__(self, groups: Mapping[str, str] | None = None, domain_map: DomainMap | None = None):
-        """Keep groups for the folds, and domains that only the summary of the final validation shows."""
+        """Store groups for the folds, and domains that are only used in the summary of the final validation."""
         self._groups = groups
         self._domain_map = domain_map
         self.train_ratios: dict[str, float] = {}
@@ -59,55 +59,55 @@ class SingleDomain:
         self.curves = DomainCurves()
 
     def make_splits(self, cases: Sequence[str]) -> Splits:
-        """Return five folds: nnU-Net's, and where there are groups folds that keep them together."""
+        """Return five folds: nnU-Net's or, if there are groups, folds that keep them together."""
         if not self._groups:
             return generate_crossval_split(list(cases), seed=12345, n_splits=5)
         return stratified_splits(cases, DomainMap({"all": tuple(cases)}), self._groups)
 
     def check_splits(self, splits: Splits, source: str) -> None:
-        """Refuse splits that have a group on both sides (DomainMapError)."""
+        """Raise DomainMapError for splits with a group in both training and validation."""
         check_groups(splits, self._groups or {}, source)
 
     def check_cases(self, cases: Sequence[str]) -> None:
-        """Refuse cases that do not match domains.json (DomainMapError)."""
+        """Raise DomainMapError for cases that do not match domains.json."""
 
     def begin_fold(self, train_cases: Sequence[str], report: Report) -> None:
-        """Take note of the cases that a fold trains on."""
+        """Prepare for the training cases of a fold."""
 
     def case_domains(self, cases: Sequence[str]) -> dict[str, str]:
-        """Return case -> domain for the batches of the training; empty where they are drawn as nnU-Net does."""
+        """Return case -> domain for training batches; empty if they are drawn as in nnU-Net."""
         return {}
 
     def validation_parts(self, cases: Sequence[str]) -> dict[str, list[str]]:
-        """Return the validation cases of each domain; a single part where domains do not matter."""
+        """Return the validation cases of each domain; a single part if there are none."""
         return {"": list(cases)}
 
     def tag(self, case_keys: Sequence[str]) -> dict[str, list[str]]:
-        """Return what a validation step adds to its output so that its domain is known."""
+        """Return an entry for the output of a validation step that names its domain; empty for one domain."""
         return {}
 
     def log_validation(self, counts: Mapping[str, Counts], epoch: int, logger: Any) -> None:
-        """Enter the numbers of each domain."""
+        """Log the metrics of each domain."""
 
     def report(self, report: Report) -> None:
-        """Report the numbers of each domain that were entered last."""
+        """Report the metrics of each domain that were logged last."""
 
     def log_edge_loss(self, values: Sequence[float], epoch: int, logger: Any) -> None:
-        """Enter the edge loss of an epoch's steps."""
+        """Log the edge loss of an epoch's steps."""
 
     def score(self, ema_dice: float, epoch: int) -> float:
-        """Return what the best checkpoint is chosen by at the end of an epoch."""
+        """Return the score of an epoch by which the best checkpoint is chosen."""
         return ema_dice
 
     def checkpoint_entry(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps of the domains."""
+        """Return the entry for domains in a checkpoint."""
         return {}
 
     def restore(self, entry: Mapping[str, Any], logger: Any, report: Report) -> None:
-        """Take over what a checkpoint kept."""
+        """Restore the entry for domains of a checkpoint."""
 
     def summarize(self, validation_folder: str | os.PathLike[str], report: Report) -> None:
-        """Write domain_summary.json beside summary.json and report its table, if the data set has domains."""
+        """Write domain_summary.json next to summary.json and report its table, if the dataset has domains."""
         if self._domain_map is not None:
             _summarize(validation_folder, self._domain_map, None, report)
 
@@ -125,7 +125,7 @@ class DomainBalance(SingleDomain):
         self.use_edge_heads = settings.use_edge_heads
         all_cases = [case for name in self.names for case in self._map.domains[name]]
         self.ratios = self._mixing_ratios(all_cases).ratios
-        """Weights of the domains in every balanced number."""
+        """Weights of the domains in all balanced metrics."""
 
     def make_splits(self, cases: Sequence[str]) -> Splits:
         """Return five folds that spread every domain evenly and keep groups together."""
@@ -134,26 +134,26 @@ class DomainBalance(SingleDomain):
         return stratified_splits(cases, self._map, self._groups)
 
     def check_splits(self, splits: Splits, source: str) -> None:
-        """Refuse splits that have a group on both sides (DomainMapError)."""
+        """Raise DomainMapError for splits with a group in both training and validation."""
         if self._settings.stratify_splits:
             super().check_splits(splits, source)
 
     def check_cases(self, cases: Sequence[str]) -> None:
-        """Refuse cases that do not match domains.json (DomainMapError)."""
+        """Raise DomainMapError for cases that do not match domains.json."""
         check_cases(self._map, cases, self._files.source)
 
     def begin_fold(self, train_cases: Sequence[str], report: Report) -> None:
-        """Settle the mixing ratios of the fold."""
+        """Compute the mixing ratios of the fold."""
         mixing = self._mixing_ratios(train_cases)
         self.train_ratios = mixing.ratios
         for name in mixing.left_out:
-            report(f"Domain {name} has no training case in this fold: it is left out, the other ratios are rescaled.")
+            report(f"Domain {name} has no training case in this fold; it is left out, the other ratios are rescaled.")
         if self._settings.balance_batches:
             shares = ", ".join(f"{name} {ratio:.4f}" for name, ratio in mixing.ratios.items())
             report(f"Mixing ratios of the domains: {shares} ({mixing.source})")
 
     def case_domains(self, cases: Sequence[str]) -> dict[str, str]:
-        """Return case -> domain for the batches of the training."""
+        """Return case -> domain for training batches."""
         return {case: self._map.domain_of(case) for case in cases} if self._settings.balance_batches else {}
 
     def validation_parts(self, cases: Sequence[str]) -> dict[str, list[str]]:
@@ -168,13 +168,13 @@ class DomainBalance(SingleDomain):
         return {"domain": [self._map.domain_of(str(case_keys[0]))]}
 
     def log_validation(self, counts: Mapping[str, Counts], epoch: int, logger: Any) -> None:
-        """Enter Dice of each domain and class, their balanced mean and the worst domain."""
+        """Log the Dice of each domain and class, the balanced mean and the worst domain."""
         dice = {name: counts[name].dice() for name in self.names if name in counts}
         self.curves.add_validation(epoch, dice, self.ratios, self.names)
         self._draw("dice", epoch, logger)
 
     def report(self, report: Report) -> None:
-        """Report Dice of each domain and class, their balanced mean and the worst domain."""
+        """Report the Dice of each domain and class, the balanced mean and the worst domain."""
         for name, curve in self.curves.dice_per_class.items():
             report(f"Pseudo dice of domain {name} {[round(value, 4) for value in curve[-1]]}")
         if self.curves.balanced_dice:
@@ -182,7 +182,7 @@ class DomainBalance(SingleDomain):
             report(f"Balanced dice {round(balanced, 4)}, worst domain {round(worst, 4)}")
 
     def log_edge_loss(self, values: Sequence[float], epoch: int, logger: Any) -> None:
-        """Enter the mean edge loss of an epoch's steps, if there are edge heads."""
+        """Log the mean edge loss of an epoch's steps, if there are edge heads."""
         if values:
             self.curves.add_edge_loss(epoch, float(sum(values) / len(values)))
             self._draw("losses", epoch, logger)
@@ -192,7 +192,7 @@ class DomainBalance(SingleDomain):
             logger.log_extra(group, name, curve[-1], epoch)
 
     def score(self, ema_dice: float, epoch: int) -> float:
-        """Return the moving average of the balanced Dice, or that of the pooled one where the other does not exist."""
+        """Return the moving average of the balanced Dice or, if there is none, of the pooled Dice."""
         averages = self.curves.ema_balanced_dice
         if not self._settings.select_by_balanced_dice or len(averages) != epoch + 1 or math.isnan(averages[-1]):
             return ema_dice
@@ -203,16 +203,16 @@ class DomainBalance(SingleDomain):
         return {"domains": list(self.names), "ratios": dict(self.ratios), "domain_curves": self.curves.to_dict()}
 
     def restore(self, entry: Mapping[str, Any], logger: Any, report: Report) -> None:
-        """Take over the curves of a checkpoint, and say so where its domains were others."""
+        """Restore the curves of a checkpoint, and report if its domains were different."""
         if not entry:
-            report("The checkpoint was written without domains: their curves and the edge heads start anew.")
+            report("The checkpoint was written without domains: their curves and the edge heads start from scratch.")
         elif entry.get("domains", list(self.names)) != list(self.names):
             report(f"WARNING: the domains were {', '.join(entry['domains'])}, now they are {', '.join(self.names)}")
         self.curves = DomainCurves.from_dict(entry.get("domain_curves", {}))
         getattr(logger, "local_logger", logger).load_extra_curves(self.curves.drawn())
 
     def summarize(self, validation_folder: str | os.PathLike[str], report: Report) -> None:
-        """Write domain_summary.json beside summary.json and report its table."""
+        """Write domain_summary.json next to summary.json and report its table."""
         _summarize(validation_folder, self._map, self.ratios, report)
 
     def _mixing_ratios(self, cases: Sequence[str]) -> MixingRatios:
@@ -227,7 +227,7 @@ def _summarize(
 
 
 def balance_domains(files: DomainFiles, settings: DomainBalanceSettings) -> SingleDomain:
-    """Return what a training does about domains: nothing where there are fewer than two or every part is off."""
+    """Return the DomainBalance of a training, or SingleDomain for fewer than two domains or with every part off."""
     if not files.has_domains:
         return SingleDomain(files.groups)
     if not settings.anything_on:

@@ -1,4 +1,4 @@
-"""What a data set says about its domains: domains.json, groups.json and the result of stage 1 beside the plans."""
+"""The domain files of a dataset, next to its plans: domains.json, groups.json and the result of stage 1."""
 
 import os
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ PROVENANCE_FILES = ("domains.json", "groups.json", "prism_dd.json")
 
 @dataclass(frozen=True)
 class DomainFiles:
-    """Content of the files that exist; the others are None."""
+    """The content of the files that exist, None for the others."""
 
     domain_map: DomainMap | None = None
     groups: dict[str, str] | None = None
@@ -27,7 +27,7 @@ class DomainFiles:
 
 
 def read_domain_files(folder: str | None) -> DomainFiles:
-    """Read what there is in the preprocessed data set; DomainMapError names a malformed file."""
+    """Read the files that exist in the preprocessed dataset; DomainMapError names a malformed file."""
     if folder is None:
         return DomainFiles()
     from s1.prism_result import read_prism_result
@@ -42,7 +42,7 @@ def read_domain_files(folder: str | None) -> DomainFiles:
 
 
 def copy_existing(names: Iterable[str], source: str, target: str) -> None:
-    """Copy the files that exist from one folder to another; a copy whose original is gone is removed."""
+    """Copy the files that exist from one folder to another; remove copies whose original is gone."""
     for name in names:
         if os.path.isfile(os.path.join(source, name)):
             copy_file(os.path.join(source, name), os.path.join(target, name))

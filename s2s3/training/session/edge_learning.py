@@ -1,4 +1,4 @@
-"""Boundary learning in a training: the edge branch of its network, and what a step reports of it."""
+"""Boundary learning in a training: the edge branch of its network, and the loss that a step reports."""
 
 from collections.abc import Sequence
 
@@ -37,6 +37,6 @@ def build_edge_branch(
 
 
 def edge_output(branch: EdgeBranch | NoEdgeBranch) -> dict[str, float]:
-    """Return `edge_loss`, L_edge of the last step, as an entry of its output; nothing without edge heads."""
+    """Return L_edge of the last step as {"edge_loss": value}; empty without edge heads."""
     terms = branch.loss_terms
     return {"edge_loss": terms["edge"]} if "edge" in terms else {}

@@ -1,4 +1,4 @@
-"""Pseudo Dice: what the validation patches of an epoch say about each class, and about each domain."""
+"""The pseudo Dice of each class and each domain on the validation patches of an epoch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Counts:
     fn: np.ndarray
 
     def dice(self) -> list[float]:
-        """Return 2 tp / (2 tp + fp + fn) of each class, NaN for one that is in prediction and reference nowhere."""
+        """Return 2 tp / (2 tp + fp + fn) of each class, NaN for a class absent from prediction and reference."""
         return [float(value) for value in dice_from_counts(self.tp, self.fp, self.fn)]
 
 
@@ -30,7 +30,7 @@ def hard_counts(output: Tensor, target: Tensor, has_regions: bool, ignore_label:
 
     Parameters:
         output: logits (B, C, *space) at full resolution.
-        target: labels (B, 1, *space); with regions one channel each, and the voxels to ignore as last channel.
+        target: labels (B, 1, *space); with regions, one channel per region and the ignored voxels as last channel.
     """
     if has_regions:
         target, mask = _without_ignore_channel(target) if ignore_label is not None else (target, None)
@@ -55,12 +55,12 @@ def _without_ignore_label(target: Tensor, ignore_label: int) -> tuple[Tensor, Te
 
 
 def total_counts(outputs: Mapping[str, Any]) -> Counts:
-    """Sum the counts of the validation steps of an epoch, given with the steps along the first axis."""
+    """Sum the counts of the validation steps of an epoch, which are stacked along the first axis."""
     return Counts(*(np.sum(outputs[f"{name}_hard"], axis=0) for name in ("tp", "fp", "fn")))
 
 
 def counts_by_domain(outputs: Mapping[str, Any]) -> dict[str, Counts]:
-    """Sum the counts of the steps of each domain; steps that do not name theirs (key `domain`) give nothing."""
+    """Sum the counts of the steps of each domain; empty unless all steps name theirs (key `domain`)."""
     domains = np.asarray(outputs.get("domain", []))
     if len(domains) != len(outputs["tp_hard"]):
         return {}
@@ -74,11 +74,11 @@ _COUNT_KEYS = ("tp_hard", "fp_hard", "fn_hard")
 
 
 def merge_counts(parts: Sequence[Counts]) -> Counts:
-    """Add up counts, one a rank."""
+    """Add up the counts of all ranks."""
     return Counts(*(np.sum([getattr(part, name) for part in parts], axis=0) for name in ("tp", "fp", "fn")))
 
 
 def merge_domain_counts(parts: Sequence[Mapping[str, Counts]]) -> dict[str, Counts]:
-    """Add up counts by domain, one mapping a rank; ranks need not know the same domains."""
+    """Add up the counts of all ranks by domain; ranks may have different domains."""
     names = sorted({name for part in parts for name in part})
     return {name: merge_counts([part[name] for part in parts if name in part]) for name in names}

@@ -1,4 +1,4 @@
-"""Validation after training: every validation case of the fold predicted whole, exported and scored."""
+"""Validation after training: predicts, exports and scores each whole validation case of the fold."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 Report = Callable[[str], None]
 
 SMALL_WORK = 200_000_000
-"""Logits, over all cases, that are exported here: starting processes would take longer."""
+"""Up to so many logits over all cases are exported in this process: starting others would take longer."""
 CASES_BETWEEN_BARRIERS = 20
 
 
 @dataclass(frozen=True)
 class ValidationPlan:
-    """What the cases are, and where their predictions go."""
+    """The validation cases, and where their predictions go."""
 
     plans_manager: "PlansManager"
     configuration_manager: "ConfigurationManager"
     label_manager: "LabelManager"
     dataset_json: dict[str, Any]
     dataset: Any
-    """Data set object of the validation cases."""
+    """The dataset of the validation cases."""
     output_folder: Path
     next_stages: Sequence[NextStage]
     save_probabilities: bool
@@ -55,7 +55,7 @@ class ValidationPlan:
         return torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)), properties
 
     def workers_for(self, cases: Sequence[str]) -> int:
-        """Return how many processes export: none where all cases together are little work."""
+        """Return the number of export processes: none if all cases together are little work."""
         if not cases:
             return 0
         voxels = int(np.prod(self.dataset.load_case(cases[0])[0].shape[1:]))
@@ -70,7 +70,8 @@ def predict_validation_cases(
 
     Parameters:
         predict: sliding window; input (C, *space), result logits (K, *space).
-    Raises CaseFailedError or WorkerDiedError naming a case whose export failed, when all were predicted.
+
+    Raises CaseFailedError or WorkerDiedError naming a case whose export failed, after all were predicted.
     """
     own = cases[ranks.rank :: ranks.world_size]
     plan.output_folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +96,7 @@ def _export(
 
 
 def _with_progress(cases: Sequence[str], ranks: Ranks) -> Iterator[str]:
-    """Yield the cases under a bar; ranks wait for each other now and then, so that none runs into a time limit."""
+    """Yield the cases under a progress bar; ranks wait for each other now and then, so that none times out."""
     from tqdm import tqdm
 
     last_barrier = len(cases) - 1
@@ -106,17 +107,17 @@ def _with_progress(cases: Sequence[str], ranks: Ranks) -> Iterator[str]:
 
 
 def set_aside_stale_predictions(folder: Path, cases: Sequence[str], file_ending: str, report: Report) -> None:
-    """Move files of cases that the fold does not validate to `stale`: of an earlier split, they would be scored too."""
+    """Move predictions of cases that the fold no longer validates to `stale`, so that they are not scored."""
     kept = {f"{case}{file_ending}" for case in cases}
     for file in sorted(folder.glob(f"*{file_ending}")) if folder.is_dir() else []:
         if file.name not in kept:
-            report(f"moving {file.name} to the folder stale: it is no case that this fold validates")
+            report(f"moving {file.name} to the folder stale: it is not a validation case of this fold")
             (folder / "stale").mkdir(exist_ok=True)
             file.replace(folder / "stale" / file.name)
 
 
 def report_metrics(metrics: Mapping[str, Any], logger: Any, report: Report) -> None:
-    """Report the mean Dice of the validation and tell the loggers outside about all classes."""
+    """Report the mean Dice of the validation and log all classes to external loggers."""
     for label, values in metrics["mean"].items():
         logger.log_summary(f"final_val/class_{label}_dice", values["Dice"])
     logger.log_summary("final_val/foreground_dice", metrics["foreground_mean"]["Dice"])

@@ -1,4 +1,4 @@
-"""A drawing of the network, by an optional package."""
+"""Draws the network, with an optional package."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a stage of a cascade leaves for the next one: its validation predictions in the next stage's geometry."""
+"""The validation predictions of a cascade stage, stored for the next stage in the next stage's geometry."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ ENDINGS = (".b2nd", ".npz", ".npy")
 
 @dataclass(frozen=True)
 class NextStage:
-    """A configuration that starts from this one's predictions."""
+    """A configuration that takes this one's predictions as input."""
 
     name: str
     preprocessed_folder: Path
@@ -40,7 +40,7 @@ class NextStage:
         plans_manager: "PlansManager",
         dataset_json: dict[str, Any],
     ) -> None:
-        """Hand the logits (K, *space) on, to be resampled and stored as labels.
+        """Submit the logits (K, *space) to be resampled and stored as labels.
 
         A case that was not preprocessed for the next stage is reported and skipped.
         """
@@ -60,7 +60,7 @@ class NextStage:
 
 
 def require_previous_stage(folder: str | None, cases: Sequence[str]) -> None:
-    """Raise one DatasetError naming the cases that the previous stage left no segmentation for; None needs none."""
+    """Raise a DatasetError naming all cases without a segmentation of the previous stage; None: no such stage."""
     if folder is None:
         return
     missing = [case for case in cases if not any((Path(folder) / f"{case}{ending}").is_file() for ending in ENDINGS)]
@@ -79,7 +79,7 @@ def next_stages(
     output_base: str,
     report: Report,
 ) -> list[NextStage]:
-    """Return the configurations that start from this one, with the folders of a trained model."""
+    """Return the configurations that take this one's predictions as input, with their folders."""
     return [
         NextStage(
             name=name,

@@ -1,7 +1,7 @@
 """One optimizer over the plain network and the edge heads, saved as two states.
 
-The first is exactly what the optimizer of the plain network alone would save, so that nnU-Net resumes from it; the
-second holds what belongs to the heads. Numbering follows torch: parameters count from 0 through all groups.
+The first is exactly what the optimizer of the plain network alone would save, so that nnU-Net can resume from it;
+the second holds the state of the heads. As in torch, parameters are numbered from 0 through all groups.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -17,11 +17,11 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class SplitState:
-    """State of an optimizer in the two parts of a checkpoint."""
+    """The state of an optimizer, divided into the two parts that a checkpoint holds."""
 
     plain: State
     heads: State
-    """`state` as in torch, but numbered over the parameters of the heads alone; empty where there are none."""
+    """`state` as in torch, but numbered over the parameters of the heads alone; empty if there are none."""
 
 
 def split_optimizer_state(optimizer: torch.optim.Optimizer, plain_parameters: Collection[torch.Tensor]) -> SplitState:
@@ -51,7 +51,7 @@ def join_optimizer_state(
 ) -> State:
     """Return a state that `optimizer` can load, from the two parts of a checkpoint.
 
-    Heads without a saved state start anew. Raises CheckpointError if the plain part is that of another optimizer.
+    Heads without a saved state start from scratch. Raises CheckpointError if the plain part does not match.
     """
     is_plain = _membership(optimizer, plain_parameters)
     numbers = _numbers_by_side(is_plain)
@@ -82,13 +82,13 @@ def _check_size(plain: Mapping[str, Any], expected: int) -> None:
     found = sum(len(group["params"]) for group in plain["param_groups"])
     if found != expected:
         raise CheckpointError(
-            f"the optimizer state is that of {found} parameters, this network has {expected}; the checkpoint was "
+            f"the optimizer state has {found} parameters, this network has {expected}; the checkpoint was "
             "written with another network or another trainer"
         )
 
 
 def _joined_groups(current: list[State], is_plain: list[bool], plain: Mapping[str, Any]) -> Iterator[State]:
-    """Yield the optimizer's groups, those with plain parameters with the settings that were saved for them."""
+    """Yield the optimizer's groups; those with plain parameters get their saved settings."""
     saved = iter(plain["param_groups"])
     for group in current:
         settings = next(saved, group) if any(is_plain[i] for i in group["params"]) else group

@@ -1,4 +1,4 @@
-"""One step of optimisation, and the numbers of one validation step."""
+"""The parts of a training step."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -25,7 +25,7 @@ def automatic_precision(device: torch.device) -> AbstractContextManager[Any]:
 def descend(
     loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None
 ) -> None:
-    """Propagate the loss back, clip the norm of all gradients to 12 and step; with a scaler in its steps."""
+    """Backpropagate the loss, clip the norm of all gradients to 12 and step; with a scaler, through it."""
     if scaler is None:
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)

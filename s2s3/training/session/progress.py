@@ -1,4 +1,4 @@
-"""Bars on a terminal, and the orderly end of what runs beside a training."""
+"""Progress bars, and the end of loader processes."""
 
 import contextlib
 import os
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def with_progress(count: int, description: str, visible: bool = True) -> Iterator[int]:
-    """Yield 0 .. count - 1 under a bar that is only drawn on a terminal and vanishes when it is full."""
+    """Yield 0 .. count - 1 under a bar that is only drawn on a terminal and disappears when full."""
     from tqdm import tqdm
 
     yield from tqdm(range(count), desc=description, leave=False, disable=None if visible else True)
 
 
 def end_loader(loader: Any) -> None:
-    """End the processes of a loader, silently, if it has any."""
+    """End the processes of a loader without output, if it has any."""
     finish = getattr(loader, "_finish", None)
     if finish is None:
         return

@@ -1,4 +1,4 @@
-"""Which process of a distributed training this is, and what its share of the batch is."""
+"""The rank of this process in a distributed training, and its share of the batch."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +11,14 @@ from nnunetv2.errors import ArgumentError
 
 @dataclass(frozen=True)
 class Ranks:
-    """Position of this process; without torch.distributed rank 0 of 1."""
+    """The rank of this process; without torch.distributed, 0 of 1."""
 
     is_ddp: bool
     rank: int
     world_size: int
 
     def gather(self, value: Any) -> list[Any]:
-        """Return the value of every rank, in rank order; each value has to be picklable."""
+        """Return the value of every rank, in rank order; values must be picklable."""
         if not self.is_ddp:
             return [value]
         gathered: list[Any] = [None] * self.world_size
@@ -26,19 +26,19 @@ class Ranks:
         return gathered
 
     def wait_for_all(self) -> None:
-        """Return when every rank has come here."""
+        """Wait until every rank has called this."""
         if self.is_ddp:
             dist.barrier()
 
     def device(self, wanted: torch.device) -> torch.device:
-        """Return the device to compute on: a CUDA device always with its number, under DDP that of the rank."""
+        """Return the device to compute on: a CUDA device always with a number, under DDP that of the rank."""
         if self.is_ddp:
             return torch.device("cuda", self.rank) if wanted.type == "cuda" else wanted
         return torch.device("cuda", wanted.index or 0) if wanted.type == "cuda" else wanted
 
 
 def current_ranks() -> Ranks:
-    """Return the position of this process."""
+    """Return the rank of this process."""
     if dist.is_available() and dist.is_initialized():
         return Ranks(True, dist.get_rank(), dist.get_world_size())
     return Ranks(False, 0, 1)
@@ -46,7 +46,7 @@ def current_ranks() -> Ranks:
 
 @dataclass(frozen=True)
 class BatchShare:
-    """What one rank contributes to a batch."""
+    """One rank's share of a batch."""
 
     batch_size: int
     oversample: float
@@ -56,13 +56,13 @@ class BatchShare:
 def share_batch(global_batch: int, world_size: int, rank: int, oversample: float) -> BatchShare:
     """Return the share of `rank` in a batch of `global_batch` samples.
 
-    The samples are dealt out in order, the first ranks taking one more where they do not divide evenly. Of the whole
-    batch the samples from number round(global_batch * (1 - oversample)) on are forced to contain foreground, and each
-    rank forces those that fall to it. Raises ArgumentError if there are fewer samples than ranks.
+    The samples are assigned in order, the first ranks taking one more if they do not divide evenly. Of the whole batch,
+    the samples from number round(global_batch * (1 - oversample)) on are forced to contain foreground, and each rank
+    forces those it is assigned. Raises ArgumentError if there are fewer samples than ranks.
     """
     if global_batch < world_size:
         raise ArgumentError(
-            f"batch size {global_batch} is smaller than the number of GPUs, {world_size}: each needs a sample; "
+            f"batch size {global_batch} is smaller than the number of GPUs, {world_size}: each GPU needs a sample; "
             "use fewer GPUs or a larger batch_size in the plans"
         )
     sizes = [global_batch // world_size + (r < global_batch % world_size) for r in range(world_size)]
@@ -71,7 +71,7 @@ def share_batch(global_batch: int, world_size: int, rank: int, oversample: float
 
 
 def batch_sizes(global_batch: int, own: int) -> list[int]:
-    """Return the batch size of every rank; alone it is `own`, which a trainer may have changed."""
+    """Return the batch size of every rank; without DDP only `own`, which a trainer may have changed."""
     ranks = current_ranks()
     if not ranks.is_ddp:
         return [own]

@@ -1,4 +1,4 @@
-"""Files that a training finds and leaves beside its checkpoints."""
+"""Files that a training requires, and those it writes to the model folder."""
 
 import os
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ FINGERPRINT = "dataset_fingerprint.json"
 def require_preprocessed(folder: str | None) -> str:
     """Return the folder of the preprocessed cases; MissingFileError says what to run if there is none."""
     if folder is None:
-        raise SettingsError("nnUNet_preprocessed is not set; it names the folder of the preprocessed data sets")
+        raise SettingsError("nnUNet_preprocessed is not set; set it to the folder of the preprocessed datasets")
     if not os.path.isdir(folder) or not os.listdir(folder):
         raise MissingFileError(
             f"{folder}: the data set was not preprocessed for this configuration; run nnUNetv2_preprocess or "
@@ -25,10 +25,10 @@ def require_preprocessed(folder: str | None) -> str:
 
 
 def write_model_files(plans: Mapping[str, Any], dataset_json: Mapping[str, Any], source: str, target: str) -> None:
-    """Write what a model needs to be used, and copy what it was made from, into the model folder.
+    """Write plans.json and dataset.json to the model folder, and copy fingerprint and domain files there.
 
     Parameters:
-        source: the preprocessed data set, with fingerprint and domain files as far as they exist.
+        source: folder of the preprocessed dataset; files that it lacks are not copied.
     """
     write_json(plans, join(target, "plans.json"))
     write_json(dataset_json, join(target, "dataset.json"))

@@ -1,4 +1,4 @@
-"""Where a training reads from and writes to: names only, nothing is created here."""
+"""The folders a training reads from and writes to: paths only, nothing is created here."""
 
 import os
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ class RunFolders:
     """The folders of one training."""
 
     preprocessed_base: str | None
-    """The data set's folder below nnUNet_preprocessed; None where that variable is unset."""
+    """The dataset's folder in nnUNet_preprocessed; None if that variable is unset."""
     preprocessed: str | None
     """The preprocessed cases of the configuration."""
     output_base: str
@@ -22,7 +22,7 @@ class RunFolders:
 
 @dataclass(frozen=True)
 class RunName:
-    """What names a training: the parts of its folders."""
+    """The parts of a training's folder names."""
 
     dataset: str
     trainer: str

@@ -1,4 +1,4 @@
-"""What a training says about itself: the log file and debug.json."""
+"""The log file and debug.json of a training."""
 
 import os
 import platform
@@ -34,12 +34,12 @@ def log_file_name(moment: datetime) -> str:
 
 
 def with_timestamp(parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Put the present moment before the parts of a line."""
+    """Put the current time before the parts of a line."""
     return (f"{datetime.now()}:", *parts)
 
 
 def append_line(file: str, parts: tuple[Any, ...], attempts: int = 5, pause_s: float = 0.5) -> None:
-    """Append the parts, each followed by a blank, as one line; makes the folder. Tries again where the disk fails."""
+    """Append the parts, each followed by a space, as one line; create the folder, and retry after an OSError."""
     line = "".join(f"{part} " for part in parts) + "\n"
     for attempt in range(attempts):
         try:
@@ -60,7 +60,7 @@ def say(*parts: Any) -> None:
 
 
 def describe_state(attributes: Mapping[str, Any]) -> dict[str, str]:
-    """Return what debug.json holds: each attribute that is no method as text, loaders and network in more detail."""
+    """Return the content of debug.json: all attributes except methods as text, loaders in more detail."""
     described = {}
     for name, value in attributes.items():
         if name.startswith("__") or (callable(value) and name != "loss"):

@@ -1,4 +1,4 @@
-"""The hooks of a trainer that divide, load and augment the cases."""
+"""The trainer hooks that split, load and augment the cases."""
 
 from collections.abc import Sequence
 from os.path import join
@@ -26,12 +26,12 @@ from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 
 
 class TrainingData(TrainingSetup):
-    """Where the batches come from."""
+    """Splits, datasets, loaders and augmentation of a training."""
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(
         self,
     ) -> tuple[Any, bool, Any, tuple[int, ...] | None]:
-        """Return rotation range, whether to augment in plane only, size to cut, mirror axes (kept for inference)."""
+        """Return rotation range, dummy 2D augmentation, initial patch size and mirror axes (stored for inference)."""
         settings = rotation_and_initial_patch_size(self.configuration_manager.patch_size)
         self.print_to_log_file(f"do_dummy_2d_data_aug: {settings[1]}")
         self.inference_allowed_mirroring_axes = settings[3]
@@ -73,7 +73,7 @@ class TrainingData(TrainingSetup):
         regions: Sequence[Any] | None = None,
         ignore_label: int | None = None,
     ) -> BasicTransform:
-        """Return what prepares validation targets, as a ComposeTransforms."""
+        """Return the transforms of validation patches as a ComposeTransforms."""
         return validation_pipeline(deep_supervision_scales, is_cascaded, foreground_labels, regions, ignore_label)
 
     def _all_cases(self) -> list[str]:
@@ -95,7 +95,7 @@ class TrainingData(TrainingSetup):
         return fold.train, fold.val
 
     def get_tr_and_val_datasets(self) -> tuple[Any, Any]:
-        """Return the data sets of training and validation cases."""
+        """Return the datasets of training and validation cases."""
         train, val = self.do_split()
         require_previous_stage(self.folder_with_segs_from_previous_stage, sorted({*train, *val}))
         return self._dataset(train), self._dataset(val)
@@ -108,7 +108,7 @@ class TrainingData(TrainingSetup):
         )
 
     def get_dataloaders(self) -> tuple[Any, Any]:
-        """Return endless iterators over training and validation batches; each has made its first batch already."""
+        """Return endless iterators over training and validation batches; each has already made its first batch."""
         train_transforms, val_transforms, initial_patch_size = self._transforms()
         dataset_train, dataset_val = self.get_tr_and_val_datasets()
         self.domains.begin_fold(dataset_train.identifiers, self.print_to_log_file)

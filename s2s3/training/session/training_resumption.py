@@ -1,4 +1,4 @@
-"""The hooks of a trainer that write checkpoints and go on from them."""
+"""The trainer hooks that write checkpoints and resume from them."""
 
 import os
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ PathLike = str | os.PathLike[str]
 
 
 class TrainingResumption(TrainingData):
-    """How a training is stored and taken up again."""
+    """Checkpoints of a training."""
 
     def save_checkpoint(self, filename: PathLike) -> None:
-        """Write a checkpoint (rank 0), from which the training goes on with the epoch after the current one."""
+        """Write a checkpoint (rank 0), from which training resumes with the epoch after the current one."""
         if self.local_rank != 0:
             return
         if self.disable_checkpointing:
@@ -44,7 +44,7 @@ class TrainingResumption(TrainingData):
         }
 
     def _drift_entry(self, edge_optimizer: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what nnU-Net does not know, under the one key it ignores; nothing in a training of one domain."""
+        """Return our own state under one key, which nnU-Net ignores; empty for a training on one domain."""
         domains = self.domains.checkpoint_entry()
         if not domains:
             return {}
@@ -57,9 +57,9 @@ class TrainingResumption(TrainingData):
         *,
         checkpoint: PathLike | Mapping[str, Any] | None = None,
     ) -> None:
-        """Go on from a checkpoint, given as a path or as its content, under either name.
+        """Resume from a checkpoint, given as a path or as its content, under either name.
 
-        Raises CheckpointError if it is damaged, incomplete or that of another network, before anything changes.
+        Raises CheckpointError, before the weights change, if it is damaged, incomplete or of another network.
         """
         source = checkpoint if filename_or_checkpoint is None else filename_or_checkpoint
         if not self.was_initialized:
@@ -98,4 +98,4 @@ class TrainingResumption(TrainingData):
         try:
             self.edge_branch.load_state_dict(heads)
         except RuntimeError as error:
-            raise CheckpointError(f"{name}: its edge heads are of another network: {error}") from error
+            raise CheckpointError(f"{name}: its edge heads do not match this network: {error}") from error

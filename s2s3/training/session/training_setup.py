@@ -1,4 +1,4 @@
-"""The hooks of a trainer that build network, loss and optimizer."""
+"""The trainer hooks that build network, loss and optimizer."""
 
 import os
 from typing import Any
@@ -38,11 +38,11 @@ HYPERPARAMETERS = (
     "current_epoch",
     "enable_deep_supervision",
 )
-"""What external loggers are told about a training."""
+"""Attributes that are passed to external loggers."""
 
 
 class TrainingSetup(TrainingState):
-    """What is built once, before the first epoch."""
+    """Everything that is built once, before the first epoch."""
 
     domain_ratio_mode: RatioMode | str = "auto"
     balance_batches = True
@@ -54,7 +54,7 @@ class TrainingSetup(TrainingState):
     def initialize(self) -> None:
         """Build network, optimizer and loss. Raises RepeatedCallError, a RuntimeError, on a second call."""
         if self.was_initialized:
-            raise RepeatedCallError("initialize was called a second time; make a new trainer instead")
+            raise RepeatedCallError("initialize was called a second time; create a new trainer instead")
         self._set_batch_size_and_oversample()
         self.num_input_channels = determine_num_input_channels(
             self.plans_manager, self.configuration_manager, self.dataset_json
@@ -107,7 +107,7 @@ class TrainingSetup(TrainingState):
         return self.edge_branch.wrap(network)
 
     def _do_i_compile(self) -> bool:
-        """Tell whether the network is compiled: on CUDA, unless the variable nnUNet_compile says otherwise."""
+        """Tell whether the network is compiled: on CUDA, unless the variable nnUNet_compile is false."""
         wanted = os.environ.get("nnUNet_compile")
         asked_for = wanted is not None and wanted.lower() in ("true", "1", "t")
         if self.device.type != "cuda" or os.name == "nt":
@@ -137,7 +137,7 @@ class TrainingSetup(TrainingState):
         )
 
     def _get_deep_supervision_scales(self) -> list[list[float]] | None:
-        """Return the size of each supervised output relative to the input, an axis; None without deep supervision."""
+        """Return the size of each supervised output relative to the input, per axis; None without deep supervision."""
         if not self.enable_deep_supervision:
             return None
         strides = np.vstack(self.configuration_manager.pool_op_kernel_sizes)
@@ -165,16 +165,16 @@ class TrainingSetup(TrainingState):
         return supervise_deeply(loss, self._get_deep_supervision_scales(), ddp=self.is_ddp, compiled=compiled)
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
-        """Return the optimizer and a scheduler that is stepped with the number of the epoch."""
+        """Return the optimizer and a scheduler whose `step` takes the epoch."""
         raise NotImplementedError
 
     def set_deep_supervision_enabled(self, enabled: bool) -> None:
-        """Switch the outputs of the network; one without a `decoder` needs its own version of this hook."""
+        """Switch deep supervision on or off; override this hook for networks without a `decoder`."""
         network: Any = plain_network(self.network)
         network.decoder.deep_supervision = enabled
 
     def plot_network_architecture(self) -> None:
-        """Draw the network, if the optional package hiddenlayer can; any trouble with it is only logged."""
+        """Draw the network with the optional package hiddenlayer; any failure is only logged."""
         if self._do_i_compile() or self.local_rank != 0:
             return
         try:

@@ -1,6 +1,6 @@
-"""What a trainer consists of before it starts: its arguments, folders, settings and empty places for the rest.
+"""A trainer before it starts: its arguments, folders and settings, with all other attributes still unset.
 
-Settings are plain attributes, read as late as possible: trainers give them in the class body, or change them after
+Settings are plain attributes, read as late as possible: trainers set them in the class body or after
 `super().__init__`.
 """
 
@@ -27,7 +27,7 @@ CUDA = torch.device("cuda")
 
 
 class TrainingState:
-    """Attributes of a training, under nnU-Net's names."""
+    """The attributes of a training, under nnU-Net's names."""
 
     initial_lr = 1e-2
     weight_decay = 3e-5
@@ -50,15 +50,15 @@ class TrainingState:
         *device_of_older_form: torch.device,
         unpack_dataset: bool = True,
     ):
-        """Describe a training and make its output folder.
+        """Store the arguments of a training and create its output folder.
 
         Parameters:
-            plans: content of the plans file; an entry `continue_training` says whether a run goes on (default False).
+            plans: content of the plans file; its entry `continue_training` tells whether this is a resumed run.
             configuration: name of a configuration in the plans.
             fold: number of the fold, or 'all'.
             dataset_json: content of dataset.json.
-            device: where to train. Trainers from before nnU-Net 2.6 give `unpack_dataset` here and the device after it.
-            unpack_dataset: ignored, accepted for the same reason.
+            device: where to train. Trainers from before nnU-Net 2.6 pass `unpack_dataset` here and the device after it.
+            unpack_dataset: ignored; accepted for the same trainers.
         """
         if isinstance(device, bool):
             unpack_dataset, device = device, (*device_of_older_form, CUDA)[0]
@@ -75,7 +75,7 @@ class TrainingState:
         self.unpack_dataset = unpack_dataset
         self._take_arguments(PlansManager(plans), configuration, fold, dataset_json, device)
         self._find_folders()
-        self._make_places()
+        self._declare_attributes()
         self._start_log(continues)
 
     def _take_arguments(
@@ -112,7 +112,7 @@ class TrainingState:
         self.folder_with_segs_from_previous_stage = folders.previous_stage_segmentations
         make_folder(self.output_folder, "nnUNet_results")
 
-    def _make_places(self) -> None:
+    def _declare_attributes(self) -> None:
         self.current_epoch = 0
         self.was_initialized = False
         self.num_input_channels: Any = None
@@ -137,7 +137,7 @@ class TrainingState:
         self.logger.update_config({**description, "dataset": self.dataset_json})
 
     def print_to_log_file(self, *args: Any, also_print_to_console: bool = True, add_timestamp: bool = True) -> None:
-        """Append a line to the log (rank 0), and print it unless told not to."""
+        """Append a line to the log (rank 0) and print it; other ranks always print."""
         parts = run_log.with_timestamp(args) if add_timestamp else args
         if self.local_rank == 0:
             run_log.append_line(self.log_file, parts)
@@ -166,7 +166,9 @@ class TrainingState:
             write_json(described, join(self.output_folder, "debug.json"), sort_keys=True)
 
     def _preprocessed_base(self) -> str:
-        """Return the data set's preprocessed folder; SettingsError where nnUNet_preprocessed was unset."""
+        """Return the dataset's preprocessed folder; SettingsError if nnUNet_preprocessed was unset."""
         if self.preprocessed_dataset_folder_base is None:
-            raise SettingsError("nnUNet_preprocessed was not set when this trainer was made; set it and make a new one")
+            raise SettingsError(
+                "nnUNet_preprocessed was not set when this trainer was made; set it and create a new one"
+            )
         return self.preprocessed_dataset_folder_base

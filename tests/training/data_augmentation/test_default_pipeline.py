@@ -114,6 +114,6 @@ def test_validation_makes_region_channels_and_moves_the_previous_stage_to_the_im
     assert sample["image"][1:].tolist() == [[[0, 1], [0, 0]], [[1, 0], [0, 0]]]
 
 
-def test_pipelines_travel_to_other_processes() -> None:
+def test_pipelines_can_be_sent_to_other_processes() -> None:
     pipeline = training_pipeline((8, 16, 16), HALF_TURN, None, (0,), True, is_cascaded=True, foreground_labels=[1])
     assert step_names(pickle.loads(pickle.dumps(pipeline))) == step_names(pipeline)

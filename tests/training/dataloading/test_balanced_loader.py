@@ -19,7 +19,7 @@ def make(batch_size: int = 3, ratios: dict[str, float] | None = None, **options:
 
 
 def domains_of(loaders: list[BalancedDataLoader], steps: int) -> list[str]:
-    """The domains of all slots in the order of the row, given the loaders of all ranks."""
+    """Return the domains of all slots in sequence, given the loaders of all ranks."""
     return [DOMAINS[case] for _ in range(steps) for loader in loaders for case in loader.get_indices()]
 
 
@@ -46,7 +46,7 @@ def test_batches_look_like_those_of_the_plain_loader() -> None:
     assert batch["keys"].shape == plain["keys"].shape
 
 
-def test_processes_that_take_turns_make_one_row() -> None:
+def test_processes_that_take_turns_make_one_sequence() -> None:
     workers = []
     for number in range(3):
         workers.append(make())
@@ -55,7 +55,7 @@ def test_processes_that_take_turns_make_one_row() -> None:
     assert domains_of(workers, steps=4) == domains_of([make()], steps=12)
 
 
-def test_ranks_with_batches_of_different_sizes_share_one_row() -> None:
+def test_ranks_with_batches_of_different_sizes_share_one_sequence() -> None:
     ranks = [make(3, stream=(0, 5)), make(2, stream=(3, 5))]
     assert domains_of(ranks, steps=6) == domains_of([make(5)], steps=6)
 

@@ -34,7 +34,7 @@ def test_the_keys_name_the_cases_of_the_batch() -> None:
         assert image.max() == int(case.removeprefix("case_")) + 1
 
 
-def test_a_3d_patch_of_a_small_image_is_padded_with_nothing() -> None:
+def test_a_3d_patch_of_a_small_image_is_padded_as_outside() -> None:
     batch = next(make(NumberDataset(shape=(4, 10, 10)), patch=(8, 12, 12), batch_size=1))
     assert batch["data"].shape == (1, 3, 8, 12, 12)
     assert (batch["data"][0, 0] == 0).sum() == 8 * 12 * 12 - 4 * 10 * 10
@@ -78,7 +78,7 @@ def test_forced_patches_contain_the_chosen_class() -> None:
     assert (lower, upper) == ([0, 89, 89], [1, 109, 109])
 
 
-def test_with_an_ignore_label_patches_that_are_not_forced_lie_on_annotated_voxels() -> None:
+def test_with_an_ignore_label_unforced_patches_lie_on_annotated_voxels() -> None:
     loader = make(NumberDataset(shape=(1, 100, 100)), label_manager=LABELS_WITH_IGNORE)
     locations = NumberDataset(shape=(1, 100, 100)).load_case("case_0")[3]["class_locations"]
     assert loader.get_bbox((1, 100, 100), False, locations)[0] == [0, 89, 89]
@@ -91,7 +91,7 @@ def test_weights_choose_the_cases() -> None:
     assert set(next(loader)["keys"]) == {"case_2"}
 
 
-def test_further_padding_widens_the_bounds() -> None:
+def test_extra_padding_widens_the_bounds() -> None:
     loader = make(pad_sides=(6, 0), patch=(20, 20), final=(16, 16))
     assert loader.need_to_pad.tolist() == [0, 10, 4]
 

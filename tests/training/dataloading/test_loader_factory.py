@@ -1,4 +1,4 @@
-"""Augmentation in this process and in others, and what is left of a failure there."""
+"""Augmentation in this process and in others, and failures there."""
 
 import os
 import signal
@@ -77,7 +77,7 @@ def take_batches(augmenter: Any, count: int) -> None:
 
 @pytest.fixture
 def augmenters() -> Iterator[list[Any]]:
-    """Collects augmenters that have to be ended after the test."""
+    """Collects augmenters that must be ended after the test."""
     started: list[Any] = []
     yield started
     for augmenter in started:
@@ -92,7 +92,7 @@ def test_no_processes_means_this_process() -> None:
     assert next(train)["process"] == os.getpid()
 
 
-def test_processes_have_nnunets_numbers(augmenters) -> None:
+def test_the_numbers_of_processes_are_those_of_nnunet(augmenters) -> None:
     train, val = build_augmenters(loader(), loader(), 16, pin_memory=True)
     assert isinstance(train, NonDetMultiThreadedAugmenter)
     assert (train.num_processes, train.num_cached, val.num_processes, val.num_cached) == (16, 8, 8, 4)
@@ -150,7 +150,7 @@ def test_a_bug_in_a_process_keeps_its_traceback(augmenters) -> None:
     assert "load_case" in (caught.value.worker_traceback or "")
 
 
-def test_a_failure_overtakes_batches_that_lie_ready(augmenters) -> None:
+def test_a_failure_overtakes_batches_that_are_ready(augmenters) -> None:
     train, _ = build_augmenters(loader(kind=LaterFailingLoader), loader(), 1, pin_memory=False)
     augmenters.append(train)
     next(train)
@@ -202,7 +202,7 @@ def test_ending_is_quick_and_can_be_repeated() -> None:
     assert time.monotonic() - started < 3
 
 
-def test_ended_processes_start_anew(augmenters) -> None:
+def test_ended_processes_can_be_started_again(augmenters) -> None:
     train, _ = build_augmenters(loader(), loader(), 1, pin_memory=False)
     augmenters.append(train)
     next(train)
@@ -210,7 +210,7 @@ def test_ended_processes_start_anew(augmenters) -> None:
     assert next(train)["data"].shape == (2, 3, 8, 8)
 
 
-def test_several_processes_keep_the_row_of_domains(augmenters) -> None:
+def test_several_processes_keep_the_sequence_of_domains(augmenters) -> None:
     def row(processes: int) -> list[str]:
         balanced = training_loader(NumberDataset(), case_domains=DOMAINS, ratios={"a": 0.7, "b": 0.3}, **OPTIONS)
         train, _ = build_augmenters(balanced, loader(), processes, pin_memory=False)
@@ -242,5 +242,5 @@ def test_validation_of_one_part_is_nnunets() -> None:
     assert type(plain) is nnUNetDataLoader
 
 
-def test_the_slots_of_ranks_lie_side_by_side() -> None:
+def test_the_slots_of_ranks_are_adjacent() -> None:
     assert [step_stream([3, 3, 2], rank) for rank in range(3)] == [(0, 8), (3, 8), (6, 8)]

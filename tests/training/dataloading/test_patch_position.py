@@ -26,7 +26,7 @@ def test_all_corners_in_the_bounds_are_drawn() -> None:
     assert drawn == {(-1, 5), (0, 5), (1, 5)}
 
 
-def test_a_patch_around_a_voxel_may_reach_over_the_far_border_only() -> None:
+def test_a_patch_around_a_voxel_may_extend_beyond_the_far_border_only() -> None:
     bounds = lower_bounds([40, 40], [20, 20], [4, 4])
     corner = corner_around_class(1, {1: [[0, 39, 0]]}, bounds, [20, 20])
     assert corner == [29, -2]
@@ -47,7 +47,7 @@ def test_annotated_voxels_are_chosen_only_without_any_class() -> None:
     assert choose_class({1: [], annotated: []}, annotated) is None
 
 
-def test_a_wanted_class_is_taken_if_it_has_a_voxel() -> None:
+def test_a_wanted_class_is_used_if_it_has_a_voxel() -> None:
     assert choose_class({1: [[0, 1]], 2: [[0, 2]]}, None, wanted=2) == 2
     assert choose_class({1: [[0, 1]], 2: []}, None, wanted=2) == 1
     with pytest.raises(AssertionError, match="class 7"):

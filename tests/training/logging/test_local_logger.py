@@ -29,11 +29,11 @@ def test_the_value_of_the_same_epoch_is_replaced() -> None:
     assert logger.get_value("lrs", None) == [0.2]
 
 
-def test_an_epoch_that_has_passed_is_refused() -> None:
+def test_an_earlier_epoch_is_refused() -> None:
     logger = LocalLogger()
     logger.log("lrs", 0.1, 0)
     logger.log("lrs", 0.1, 1)
-    with pytest.raises(AssertionError, match="2 epochs are logged already"):
+    with pytest.raises(AssertionError, match="2 epochs are already logged"):
         logger.log("lrs", 0.1, 0)
 
 
@@ -50,7 +50,7 @@ def test_numpy_scalars_of_a_loaded_checkpoint_become_python_numbers() -> None:
     assert logger.get_value("lrs", None) == []
 
 
-def test_an_extra_curve_that_starts_late_is_filled_up_with_nan() -> None:
+def test_an_extra_curve_that_starts_late_is_padded_with_nan() -> None:
     logger = LocalLogger()
     logger.log_extra("dice", "rumc", np.float32(0.5), 2)
     curve = logger.extra_curves["dice"]["rumc"]

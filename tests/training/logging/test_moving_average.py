@@ -16,7 +16,7 @@ def test_a_new_value_counts_a_tenth(previous, value, expected) -> None:
     assert next_average(previous, value) == pytest.approx(expected, abs=1e-12)
 
 
-def test_nan_is_passed_over() -> None:
+def test_nan_is_skipped() -> None:
     assert next_average(0.5, NAN) == 0.5
     assert next_average(NAN, 0.5) == 0.5
     assert math.isnan(next_average(None, NAN))

@@ -35,7 +35,7 @@ def listener(logger: MetaLogger) -> Listener:
     return listener
 
 
-def test_the_mean_dice_brings_its_moving_average(logger: MetaLogger) -> None:
+def test_logging_the_mean_dice_also_logs_its_moving_average(logger: MetaLogger) -> None:
     for epoch, dice in enumerate([0.5, 0.7, 0.2]):
         logger.log("mean_fg_dice", dice, epoch)
     assert logger.get_value("ema_fg_dice", None) == pytest.approx([0.5, 0.52, 0.488])
@@ -80,7 +80,7 @@ def test_the_checkpoint_loads_without_an_allow_list(logger: MetaLogger, tmp_path
 
 
 @pytest.mark.parametrize(("with_domains", "height"), [(False, 5400), (True, 7200)])
-def test_the_plot_has_a_panel_more_with_several_domains(logger, tmp_path, with_domains, height) -> None:
+def test_the_plot_has_one_more_panel_with_several_domains(logger, tmp_path, with_domains, height) -> None:
     for key in logger.my_fantastic_logging:
         logger.my_fantastic_logging[key].extend([0.5, 0.6])
     if with_domains:

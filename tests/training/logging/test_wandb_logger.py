@@ -1,4 +1,4 @@
-"""Against a stand-in for the package wandb, which is not installed here."""
+"""Tests with a stand-in for the package wandb, which need not be installed."""
 
 import sys
 from pathlib import Path
@@ -40,13 +40,13 @@ def earlier_run(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_fresh_run_removes_the_earlier_one(fake_wandb, earlier_run, tmp_path) -> None:
+def test_a_new_run_removes_the_earlier_one(fake_wandb, earlier_run, tmp_path) -> None:
     run = WandbLogger(tmp_path, resume=False).run
     assert not earlier_run.exists()
     assert (run.options["id"], run.options["project"], run.options["mode"]) == (None, "nnunet", "online")
 
 
-def test_a_resumed_run_goes_on_and_skips_the_steps_it_has(fake_wandb, earlier_run, tmp_path) -> None:
+def test_a_resumed_run_continues_and_skips_the_steps_it_has(fake_wandb, earlier_run, tmp_path) -> None:
     logger = WandbLogger(tmp_path, resume=True)
     logger.log("lrs", 0.1, 2)
     logger.log("lrs", 0.2, 3)

@@ -16,7 +16,7 @@ def test_a_batch_of_ignored_voxels_only_costs_minus_one_and_has_a_finite_gradien
     assert torch.isfinite(logits.grad).all()
 
 
-def test_the_dictionaries_of_the_caller_stay_as_they_are() -> None:
+def test_the_dictionaries_of_the_caller_are_not_changed() -> None:
     ce_options: dict[str, object] = {}
     DC_and_CE_loss(OPTIONS, ce_options, ignore_label=3)
     DC_and_topk_loss(OPTIONS, ce_options, ignore_label=3)

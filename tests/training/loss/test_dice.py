@@ -51,7 +51,7 @@ def test_a_perfect_prediction_costs_minus_one(loss_class) -> None:
 
 
 @pytest.mark.parametrize("loss_class", [SoftDiceLoss, MemoryEfficientSoftDiceLoss])
-def test_a_missed_class_costs_about_nothing_gained(loss_class) -> None:
+def test_a_missed_class_costs_about_zero(loss_class) -> None:
     probabilities = torch.tensor([0.01, 0.99]).reshape(1, 2, 1, 1).expand(1, 2, 4, 4)
     background = torch.zeros(1, 1, 4, 4)
     loss = loss_class(batch_dice=True, do_bg=False, smooth=1e-5, ddp=False)

@@ -49,7 +49,7 @@ def test_regions_are_trained_with_binary_cross_entropy_and_dice_of_all_channels(
     assert (loss.dc.do_bg, loss.use_ignore_label) == (True, True)
 
 
-def test_without_scales_the_loss_stays_as_it_is() -> None:
+def test_without_scales_the_loss_is_not_wrapped() -> None:
     loss = make()
     assert supervise_deeply(loss, None, ddp=False) is loss
 
@@ -77,6 +77,6 @@ def test_only_the_dice_part_is_compiled() -> None:
     assert loss.ce._compiled_call_impl is None
 
 
-def test_a_loss_without_dice_is_left_alone() -> None:
+def test_a_loss_without_dice_is_not_changed() -> None:
     loss = torch.nn.CrossEntropyLoss()
     assert compile_dice(loss) is loss

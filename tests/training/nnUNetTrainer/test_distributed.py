@@ -19,7 +19,7 @@ SEVERAL = TinyDataset(domains=("north", "south"), batch_size=3)
 
 
 class OneEpoch(TinyTrainer):
-    """Also notes which cases it trained on."""
+    """Also records which cases it trained on."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)

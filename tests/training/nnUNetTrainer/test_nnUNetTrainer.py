@@ -1,4 +1,4 @@
-"""The trainer's hooks, attributes and files, on data sets made from numbers."""
+"""The trainer's hooks, attributes and files, on synthetic datasets."""
 
 import inspect
 import json
@@ -172,7 +172,7 @@ def test_without_a_preprocessed_folder_the_constructor_works(
     assert trainer.preprocessed_dataset_folder_base is None
 
 
-def test_the_output_folder_comes_back_when_a_line_is_logged(nnunet_folders: NnunetFolders) -> None:
+def test_the_output_folder_is_recreated_when_a_line_is_logged(nnunet_folders: NnunetFolders) -> None:
     trainer = make_trainer(SINGLE)
     Path(trainer.output_folder).rmdir()
 
@@ -229,7 +229,7 @@ class OldestNetworkForm(TinyTrainer):
 
 
 @pytest.mark.parametrize("trainer_class", [OldNetworkForm, OldestNetworkForm])
-def test_network_builders_of_older_generations_are_called_in_their_own_form(
+def test_network_builders_of_older_generations_are_called_with_their_own_arguments(
     nnunet_folders: NnunetFolders, trainer_class: type[nnUNetTrainer]
 ) -> None:
     write_preprocessed(TinyDataset(cases=5), nnunet_folders.preprocessed)
@@ -261,7 +261,7 @@ def test_compiling_is_for_cuda_only(nnunet_folders: NnunetFolders, monkeypatch: 
 # one domain
 
 
-def test_a_training_leaves_the_files_of_nnunet(nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_writes_the_files_of_nnunet(nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MetaLogger, "plot_progress_png", DRAW)
     trainer = run(SINGLE, nnunet_folders)
     trainer.perform_actual_validation(save_probabilities=True)
@@ -325,7 +325,7 @@ def test_a_checkpoint_of_one_domain_has_exactly_the_keys_of_nnunet(nnunet_folder
     assert list(content["network_weights"]) == list(trainer.network.state_dict())
 
 
-def test_one_domain_is_trained_without_any_part_of_ours(nnunet_folders: NnunetFolders) -> None:
+def test_one_domain_is_trained_without_any_of_our_parts(nnunet_folders: NnunetFolders) -> None:
     write_preprocessed(SINGLE, nnunet_folders.preprocessed)
     trainer = make_trainer(SINGLE)
     trainer.on_train_start()
@@ -337,7 +337,7 @@ def test_one_domain_is_trained_without_any_part_of_ours(nnunet_folders: NnunetFo
     assert trainer.loss.loss.dc.do_bg is False
 
 
-def test_a_run_goes_on_where_it_stopped(nnunet_folders: NnunetFolders) -> None:
+def test_a_run_resumes_where_it_stopped(nnunet_folders: NnunetFolders) -> None:
     first = run(SINGLE, nnunet_folders)
     second = make_trainer(SINGLE)
     second.load_checkpoint(Path(first.output_folder) / "checkpoint_final.pth")
@@ -365,7 +365,7 @@ def test_load_and_save_are_a_round_trip_bit_by_bit(nnunet_folders: NnunetFolders
         assert torch.equal(state["momentum_buffer"], after["optimizer_state"]["state"][index]["momentum_buffer"])
 
 
-def test_a_checkpoint_is_taken_by_both_parameter_names(nnunet_folders: NnunetFolders) -> None:
+def test_a_checkpoint_is_accepted_under_both_parameter_names(nnunet_folders: NnunetFolders) -> None:
     first = run(SINGLE, nnunet_folders)
     path = f"{first.output_folder}/checkpoint_final.pth"
     second = make_trainer(SINGLE)
@@ -375,19 +375,19 @@ def test_a_checkpoint_is_taken_by_both_parameter_names(nnunet_folders: NnunetFol
     assert second.current_epoch == 2
 
 
-def test_a_checkpoint_of_another_network_is_one_line_and_changes_nothing(nnunet_folders: NnunetFolders) -> None:
+def test_a_checkpoint_of_another_network_is_a_one_line_error_and_changes_nothing(nnunet_folders: NnunetFolders) -> None:
     first = run(SINGLE, nnunet_folders)
     plans = SINGLE.plans()
     plans["configurations"]["2d"]["architecture"]["arch_kwargs"]["features_per_stage"] = [4, 4, 4]
     other = TinyTrainer(plans, "2d", 0, SINGLE.dataset_json())
 
-    with pytest.raises(CheckpointMismatchError, match="belongs to another network") as caught:
+    with pytest.raises(CheckpointMismatchError, match="does not match this network") as caught:
         other.load_checkpoint(f"{first.output_folder}/checkpoint_final.pth")
     assert "\n" not in str(caught.value)
     assert other.current_epoch == 0
 
 
-def test_a_changed_data_set_is_reported_when_a_run_goes_on(nnunet_folders: NnunetFolders) -> None:
+def test_a_changed_dataset_is_reported_when_a_run_is_resumed(nnunet_folders: NnunetFolders) -> None:
     first = run(SINGLE, nnunet_folders)
     dataset_json = {**SINGLE.dataset_json(), "numTraining": 99}
     second = TinyTrainer(SINGLE.plans(), "2d", 0, dataset_json)
@@ -407,7 +407,7 @@ def test_disabled_checkpointing_writes_none(nnunet_folders: NnunetFolders) -> No
     assert "No checkpoint written" in Path(trainer.log_file).read_text()
 
 
-def test_the_latest_checkpoint_goes_when_the_final_one_comes(nnunet_folders: NnunetFolders) -> None:
+def test_the_latest_checkpoint_is_removed_once_the_final_one_is_written(nnunet_folders: NnunetFolders) -> None:
     seen: list[bool] = []
 
     class Watching(TinyTrainer):
@@ -482,7 +482,7 @@ def test_a_network_without_decoder_works_with_its_own_switch(nnunet_folders: Nnu
     assert (Path(trainer.output_folder) / "validation" / "summary.json").is_file()
 
 
-def test_loaders_may_be_none_where_another_trainer_needs_none(nnunet_folders: NnunetFolders) -> None:
+def test_loaders_may_be_none_if_a_trainer_needs_none(nnunet_folders: NnunetFolders) -> None:
     class WithoutLoaders(TinyTrainer):
         def get_dataloaders(self):
             return None, None
@@ -524,7 +524,7 @@ def test_stale_predictions_of_another_split_are_not_scored(nnunet_folders: Nnune
     ]
 
 
-def test_deep_supervision_is_as_before_after_the_validation(nnunet_folders: NnunetFolders) -> None:
+def test_deep_supervision_is_restored_after_the_validation(nnunet_folders: NnunetFolders) -> None:
     write_preprocessed(SINGLE, nnunet_folders.preprocessed)
     trainer = make_trainer(SINGLE)
     trainer.enable_deep_supervision = False
@@ -567,7 +567,7 @@ def test_several_domains_are_balanced_and_boundary_aware(nnunet_folders: NnunetF
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_a_training_on_several_domains_tells_them_apart(nnunet_folders: NnunetFolders, dims: int) -> None:
+def test_a_training_on_several_domains_reports_each_of_them(nnunet_folders: NnunetFolders, dims: int) -> None:
     dataset = TinyDataset(domains=("north", "south"), dims=dims)
     trainer = run(dataset, nnunet_folders)
     trainer.perform_actual_validation()
@@ -583,7 +583,7 @@ def test_a_training_on_several_domains_tells_them_apart(nnunet_folders: NnunetFo
     assert (Path(trainer.output_folder_base) / "domains.json").is_file()
 
 
-def test_a_checkpoint_of_several_domains_is_a_stock_one_with_one_more_key(nnunet_folders: NnunetFolders) -> None:
+def test_a_checkpoint_of_several_domains_is_a_stock_one_with_one_extra_key(nnunet_folders: NnunetFolders) -> None:
     trainer = run(SEVERAL, nnunet_folders)
     content = torch.load(Path(trainer.output_folder) / "checkpoint_final.pth", weights_only=True)
     plain = plain_network(trainer.network)
@@ -598,7 +598,7 @@ def test_a_checkpoint_of_several_domains_is_a_stock_one_with_one_more_key(nnunet
     )
 
 
-def test_heads_and_their_momentum_go_on_from_a_checkpoint(nnunet_folders: NnunetFolders) -> None:
+def test_heads_and_their_momentum_are_restored_from_a_checkpoint(nnunet_folders: NnunetFolders) -> None:
     first = run(SEVERAL, nnunet_folders)
     second = make_trainer(SEVERAL)
     second.load_checkpoint(Path(first.output_folder) / "checkpoint_final.pth")
@@ -671,7 +671,7 @@ def test_a_split_that_leaks_a_group_is_refused(nnunet_folders: NnunetFolders) ->
         make_trainer(SEVERAL).run_training()
 
 
-def test_a_split_with_cases_that_are_gone_is_refused_before_training(nnunet_folders: NnunetFolders) -> None:
+def test_a_split_with_missing_cases_is_refused_before_training(nnunet_folders: NnunetFolders) -> None:
     folder = write_preprocessed(SINGLE, nnunet_folders.preprocessed)
     (folder / "splits_final.json").write_text(json.dumps([{"train": ["case_001", "gone"], "val": ["case_002"]}]))
 
@@ -699,7 +699,7 @@ def test_each_part_can_be_switched_off_alone(
     assert len(trainer.domains.curves.balanced_dice) == 2
 
 
-def test_with_every_part_off_several_domains_are_trained_as_stock_and_still_judged(
+def test_with_every_part_off_several_domains_are_trained_as_stock_and_still_summarized(
     nnunet_folders: NnunetFolders,
 ) -> None:
     off = dict.fromkeys(("balance_batches", "use_edge_heads", "select_by_balanced_dice", "stratify_splits"), False)

@@ -17,7 +17,7 @@ DATASET = {"labels": {}}
 
 @accepts_older_forms
 def base(plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision=True):
-    """Return what it was given."""
+    """Return the arguments."""
     return plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision
 
 

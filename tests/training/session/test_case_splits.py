@@ -37,7 +37,7 @@ def test_ten_cases_are_split_as_nnunet_splits_them(tmp_path: Path, fold: int, va
 
 
 @pytest.mark.parametrize(("fold", "val"), [(5, [1, 2]), (7, [3, 5])])
-def test_a_fold_beyond_the_file_is_a_random_one_of_its_own(tmp_path: Path, fold: int, val: list[int]) -> None:
+def test_a_fold_beyond_the_file_is_a_random_split(tmp_path: Path, fold: int, val: list[int]) -> None:
     cases, lines = split(tmp_path, fold)
 
     assert numbers(cases.val) == val

@@ -20,7 +20,7 @@ from nnunetv2.training.session.checkpoints import (
 COMPLETE = dict.fromkeys(REQUIRED_KEYS, 1)
 
 
-def test_a_checkpoint_may_be_a_dict_a_text_or_a_path(tmp_path: Path) -> None:
+def test_a_checkpoint_may_be_a_dict_a_string_or_a_path(tmp_path: Path) -> None:
     write_checkpoint(COMPLETE, tmp_path / "c.pth")
 
     assert checkpoint_of(COMPLETE, "cpu") == COMPLETE
@@ -61,7 +61,7 @@ def test_another_network_is_refused_in_one_line_and_nothing_is_loaded() -> None:
 
     with pytest.raises(
         CheckpointMismatchError,
-        match=r"file belongs to another network: lacks 1\.weight and 1 more; has in surplus 2\.weight; of another "
+        match=r"file does not match this network: lacks 1\.weight and 1 more; has in surplus 2\.weight; of another "
         r"shape: 0\.weight is \(1, 3\) instead of \(1, 2\)",
     ) as caught:
         load_weights(network, weights, "file")
@@ -91,7 +91,7 @@ def test_nan_is_never_better_and_never_stays(score: float, best: float | None, e
     assert is_new_best(score, best) is expected
 
 
-def test_changes_of_the_data_set_are_described() -> None:
+def test_changes_of_the_dataset_are_described() -> None:
     saved = {"configuration": "2d", "fold": 0, "dataset_json": {"labels": {"a": 1}, "numTraining": 3}, "plans": {}}
     current = {"configuration": "2d", "fold": 1, "dataset_json": {"labels": {"a": 2}, "numTraining": 3}, "plans": {}}
 

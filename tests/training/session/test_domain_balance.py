@@ -77,7 +77,7 @@ def test_a_split_that_leaks_a_group_is_refused() -> None:
         domains.check_splits([{"train": ["a0"], "val": ["a1"]}], "splits_final.json")
 
 
-def test_cases_have_to_match_the_domain_map() -> None:
+def test_cases_must_match_the_domain_map() -> None:
     with pytest.raises(DomainMapError, match="new_case"):
         balance().check_cases([*CASES, "new_case"])
 
@@ -98,7 +98,7 @@ def test_ratios_of_stage_1_are_used() -> None:
     assert domains.ratios == pytest.approx({"A": 0.7, "B": 0.3})
 
 
-def test_batches_are_not_divided_where_that_part_is_off() -> None:
+def test_batches_are_not_divided_if_that_part_is_off() -> None:
     assert balance(DomainBalanceSettings(balance_batches=False)).case_domains(CASES) == {}
     assert balance().case_domains(["a1", "b1"]) == {"a1": "A", "b1": "B"}
 
@@ -120,7 +120,7 @@ def test_the_best_checkpoint_follows_the_average_of_the_balanced_dice() -> None:
     assert logger.extra_curves["dice"]["worst domain"] == [pytest.approx(min(a, b))]
 
 
-def test_the_pooled_dice_selects_where_there_is_no_balanced_one() -> None:
+def test_the_pooled_dice_selects_if_there_is_no_balanced_one() -> None:
     domains = balance()
     domains.log_validation({}, 0, LocalLogger())
     assert domains.score(0.123, 0) == 0.123
@@ -137,7 +137,7 @@ def test_an_epoch_whose_validation_was_not_logged_does_not_select_by_an_older_on
     assert domains.score(0.123, 1) == 0.123
 
 
-def test_curves_go_through_a_checkpoint_and_changed_domains_are_reported() -> None:
+def test_curves_survive_a_checkpoint_and_changed_domains_are_reported() -> None:
     domains, lines = balance(), []
     domains.log_validation({"A": counts(50), "B": counts(60)}, 0, LocalLogger())
     domains.log_edge_loss([0.25, 0.75], 0, LocalLogger())
@@ -152,7 +152,7 @@ def test_curves_go_through_a_checkpoint_and_changed_domains_are_reported() -> No
     assert lines == ["WARNING: the domains were A, C, now they are A, B"]
 
 
-def test_the_summary_of_the_final_validation_stands_beside_the_stock_one(tmp_path: Path) -> None:
+def test_the_summary_of_the_final_validation_is_written_next_to_the_stock_one(tmp_path: Path) -> None:
     metric = '{"Dice": 0.5, "IoU": 0.3}'
     cases = ", ".join(
         f'{{"metrics": {{"1": {metric}}}, "prediction_file": "p/{case}.png", "reference_file": "r/{case}.png"}}'

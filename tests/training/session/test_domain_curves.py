@@ -19,7 +19,7 @@ def test_balanced_dice_weighs_domains_by_their_ratios() -> None:
     assert curves.worst_domain_dice == [pytest.approx(0.3)]
 
 
-def test_the_moving_average_passes_over_epochs_without_a_number() -> None:
+def test_the_moving_average_skips_epochs_without_a_value() -> None:
     curves = DomainCurves()
     for epoch, dice in enumerate([math.nan, 0.5, math.nan, 0.7]):
         curves.add_validation(epoch, {"a": [dice]}, RATIOS, NAMES)
@@ -29,7 +29,7 @@ def test_the_moving_average_passes_over_epochs_without_a_number() -> None:
     assert all(math.isnan(value) for value in curves.dice["b"])
 
 
-def test_a_run_that_goes_on_from_an_older_checkpoint_has_gaps_instead_of_shifts() -> None:
+def test_a_run_resumed_from_an_older_checkpoint_has_gaps_instead_of_shifts() -> None:
     curves = DomainCurves()
     curves.add_validation(3, {"a": [0.5]}, RATIOS, NAMES)
 

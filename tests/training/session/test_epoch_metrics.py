@@ -53,7 +53,7 @@ def test_region_counts_equal_a_slow_loop(ignore: int | None) -> None:
     assert as_lists(counts) == [slow_counts(predicted[:, r], regions[:, r], valid) for r in (0, 1)]
 
 
-def test_dice_of_a_class_that_is_nowhere_is_nan() -> None:
+def test_dice_of_an_absent_class_is_nan() -> None:
     assert Counts(np.array([2.0, 0]), np.array([1.0, 0]), np.array([1.0, 0])).dice() == [
         pytest.approx(2 / 3),
         pytest.approx(float("nan"), nan_ok=True),
@@ -73,7 +73,7 @@ def test_steps_of_another_trainer_that_name_no_domain_give_none() -> None:
     assert counts_by_domain({"tp_hard": np.ones((2, 1)), "fp_hard": np.ones((2, 1)), "fn_hard": np.ones((2, 1))}) == {}
 
 
-def test_ranks_may_know_different_domains() -> None:
+def test_ranks_may_have_different_domains() -> None:
     one = Counts(np.array([1.0]), np.array([2.0]), np.array([3.0]))
 
     merged = merge_domain_counts([{"a": one}, {"a": one, "b": one}])

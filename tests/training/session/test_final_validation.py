@@ -80,7 +80,7 @@ def test_a_failing_export_names_its_case(tmp_path: Path, monkeypatch: pytest.Mon
         predict_validation_cases(plan, ["a"], lambda data: data, Ranks(False, 0, 1), lambda _: None)
 
 
-def test_metrics_go_to_the_log_and_to_loggers_outside() -> None:
+def test_metrics_go_to_the_log_and_to_external_loggers() -> None:
     summary: dict[str, float] = {}
     lines: list[str] = []
     metrics = {"mean": {1: {"Dice": 0.5}, (1, 2): {"Dice": 0.25}}, "foreground_mean": {"Dice": 0.375}}

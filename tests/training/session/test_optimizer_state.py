@@ -58,7 +58,7 @@ def test_splitting_and_joining_gives_the_state_back(heads_first: bool) -> None:
     assert same(join_optimizer_state(optimizer, list(plain.parameters()), saved), optimizer.state_dict())
 
 
-def test_a_stock_state_is_loaded_and_heads_start_anew() -> None:
+def test_a_stock_state_is_loaded_and_heads_start_from_scratch() -> None:
     alone_plain, _ = modules()
     alone = sgd(alone_plain.parameters())
     step(alone, alone_plain(torch.ones(1, 2)).sum())
@@ -83,7 +83,7 @@ def test_a_parameter_without_gradient_has_no_state_and_needs_none() -> None:
     assert same(join_optimizer_state(optimizer, list(plain.parameters()), saved), optimizer.state_dict())
 
 
-def test_groups_of_heads_alone_are_no_part_of_the_plain_state() -> None:
+def test_groups_of_heads_alone_are_not_in_the_plain_state() -> None:
     plain, heads = modules()
     optimizer = sgd([{"params": list(plain.parameters())}, {"params": list(heads.parameters()), "lr": 0.5}])
     step(optimizer, plain(torch.ones(1, 2)).sum() + heads(torch.ones(1, 2)).sum())
@@ -98,7 +98,7 @@ def test_groups_of_heads_alone_are_no_part_of_the_plain_state() -> None:
 def test_the_state_of_another_network_is_refused() -> None:
     plain, heads = modules()
 
-    with pytest.raises(CheckpointError, match="state is that of 2 parameters, this network has 4"):
+    with pytest.raises(CheckpointError, match="state has 2 parameters, this network has 4"):
         join_optimizer_state(
             sgd(plain.parameters()), list(plain.parameters()), SplitState(sgd(heads.parameters()).state_dict(), {})
         )

@@ -31,7 +31,7 @@ def test_gradients_are_clipped_to_a_norm_of_12() -> None:
     torch.testing.assert_close(change, torch.tensor([[7.2, 9.6]]), atol=1e-4, rtol=1e-5)
 
 
-def test_small_gradients_are_left_alone() -> None:
+def test_small_gradients_are_not_changed() -> None:
     network = nn.Linear(1, 1, bias=False)
     before = network.weight.item()
     descend(network(torch.ones(1, 1)).sum(), network, torch.optim.SGD(network.parameters(), lr=0.5), None)

@@ -14,7 +14,7 @@ from nnunetv2.training.session.ranks import BatchShare, Ranks, current_ranks, sh
         (12, 5, [(3, 0), (3, 0), (2, 0), (2, 1), (2, 1)]),
     ],
 )
-def test_shares_of_a_batch_are_those_of_the_specification(batch: int, world: int, expected: list) -> None:
+def test_shares_of_a_batch_are_those_of_nnunet(batch: int, world: int, expected: list) -> None:
     shares = [share_batch(batch, world, rank, 0.33) for rank in range(world)]
 
     assert [(share.batch_size, share.oversample) for share in shares] == expected

@@ -9,14 +9,14 @@ from nnunetv2.training.session.progress import end_loader, with_progress
 from nnunetv2.training.session.run_files import require_preprocessed, write_model_files
 
 
-def test_a_data_set_that_was_not_preprocessed_says_what_to_run(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_preprocessed_dataset_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="nnUNetv2_plan_and_preprocess"):
         require_preprocessed(str(tmp_path / "nowhere"))
     with pytest.raises(SettingsError, match="nnUNet_preprocessed is not set"):
         require_preprocessed(None)
 
 
-def test_the_model_folder_gets_plans_and_what_the_model_was_made_from(tmp_path: Path) -> None:
+def test_the_model_folder_gets_plans_and_the_files_the_model_was_made_from(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()
     target.mkdir()

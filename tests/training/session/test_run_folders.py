@@ -5,7 +5,7 @@ from nnunetv2.training.session.run_folders import RunName, run_folders
 NAME = RunName("Dataset001_Test", "nnUNetTrainer", "nnUNetPlans", "3d_fullres", 2)
 
 
-def test_folders_carry_data_set_trainer_plans_configuration_and_fold() -> None:
+def test_folders_name_dataset_trainer_plans_configuration_and_fold() -> None:
     folders = run_folders(NAME, "nnUNetPlans_3d_fullres", None, "/pre", "/res")
 
     assert Path(folders.preprocessed or "") == Path("/pre/Dataset001_Test/nnUNetPlans_3d_fullres")
@@ -13,7 +13,7 @@ def test_folders_carry_data_set_trainer_plans_configuration_and_fold() -> None:
     assert folders.previous_stage_segmentations is None
 
 
-def test_a_cascade_reads_what_the_previous_stage_left_for_it() -> None:
+def test_a_cascade_reads_the_predictions_of_the_previous_stage() -> None:
     folders = run_folders(NAME, "x", "3d_lowres", "/pre", "/res")
 
     assert Path(folders.previous_stage_segmentations or "") == Path(

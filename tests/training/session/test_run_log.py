@@ -13,7 +13,7 @@ def test_the_log_is_named_by_the_moment_with_padded_time_only() -> None:
     assert run_log.log_file_name(datetime(2026, 3, 4, 5, 6, 7)) == "training_log_2026_3_4_05_06_07.txt"
 
 
-def test_a_line_has_a_blank_after_each_part_and_makes_its_folder(tmp_path: Path) -> None:
+def test_a_line_has_a_space_after_each_part_and_creates_its_folder(tmp_path: Path) -> None:
     run_log.append_line(str(tmp_path / "fold_0" / "log.txt"), ("Pseudo dice", [0.5]))
     run_log.append_line(str(tmp_path / "fold_0" / "log.txt"), ("next",))
 

@@ -1,7 +1,7 @@
 """Trainers of Primus, a family of transformers for 3D patches (dynamic_network_architectures).
 
-The networks are imported when one is built: their dependencies take seconds to import, and all trainers are looked up
-by name among these files.
+The networks are imported only when one is built: their dependencies take seconds to import, and looking up any trainer
+by name searches this file.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class AbstractPrimus(nnUNetTrainer_warmup):
 
 
 def clip_gradients(parameters: Sequence[nn.Parameter]) -> None:
-    """Clip the norm of all gradients together to 1 (the trainer has clipped it to 12 before)."""
+    """Clip the norm of all gradients together to 1 (the trainer has already clipped it to 12)."""
     nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
 
 
@@ -196,7 +196,7 @@ class nnUNet_PrimusV3L_Trainer(_LaterGeneration):
 
 
 class _BatchesOf8(nnUNetTrainer):
-    """Trains with batches of 8, whatever the plans say."""
+    """Trains with batches of 8, regardless of the plans."""
 
     def __init__(self, *args: Any, **options: Any):
         super().__init__(*args, **options)
@@ -218,7 +218,7 @@ class nnUNet_Primus_M_Trainer_BS8_2e4(_BatchesOf8, nnUNet_Primus_M_Trainer):
 
 
 class _SingleCubes(nnUNetTrainer):
-    """Trains with batches of one cube, whatever the plans say; its checkpoints carry the changed plans."""
+    """Trains with batches of one cube, regardless of the plans; checkpoints hold the changed plans."""
 
     edge = 96
 

@@ -1,4 +1,4 @@
-"""Without the networks themselves, whose dependencies take long to import."""
+"""The Primus trainers without their networks, whose dependencies take long to import."""
 
 import sys
 from types import ModuleType
@@ -43,7 +43,7 @@ def build(trainer: Any) -> torch.nn.Module:
 @pytest.mark.parametrize(
     ("size", "numbers"), [("S", (396, 12, 6)), ("B", (792, 12, 12)), ("M", (864, 16, 12)), ("L", (1056, 24, 16))]
 )
-def test_the_first_generation_is_built_by_its_numbers(nnunet_folders: NnunetFolders, built, size, numbers) -> None:
+def test_the_first_generation_is_built_from_its_numbers(nnunet_folders: NnunetFolders, built, size, numbers) -> None:
     build(make(f"nnUNet_Primus_{size}_Trainer"))
     ((name, (channels, embedding, patch_embedding, outputs, depth, heads, patch), options),) = built
     assert (name, channels, outputs, patch_embedding, patch) == ("Primus", 1, 3, (8, 8, 8), [16, 16, 16])
@@ -105,7 +105,7 @@ def test_sizes_of_batches_and_patches(nnunet_folders: NnunetFolders, name, batch
     )
 
 
-def test_plans_of_the_caller_stay_as_they_are(nnunet_folders: NnunetFolders) -> None:
+def test_plans_of_the_caller_are_not_changed(nnunet_folders: NnunetFolders) -> None:
     plans = tiny_plans()
     trainer = primus_trainers._Primus_S_96_BS1(plans, "3d_fullres", 0, tiny_dataset_json(), device=torch.device("cpu"))
     assert plans == tiny_plans()

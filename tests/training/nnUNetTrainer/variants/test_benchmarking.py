@@ -40,10 +40,10 @@ def read_result(trainer: nnUNetTrainer) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("_some_gpu")
-def test_the_fastest_epoch_is_noted_beside_earlier_results(nnunet_folders: NnunetFolders, monkeypatch) -> None:
+def test_the_fastest_epoch_is_recorded_next_to_earlier_results(nnunet_folders: NnunetFolders, monkeypatch) -> None:
     monkeypatch.setattr(nnUNetTrainer, "on_train_end", lambda self: None)
     trainer = OnAnyDevice(tiny_dataset_json())
-    trainer._note_result("RuntimeError: out of memory")
+    trainer._record_result("RuntimeError: out of memory")
     for epoch, (start, end) in enumerate([(0.0, 5.0), (5.0, 8.0), (8.0, 12.0)]):
         trainer.logger.log("epoch_start_timestamps", start, epoch)
         trainer.logger.log("epoch_end_timestamps", end, epoch)
@@ -65,7 +65,7 @@ def test_running_out_of_memory_is_a_result(nnunet_folders: NnunetFolders, monkey
     assert "out of memory" in result["fastest_epoch"]
 
 
-def test_without_data_loading_one_batch_is_used_for_ever(nnunet_folders: NnunetFolders) -> None:
+def test_without_data_loading_one_batch_is_used_forever(nnunet_folders: NnunetFolders) -> None:
     train, val = OnAnyDevice(tiny_dataset_json()).get_dataloaders()
     batch = next(train)
     assert next(train) is batch

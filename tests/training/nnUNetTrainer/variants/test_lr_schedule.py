@@ -27,7 +27,7 @@ def test_the_rate_rises_for_fifty_epochs_and_then_falls(trainer) -> None:
     assert {epoch: start_epoch(trainer, epoch) for epoch in expected} == pytest.approx(expected)
 
 
-def test_the_optimizer_goes_on_when_the_stage_changes(trainer) -> None:
+def test_the_optimizer_is_kept_when_the_stage_changes(trainer) -> None:
     optimizer = trainer.optimizer
     start_epoch(trainer, 49)
     assert trainer.training_stage == "warmup_all"
@@ -36,7 +36,7 @@ def test_the_optimizer_goes_on_when_the_stage_changes(trainer) -> None:
     assert trainer.optimizer is optimizer
 
 
-def test_a_run_that_is_taken_up_late_is_in_its_stage_at_once(trainer) -> None:
+def test_a_run_resumed_late_is_in_its_stage_at_once(trainer) -> None:
     assert start_epoch(trainer, 525) == pytest.approx(0.01 * 0.5**0.9)
 
 

@@ -18,8 +18,8 @@ RESULT_FILE = "benchmark_result.json"
 class nnUNetTrainerBenchmark_5epochs(nnUNetTrainer):
     """Runs 5 epochs of fold 0 on CUDA, without checkpoints and final validation.
 
-    The seconds of the fastest epoch go into `benchmark_result.json` of the output folder, under a key that names
-    machine, software and GPU; a RuntimeError goes there in their place.
+    The seconds of the fastest epoch, or the RuntimeError that ended the run, go into `benchmark_result.json` of the
+    output folder, under a key that names machine, software and GPU.
     """
 
     num_epochs = 5
@@ -29,28 +29,28 @@ class nnUNetTrainerBenchmark_5epochs(nnUNetTrainer):
         super().__init__(*args, **options)
         if self.fold != 0:
             raise CallError(
-                f"{type(self).__name__} runs fold 0 only, so that its results lie in one place; got {self.fold}"
+                f"{type(self).__name__} only runs fold 0, to keep its results in one place; got {self.fold}"
             )
         if self.device.type != "cuda":
-            raise CallError(f"{type(self).__name__} measures GPUs; got the device {self.device}")
+            raise CallError(f"{type(self).__name__} measures GPUs; got device {self.device}")
 
     def run_training(self) -> None:
-        """Run the epochs; note the RuntimeError that ends them early."""
+        """Run the epochs; record a RuntimeError that ends them early."""
         try:
             super().run_training()
         except RuntimeError as error:
-            self._note_result(f"RuntimeError: {error}")
+            self._record_result(f"RuntimeError: {error}")
 
     def on_train_end(self) -> None:
-        """Note the fastest epoch."""
+        """Record the fastest epoch."""
         super().on_train_end()
         starts, ends = (self.logger.get_value(f"epoch_{moment}_timestamps", None) for moment in ("start", "end"))
-        self._note_result(min(end - start for start, end in zip(starts, ends, strict=True)))
+        self._record_result(min(end - start for start, end in zip(starts, ends, strict=True)))
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
-        """Validate nothing."""
+        """Do nothing."""
 
-    def _note_result(self, fastest_epoch: float | str) -> None:
+    def _record_result(self, fastest_epoch: float | str) -> None:
         if self.local_rank != 0:
             return
         file = join(self.output_folder, RESULT_FILE)
@@ -63,7 +63,7 @@ class nnUNetTrainerBenchmark_5epochs(nnUNetTrainer):
 
 
 def describe_benchmark_machine(device: torch.device, num_gpus: int) -> dict[str, Any]:
-    """Return what a result holds for: host, versions, GPU and the number of GPUs, in the order of the result's key."""
+    """Return host, versions, GPU and number of GPUs, in the order of the result's key."""
     return {
         "hostname": platform.node(),
         "cudnn_version": torch.backends.cudnn.version(),

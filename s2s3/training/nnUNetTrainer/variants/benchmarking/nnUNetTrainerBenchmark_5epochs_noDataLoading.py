@@ -12,7 +12,7 @@ from nnunetv2.training.nnUNetTrainer.variants.benchmarking.nnUNetTrainerBenchmar
 
 
 class nnUNetTrainerBenchmark_5epochs_noDataLoading(nnUNetTrainerBenchmark_5epochs):
-    """Trains on one random batch that stays on the GPU; needs no preprocessed images."""
+    """Trains on one random batch that stays on the GPU, without preprocessed images."""
 
     def get_dataloaders(self) -> tuple[Iterator[dict[str, Any]], Iterator[dict[str, Any]]]:
         """Return two endless iterators over the same batch."""

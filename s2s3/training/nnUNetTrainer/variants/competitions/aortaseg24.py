@@ -7,4 +7,4 @@ from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerNoM
 
 
 class nnUNetTrainer_onlyMirror01_DA5(nnUNetTrainer_onlyMirror01, nnUNetTrainerDA5):
-    """Augments heavily, mirrors along the first two axes."""
+    """Augments heavily and mirrors along the first two axes."""

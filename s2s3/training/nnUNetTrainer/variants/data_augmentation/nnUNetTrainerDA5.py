@@ -14,7 +14,7 @@ from nnunetv2.training.data_augmentation.heavy_pipeline import (
 )
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-# The names under which other trainers import the three draws from here.
+# The names under which external trainers import these functions.
 _brightnessadditive_localgamma_transform_scale = width_of_local_change
 _brightness_gradient_additive_max_strength = strength_of_brightness_gradient
 _local_gamma_gamma = exponent_of_local_gamma
@@ -24,7 +24,7 @@ class nnUNetTrainerDA5(nnUNetTrainer):
     """Augments heavily."""
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, bool, Any, Any]:
-        """Return the settings of the base with larger patches to cut, since these are scaled down further."""
+        """Return the settings of the base with a larger initial patch, since patches are scaled down further."""
         rotation, dummy_2d, _, axes = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
         initial_size = initial_patch_size(
             self.configuration_manager.patch_size, rotation, dummy_2d, SCALE_RANGE_OF_HEAVY_INITIAL_PATCH
@@ -38,7 +38,7 @@ class nnUNetTrainerDA5(nnUNetTrainer):
 
 
 class nnUNetTrainerDA5ord0(nnUNetTrainerDA5):
-    """Augments heavily, resamples image and segmentation to the nearest neighbour."""
+    """Augments heavily, with nearest-neighbour resampling of image and segmentation."""
 
     @staticmethod
     def get_training_transforms(*args: Any, **options: Any) -> BasicTransform:
@@ -47,7 +47,7 @@ class nnUNetTrainerDA5ord0(nnUNetTrainerDA5):
 
 
 class nnUNetTrainerDA5Segord0(nnUNetTrainerDA5):
-    """Augments heavily, resamples the segmentation to the nearest neighbour."""
+    """Augments heavily, with nearest-neighbour resampling of the segmentation."""
 
     @staticmethod
     def get_training_transforms(*args: Any, **options: Any) -> BasicTransform:
@@ -56,6 +56,6 @@ class nnUNetTrainerDA5Segord0(nnUNetTrainerDA5):
 
 
 class nnUNetTrainerDA5_10epochs(nnUNetTrainerDA5):
-    """Augments heavily, trains for 10 epochs."""
+    """Augments heavily and trains for 10 epochs."""
 
     num_epochs = 10

@@ -1,4 +1,4 @@
-"""Augmentation that resamples the segmentation to the nearest neighbour."""
+"""Augmentation with nearest-neighbour resampling of the segmentation."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class nnUNetTrainer_DASegOrd0(nnUNetTrainer):
-    """Resamples the segmentation to the nearest neighbour; disturbs every label of a previous stage."""
+    """Resamples the segmentation by nearest neighbour; disturbs every label of a previous stage."""
 
     @staticmethod
     def get_training_transforms(*args: Any, **options: Any) -> BasicTransform:
@@ -18,7 +18,7 @@ class nnUNetTrainer_DASegOrd0(nnUNetTrainer):
 
 
 class nnUNetTrainer_DASegOrd0_NoMirroring(nnUNetTrainer_DASegOrd0):
-    """Resamples the segmentation to the nearest neighbour, mirrors nothing."""
+    """Resamples the segmentation by nearest neighbour, without mirroring."""
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, bool, Any, None]:
         """Return the settings of the base without mirror axes."""

@@ -10,7 +10,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class nnUNetTrainerNoDA(nnUNetTrainer):
-    """Trains on patches as they are cut, mirrors nothing."""
+    """Trains on unchanged patches."""
 
     @staticmethod
     def get_training_transforms(
@@ -26,7 +26,7 @@ class nnUNetTrainerNoDA(nnUNetTrainer):
         ignore_label: int | None = None,
         **of_older_forms: Any,
     ) -> BasicTransform:
-        """Return what prepares validation targets."""
+        """Return the transforms of validation patches."""
         return validation_pipeline(deep_supervision_scales, is_cascaded, foreground_labels, regions, ignore_label)
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, bool, Any, None]:

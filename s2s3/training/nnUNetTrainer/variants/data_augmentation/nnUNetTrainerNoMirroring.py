@@ -9,7 +9,7 @@ from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerDAO
 
 
 class nnUNetTrainerNoMirroring(nnUNetTrainer):
-    """Mirrors nothing."""
+    """Trains and predicts without mirroring."""
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, bool, Any, None]:
         """Return the settings of the base without mirror axes."""
@@ -30,13 +30,13 @@ class nnUNetTrainer_onlyMirror01(nnUNetTrainer):
 
 
 class nnUNetTrainer_onlyMirror01_1500ep(nnUNetTrainer_onlyMirror01):
-    """Mirrors along the first two axes, trains for 1500 epochs."""
+    """Mirrors along the first two axes and trains for 1500 epochs."""
 
     num_epochs = 1500
 
 
 class nnUNetTrainer_onlyMirror01_DASegOrd0(nnUNetTrainer_onlyMirror01):
-    """Mirrors along the first two axes, resamples the segmentation to the nearest neighbour."""
+    """Mirrors along the first two axes and resamples the segmentation by nearest neighbour."""
 
     @staticmethod
     def get_training_transforms(*args: Any, **options: Any) -> BasicTransform:

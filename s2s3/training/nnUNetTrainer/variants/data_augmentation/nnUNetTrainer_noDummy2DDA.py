@@ -10,7 +10,7 @@ class nnUNetTrainer_noDummy2DDA(nnUNetTrainer):
     """Never augments slice by slice: 3D patches are rotated by up to 30 degrees about each axis."""
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, bool, Any, Any]:
-        """Return the settings of the base, in 3D with those of isotropic patches."""
+        """Return the settings of the base; in 3D, those of isotropic patches."""
         settings: tuple[Any, ...] = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
         rotation, _, initial_size, axes = settings
         patch_size = self.configuration_manager.patch_size

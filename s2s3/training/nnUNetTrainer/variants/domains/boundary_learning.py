@@ -5,7 +5,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class nnUNetTrainerNoEdgeHeads(nnUNetTrainer):
-    """Learns no boundaries; the Dice leaves out the background, as nnU-Net's does."""
+    """Does not learn boundaries; the Dice leaves out the background, as in nnU-Net."""
 
     use_edge_heads = False
 

@@ -4,7 +4,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class nnUNetTrainerNoBatchBalance(nnUNetTrainer):
-    """Draws the cases of a batch as nnU-Net does, whatever their domains."""
+    """Draws the cases of a batch as nnU-Net does, regardless of their domains."""
 
     balance_batches = False
 
@@ -16,7 +16,7 @@ class nnUNetTrainerUniformRatios(nnUNetTrainer):
 
 
 class nnUNetTrainerProportionalRatios(nnUNetTrainer):
-    """Gives every domain the share of the batches that it has of the cases."""
+    """Gives every domain a share of the batches proportional to its number of cases."""
 
     domain_ratio_mode = "proportional"
 

@@ -1,4 +1,4 @@
-"""Training with the Dice loss alone, or with a Dice that is not smoothed."""
+"""Training with the Dice loss alone, or with an unsmoothed Dice."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""What trainers with another loss have in common."""
+"""The base of trainers with another loss."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class ReplacedLoss(nnUNetTrainer):
-    """Trains with the loss that `_loss_of_one_output` returns, at all outputs of deep supervision."""
+    """Applies the loss that `_loss_of_one_output` returns to all outputs of deep supervision."""
 
     def _loss_of_one_output(self) -> nn.Module:
         raise NotImplementedError
@@ -27,12 +27,12 @@ class ReplacedLoss(nnUNetTrainer):
     def _refuse_regions(self) -> None:
         if self.label_manager.has_regions:
             raise CallError(
-                f"{type(self).__name__} trains on labels that exclude each other, but this data set has regions; "
+                f"{type(self).__name__} needs mutually exclusive labels, but this dataset has regions; "
                 "use nnUNetTrainer"
             )
 
     def _ignore_index(self) -> int:
-        """The ignore label as cross entropy knows it."""
+        """Return the ignore label for cross entropy, or -100, torch's default, if there is none."""
         return -100 if self.label_manager.ignore_label is None else self.label_manager.ignore_label
 
     def _dice_options(self, do_bg: bool = False) -> dict[str, Any]:

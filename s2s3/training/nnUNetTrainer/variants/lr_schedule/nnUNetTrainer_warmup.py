@@ -9,16 +9,16 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class nnUNetTrainer_warmup(nnUNetTrainer):
-    """Raises the learning rate over `warmup_duration_whole_net` epochs, then lets it fall to zero in those that remain.
+    """Raises the learning rate over `warmup_duration_whole_net` epochs, then decays it to zero over the rest.
 
-    `training_stage` is "warmup_all" or "train"; it follows from the epoch, also after a checkpoint was loaded.
+    `training_stage` is "warmup_all" or "train"; it follows from the epoch, also after loading a checkpoint.
     """
 
     warmup_duration_whole_net = 50
     training_stage: str | None = None
 
     def configure_optimizers(self, stage: str = "warmup_all") -> tuple[torch.optim.Optimizer, Any]:
-        """Return optimizer and schedule of a stage; an optimizer that exists goes on."""
+        """Return optimizer and schedule of a stage; an existing optimizer is kept."""
         self.training_stage = stage
         optimizer = self._make_optimizer() if self.optimizer is None else self.optimizer
         self.print_to_log_file(f"Learning rate schedule of stage {stage} from epoch {self.current_epoch} on")
@@ -32,7 +32,7 @@ class nnUNetTrainer_warmup(nnUNetTrainer):
         return super().configure_optimizers()[0]
 
     def on_train_epoch_start(self) -> None:
-        """Change the stage if its time has come, then set the learning rate of the epoch."""
+        """Change the stage if it is time, then set the learning rate of the epoch."""
         stage = "warmup_all" if self.current_epoch < self.warmup_duration_whole_net else "train"
         if stage != self.training_stage:
             self.optimizer, self.lr_scheduler = self.configure_optimizers(stage)

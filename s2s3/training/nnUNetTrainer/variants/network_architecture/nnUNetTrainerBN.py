@@ -20,7 +20,7 @@ class nnUNetTrainerBN(nnUNetTrainer):
         num_output_channels: int,
         enable_deep_supervision: bool = True,
     ) -> nn.Module:
-        """Build the network of the plans with batch normalization of as many axes as the patch has."""
+        """Build the network of the plans with batch normalization for the patch's number of axes."""
         return get_network_from_plans(
             configuration_manager.network_arch_class_name,
             with_batch_norm(configuration_manager.network_arch_init_kwargs, len(configuration_manager.patch_size)),
@@ -33,7 +33,7 @@ class nnUNetTrainerBN(nnUNetTrainer):
 
 
 def with_batch_norm(arguments: dict[str, Any], dims: int) -> dict[str, Any]:
-    """Return the arguments of a network with its normalization replaced; those given stay as they are."""
+    """Return a copy of a network's arguments with the normalization replaced."""
     return {
         **arguments,
         "norm_op": f"torch.nn.modules.batchnorm.BatchNorm{dims}d",

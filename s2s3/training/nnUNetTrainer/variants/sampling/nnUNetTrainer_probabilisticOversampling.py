@@ -1,4 +1,4 @@
-"""Training in which each sample contains foreground by chance."""
+"""Training that forces foreground in each sample with a given probability."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class nnUNetTrainer_probabilisticOversampling(nnUNetTrainer):
-    """Forces each sample with the same probability: the fraction that the base forces in a batch of the plans' size."""
+    """Forces foreground in each sample with the same probability: the fraction the base forces in a planned batch."""
 
     probabilistic_oversampling = True
 
@@ -27,14 +27,14 @@ class nnUNetTrainer_probabilisticOversampling(nnUNetTrainer):
 
 
 class nnUNetTrainer_probabilisticOversampling_033(nnUNetTrainer_probabilisticOversampling):
-    """Forces each sample with probability 0.33."""
+    """Forces foreground in each sample with probability 0.33."""
 
     def _probability(self, of_the_base: float) -> float:
         return 0.33
 
 
 class nnUNetTrainer_probabilisticOversampling_010(nnUNetTrainer_probabilisticOversampling):
-    """Forces each sample with probability 0.1."""
+    """Forces foreground in each sample with probability 0.1."""
 
     def _probability(self, of_the_base: float) -> float:
         return 0.1

@@ -1,4 +1,4 @@
-"""nnU-Net trained for another number of epochs than 1000."""
+"""nnU-Net trained for a number of epochs other than 1000."""
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 

@@ -1,4 +1,4 @@
-"""nnU-Net trained for another number of epochs than 1000, without mirroring."""
+"""nnU-Net trained for a number of epochs other than 1000, without mirroring."""
 
 from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerNoMirroring import nnUNetTrainerNoMirroring
 
