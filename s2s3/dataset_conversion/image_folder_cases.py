@@ -37,6 +37,9 @@ def find_pairs(images: Path, masks: Path, mask_suffix: str = "") -> tuple[dict[s
     mask_of, problems = _by_case((file.stem.removesuffix(mask_suffix), file) for file in mask_files)
     image_of, more = _by_case((_case_name(file.stem, mask_of), file) for file in image_files)
     problems += more
+    problems += [
+        f"{file}: case name ends in _seg; rename it" for case, file in image_of.items() if case.endswith("_seg")
+    ]
     problems += [f"{file}: no mask in {masks}" for case, file in image_of.items() if case not in mask_of]
     problems += [f"{file}: no image in {images}" for case, file in mask_of.items() if case not in image_of]
     return {case: Pair(file, mask_of[case]) for case, file in image_of.items() if case in mask_of}, problems

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 
 _MOST_COUNTED_LABELS = 1 << 16
+_MOST_LISTED_LABELS = 10
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,14 @@ def inspect_labels(label: np.ndarray, label_file: str, expected_labels: Sequence
         )
     counts, others = count_labels(label)
     expected = [int(value) for value in expected_labels]
+    unknown = {value: count for value, count in counts.items() if value not in expected}
     problems = [
         f"{label_file}: found {value}{_suggestion(value, counts, expected)} ({count} voxels; "
         f"dataset.json has {', '.join(map(str, expected))})"
-        for value, count in counts.items()
-        if value not in expected
+        for value, count in islice(unknown.items(), _MOST_LISTED_LABELS)
     ]
+    if len(unknown) > _MOST_LISTED_LABELS:
+        problems.append(f"{label_file}: {len(unknown) - _MOST_LISTED_LABELS} more such values, up to {max(unknown)}")
     if others:
         problems.append(f"{label_file}: {others} voxels hold no whole number (NaN or fractions), expected labels")
     only_background = set(counts) == {0} and not others

@@ -65,25 +65,29 @@ def take_over_domain_files(raw_folder: PathLike, preprocessed_folder: PathLike, 
 def take_over_splits(raw_folder: PathLike, preprocessed_folder: PathLike) -> None:
     """Copy a hand-made splits_final.json; one that is there already has to name the same cases, fold by fold.
 
-    Raises DatasetLayoutError where they differ. Additional folds of the existing file are fine.
+    Raises DatasetLayoutError where they differ or hold no folds. Additional folds of the existing file are fine.
     """
     source, target = Path(raw_folder) / "splits_final.json", Path(preprocessed_folder) / "splits_final.json"
     if not source.is_file():
         return
+    wanted = _folds_in(source)
     if not target.is_file():
         copy_file(source, target)
         return
-    wanted, existing = read_json(source), read_json(target)
+    existing = _folds_in(target)
     for number, fold in enumerate(wanted):
-        if number >= len(existing) or _sets_of(fold) != _sets_of(existing[number]):
+        if number >= len(existing) or fold != existing[number]:
             raise DatasetLayoutError(
                 f"fold {number} of {source} differs from {target}, which earlier trainings used. "
                 f"Delete {target} to adopt the new folds, or remove {source}."
             )
 
 
-def _sets_of(fold: Mapping[str, Any]) -> dict[str, set[str]]:
-    return {part: set(fold[part]) for part in ("train", "val")}
+def _folds_in(path: Path) -> list[dict[str, set[str]]]:
+    try:
+        return [{part: set(fold[part]) for part in ("train", "val")} for fold in read_json(path)]
+    except (TypeError, KeyError):
+        raise DatasetLayoutError(f'{path}: expected a list of folds {{"train": [case, ...], "val": [...]}}') from None
 
 
 def copy_newer_labels(dataset: Mapping[str, Mapping[str, Any]], folder: PathLike, file_ending: str) -> None:

@@ -56,6 +56,11 @@ def channel_problems(dataset: Dataset, file_ending: str) -> list[str]:
     return problems
 
 
+def name_problems(dataset: Dataset) -> list[str]:
+    """No case may end in `_seg`: preprocessed segmentations are stored under such names."""
+    return [f"case {case}: the name ends in _seg; rename its files" for case in dataset if case.endswith("_seg")]
+
+
 def label_gap_problems(labels: LabelManager) -> list[str]:
     """All values, those of regions and the ignore label included, have to be 0, 1, 2, ... without a gap."""
     values = [int(value) for value in labels.all_labels]

@@ -16,6 +16,7 @@ from nnunetv2.experiment_planning.dataset_checks import (
     domain_problems,
     label_gap_problems,
     missing_files,
+    name_problems,
     orphan_labels,
 )
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
@@ -89,7 +90,7 @@ def _check_folders(folder: Path) -> None:
 def _layout_problems(
     folder: Path, dataset_json: Mapping[str, Any], dataset: Dataset, labels: LabelManager
 ) -> list[str]:
-    problems = count_problems(dataset, dataset_json) + label_gap_problems(labels)
+    problems = count_problems(dataset, dataset_json) + name_problems(dataset) + label_gap_problems(labels)
     if "dataset" not in dataset_json:
         problems += channel_problems(dataset, dataset_json["file_ending"])
     return problems + domain_problems(folder, dataset)

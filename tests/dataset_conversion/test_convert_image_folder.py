@@ -121,6 +121,11 @@ def two_images_of_one_name(source: Path) -> None:
     write_png(rgb_image(0), source / "images" / "a.bmp")
 
 
+def case_ending_in_seg(source: Path) -> None:
+    (source / "images" / "a.png").rename(source / "images" / "b_seg.png")
+    (source / "masks" / "a_mask.png").rename(source / "masks" / "b_seg_mask.png")
+
+
 def incomplete_table(source: Path) -> None:
     (source / "table.csv").write_text("case,domain\na,rumc\nb,rumc\n")
 
@@ -152,6 +157,7 @@ def no_mask_folder(source: Path) -> None:
     [
         (grey_image, "image of case a: 1 channels, most others have 3"),
         (two_images_of_one_name, "has the same case name 'a'"),
+        (case_ending_in_seg, "b_seg.png: case name ends in _seg"),
         (incomplete_table, "case 'c' is not in the table"),
         (no_images, "images: no images (.png, "),
         (no_mask_folder, "folder not found"),

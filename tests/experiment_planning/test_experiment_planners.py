@@ -1,6 +1,7 @@
 """What planners write, with the numbers that nnU-Net 2.8.1 gives for the same fingerprints."""
 
 import json
+import math
 import re
 import warnings
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nnunetv2.errors import DatasetError, DatasetLayoutError, SettingsError
+from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError, SettingsError
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.experiment_planning.experiment_planners.resampling.planners_no_resampling import (
     nnUNetPlannerResEncL_noResampling,
@@ -385,9 +386,55 @@ def test_a_target_spacing_has_three_floats(nnunet_folders: NnunetFolders, spacin
         planner_for(nnunet_folders, FIXTURES["A"], overwrite_target_spacing=spacing)
 
 
-def test_a_target_spacing_is_positive(nnunet_folders: NnunetFolders) -> None:
-    with pytest.raises(SettingsError, match="positive"):
-        plan(nnunet_folders, "A", overwrite_target_spacing=[1.0, 1.0, -1.0])
+@pytest.mark.parametrize("edge", [-1.0, 0.0, math.nan, math.inf])
+def test_a_target_spacing_is_positive(nnunet_folders: NnunetFolders, edge: float) -> None:
+    with pytest.raises(AssertionError, match="expected positive numbers"):
+        planner_for(nnunet_folders, FIXTURES["A"], overwrite_target_spacing=[1.0, 1.0, edge])
+
+
+def test_spacings_of_images_are_positive(nnunet_folders: NnunetFolders) -> None:
+    planner = planner_for(nnunet_folders, FIXTURES["A"])
+    with pytest.raises(AssertionError, match="has to be positive along every axis"):
+        planner.get_plans_for_configuration([1.0, 0.0], (9, 9), "", 1, {})
+
+
+def test_a_target_spacing_leaves_voxels(nnunet_folders: NnunetFolders) -> None:
+    with pytest.raises(SettingsError, match=r"the median image has \[200\.0, 200\.0, 0\.0\] voxels"):
+        plan(nnunet_folders, "A", overwrite_target_spacing=[1.0, 1.0, 1e9])
+
+
+@pytest.mark.parametrize("gigabytes", [0, -8, math.nan, math.inf])
+def test_a_memory_target_is_positive(nnunet_folders: NnunetFolders, gigabytes: float) -> None:
+    with pytest.raises(SettingsError, match="expected a positive number"):
+        planner_for(nnunet_folders, FIXTURES["A"], gpu_memory_target_in_gb=gigabytes)
+
+
+@pytest.mark.parametrize("name", ["dataset", "dataset_fingerprint", "splits_final", "domains"])
+def test_plans_overwrite_no_other_file(nnunet_folders: NnunetFolders, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"plans cannot have the name '{name}'"):
+        plan(nnunet_folders, "E", plans_name=name)
+
+
+@pytest.mark.parametrize("content", [[], {"configurations": []}])
+def test_what_is_no_plans_file_is_not_overwritten(nnunet_folders: NnunetFolders, content: Any) -> None:
+    write_json(content, nnunet_folders.preprocessed / NAME / "nnUNetPlans.json")
+    with pytest.raises(InvalidValueError, match="mend or delete the file"):
+        plan(nnunet_folders, "E")
+
+
+def test_an_incomplete_fingerprint_says_what_it_lacks(nnunet_folders: NnunetFolders) -> None:
+    planner_for(nnunet_folders, FIXTURES["E"])
+    write_json({"spacings": []}, nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json")
+    with pytest.raises(DatasetError, match="lacks shapes_after_crop, median_relative"):
+        PLAIN(NAME)
+
+
+@pytest.mark.parametrize("content", [{"train": []}, [["a"]], [{"train": ["a"]}], 3])
+def test_folds_of_another_form_are_refused_at_once(nnunet_folders: NnunetFolders, content: Any) -> None:
+    write_json(content, nnunet_folders.raw / NAME / "splits_final.json")
+    with pytest.raises(DatasetLayoutError, match="expected a list of folds"):
+        planner_for(nnunet_folders, FIXTURES["E"])
+    assert not (nnunet_folders.preprocessed / NAME / "splits_final.json").exists()
 
 
 def test_planners_of_others_may_change_numbers_and_steps(nnunet_folders: NnunetFolders) -> None:

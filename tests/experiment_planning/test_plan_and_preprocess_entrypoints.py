@@ -331,6 +331,15 @@ def test_a_class_that_does_not_exist(
 
     error = error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6, flag, "Nonexistent"))
     assert f"no {kind} named 'Nonexistent'" in error
+    error = error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6, flag, "Path"))
+    assert f"Path is no {kind}" in error
+
+
+def test_a_preprocessor_that_does_not_exist(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+
+    error = error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6, "-preprocessor_name", "Nonexistent"))
+    assert "no preprocessor named 'Nonexistent'" in error
 
 
 def test_too_many_numbers_of_processes(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:

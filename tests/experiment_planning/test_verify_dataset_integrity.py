@@ -129,6 +129,11 @@ def second_channel_without_first(folder: Path) -> None:
     (folder / "imagesTr" / "b_0000.png").rename(folder / "imagesTr" / "b_0002.png")
 
 
+def ending_in_seg(folder: Path) -> None:
+    (folder / "imagesTr" / "b_0000.png").rename(folder / "imagesTr" / "a_seg_0000.png")
+    (folder / "labelsTr" / "b.png").rename(folder / "labelsTr" / "a_seg.png")
+
+
 def colour_palette(folder: Path) -> None:
     Image.fromarray(rgb_image(1)).convert("RGBA").save(folder / "labelsTr" / "b.png")
 
@@ -148,6 +153,8 @@ def colour_palette(folder: Path) -> None:
         (truncate("imagesTr/b_0000.png"), DatasetError, r"imagesTr/b_0000\.png: "),
         (truncate("imagesTr/a_0000.png"), DatasetError, r"imagesTr/a_0000\.png: "),
         (truncate("labelsTr/b.png"), DatasetError, r"labelsTr/b\.png: "),
+        (label(np.arange(24 * 32, dtype=np.uint16).reshape(24, 32)), DatasetError, "755 more such values, up to 767"),
+        (ending_in_seg, DatasetLayoutError, "case a_seg: the name ends in _seg"),
         (second_channel_without_first, DatasetLayoutError, "case b: channel files 0002, missing 0000"),
     ],
 )

@@ -101,11 +101,18 @@ class DatasetFingerprintExtractor:
         file = output_folder / "dataset_fingerprint.json"
         if file.is_file() and not overwrite_existing:
             _log.info("%s: the existing fingerprint is used; --clean computes it anew", self.dataset_name)
-            return read_json(file, "dataset fingerprint")
+            existing = read_json(file, "dataset fingerprint")
+            self._warn_about_another_number_of_cases(existing)
+            return existing
         fingerprint = self._sampled() if self._draws_samples else self._exact(output_folder)
         recursive_fix_for_json_export(fingerprint)
         write_json(fingerprint, file, sort_keys=True)
         return read_json(file)
+
+    def _warn_about_another_number_of_cases(self, fingerprint: dict[str, Any]) -> None:
+        count = len(fingerprint.get("spacings", ()))
+        if count != len(self.dataset):
+            _log.warning("%s: the fingerprint has %d cases, imagesTr %d", self.dataset_name, count, len(self.dataset))
 
     @property
     def _draws_samples(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnunetv2.configuration import ANISO_THRESHOLD
-from nnunetv2.errors import SettingsError
+from nnunetv2.errors import ArgumentError
 from nnunetv2.experiment_planning.experiment_planners.architecture import features_per_stage, unet_architecture
 from nnunetv2.experiment_planning.experiment_planners.memory_estimate import PLAIN_UNET, closed_form_estimate
 from nnunetv2.experiment_planning.experiment_planners.network_topology import Numbers
@@ -129,7 +129,7 @@ class ConfigurationPlanning:
         """
         spacing = np.array(spacing, dtype=float)
         if not all(spacing > 0):
-            raise SettingsError(f"the target spacing {spacing.tolist()} has to be positive along every axis")
+            raise ArgumentError(f"the target spacing {spacing.tolist()} has to be positive along every axis")
         topology, estimate = self._fit_patch(spacing, median_shape, _cache)
         reference, reference_batch = self._memory_reference(len(spacing))
         batch_size = batch_size_for(

@@ -5,13 +5,14 @@ somebody else may replace any of them.
 """
 
 import logging
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnunetv2.errors import DatasetError, DatasetLayoutError
+from nnunetv2.errors import ArgumentError, DatasetError, DatasetLayoutError, SettingsError
 from nnunetv2.experiment_planning.companion_files import take_over_domain_files, take_over_splits
 from nnunetv2.experiment_planning.experiment_planners.configuration_planning import ConfigurationPlanning
 from nnunetv2.experiment_planning.experiment_planners.configuration_set import ConfigurationSet
@@ -32,6 +33,12 @@ from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 
+_FINGERPRINT_KEYS = (
+    "spacings",
+    "shapes_after_crop",
+    "median_relative_size_after_cropping",
+    "foreground_intensity_properties_per_channel",
+)
 _log = logging.getLogger(__name__)
 
 
@@ -58,7 +65,7 @@ class ExperimentPlanner(ConfigurationPlanning):
         self.dataset_name = maybe_convert_to_dataset_name(dataset_name_or_id)
         self.suppress_transpose = suppress_transpose
         self._read_dataset()
-        self._set_memory_defaults(gpu_memory_target_in_gb)
+        self._set_memory_defaults(_checked_memory(gpu_memory_target_in_gb))
         self._set_network_defaults()
         self.lowres_creation_threshold = 0.25
         self.preprocessor_name = preprocessor_name
@@ -71,13 +78,7 @@ class ExperimentPlanner(ConfigurationPlanning):
         self.raw_dataset_folder = os.path.join(nnUNet_raw, self.dataset_name)
         self.dataset_json = read_dataset_json(self.raw_dataset_folder)
         self.dataset = get_filenames_of_train_images_and_targets(self.raw_dataset_folder, self.dataset_json)
-        fingerprint_file = self._preprocessed_folder / "dataset_fingerprint.json"
-        if not fingerprint_file.is_file():
-            raise DatasetError(
-                f"no fingerprint of {self.dataset_name}: {fingerprint_file} does not exist. "
-                "Run nnUNetv2_extract_fingerprint first."
-            )
-        self.dataset_fingerprint = read_json(fingerprint_file, "dataset fingerprint")
+        self.dataset_fingerprint = _read_fingerprint(self._preprocessed_folder / "dataset_fingerprint.json")
 
     @property
     def _preprocessed_folder(self) -> Path:
@@ -109,8 +110,7 @@ class ExperimentPlanner(ConfigurationPlanning):
         fingerprint = self.dataset_fingerprint
         forward, backward = self.determine_transpose()
         target = self.determine_fullres_target_spacing()
-        shapes = median_resampled_shape(fingerprint["spacings"], fingerprint["shapes_after_crop"], target)
-        configurations = ConfigurationSet(self, target[forward], shapes[forward]).plan()
+        configurations = ConfigurationSet(self, target[forward], self._median_shape_at(target)[forward]).plan()
         median_spacing = np.median(fingerprint["spacings"], 0)[forward]
         median_shape = np.median(fingerprint["shapes_after_crop"], 0)[forward]
         self.plans = {
@@ -128,6 +128,13 @@ class ExperimentPlanner(ConfigurationPlanning):
         }
         self.save_plans(self.plans)
         return self.plans
+
+    def _median_shape_at(self, spacing: np.ndarray) -> np.ndarray:
+        fingerprint = self.dataset_fingerprint
+        shape = median_resampled_shape(fingerprint["spacings"], fingerprint["shapes_after_crop"], spacing)
+        if not shape.all():
+            raise SettingsError(f"at the spacing {spacing.tolist()} the median image has {shape.tolist()} voxels")
+        return shape
 
     def save_plans(self, plans: dict[str, Any]) -> None:
         """Write plans, dataset.json and the domain files; `plans` becomes exactly what was written."""
@@ -147,9 +154,27 @@ class ExperimentPlanner(ConfigurationPlanning):
         self.plans = read_json(fname, "plans file")
 
 
+def _read_fingerprint(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise DatasetError(f"no fingerprint: {file} does not exist. Run nnUNetv2_extract_fingerprint first.")
+    fingerprint = read_json(file, "dataset fingerprint")
+    missing = [key for key in _FINGERPRINT_KEYS if key not in fingerprint]
+    if missing:
+        raise DatasetError(f"{file} lacks {', '.join(missing)}. Run nnUNetv2_extract_fingerprint --clean.")
+    return fingerprint
+
+
+def _checked_memory(gigabytes: float) -> float:
+    if not 0 < gigabytes < math.inf:
+        raise ArgumentError(f"GPU memory target is {gigabytes} GB, expected a positive number")
+    return gigabytes
+
+
 def _checked_spacing(spacing: list[float] | tuple[float, ...] | None) -> list[float] | tuple[float, ...] | None:
     if spacing is None:
         return None
     if len(spacing) != 3 or not all(isinstance(edge, float) for edge in spacing):
         raise DatasetLayoutError(f"overwrite_target_spacing is {spacing!r}, expected three floats, one an axis")
+    if not all(0 < edge < math.inf for edge in spacing):
+        raise ArgumentError(f"overwrite_target_spacing is {spacing!r}, expected positive numbers")
     return spacing

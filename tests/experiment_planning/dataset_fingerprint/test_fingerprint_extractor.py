@@ -93,11 +93,14 @@ def test_the_file_has_sorted_keys_and_nothing_else_stays(nnunet_folders: NnunetF
     assert json.loads(text) == returned
 
 
-def test_an_existing_fingerprint_is_read_unless_overwritten(nnunet_folders: NnunetFolders) -> None:
+def test_an_existing_fingerprint_is_read_unless_overwritten(
+    nnunet_folders: NnunetFolders, caplog: pytest.LogCaptureFixture
+) -> None:
     write_rgb_dataset(nnunet_folders.raw / NAME)
-    write_json({"mine": 1}, nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json")
+    write_json({"spacings": [[999, 1, 1]]}, nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json")
 
-    assert extract() == {"mine": 1}
+    assert extract() == {"spacings": [[999, 1, 1]]}
+    assert "the fingerprint has 1 cases, imagesTr 3" in caplog.text
     assert "spacings" in extract(overwrite=True)
 
 
