@@ -141,7 +141,7 @@ class IncompleteModelError(MissingFileError, RuntimeError, AssertionError):
 
 
 class DownloadError(DriftError, OSError):
-    """A URL is none, its server refuses, or the connection broke off."""
+    """A URL is invalid, its server refuses, or the connection breaks off."""
 
 
 class CheckpointError(DriftError, RuntimeError):

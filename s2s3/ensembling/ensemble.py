@@ -1,4 +1,4 @@
-"""Averages the probabilities of several models; `nnUNetv2_ensemble`."""
+"""Average the probabilities of several models: `nnUNetv2_ensemble`."""
 
 import argparse
 import os
@@ -25,7 +25,7 @@ PathLike = str | os.PathLike[str]
 def average_probabilities(list_of_files: Sequence[PathLike]) -> np.ndarray:
     """Return the mean of the arrays `probabilities` of npz files, float32 (K, x, y, z)."""
     if not len(list_of_files):
-        raise InvalidValueError("there is no file to average")
+        raise InvalidValueError("no files to average, expected one or more")
     total: np.ndarray | None = None
     for file in list_of_files:
         with np.load(file) as arrays:
@@ -34,7 +34,7 @@ def average_probabilities(list_of_files: Sequence[PathLike]) -> np.ndarray:
             total = probabilities.astype(np.float32, copy=False)
             continue
         if probabilities.shape != total.shape:
-            raise InvalidValueError(f"{file} has shape {probabilities.shape}, {list_of_files[0]} {total.shape}")
+            raise InvalidValueError(f"{file} has shape {probabilities.shape}, but {list_of_files[0]} has {total.shape}")
         total += probabilities
     assert total is not None
     total /= len(list_of_files)
@@ -49,7 +49,7 @@ def merge_files(
     label_manager: "LabelManager",
     save_probabilities: bool = False,
 ) -> None:
-    """Write the segmentation of the mean of npz files, with the geometry in the .pkl beside the first of them."""
+    """Write the segmentation of the mean of npz files, with the geometry from the .pkl next to the first one."""
     from nnunetv2.inference.label_conversion import probabilities_to_labels
     from nnunetv2.inference.output_files import arriving_together, write_npz
     from nnunetv2.utilities.safe_pickle import load_pickle
@@ -74,9 +74,9 @@ def ensemble_folders(
     dataset_json_file_or_dict: dict[str, Any] | PathLike | None = None,
     plans_json_file_or_dict: dict[str, Any] | PathLike | None = None,
 ) -> None:
-    """Average the predictions of several models that lie in folders; all have to hold the same cases (.npz, .pkl).
+    """Average the predictions of several models, each in a folder; all must contain the same cases (.npz, .pkl).
 
-    dataset.json and plans.json are those of the first folder unless given; both are written to the output folder.
+    dataset.json and plans.json come from the first folder unless given; both are written to the output folder.
     """
     first = Path(list_of_input_folders[0])
     dataset_json = _content(dataset_json_file_or_dict, first / "dataset.json")
@@ -100,7 +100,7 @@ def _common_names(folders: Sequence[PathLike]) -> list[str]:
         problems = [
             f"{folder}: no {name}.npz" for folder, present in names.items() for name in sorted(somewhere - present)
         ]
-        raise DatasetLayoutError("the folders do not hold the same cases:", problems)
+        raise DatasetLayoutError("the folders do not contain the same cases:", problems)
     if not everywhere:
         raise MissingFileError(f"{folders[0]}: no .npz files; predict with --save_probabilities")
     return sorted(everywhere)
@@ -139,15 +139,15 @@ def ensemble_crossvalidations(
 ) -> None:
     """Average the validation predictions (`--npz`) of several models, whose splits may differ.
 
-    Without `overwrite` cases that are there already stay. plans.json and dataset.json of the first model are copied.
-    Raises DatasetError for folds without npz files and models with different cases, DatasetLayoutError for a case that
-    two folds of one model validated.
+    Without `overwrite`, existing cases are kept. plans.json and dataset.json of the first model are copied. Raises
+    DatasetError for folds without npz files and models with different cases, DatasetLayoutError for a case that two
+    folds of one model validated.
     """
     models = [_validation_files(Path(folder), folds) for folder in list_of_trained_model_folders]
     cases = {name: [model[name] for model in models if name in model] for name in sorted(models[0])}
     differing = sorted({name for model in models for name in model.keys() ^ models[0].keys()})
     if differing:
-        raise DatasetError("the models did not validate the same cases; these are not in all:", differing)
+        raise DatasetError("the models did not validate the same cases; these are missing from some:", differing)
     first, output = Path(list_of_trained_model_folders[0]), Path(output_folder)
     output.mkdir(parents=True, exist_ok=True)
     for name in ("plans.json", "dataset.json"):
@@ -169,7 +169,7 @@ def _validation_files(model_folder: Path, folds: Sequence[int | str]) -> dict[st
             raise DatasetError(f"{folder}: no .npz files; run the validation again with --val --npz")
         twice = [path.stem for path in found if path.stem in files]
         if twice:
-            raise DatasetLayoutError(f"{folder}: cases that another fold of this model validated too:", twice)
+            raise DatasetLayoutError(f"{folder}: cases that another fold of this model also validated:", twice)
         files.update({path.stem: path for path in found})
     return files
 

@@ -1,4 +1,4 @@
-"""Brings the validation predictions of all folds of a model together and scores them."""
+"""Collect the validation predictions of all folds of a model and score them."""
 
 import os
 import shutil
@@ -25,11 +25,11 @@ def accumulate_cv_results(
 ) -> None:
     """Copy the validation predictions of the folds into one folder and write its summary.json.
 
-    `overwrite` replaces an earlier such folder. Otherwise predictions that are there stay, and the folder is scored
-    again only if something was added.
+    `overwrite` replaces the results of an earlier run. Otherwise existing predictions are kept, and the folder is
+    scored again only if some were added.
 
     Raises DatasetError for a fold without validation and for a case that two folds validated, SettingsError if the
-    folder to replace holds something else.
+    folder to replace contains anything else.
     """
     model, merged = Path(trained_model_folder), Path(merged_output_folder)
     dataset_json = read_json(model / "dataset.json", "dataset.json of the model")
@@ -60,7 +60,7 @@ def _validation_files(model: Path, folds: Sequence[int | str], file_ending: str)
         found = sorted(path for path in folder.glob(f"*{file_ending}") if path.is_file())
         twice = [path.name for path in found if path.name in files]
         if twice:
-            raise DatasetError(f"{folder}: cases that another fold validated too; were the splits changed?", twice)
+            raise DatasetError(f"{folder}: cases that another fold also validated; were the splits changed?", twice)
         files.update({path.name: path for path in found})
     return files
 
@@ -68,9 +68,7 @@ def _validation_files(model: Path, folds: Sequence[int | str], file_ending: str)
 def _remove_earlier_results(folder: Path) -> None:
     is_result = (folder / "dataset.json").is_file() and (folder / "plans.json").is_file()
     if any(folder.iterdir()) and not is_result:
-        raise SettingsError(
-            f"{folder} holds no results of a cross-validation; it is not replaced. Choose another folder."
-        )
+        raise SettingsError(f"{folder} contains no cross-validation results and is not replaced; choose another folder")
     shutil.rmtree(folder)
 
 
@@ -89,7 +87,7 @@ def _score(folder: Path, plans_manager: PlansManager, dataset_json: dict[str, An
 
 
 def reference_folder(dataset_name: str) -> str:
-    """Return the folder of reference segmentations of a data set: raw if it is there, else the preprocessed copy."""
+    """Return the folder of a dataset's reference segmentations: the raw one if it exists, else the copy of it."""
     if nnUNet_raw.is_set():
         raw = os.path.join(nnUNet_raw, dataset_name, "labelsTr")
         if os.path.isdir(raw):

@@ -15,7 +15,7 @@ LabelOrRegion = int | tuple[int, ...] | list[int]
 
 
 def region_or_label_to_mask(segmentation: np.ndarray, region_or_label: LabelOrRegion) -> np.ndarray:
-    """Return where the segmentation has the label, or one of the labels of the region."""
+    """Return the boolean mask of a label, or of all labels of a region."""
     if np.isscalar(region_or_label):
         return np.asarray(segmentation == region_or_label)
     mask = np.zeros(segmentation.shape, dtype=bool)
@@ -40,7 +40,7 @@ def compute_tp_fp_fn_tn(
 
 
 def metrics_from_counts(tp: int, fp: int, fn: int, tn: int) -> dict[str, float]:
-    """Return Dice and IoU (NaN where the class is in neither image) followed by the counts."""
+    """Return Dice and IoU (NaN if the class is in neither image) followed by the counts."""
     absent = tp + fp + fn == 0
     return {
         "Dice": np.nan if absent else 2 * tp / (2 * tp + fp + fn),
@@ -63,7 +63,7 @@ def compute_metrics(
 ) -> dict[str, Any]:
     """Return `reference_file`, `prediction_file` and `metrics` (label or region tuple -> metrics) of one case.
 
-    Voxels where the reference has the ignore label count for nothing. WrongShapeError if the shapes differ.
+    Voxels with the ignore label in the reference are not counted. Raises WrongShapeError if the shapes differ.
     """
     reference, _ = image_reader_writer.read_seg(os.fspath(reference_file))
     prediction, _ = image_reader_writer.read_seg(os.fspath(prediction_file))

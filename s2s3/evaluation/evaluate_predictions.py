@@ -1,4 +1,4 @@
-"""Scores folders of predictions; `nnUNetv2_evaluate_folder` and `nnUNetv2_evaluate_simple`."""
+"""Score folders of predictions: `nnUNetv2_evaluate_folder` and `nnUNetv2_evaluate_simple`."""
 
 import os
 import sys
@@ -51,7 +51,7 @@ PathLike = str | os.PathLike[str]
 
 
 def labels_to_list_of_regions(labels: Sequence[int]) -> list[tuple[int]]:
-    """Return each label as a region of its own."""
+    """Return each label as a region."""
     return [(label,) for label in labels]
 
 
@@ -66,11 +66,11 @@ def compute_metrics_on_folder(
     num_processes: int = default_num_processes,
     chill: bool = True,
 ) -> dict[str, Any]:
-    """Score all predictions of a folder and return (and write, if `output_file` is given) what summary.json holds.
+    """Score all predictions of a folder; return the content of summary.json and write it to `output_file` if given.
 
     Parameters:
-        num_processes: at most so many, and never more than there are cases; 0 and 1: in this process.
-        chill: accept that a reference has no prediction.
+        num_processes: at most one per case is used; 0 and 1 work in this process.
+        chill: accept references without a prediction.
 
     Raises DatasetError naming predictions without reference and, unless `chill`, references without prediction.
     """
@@ -78,7 +78,7 @@ def compute_metrics_on_folder(
         raise InvalidOutputError(f"output file {output_file}: expected a name that ends in .json")
     names = _files(folder_pred, file_ending)
     if not names:
-        raise MissingFileError(f"{folder_pred}: no predictions, files that end in {file_ending}")
+        raise MissingFileError(f"{folder_pred}: no predictions found, expected files that end in {file_ending}")
     _check_pairs(folder_ref, folder_pred, names, file_ending, chill)
     cases = [
         (
@@ -101,7 +101,7 @@ def compute_metrics_on_folder(
 
 
 class InvalidOutputError(InvalidValueError, AssertionError):
-    """An output file of another kind than JSON."""
+    """An output file is not a JSON file."""
 
 
 def _files(folder: PathLike, file_ending: str) -> list[str]:
@@ -132,9 +132,9 @@ def compute_metrics_on_folder2(
     num_processes: int = default_num_processes,
     chill: bool = False,
 ) -> None:
-    """Score the predictions of a model: labels or regions and the ignore label are those of its dataset.json.
+    """Score the predictions of a model, with the labels or regions and the ignore label of its dataset.json.
 
-    The result goes to `output_file`, by default summary.json in the folder of predictions.
+    The result is written to `output_file`, by default summary.json in the folder of predictions.
     """
     from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
@@ -160,7 +160,7 @@ def compute_metrics_on_folder2(
 def _read_description(dataset_json_file: PathLike) -> dict[str, Any]:
     content = read_json(dataset_json_file, "dataset.json")
     if not isinstance(content, dict) or not {"file_ending", "labels"} <= content.keys():
-        raise InvalidValueError(f"{dataset_json_file}: got no 'file_ending' and 'labels', expected a dataset.json")
+        raise InvalidValueError(f"{dataset_json_file}: lacks 'file_ending' or 'labels', expected a dataset.json")
     return content
 
 
@@ -173,7 +173,7 @@ def compute_metrics_on_folder_simple(
     ignore_label: int | None = None,
     chill: bool = False,
 ) -> None:
-    """Score predictions for a list of labels; the kind of file is that of most files in the reference folder."""
+    """Score predictions for a list of labels, for the most common file ending in the reference folder."""
     from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_file_ending
 
     references = _files(folder_ref, "")
@@ -195,7 +195,7 @@ def compute_metrics_on_folder_simple(
 
 
 def _ending(name: str) -> str:
-    """Return the file ending; a second part such as .nii in .nii.gz belongs to it."""
+    """Return the file ending, with both parts if it is doubled as in .nii.gz."""
     suffixes = Path(name).suffixes
     return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
 

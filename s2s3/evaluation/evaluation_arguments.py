@@ -33,6 +33,6 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", metavar="FILE", help="output file (default summary.json in the folder of predictions)")
     parser.add_argument("-np", type=int, default=default_num_processes, help="processes (default %(default)s)")
-    parser.add_argument("--chill", action="store_true", help="accept that some references have no prediction")
-    text = "domains.json; scores are also given by domain, here and in domain_summary.json beside the output"
+    parser.add_argument("--chill", action="store_true", help="accept references without a prediction")
+    text = "domains.json; scores by domain are also printed, and written to domain_summary.json next to the output"
     parser.add_argument("--domains", metavar="FILE", help=text)

@@ -1,4 +1,4 @@
-"""What the evaluation commands tell: mean Dice and, where domains are known, the table by domain."""
+"""The output of the evaluation commands: mean Dice and, if domains are known, a table by domain."""
 
 import os
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class KnownDomains:
-    """Domains of the cases, and the weights of the balanced mean (None: all domains alike)."""
+    """Domains of the cases, and the weights of the balanced mean (None: all equal)."""
 
     domain_map: "DomainMap"
     ratios: Mapping[str, float] | None
 
 
 def read_domains(domains_file: PathLike | None) -> KnownDomains | None:
-    """Return the domains of a file, None without one. DomainMapError for a file that cannot be used.
+    """Return the domains of a file, None without a file. Raises DomainMapError if the file cannot be used.
 
-    Without ratios of its own those of the prism_dd.json beside it count, if there is one.
+    If it has no ratios, they are taken from prism_dd.json in the same folder, if there is one.
     """
     if domains_file is None:
         return None
@@ -40,13 +40,13 @@ def read_domains(domains_file: PathLike | None) -> KnownDomains | None:
 
 
 def domains_of_folder(folder: PathLike) -> KnownDomains | None:
-    """Return the domains that a model or data set folder tells about, None if it does not."""
+    """Return the domains of a model or dataset folder, None if it has no domains.json."""
     file = Path(folder) / "domains.json"
     return read_domains(file) if file.is_file() else None
 
 
 def check_domains(domains: KnownDomains | None, folder: PathLike, file_ending: str) -> None:
-    """Refuse predictions whose domain is unknown, before anything is scored (DomainMapError naming the first)."""
+    """Raise DomainMapError for the first prediction without a domain, before anything is scored."""
     if domains is not None:
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             if name.endswith(file_ending):
@@ -54,7 +54,7 @@ def check_domains(domains: KnownDomains | None, folder: PathLike, file_ending: s
 
 
 def report_evaluation(summary_file: PathLike, domains: KnownDomains | None) -> str:
-    """Return the lines to show for a summary.json; with domains also write domain_summary.json beside it."""
+    """Return the lines to print for a summary.json; with domains, also write domain_summary.json next to it."""
     results = load_summary_json(summary_file)
     cases, dice = len(results["metric_per_case"]), results["foreground_mean"]["Dice"]
     lines = [f"{cases} case(s), foreground Dice {dice:.4f}; all numbers: {summary_file}"]

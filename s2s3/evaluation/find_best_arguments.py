@@ -20,17 +20,17 @@ def find_best_parser() -> argparse.ArgumentParser:
     add("-np", type=int, default=default_num_processes, help="processes (default %(default)s)")
     _add_folds(parser)
     add("--disable_ensembling", action="store_true", help="do not try pairs of models")
-    add("--no_overwrite", action="store_true", help="keep what an earlier run merged, also if it is out of date")
+    add("--no_overwrite", action="store_true", help="keep the merged results of an earlier run, even if outdated")
     return parser
 
 
 def accumulate_parser() -> argparse.ArgumentParser:
     """Return the parser of nnUNetv2_accumulate_crossval_results."""
-    parser = argparse.ArgumentParser(description="Bring the validations of all folds into one folder and score them.")
+    parser = argparse.ArgumentParser(description="Collect the validation predictions of all folds and score them.")
     _add_dataset(parser)
     add = parser.add_argument
     add("-c", required=True, metavar="CONF", help="configuration, for example 2d")
-    add("-o", metavar="OUTPUT", help="folder; default: crossval_results_folds_... in the model's folder")
+    add("-o", metavar="OUTPUT", help="output folder (default crossval_results_folds_... in the model folder)")
     _add_folds(parser)
     add("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default nnUNetPlans)")
     add("-tr", default="nnUNetTrainer", metavar="TRAINER", help="trainer class (default nnUNetTrainer)")
@@ -38,7 +38,7 @@ def accumulate_parser() -> argparse.ArgumentParser:
 
 
 def _add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset_name_or_id", help="data set, id or name")
+    parser.add_argument("dataset_name_or_id", help="id or name of a dataset")
 
 
 def _add_folds(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
-"""Which model or pair of models is best in cross-validation; `nnUNetv2_find_best_configuration`.
+"""Find the model or pair of models that is best in cross-validation.
 
-Also `nnUNetv2_accumulate_crossval_results`.
+The commands `nnUNetv2_find_best_configuration` and `nnUNetv2_accumulate_crossval_results`.
 """
 
 import logging
@@ -49,13 +49,13 @@ default_trained_models = tuple(
 
 
 def filter_available_models(model_dict: Sequence[Model], dataset_name_or_id: str | int) -> list[Model]:
-    """Return those models whose configuration the plans have; SettingsError for one of these that was not trained."""
+    """Return the models whose configuration is in the plans. Raises SettingsError if one of them was not trained."""
     dataset = maybe_convert_to_dataset_name(dataset_name_or_id)
     available = []
     for model in model_dict:
         plans_file = join(nnUNet_preprocessed, dataset, f"{model['plans']}.json")
         if model["configuration"] not in PlansManager(read_json(plans_file, "plans")).available_configurations:
-            _log.warning("configuration %s is not in %s, going on without it", model["configuration"], plans_file)
+            _log.warning("configuration %s is not in %s and is skipped", model["configuration"], plans_file)
             continue
         folder = _model_folder(dataset, model)
         if not isdir(folder):
@@ -105,8 +105,8 @@ def find_best_configuration(
 ) -> dict[str, Any]:
     """Score all models and, if allowed, all pairs by cross-validation; determine postprocessing for the best.
 
-    Writes inference_information.json (what is returned) and inference_instructions.txt into the results folder of the
-    data set. Ties go to the first, singles before pairs; a score that is NaN never wins.
+    Writes inference_information.json (also returned) and inference_instructions.txt to the results folder of the
+    dataset. Ties go to the first, single models before pairs; NaN never wins.
     """
     dataset = maybe_convert_to_dataset_name(dataset_name_or_id)
     models = filter_available_models(allowed_trained_models, dataset)
@@ -117,7 +117,7 @@ def find_best_configuration(
     known = [candidate for candidate in candidates if not math.isnan(candidate.score)]
     if not known:
         raise DatasetError(
-            f"{dataset}: no model has a foreground Dice score. Is there a class that is in no validation case?",
+            f"{dataset}: no model has a foreground Dice score. Is a class missing from all validation cases?",
             [f"{candidate.identifier}: {candidate.score}" for candidate in candidates],
         )
     best = max(known, key=lambda candidate: candidate.score)
@@ -191,7 +191,7 @@ def _describe_best(dataset: str, best: _Candidate, num_processes: int) -> dict[s
 
 
 def print_inference_instructions(inference_info_dict: dict[str, Any], instructions_file: str | None = None) -> None:
-    """Show how to predict with the best model, and write it to a file if one is given."""
+    """Print how to predict with the best model, and write it to `instructions_file` if given."""
     text = inference_instructions(inference_info_dict)
     sys.stdout.write(text)
     if instructions_file is not None:
@@ -229,7 +229,7 @@ def accumulate_crossval_results_entry_point() -> None:
     arguments = accumulate_parser().parse_args()
     folder = get_output_folder(arguments.dataset_name_or_id, arguments.tr, arguments.p, arguments.c)
     if not isfile(join(folder, "plans.json")):
-        raise MissingFileError(f"{folder} is no model folder; was this configuration trained?")
+        raise MissingFileError(f"{folder} is not a model folder; was this configuration trained?")
     output = arguments.o or join(folder, f"crossval_results_folds_{folds_tuple_to_string(arguments.f)}")
     if arguments.o and isdir(output) and os.listdir(output):
         raise FileExistsError(17, "Output folder exists and is not empty", output)

@@ -28,7 +28,7 @@ def generate_inference_command(
     output_folder: str = "OUTPUT_FOLDER",
     save_npz: bool = False,
 ) -> str:
-    """Return the nnUNetv2_predict command for a model; for the second stage of a cascade also that of the first.
+    """Return the nnUNetv2_predict command for a model; for the second stage of a cascade, also that for the first.
 
     The first stage then predicts into `OUTPUT_FOLDER_PREV_STAGE` unless `folder_with_segs_from_prev_stage` is given.
     """

@@ -31,13 +31,13 @@ def key_to_label_or_region(key: str) -> int | tuple[int, ...]:
         return value
     if isinstance(value, tuple) and all(isinstance(label, int) for label in value):
         return value
-    raise InvalidValueError(f"{key!r} is no label or region, expected for example '1' or '(1, 2)'")
+    raise InvalidValueError(f"{key!r} is not a label or region, expected for example '1' or '(1, 2)'")
 
 
 def summarize(metric_per_case: Sequence[Results]) -> Results:
-    """Return `metric_per_case` with `mean` (per class, NaN left out) and `foreground_mean` (over classes but 0).
+    """Return `metric_per_case` with `mean` (per class, NaN left out) and `foreground_mean` (over classes except 0).
 
-    A class that is absent everywhere has the mean NaN, and so has the foreground mean then.
+    The mean of a class that is absent everywhere is NaN, and then so is the foreground mean.
     """
     classes = list(metric_per_case[0]["metrics"])
     names = list(metric_per_case[0]["metrics"][classes[0]])
@@ -58,7 +58,7 @@ def _mean_without_nan(values: Sequence[float]) -> float:
 
 
 def save_summary_json(results: Results, output_file: PathLike) -> None:
-    """Write results with text as class keys, keys sorted, NaN as bare NaN; `results` stays as it is."""
+    """Write results with strings as class keys, keys sorted, NaN as bare NaN; `results` is not changed."""
     content = copy.deepcopy(results)
     content["mean"] = _convert_keys(content["mean"], label_or_region_to_key)
     for case in content["metric_per_case"]:

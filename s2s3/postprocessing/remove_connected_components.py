@@ -1,4 +1,7 @@
-"""Keeps only the largest component where that helps; `nnUNetv2_determine_postprocessing`, `_apply_postprocessing`."""
+"""Keep only the largest component where that helps.
+
+The commands `nnUNetv2_determine_postprocessing` and `nnUNetv2_apply_postprocessing`.
+"""
 
 import os
 import pickle
@@ -39,9 +42,9 @@ def remove_all_but_largest_component_from_segmentation(
     labels_or_regions: LabelOrRegion | Sequence[LabelOrRegion],
     background_label: int = 0,
 ) -> np.ndarray:
-    """Return a copy in which of the union of the labels only the largest connected component is left.
+    """Return a copy that keeps only the largest connected component of the union of the labels.
 
-    Components touch also over corners; several of the largest size all stay. The rest becomes `background_label`.
+    Pixels that touch at a corner are connected; ties are all kept. The rest becomes `background_label`.
     """
     entries = labels_or_regions if isinstance(labels_or_regions, list) else [labels_or_regions]
     wanted = [label for entry in entries for label in np.atleast_1d(entry)]
@@ -64,7 +67,7 @@ def _largest_components(mask: np.ndarray) -> np.ndarray:
 
 
 def apply_postprocessing(segmentation: np.ndarray, pp_fns: Functions, pp_fn_kwargs: Arguments) -> np.ndarray:
-    """Return the segmentation after all functions, in their order."""
+    """Return the segmentation after all functions, applied in order."""
     for function, arguments in zip(pp_fns, pp_fn_kwargs, strict=True):
         segmentation = function(segmentation, **arguments)
     return segmentation
@@ -77,7 +80,7 @@ def load_postprocess_save(
     pp_fns: Functions,
     pp_fn_kwargs: Arguments,
 ) -> None:
-    """Postprocess one file into another."""
+    """Postprocess one file and write the result to another."""
     segmentation, properties = image_reader_writer.read_seg(os.fspath(segmentation_file))
     segmentation = apply_postprocessing(segmentation[0], pp_fns, pp_fn_kwargs)
     image_reader_writer.write_seg(_as_integers(segmentation), os.fspath(output_fname), properties)
@@ -103,7 +106,7 @@ def apply_postprocessing_to_folder(
     reader_writer = PlansManager(plans).image_reader_writer_class()
     files = sorted(path for path in source.glob(f"*{ending}") if path.is_file())
     if not files:
-        raise MissingFileError(f"{source}: no segmentations, files that end in {ending}")
+        raise MissingFileError(f"{source}: no segmentations found, expected files that end in {ending}")
     target.mkdir(parents=True, exist_ok=True)
     cases = [
         (path.name.removesuffix(ending), (path, target / path.name, reader_writer, list(pp_fns), list(pp_fn_kwargs)))
@@ -117,7 +120,7 @@ def apply_postprocessing_to_folder(
 
 
 def content_of(given: dict[str, Any] | PathLike | None, default: Path) -> dict[str, Any]:
-    """Return a JSON content given as itself or as a path, read from `default` if None."""
+    """Return JSON content given as a dict or as the path of a file, which for None is `default`."""
     return given if isinstance(given, dict) else read_json(given or default)
 
 
@@ -133,13 +136,13 @@ class _Trials:
 
     @property
     def classes(self) -> list[LabelOrRegion]:
-        """Labels or regions that are scored, in their order."""
+        """Labels or regions to score, in order."""
         manager = self.label_manager
         entries = manager.foreground_regions if manager.has_regions else manager.foreground_labels
         return [tuple(map(int, entry)) if isinstance(entry, tuple) else int(entry) for entry in entries]
 
     def scores(self, folder: Path) -> dict[str, Any]:
-        """Return the scores of a folder; those of an earlier evaluation if there are any of the same classes."""
+        """Return the scores of a folder, from its summary.json if that has the same classes."""
         file = folder / "summary.json"
         if file.is_file():
             results = load_summary_json(file)
@@ -170,9 +173,9 @@ def determine_postprocessing(
 ) -> tuple[list[Callable[..., np.ndarray]], list[dict[str, Any]]]:
     """Find out where keeping only the largest component raises the Dice score.
 
-    First all foreground together (accepted if the foreground Dice rises and that of no class falls), then each class
-    (accepted if its own rises). Writes postprocessing.pkl, postprocessing.json and, if they are kept, the
-    postprocessed segmentations into the folder of predictions. Returns the accepted functions and their arguments.
+    First all foreground is tried as one object (accepted if the foreground Dice rises and that of no class falls),
+    then each class (accepted if its own rises). Writes postprocessing.pkl, postprocessing.json and, if they are kept,
+    the postprocessed segmentations to the folder of predictions. Returns the accepted functions and their arguments.
     """
     predictions = Path(folder_predictions)
     plans = content_of(plans_file_or_dict, predictions / "plans.json")
@@ -202,7 +205,7 @@ def determine_postprocessing(
 def _search(
     trials: _Trials, source: Path, scores: dict[str, Any], temporary: Path
 ) -> tuple[list[dict[str, Any]], Path, dict[str, Any]]:
-    """Return the accepted arguments, the folder they lead to and its scores."""
+    """Return the accepted arguments, the folder of their result and its scores."""
     accepted: list[dict[str, Any]] = []
     candidates: list[Any] = [[int(label) for label in trials.label_manager.foreground_labels]]
     candidates += trials.classes if len(trials.classes) > 1 else []
@@ -220,7 +223,7 @@ def _search(
 
 
 def _raises_foreground(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Tell whether the foreground Dice is higher and that of no class lower; NaN is neither."""
+    """Return whether the foreground Dice is higher and that of no class lower; NaN is neither."""
     higher = after["foreground_mean"]["Dice"] > before["foreground_mean"]["Dice"]
     return bool(higher) and not any(_dice(after, key) < _dice(before, key) for key in before["mean"])
 
@@ -260,7 +263,7 @@ def entry_point_apply_postprocessing() -> None:
 
 
 def load_postprocessing(file: PathLike) -> tuple[Functions, Arguments]:
-    """Return functions and arguments of a postprocessing.pkl; nothing else that it may refer to is loaded."""
+    """Return functions and arguments of a postprocessing.pkl; any other class or function in it is refused."""
     from nnunetv2.utilities.safe_pickle import load_pickle
 
     function = remove_all_but_largest_component_from_segmentation

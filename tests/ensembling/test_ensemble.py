@@ -93,19 +93,19 @@ def test_regions_are_thresholded(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.array(picture), expected[0])
 
 
-def test_folders_with_other_cases_are_refused_by_name(folders: list[Path], tmp_path: Path) -> None:
+def test_folders_with_different_cases_are_refused_by_name(folders: list[Path], tmp_path: Path) -> None:
     (folders[2] / "b.npz").unlink()
-    with pytest.raises(AssertionError, match=r"(?s)do not hold the same cases.*model2: no b\.npz"):
+    with pytest.raises(AssertionError, match=r"(?s)do not contain the same cases.*model2: no b\.npz"):
         ensemble_folders(folders, tmp_path / "out", num_processes=0)
 
 
-def test_other_shapes_are_refused_by_name(folders: list[Path], tmp_path: Path) -> None:
+def test_different_shapes_are_refused_by_name(folders: list[Path], tmp_path: Path) -> None:
     write_case(folders[1], "b", np.zeros((3, 1, 6, 8), np.float32))
     with pytest.raises(CaseFailedError, match=r"case b: .*\(3, 1, 6, 8\)"):
         ensemble_folders(folders, tmp_path / "out", num_processes=0)
 
 
-def test_folders_without_probabilities_say_how_to_get_them(tmp_path: Path) -> None:
+def test_the_error_for_missing_probabilities_says_how_to_get_them(tmp_path: Path) -> None:
     describe(tmp_path / "empty")
     with pytest.raises(MissingFileError, match="--save_probabilities"):
         ensemble_folders([tmp_path / "empty"], tmp_path / "out")
@@ -131,7 +131,7 @@ def models(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_cross_validations_with_other_splits_are_merged(models: list[Path], tmp_path: Path) -> None:
+def test_cross_validations_with_different_splits_are_merged(models: list[Path], tmp_path: Path) -> None:
     ensemble_crossvalidations(models, tmp_path / "out", (0, 1), 0)
     mean = (random_probabilities(ord("c")) + random_probabilities(10 + ord("c"))) / 2
     with Image.open(tmp_path / "out" / "c.png") as picture:
@@ -139,7 +139,7 @@ def test_cross_validations_with_other_splits_are_merged(models: list[Path], tmp_
     assert sorted(path.name for path in (tmp_path / "out").glob("*.json")) == ["dataset.json", "plans.json"]
 
 
-def test_merged_cases_stay_without_overwrite(models: list[Path], tmp_path: Path) -> None:
+def test_merged_cases_are_kept_without_overwrite(models: list[Path], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "c.png").write_text("earlier")
     ensemble_crossvalidations(models, tmp_path / "out", (0, 1), 0, overwrite=False)
@@ -147,10 +147,10 @@ def test_merged_cases_stay_without_overwrite(models: list[Path], tmp_path: Path)
     assert (tmp_path / "out" / "a.png").is_file()
 
 
-def test_what_cannot_be_merged_is_named(models: list[Path], tmp_path: Path) -> None:
+def test_cases_that_cannot_be_merged_are_named(models: list[Path], tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"fold_2.*--npz"):
         ensemble_crossvalidations(models, tmp_path / "out", (0, 1, 2), 0)
-    with pytest.raises(DatasetError, match=r"(?s)not in all.*a"):
+    with pytest.raises(DatasetError, match=r"(?s)missing from some.*a"):
         ensemble_crossvalidations(models, tmp_path / "out", (0,), 0)
     write_case(models[0] / "fold_1" / "validation", "a", random_probabilities(0))
     with pytest.raises(DatasetLayoutError, match=r"(?s)another fold.*a") as caught:

@@ -68,7 +68,7 @@ def test_counts_and_ratios_follow_from_the_masks() -> None:
     assert (metrics["n_pred"], metrics["n_ref"]) == (61, 75)
 
 
-def test_ignored_voxels_count_for_nothing() -> None:
+def test_ignored_voxels_are_not_counted() -> None:
     reference, prediction = np.array([1, 1, 0, 0], bool), np.array([1, 0, 1, 0], bool)
     assert compute_tp_fp_fn_tn(reference, prediction, np.array([0, 1, 1, 0], bool)) == (1, 0, 0, 1)
 
@@ -90,7 +90,7 @@ def test_means_leave_nan_out_per_class_but_not_over_classes() -> None:
     assert math.isnan(result["foreground_mean"]["Dice"])
 
 
-def test_label_0_is_in_mean_and_not_in_foreground_mean(folders) -> None:
+def test_label_0_is_in_mean_but_not_in_foreground_mean(folders) -> None:
     result = score(folders, [0, 1])
     assert result["foreground_mean"] == result["mean"][1]
     assert 0 in result["mean"]
@@ -115,7 +115,7 @@ def test_worker_processes_give_the_same_as_none(folders) -> None:
     np.testing.assert_equal(there, here)
 
 
-def test_summary_json_is_read_back_as_it_was(folders, tmp_path: Path) -> None:
+def test_summary_json_reads_back_equal(folders, tmp_path: Path) -> None:
     result = score(folders, [(1, 2), (3,), 1])
     save_summary_json(result, tmp_path / "summary.json")
     text = (tmp_path / "summary.json").read_text()
@@ -130,7 +130,7 @@ def test_class_keys_go_both_ways(value: object, key: str) -> None:
     assert key_to_label_or_region(key) == value
 
 
-def test_a_key_that_is_no_class_is_refused() -> None:
+def test_a_key_that_is_not_a_class_is_refused() -> None:
     with pytest.raises(ValueError, match="tumor"):
         key_to_label_or_region("tumor")
 
@@ -149,7 +149,7 @@ def test_predictions_without_a_reference_are_all_named(folders) -> None:
     assert caught.value.problems == ("extra_1.png", "extra_2.png")
 
 
-def test_references_without_a_prediction_are_accepted_only_when_told_so(folders) -> None:
+def test_references_without_a_prediction_are_accepted_only_with_chill(folders) -> None:
     (folders[1] / "case_2.png").unlink()
     with pytest.raises(AssertionError, match=r"case_2\.png"):
         score(folders, [1], chill=False)
@@ -162,7 +162,7 @@ def test_an_empty_folder_of_predictions_is_an_error(folders, tmp_path: Path) -> 
         score((folders[0], tmp_path / "empty"), [1])
 
 
-def test_the_output_file_has_to_be_json(folders) -> None:
+def test_the_output_file_must_be_json(folders) -> None:
     with pytest.raises(AssertionError, match=r"summary\.txt"):
         compute_metrics_on_folder(*folders, "summary.txt", NaturalImage2DIO(), ".png", [1], num_processes=0)
 
@@ -176,7 +176,7 @@ def test_labels_and_ending_come_from_dataset_json(folders, tmp_path: Path) -> No
     np.testing.assert_equal(load_summary_json(folders[1] / "summary.json"), score(folders, [1, 2], ignore_label=3))
 
 
-def test_the_simple_evaluation_takes_the_kind_of_most_files(folders) -> None:
+def test_the_simple_evaluation_uses_the_most_common_ending(folders) -> None:
     (folders[0] / "a_note.txt").write_text("hello")
     compute_metrics_on_folder_simple(*folders, [1, 2], num_processes=0, ignore_label=3)
     np.testing.assert_equal(load_summary_json(folders[1] / "summary.json"), score(folders, [1, 2], ignore_label=3))

@@ -49,7 +49,7 @@ def test_every_combination_is_a_model() -> None:
     ]  # fmt: skip
 
 
-def test_configurations_that_the_plans_lack_are_left_out_and_untrained_ones_named(root: Path, caplog) -> None:
+def test_configurations_that_the_plans_lack_are_skipped_and_untrained_ones_named(root: Path, caplog) -> None:
     assert filter_available_models(models("2d", "3d_lowres"), 901) == list(models("2d"))
     assert "3d_lowres" in caplog.text
     model_folder(root, "2d").rename(root / "elsewhere")
@@ -57,7 +57,7 @@ def test_configurations_that_the_plans_lack_are_left_out_and_untrained_ones_name
         filter_available_models(models("2d"), DATASET)
 
 
-def test_the_folds_of_a_model_are_brought_together_and_scored(root: Path) -> None:
+def test_the_folds_of_a_model_are_collected_and_scored(root: Path) -> None:
     accumulate_cv_results(model_folder(root, "2d"), root / "merged", (0, 1), 0)
     results = load_summary_json(root / "merged" / "summary.json")
     assert len(results["metric_per_case"]) == 6
@@ -65,7 +65,7 @@ def test_the_folds_of_a_model_are_brought_together_and_scored(root: Path) -> Non
     assert (root / "merged" / "plans.json").is_file()
 
 
-def test_references_come_from_the_preprocessed_folder_where_the_raw_one_is_gone(root: Path) -> None:
+def test_references_come_from_the_preprocessed_folder_if_the_raw_one_is_gone(root: Path) -> None:
     (root / "raw" / DATASET).rename(root / "elsewhere")
     assert reference_folder(DATASET) == str(root / "preprocessed" / DATASET / "gt_segmentations")
 
@@ -98,7 +98,7 @@ def test_earlier_results_are_replaced_and_other_folders_are_not(root: Path) -> N
     assert (precious / "thesis.txt").exists()
 
 
-def test_without_overwrite_results_that_are_there_stay(root: Path) -> None:
+def test_without_overwrite_existing_results_are_kept(root: Path) -> None:
     merged = root / "merged"
     accumulate_cv_results(model_folder(root, "2d"), merged, (0, 1), 0)
     (merged / "summary.json").write_text("as it was")
@@ -136,7 +136,7 @@ def test_an_ensemble_can_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     assert "nnUNetv2_ensemble -i OUTPUT_FOLDER_MODEL_1 OUTPUT_FOLDER_MODEL_2 -o OUTPUT_FOLDER" in text
 
 
-def test_scores_that_are_no_numbers_never_win(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nan_scores_never_win(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nnunetv2.evaluation import find_best_configuration as module
 
     original = module._score_model

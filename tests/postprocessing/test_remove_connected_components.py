@@ -22,7 +22,7 @@ from nnunetv2.utilities.files import read_json, write_json
 from tests.inference.models import make_dataset_json, make_plans
 
 
-def test_components_touch_over_corners_and_equally_large_ones_stay() -> None:
+def test_components_connect_at_corners_and_equally_large_ones_are_kept() -> None:
     volume = np.zeros((3, 5, 5), int)
     for voxel in [(0, 0, 0), (1, 1, 1), (2, 4, 4), (2, 4, 3)]:
         volume[voxel] = 1
@@ -55,7 +55,7 @@ def test_without_the_label_nothing_changes() -> None:
     np.testing.assert_array_equal(keep_largest(row, 1), row)
 
 
-def test_functions_are_applied_in_their_order() -> None:
+def test_functions_are_applied_in_order() -> None:
     row = np.array([[[1, 0, 2, 2]]])
     functions, arguments = [keep_largest, keep_largest], [{"labels_or_regions": [1, 2]}, {"labels_or_regions": 1}]
     assert apply_postprocessing(row, functions, arguments).tolist() == [[[0, 0, 2, 2]]]
@@ -94,7 +94,7 @@ def test_a_filter_is_chosen_only_where_it_helps(predictions: Path) -> None:
     assert not [path for path in predictions.iterdir() if path.name.startswith(".")]
 
 
-def test_where_nothing_helps_nothing_is_done(predictions: Path) -> None:
+def test_if_no_filter_helps_none_is_applied(predictions: Path) -> None:
     for case in "ab":
         (predictions / f"{case}.png").write_bytes((predictions.parent / "gt" / f"{case}.png").read_bytes())
     determined = determine_postprocessing(
@@ -105,7 +105,7 @@ def test_where_nothing_helps_nothing_is_done(predictions: Path) -> None:
     assert not (predictions / "postprocessed").exists()
 
 
-def test_a_summary_of_other_classes_is_made_anew(predictions: Path) -> None:
+def test_a_summary_of_other_classes_is_recomputed(predictions: Path) -> None:
     write_json(
         {"mean": {"7": {"Dice": 1}}, "foreground_mean": {"Dice": 1}, "metric_per_case": []},
         predictions / "summary.json",
@@ -152,7 +152,7 @@ def test_a_postprocessing_file_cannot_run_code(tmp_path: Path) -> None:
     assert not (tmp_path / "written").exists()
 
 
-def test_numbers_of_numpy_in_a_stock_file_are_read(tmp_path: Path) -> None:
+def test_numpy_numbers_in_a_stock_file_are_read(tmp_path: Path) -> None:
     (tmp_path / "pp.pkl").write_bytes(pickle.dumps(([keep_largest], [{"labels_or_regions": [np.int64(1)]}])))
     assert load_postprocessing(tmp_path / "pp.pkl") == ([keep_largest], [{"labels_or_regions": [1]}])
 
