@@ -1,6 +1,7 @@
-"""What boundary learning adds to a training step: time and peak memory beside the plain network, a process each.
+"""Measure what boundary learning adds to a training step: time and peak memory compared with the plain network.
 
-The network is a planned 2D U-Net (7 stages, 32 to 512 features, deep supervision) on random images, on the CPU.
+The network is a planned 2D U-Net (7 stages, 32 to 512 features, deep supervision) on random images, on the CPU. Each
+variant runs in its own process.
 
     python benchmarks/boundary_step.py [--size 256] [--batch 8] [--steps 3] [--threads 2]
 """
@@ -25,7 +26,7 @@ FEATURES = (32, 64, 128, 256, 512, 512, 512)
 
 
 def planned_network() -> nn.Module:
-    """Return the U-Net that is planned for 256 x 256 patches of RGB images."""
+    """Return the U-Net planned for 256 x 256 patches of RGB images."""
     stages = len(FEATURES)
     return PlainConvUNet(
         3, stages, FEATURES, nn.Conv2d, 3, (1, *[2] * (stages - 1)), 2, CLASSES, 2, conv_bias=True,
@@ -47,7 +48,7 @@ def segmentation_loss(output: list[Tensor], targets: list[Tensor], weights: list
 
 
 def run_steps(with_edges: bool, size: int, batch: int, steps: int) -> None:
-    """Print the median step in seconds, the same in processor seconds, and the peak memory in MB."""
+    """Print the median wall and CPU seconds per step, and the peak memory in MB."""
     torch.manual_seed(0)
     network = planned_network()
     branch = EdgeBranch.build(network, 6, 2, 2, BoundaryLossSettings(), (1, 2)) if with_edges else NoEdgeBranch()
@@ -90,10 +91,10 @@ def main() -> None:
         output = subprocess.run([sys.executable, *sys.argv, "--kind", kind], capture_output=True, text=True, check=True)
         results[kind] = [float(word) for word in output.stdout.split()]
         seconds, processor_seconds, peak = results[kind]
-        print(f"{kind:<6} {seconds:7.2f} s a step ({processor_seconds:.2f} s of processor time), peak {peak:6.0f} MB")
+        print(f"{kind:<6} {seconds:7.2f} s per step ({processor_seconds:.2f} s of CPU time), peak {peak:6.0f} MB")
     ratios = [edges / plain for edges, plain in zip(results["edges"], results["plain"], strict=True)]
-    print("with edges: {:.2f} x the time, {:.2f} x the processor time, {:.2f} x the memory".format(*ratios))
-    print("asked for:  1.2 x the time, 1.15 x the memory")
+    print("with edges: {:.2f} x the time, {:.2f} x the CPU time, {:.2f} x the memory".format(*ratios))
+    print("target:     1.2 x the time, 1.15 x the memory")
 
 
 if __name__ == "__main__":

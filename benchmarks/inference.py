@@ -1,9 +1,9 @@
-"""Prediction beside stock nnU-Net 2.8.1: memory for one large picture, CPU seconds for four small ones.
+"""Compare prediction with stock nnU-Net 2.8.1: memory for one large image, CPU seconds for four small ones.
 
     python benchmarks/inference.py [--side 4096] [--classes 3 10]
 
-Prints a line a figure: stock, ours, ratio. Memory is the peak above what the process held when the step began; every
-figure comes from a process of its own, with one thread.
+Prints one line per figure: stock, ours, ratio. Memory is the peak above what the process used when the step began;
+every figure comes from a separate process, with one thread.
 """
 
 import argparse
@@ -101,7 +101,7 @@ def make_model(root: Path, classes: int, patch: int, features: list[int]) -> Pat
 def main() -> None:
     """Measure and print all figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=4096, help="side of the large picture in pixels")
+    parser.add_argument("--side", type=int, default=4096, help="side of the large image in pixels")
     parser.add_argument("--classes", type=int, nargs="+", default=[3, 10])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -121,8 +121,8 @@ def main() -> None:
         model = make_model(root / "standard", 3, 512, [32, 64, 128, 256, 512, 512, 512])
         (root / "out").mkdir()
         (stock_s, stock_mib), (ours_s, ours_mib) = measure(FOLDER, model, images, root / "out")
-        show("four 512 x 512 pictures, whole run: CPU time", stock_s, ours_s, "s")
-        show("four 512 x 512 pictures, whole run: peak memory", stock_mib, ours_mib, "MiB")
+        show("four 512 x 512 images, whole run: CPU time", stock_s, ours_s, "s")
+        show("four 512 x 512 images, whole run: peak memory", stock_mib, ours_mib, "MiB")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How exactly the inverse-transform term finds a known affine motion of random edge maps (method, section 2.2).
+"""Measure how exactly the inverse-transform term recovers a known affine motion of edge maps (method, section 2.2).
 
-Edges of random smooth shapes, drawn once in place and once moved. The shapes go on beyond the image, so that what a
-motion brings in at the border is not in the other map. Relative error: |found - true| / |true| of the six (twelve)
-parameters in normalised coordinates.
+Edges of random smooth shapes are drawn in place and moved. The shapes continue beyond the image, so that edges moved in
+at the border are missing from the other map. Relative error: |found - true| / |true| of the six (twelve) parameters in
+normalised coordinates.
 
     python benchmarks/inverse_transform.py [--maps 400] [--size 128] [--seed 0]
 """
@@ -83,12 +83,12 @@ def measure(
 def main() -> None:
     """Print the errors for shapes from coarse to fine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--maps", type=int, default=400, help="random maps a row")
+    parser.add_argument("--maps", type=int, default=400, help="random maps per row")
     parser.add_argument("--size", type=int, default=128, help="pixels along an axis")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     print(f"{arguments.maps} maps of {arguments.size} x {arguments.size}, moved by up to {SHIFT_PX:g} px, ", end="")
-    print(f"{ROTATION_DEGREES:g} degrees and {100 * SCALE:g} % scale together; asked for: median < 7 %, 90 % < 12 %")
+    print(f"{ROTATION_DEGREES:g} degrees and {100 * SCALE:g} % scale together; target: median < 7 %, 90 % < 12 %")
     print(f"{'shapes':<10}{'motion':<18}{'median':>8}{'90 %':>8}{'largest':>9}")
     for waves in (1.0, 1.5, 2.0, 3.0, 5.0):
         for at_limits in (False, True):

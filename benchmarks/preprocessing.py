@@ -1,11 +1,11 @@
-"""Fingerprint, planning and preprocessing beside stock nnU-Net 2.8.1: CPU seconds and peak memory.
+"""Compare fingerprint, planning and preprocessing with stock nnU-Net 2.8.1: CPU seconds and peak memory.
 
     python benchmarks/preprocessing.py [--tiles 12] [--size 1024] [--volumes 4] [--workers 2]
 
-First all of nnUNetv2_plan_and_preprocess on RGB tiles, then one tile from its file to the files on disk, and back. Then
-the same for NIfTI volumes of 128 x 256 x 256 voxels, three channels, resampled in 3D (`--volumes 30` for the figures
-in docs/benchmarks.md, 0 for none). Memory is the sum over all processes of a command, sampled. Printed are stock,
-ours, their ratio.
+First all of nnUNetv2_plan_and_preprocess on RGB tiles, then preprocessing single tiles to disk and reading them back.
+Then the same for NIfTI volumes of 128 x 256 x 256 voxels, three channels, resampled in 3D (`--volumes 30` for the
+figures in docs/benchmarks.md, 0 for none). Memory is the sum over all processes of a command, sampled. Prints stock,
+ours and their ratio.
 """
 
 import argparse
@@ -77,7 +77,7 @@ ONE_BY_ONE = """
 
 @dataclass(frozen=True)
 class Usage:
-    """What a command used: CPU seconds and peak memory in MB, its processes together, and what it printed."""
+    """CPU seconds and peak memory in MB of all processes of a command, and its output."""
 
     cpu_seconds: float
     peak_mb: float
@@ -86,7 +86,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Side:
-    """The stock or this package, with a folder of its own for preprocessed data."""
+    """Stock nnU-Net or this package, with its own folder for preprocessed data."""
 
     name: str
     preprocessed: Path
@@ -136,7 +136,7 @@ def _memory_of_tree(pid: int) -> int:
 
 
 def make_tiles(raw: Path, count: int, size_px: int) -> str:
-    """Write RGB tiles of synthetic tissue; return the name of the data set."""
+    """Write RGB tiles of synthetic tissue; return the name of the dataset."""
     settings = DatasetSettings(
         cases_per_domain=count, held_out_per_domain=0, size_px=size_px, domains=EXAMPLE_DOMAINS[:1]
     )
@@ -149,7 +149,7 @@ def make_tiles(raw: Path, count: int, size_px: int) -> str:
 
 
 def make_volumes(raw: Path, count: int) -> str:
-    """Write smooth NIfTI volumes in turn of three spacings, three channels each; return the name of the data set."""
+    """Write smooth NIfTI volumes of three channels, cycling through three spacings; return the dataset's name."""
     import json
 
     import SimpleITK as sitk
@@ -208,7 +208,7 @@ def compare_single_cases(sides: tuple[Side, Side], dataset: str, configuration: 
 
 
 def compare_tiles(sides: tuple[Side, Side], arguments: argparse.Namespace, work: Path) -> None:
-    """The two-dimensional part."""
+    """Compare on RGB tiles."""
     dataset = make_tiles(sides[0].raw, arguments.tiles, arguments.size)
     workers = ["-np", arguments.workers, "-npfp", arguments.workers]
     print(f"\n{arguments.tiles} RGB PNG of {arguments.size} x {arguments.size}, {arguments.workers} workers")
@@ -218,7 +218,7 @@ def compare_tiles(sides: tuple[Side, Side], arguments: argparse.Namespace, work:
 
 
 def compare_volumes(sides: tuple[Side, Side], arguments: argparse.Namespace, work: Path) -> None:
-    """The three-dimensional part; both sides preprocess by our plans."""
+    """Compare on NIfTI volumes; both sides preprocess with our plans."""
     dataset = make_volumes(sides[0].raw, arguments.volumes)
     print(f"\n{arguments.volumes} NIfTI of 128 x 256 x 256, 3 channels, 3d_fullres, {arguments.workers} workers")
     workers = ["-np", arguments.workers, "-npfp", arguments.workers]

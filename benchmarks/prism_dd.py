@@ -1,11 +1,11 @@
-"""Stage 1 beside the mere decoding of the same images: `python benchmarks/prism_dd.py`.
+"""Compare stage 1 with only decoding the same images: `python benchmarks/prism_dd.py`.
 
-Makes 200 RGB PNG files of 1024 x 1024 pixels of synthetic tissue in two domains, then runs, each in a fresh process and
-with the same number of workers, loops that only decode them and the command of stage 1. Prints wall and processor time,
-ratios and peak memory; times are medians of the repeats, which take turns.
+Makes 200 RGB PNG files of 1024 x 1024 pixels of synthetic tissue in two domains, then runs loops that only decode them
+and the command of stage 1, each in a fresh process and with the same number of workers. Prints wall and CPU time,
+ratios and peak memory; times are medians of interleaved repeats.
 
-Ratios are to decoding with memory kept: left to itself, the C library returns each image's memory to the system and
-fetches it again, which slows a loop that only decodes (second row) more than stage 1 and would flatter the latter.
+Ratios are relative to decoding with memory kept: by default, the C library returns each image's memory to the system
+and requests it again, which slows a loop that only decodes (second row) more than stage 1 and would flatter the latter.
 """
 
 import argparse
@@ -38,7 +38,7 @@ RUN = "import sys; from s1.PRISMDD import main; main(sys.argv[1:])"
 
 
 class Run(NamedTuple):
-    """What one run of a command took."""
+    """Time and memory of one run of a command."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -58,7 +58,7 @@ def main() -> None:
         make_images(arguments.draw, arguments.images, arguments.size)
         return
     with tempfile.TemporaryDirectory() as folder:
-        # Drawn in a process of its own: a child's peak memory starts at its parent's.
+        # Drawn in a separate process: a child's peak memory starts at its parent's.
         drawing = [sys.executable, __file__, "--draw", folder, "--images", str(arguments.images)]
         subprocess.run([*drawing, "--size", str(arguments.size)], check=True)
         folders = sorted(path for path in Path(folder).iterdir() if path.is_dir())
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def make_images(root: Path, count: int, size: int) -> None:
-    """Write the images of each domain into a folder of its own: a few tiles of tissue, turned, flipped and shifted."""
+    """Write the images of each domain to its own folder: a few tiles of tissue, rotated, shifted and brightened."""
     import numpy as np
     from PIL import Image
     from tqdm import tqdm
@@ -106,7 +106,7 @@ def measure(folders: list[Path], workers: int, repeats: int, output: Path) -> di
 
 
 def run(code: list[str], variables: dict[str, str]) -> Run:
-    """Run Python code in a fresh process, with environment variables besides the present ones."""
+    """Run Python code in a fresh process, with additional environment variables."""
     environment = os.environ | variables
     start = time.perf_counter()
     with tempfile.TemporaryFile() as messages:
@@ -122,7 +122,7 @@ def run(code: list[str], variables: dict[str, str]) -> Run:
 
 
 def report(runs: dict[str, list[Run]]) -> None:
-    """Print medians, each command's ratios to the baseline, and the largest peak memory."""
+    """Print medians, their ratios to the baseline, and the largest peak memory of each command."""
     base = [statistics.median(r[i] for r in runs[BASELINE]) for i in (0, 1)]
     print(f"{'':<22}{'wall s':>9}{'ratio':>8}{'CPU s':>9}{'ratio':>8}{'peak MiB':>10}")
     for name, repeats in runs.items():

@@ -1,9 +1,9 @@
-"""Joint balancing beside stock nnU-Net 2.8.1: time and memory of a training step on the CPU.
+"""Compare a training step with joint balancing to stock nnU-Net 2.8.1: time and memory on the CPU.
 
-Both train the same planned 2D network (7 stages, 32 to 512 features) on the same data set of two domains, in a process
-each: next batch, forward, loss, backward, clipping, optimizer. Ours has balanced batches, edge heads and the boundary
-loss, the other is the released package. The two take turns (A B A B ...), and the ratio of each pair counts, so what
-else the machine does falls on both.
+Both train the same planned 2D network (7 stages, 32 to 512 features) on the same dataset of two domains, each in its
+own process: next batch, forward, loss, backward, clipping, optimizer. Ours has balanced batches, edge heads and the
+boundary loss, the other is the released package. The two take turns (A B A B ...), and the ratio of each pair counts,
+so other load on the machine affects both.
 
     python benchmarks/training_step.py [--pairs 5] [--size 256] [--batch 8] [--threads 2]
 """
@@ -55,7 +55,7 @@ for line in sys.stdin:
 
 
 class Trainee:
-    """A training in a process of its own that makes a step when told to."""
+    """A training in a separate process that makes one step on request."""
 
     def __init__(self, root: Path, environment: dict[str, str], threads: int):
         variables = {f"nnUNet_{name}": str(root / name) for name in ("raw", "results")}
@@ -112,7 +112,7 @@ def write_dataset(root: Path, size: int, batch: int) -> None:
 
 
 def write_case(target: Path, size: int, seed: int) -> None:
-    """Write one case, half as large again as a patch."""
+    """Write one case, 1.5 times as large as a patch."""
     generator = np.random.default_rng(seed)
     side = size * 3 // 2
     coarse = generator.uniform(size=(side // 32 + 1, side // 32 + 1)).repeat(32, 0).repeat(32, 1)[:side, :side]
@@ -131,7 +131,7 @@ def write_case(target: Path, size: int, seed: int) -> None:
 
 
 def measure(pairs: int, size: int, batch: int, threads: int) -> list[tuple[dict[str, float], dict[str, float]]]:
-    """Return the steps of stock and joint training, pair by pair, after one step to warm up."""
+    """Return the steps of stock and joint training, pair by pair, after one warm-up step."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_dataset(root, size, batch)
