@@ -5,21 +5,26 @@ through its process handle, and no more tasks are under way than there are worke
 Ctrl-C reaches this process only, which then ends its workers; workers whose parent was killed end by themselves.
 """
 
-import multiprocessing
 import multiprocessing.connection
 import os
-import signal
-import threading
-import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
 from typing import Any
 
-from nnunetv2.errors import CaseFailedError, DriftError, WorkerDiedError
-from nnunetv2.utilities.files import describe_os_error
+from nnunetv2.errors import WorkerDiedError
+from nnunetv2.utilities.worker_process import describe_exit, describe_failure, start_process
+
+__all__ = [
+    "Task",
+    "WorkerPool",
+    "describe_exit",
+    "describe_failure",
+    "iterate_cases",
+    "run_cases",
+    "usable_cpus",
+]
 
 
 @dataclass(eq=False)
@@ -45,47 +50,6 @@ class _Worker:
     process: Any
     connection: Any
     task: Task | None = field(default=None)
-
-
-def describe_failure(case: str, error: BaseException) -> BaseException:
-    """Name the case in an error; a mistake of the user's keeps to one line, a bug also carries its traceback."""
-    if isinstance(error, CaseFailedError | KeyboardInterrupt):
-        return error
-    text = str(error) or type(error).__name__
-    if isinstance(error, MemoryError):
-        return CaseFailedError(case, f"out of memory ({text}); use fewer processes")
-    if isinstance(error, DriftError):
-        return CaseFailedError(case, text)
-    if isinstance(error, OSError):
-        return CaseFailedError(case, describe_os_error(error))
-    return CaseFailedError(case, f"{type(error).__name__}: {text}", "".join(traceback.format_exception(error)))
-
-
-def _serve(connection: Any) -> None:
-    """Answer calls until the connection closes (body of a worker process)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    while True:
-        try:
-            case, function, arguments = connection.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            answer = (True, function(*arguments))
-        except Exception as error:
-            answer = (False, describe_failure(case, error))
-        try:
-            connection.send(answer)
-        except ConnectionError:
-            return
-
-
-def _end_with_parent() -> None:
-    """Leave at once if the parent process is gone, so that no case is still written when the user starts anew."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 class WorkerPool:
@@ -165,7 +129,7 @@ class WorkerPool:
             if worker.task is None:
                 return worker
         if len(self._workers) < self._wanted:
-            self._workers.append(_start_worker())
+            self._workers.append(_Worker(*start_process()))
             return self._workers[-1]
         return None
 
@@ -199,62 +163,6 @@ def _run_here(task: Task) -> None:
         task.error = describe_failure(task.case, error)
         task.error.__cause__ = error
     task.finished = True
-
-
-def _start_worker() -> _Worker:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), daemon=True)
-    with _signals_held_back(), _without_ctrl_c():
-        process.start()
-    theirs.close()
-    return _Worker(process, ours)
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Let a start-up be finished before Ctrl-C or SIGTERM end this process, so that it does not break off loudly."""
-    held: list[int] = []
-    in_main_thread = threading.current_thread() is threading.main_thread()  # only it may
-    numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
-    handlers = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
-    for number in handlers:
-        signal.signal(number, lambda number, _: held.append(number))
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    for received in held:
-        signal.raise_signal(received)
-
-
-@contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Start processes that Ctrl-C never reaches, where the system has a mask of signals to inherit."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # starting it would clear the mask
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def describe_exit(code: int | None) -> str:
-    """Say how a process with this exit code ended (negative: the signal that killed it)."""
-    if code is None:
-        return "the worker process closed its connection without an answer"
-    if code < 0:
-        name = signal.Signals(-code).name
-        hint = "; the system probably ran out of memory, use fewer processes" if name == "SIGKILL" else ""
-        return f"the worker process was killed by signal {name}{hint}"
-    return (
-        f"the worker process ended with exit code {code} before it answered; if this is a script of your own, "
-        "it needs `if __name__ == '__main__':` around its calls"
-    )
 
 
 def usable_cpus() -> int:
