@@ -1,6 +1,6 @@
 """Measure how exactly the inverse-transform term recovers a known affine motion of edge maps (method, section 2.2).
 
-Edges of random smooth shapes are drawn in place and moved. The shapes continue beyond the image, so that edges moved in
+Edges of random smooth shapes are drawn unmoved and moved. The shapes continue beyond the image, so that edges moved in
 at the border are missing from the other map. Relative error: |found - true| / |true| of the six (twelve) parameters in
 normalised coordinates.
 

@@ -165,7 +165,7 @@ def main() -> None:
     own = [(steps[-1][side]["peak_kb"] - steps[-1][side]["start_kb"]) / 2**10 for side in (0, 1)]
     print(
         f"peak memory of the process, MB: stock {stock:.0f}, joint balancing {joint:.0f}, ratio {joint / stock:.3f} "
-        f"(target {TARGET_MEMORY}); above what it held before the first step: {own[1] / own[0]:.3f}"
+        f"(target {TARGET_MEMORY}); above what it used before the first step: {own[1] / own[0]:.3f}"
     )
 
 

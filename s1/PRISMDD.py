@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-if not __package__:  # run as a file: the folder that holds `s1` is not on the path
+if not __package__:  # run as a file: the folder that contains `s1` is not on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from s1.devices import choose_device

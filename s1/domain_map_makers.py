@@ -43,7 +43,7 @@ def domain_map_from_pattern(pattern: str, cases: Iterable[str]) -> DomainMap:
     matches = {case: expression.search(case) for case in cases}
     found = {case: match["domain"] or "" if match else "" for case, match in matches.items()}
     raise_together(
-        source, "does not fit all cases", [f"gives no domain for case {c!r}" for c, d in found.items() if not d]
+        source, "does not match all cases", [f"gives no domain for case {c!r}" for c, d in found.items() if not d]
     )
     return _collect(found)
 
@@ -64,7 +64,7 @@ def domain_map_from_ranges(ranges: Mapping[str, str], cases: Iterable[str]) -> D
             domain_by_case[case] = hits[0]
         else:
             problems.append(f"case {case!r} {_explain_misfit(number, hits)}")
-    raise_together("ranges", "do not fit all cases", problems)
+    raise_together("ranges", "do not match all cases", problems)
     return _collect(domain_by_case, order=ranges)
 
 

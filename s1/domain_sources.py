@@ -68,7 +68,7 @@ def open_folders(specifications: Sequence[str]) -> DomainSource:
     for specification in specifications:
         name, images, masks = _parse_specification(specification)
         if name in pairs:
-            raise SourceError(f"--domain {name} is given twice; each domain needs a name of its own")
+            raise SourceError(f"--domain {name} is given twice; each domain needs its own name")
         pairs[name] = []
         try:
             pairs[name] = find_pairs(images, masks)

@@ -56,7 +56,7 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a file that holds one JSON object.
+    """Read a file that contains one JSON object.
 
     Raises DomainMapError, naming the file, if it is missing, not JSON or not an object, or if an object repeats a key
     (plain JSON readers silently keep the last).

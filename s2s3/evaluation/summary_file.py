@@ -22,7 +22,7 @@ def label_or_region_to_key(label_or_region: int | tuple[int, ...]) -> str:
 
 
 def key_to_label_or_region(key: str) -> int | tuple[int, ...]:
-    """Return the label or region tuple that a key of summary.json stands for."""
+    """Return the label or region tuple that a key of summary.json denotes."""
     try:
         value = ast.literal_eval(key.strip())
     except (ValueError, SyntaxError):

@@ -17,7 +17,7 @@ def scipy_edges(mask: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [(13, 17), (7, 9, 8), (1, 12), (5, 1, 6)])
-def test_edges_are_those_of_scipy(shape: tuple[int, ...]) -> None:
+def test_edges_equal_those_of_scipy(shape: tuple[int, ...]) -> None:
     labels = torch.randint(0, 4, (3, 1, *shape), generator=torch.Generator().manual_seed(1))
 
     edges, valid = edge_targets(labels.float(), [1, 2, (2, 3)])

@@ -18,7 +18,7 @@ def reach_by_pooling(maps: Tensor, steps: int) -> Tensor:
 @pytest.mark.parametrize(
     ("shape", "steps"), [((2, 31, 27), 10), ((2, 12, 11, 13), 5), ((1, 40, 40), 1), ((1, 1, 9), 3)]
 )
-def test_reach_and_its_gradient_are_those_of_max_pooling(shape: tuple[int, ...], steps: int) -> None:
+def test_reach_and_its_gradient_equal_those_of_max_pooling(shape: tuple[int, ...], steps: int) -> None:
     generator = torch.Generator().manual_seed(3)
     maps = torch.rand(shape, generator=generator).requires_grad_()
     direction = torch.randn(shape, generator=generator)

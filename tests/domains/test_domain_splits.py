@@ -102,7 +102,7 @@ def test_fewer_groups_than_folds_are_refused() -> None:
         stratified_splits(all_cases(domain_map), domain_map, groups)
 
 
-def test_leaving_one_domain_out_holds_out_each_domain_whole() -> None:
+def test_leaving_one_domain_out_holds_out_all_of_each_domain() -> None:
     domain_map = make_map(b=2, a=3, c=1)
 
     splits = leave_one_domain_out_splits(all_cases(domain_map), domain_map)

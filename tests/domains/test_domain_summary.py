@@ -52,14 +52,14 @@ def test_domains_are_compared(summary: dict) -> None:
     assert result["gap"] == pytest.approx(0.45)
 
 
-def test_without_ratios_the_domains_count_the_same_unless_the_map_says_otherwise(summary: dict) -> None:
+def test_without_ratios_the_domains_have_equal_weights_unless_the_map_has_ratios(summary: dict) -> None:
     own = DomainMap(MAP.domains, {"rumc": 3.0, "tcga": 1.0, "unused": 1.0})
 
     assert summarize_domains(summary, MAP)["balanced"]["Dice"] == pytest.approx(0.625)
     assert summarize_domains(summary, own)["balanced"]["Dice"] == pytest.approx(0.75 * 0.85 + 0.25 * 0.4)
 
 
-def test_intervals_hold_the_mean(summary: dict) -> None:
+def test_intervals_contain_the_mean(summary: dict) -> None:
     dice = summarize_domains(summary, MAP)["domains"]["tcga"]["foreground"]["Dice"]
 
     low, high = dice["interval"]

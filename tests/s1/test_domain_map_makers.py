@@ -52,7 +52,7 @@ def test_a_pattern_takes_the_domain_from_its_named_group():
         (r"^(?P<domain>g\w+)_", "no domain for case 'ebhi_7'"),
     ],
 )
-def test_a_pattern_that_does_not_fit_is_refused(pattern, reason):
+def test_a_pattern_that_does_not_match_is_refused(pattern, reason):
     with pytest.raises(DomainMapError, match=reason):
         domain_map_from_pattern(pattern, ["glas_1", "ebhi_7"])
 

@@ -48,7 +48,7 @@ weights = default_class_weights([0, 1, 2])
 
 
 @pytest.mark.parametrize(("given_values", "expected"), GOLDEN)
-def test_the_golden_table_is_met(given_values, expected):
+def test_results_match_the_golden_table(given_values, expected):
     magnitude, category, mean, std, contrast = given_values
     outcome = pair_shift(
         Difference(
@@ -101,7 +101,7 @@ def test_default_class_weights(labels, expected):
 
 
 @given(features, features)
-def test_swapping_a_pair_turns_the_sign_of_shift_and_directions_and_nothing_else(a, b):
+def test_swapping_a_pair_changes_only_the_signs_of_shift_and_directions(a, b):
     forth, back = pair_shift(difference(a, b, weights)), pair_shift(difference(b, a, weights))
     assert forth.shift == pytest.approx(-back.shift, abs=1e-15)
     assert forth.direction_gate == pytest.approx(-back.direction_gate, abs=1e-15)

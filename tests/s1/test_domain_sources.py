@@ -22,12 +22,12 @@ def make_dataset(folders, name="Dataset012_Tissue", cases=("a", "b"), descriptio
 
 
 @pytest.mark.parametrize("identifier", ["12", "012", "Dataset012_Tissue"])
-def test_a_data_set_is_found_by_number_and_by_name(nnunet_folders, identifier):
+def test_a_dataset_is_found_by_id_and_by_name(nnunet_folders, identifier):
     folder = make_dataset(nnunet_folders)
     assert find_raw_dataset(identifier) == folder
 
 
-def test_a_data_set_gives_pairs_labels_and_the_fingerprint_of_its_domain_file(nnunet_folders):
+def test_a_dataset_gives_pairs_labels_and_the_hash_of_its_domain_file(nnunet_folders):
     folder = make_dataset(nnunet_folders)
     source = open_raw_dataset("12")
     assert list(source.pairs) == ["x", "y"]

@@ -4,7 +4,7 @@ from s1.errors import DomainMapError
 from s1.files import read_json_object, replacing, write_json, write_together
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "x.json"
     target.write_text("old")
     with pytest.raises(TypeError), replacing(target) as temporary:

@@ -78,7 +78,7 @@ def test_a_constant_image_has_no_spread():
     assert measured.contrast == 0
 
 
-def test_grey_images_count_as_they_are():
+def test_grey_images_are_counted_unchanged():
     image = np.random.default_rng(2).integers(0, 256, (30, 40), np.uint8)
     assert measure_grey(image).mean == pytest.approx(image.mean(dtype=float))
     assert_equal_to_scikit(image)

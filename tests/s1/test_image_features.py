@@ -86,7 +86,7 @@ def test_all_bad_files_of_all_domains_are_listed_together(tmp_path):
     assert "1_0_mask.png" in lines[2]
 
 
-def test_labels_that_the_data_set_does_not_have_are_refused(tmp_path):
+def test_labels_that_the_dataset_does_not_declare_are_refused(tmp_path):
     pairs = make_pairs(tmp_path, 1)
     Image.fromarray(np.full((20, 30), 255, np.uint8)).save(pairs[0].mask)
     with pytest.raises(ImageProblemError, match=r"found label 255, did you mean 1\? \(dataset.json has 0, 1\)"):

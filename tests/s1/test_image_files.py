@@ -15,7 +15,7 @@ def saved(tmp_path, picture, name="x.png"):
 
 
 @pytest.mark.parametrize("ending", [".png", ".tif", ".tiff", ".bmp"])
-def test_rgb_and_grey_are_read_as_they_are(tmp_path, ending):
+def test_rgb_and_grey_are_read_unchanged(tmp_path, ending):
     assert np.array_equal(read_image(saved(tmp_path, Image.fromarray(RGB), f"x{ending}")), RGB)
     assert np.array_equal(read_image(saved(tmp_path, Image.fromarray(GREY), f"g{ending}")), GREY)
 
@@ -34,7 +34,7 @@ def test_alpha_is_dropped_not_blended(tmp_path):
     assert np.array_equal(read_image(saved(tmp_path, grey_alpha)), GREY)
 
 
-def test_a_palette_is_looked_up(tmp_path):
+def test_a_palette_is_resolved(tmp_path):
     few_colours = (RGB // 128) * 100
     palette = Image.fromarray(few_colours).quantize(16)
     assert np.array_equal(read_image(saved(tmp_path, palette)), np.asarray(palette.convert("RGB")))

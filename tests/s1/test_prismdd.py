@@ -35,7 +35,7 @@ def dataset(pristine, nnunet_folders):
 
 
 def as_domains(dataset, *names):
-    """Give domains of a data set as folders of their own."""
+    """Return the arguments that pass domains of a dataset as separate folders."""
     arguments = []
     for name in names:
         for part in ("imagesTr", "labelsTr"):
@@ -54,7 +54,7 @@ def refusal(capsys, *arguments):
     return capsys.readouterr().err
 
 
-def test_a_data_set_gets_its_result_and_its_report(dataset, capsys):
+def test_a_dataset_gets_its_result_and_its_report(dataset, capsys):
     before = set(path.name for path in dataset.iterdir())
     main(["-d", "110"])
     assert set(path.name for path in dataset.iterdir()) == before | FILES
@@ -67,7 +67,7 @@ def test_a_data_set_gets_its_result_and_its_report(dataset, capsys):
     assert all(name in output for name in [*result.domains, "prism_dd.html"])
 
 
-def test_folders_give_the_same_numbers_as_the_data_set(dataset, tmp_path):
+def test_folders_give_the_same_numbers_as_the_dataset(dataset, tmp_path):
     main(["-d", "110", "--no-report"])
     main([*as_domains(dataset, "harbor", "meadow", "summit"), f"--output={tmp_path / 'out'}", "--no-report"])
     by_folder = read_prism_result(tmp_path / "out" / "prism_dd.json")

@@ -35,7 +35,7 @@ def test_the_domains_differ_clearly_on_the_same_tissue():
         assert np.abs(images[first].mean((0, 1)) - images[second].mean((0, 1))).max() > 15
 
 
-def test_nests_hold_more_large_nuclei_than_stroma():
+def test_nests_contain_more_large_nuclei_than_stroma():
     tissue = draw_tissue(random_stream(5, "tissue"), (256, 256), HARBOR.mix)
     blue = tissue.haematoxylin > 0.4
     assert blue[tissue.labels == 1].mean() > 1.5 * blue[tissue.labels == 2].mean()
