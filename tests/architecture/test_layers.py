@@ -23,6 +23,10 @@ REPORTING_MAY_USE = {"nnunetv2.errors", "nnunetv2.utilities.files", "nnunetv2.ut
 # module -> the module it looks up to, inside a function
 LAZY_UPWARD = {
     ("nnunetv2.utilities.find_objects", "nnunetv2.training"),
+    ("nnunetv2.utilities.overlay_cases", "nnunetv2.imageio.base_reader_writer"),  # for annotations
+    ("nnunetv2.utilities.overlay_cases", "nnunetv2.preprocessing.storage.base_dataset"),
+    ("nnunetv2.utilities.overlay_plots", "nnunetv2.imageio.reader_writer_registry"),
+    ("nnunetv2.utilities.overlay_plots", "nnunetv2.preprocessing.storage.dataset_kinds"),
     ("nnunetv2.utilities.plans_handling.plans_handler", "nnunetv2.imageio.reader_writer_registry"),
     ("nnunetv2.utilities.plans_handling.plans_handler", "nnunetv2.preprocessing.resampling.utils"),
 }

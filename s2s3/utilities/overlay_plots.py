@@ -1,0 +1,164 @@
+"""Pictures of training cases with their labels, to look through a data set; `nnUNetv2_plot_overlay_pngs`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from os.path import join
+from typing import Any
+
+from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import DatasetError
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.overlay_cases import (
+    multiprocessing_plot_overlay,
+    multiprocessing_plot_overlay_preprocessed,
+    plot_overlay,
+    plot_overlay_preprocessed,
+)
+from nnunetv2.utilities.overlay_rendering import (
+    color_cycle,
+    generate_overlay,
+    hex_to_rgb,
+    select_slice_to_plot,
+    select_slice_to_plot2,
+)
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from nnunetv2.utilities.raw_dataset import read_dataset_json
+from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+__all__ = [
+    "color_cycle",
+    "entry_point_generate_overlay",
+    "generate_overlay",
+    "generate_overlays_from_preprocessed",
+    "generate_overlays_from_raw",
+    "hex_to_rgb",
+    "multiprocessing_plot_overlay",
+    "multiprocessing_plot_overlay_preprocessed",
+    "plot_overlay",
+    "plot_overlay_preprocessed",
+    "select_slice_to_plot",
+    "select_slice_to_plot2",
+]
+
+
+def generate_overlays_from_raw(
+    dataset_name_or_id: int | str,
+    output_folder: str,
+    num_processes: int = 8,
+    channel_idx: int = 0,
+    overlay_intensity: float = 0.6,
+) -> None:
+    """Draw the training cases of a raw data set, from their files at `channel_idx`; DatasetError lists absent files."""
+    from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
+
+    folder = join(nnUNet_raw, maybe_convert_to_dataset_name(dataset_name_or_id))
+    dataset_json = read_dataset_json(folder)
+    cases = get_filenames_of_train_images_and_targets(folder, dataset_json)
+    problems = [
+        f"case {case}: {len(files['images'])} image file(s)"
+        for case, files in cases.items()
+        if not 0 <= channel_idx < len(files["images"])
+    ]
+    problems += [f"no label file {files['label']}" for files in cases.values() if not os.path.isfile(files["label"])]
+    if problems:
+        raise DatasetError(f"{folder}: not every case has labels and an image file number {channel_idx}", problems)
+    images = [files["images"][channel_idx] for files in cases.values()]
+    labels = [files["label"] for files in cases.values()]
+    reader = determine_reader_writer_from_dataset_json(dataset_json, images[0] if images else None)()
+    os.makedirs(output_folder, exist_ok=True)
+    outputs = [join(output_folder, f"{case}.png") for case in cases]
+    names = label_names_of(dataset_json)
+    multiprocessing_plot_overlay(images, labels, reader, outputs, overlay_intensity, num_processes, names)
+
+
+def generate_overlays_from_preprocessed(
+    dataset_name_or_id: int | str,
+    output_folder: str,
+    num_processes: int = 8,
+    channel_idx: int = 0,
+    configuration: str | None = None,
+    plans_identifier: str = "nnUNetPlans",
+    overlay_intensity: float = 0.6,
+) -> None:
+    """Draw every preprocessed case of a configuration, by default 3d_fullres, or 2d where there is none.
+
+    Photographs (channels named R, G, B) are shown in colour, unless `channel_idx` asks for another channel than 0.
+    """
+    from nnunetv2.preprocessing.storage.dataset_kinds import infer_dataset_class
+
+    folder = join(nnUNet_preprocessed, maybe_convert_to_dataset_name(dataset_name_or_id))
+    plans = PlansManager(join(folder, f"{plans_identifier}.json"))
+    dataset_json = read_json(join(folder, "dataset.json"), "dataset.json")
+    if configuration is None:
+        configuration = "3d_fullres" if "3d_fullres" in plans.available_configurations else "2d"
+    data_folder = join(folder, plans.get_configuration(configuration).data_identifier)
+    dataset = infer_dataset_class(data_folder)(data_folder)
+    os.makedirs(output_folder, exist_ok=True)
+    multiprocessing_plot_overlay_preprocessed(
+        dataset,
+        output_folder,
+        overlay_intensity,
+        num_processes,
+        channel_idx,
+        label_names_of(dataset_json),
+        channel_idx == 0 and has_colour_channels(dataset_json),
+    )
+
+
+def has_colour_channels(dataset_json: Mapping[str, Any]) -> bool:
+    """Tell whether the channels are those of a photograph: named R, G, B (or red...), or each rgb_to_0_1."""
+    names = [str(name).lower() for name in dataset_json.get("channel_names", dataset_json.get("modality", {})).values()]
+    return [name[:1] for name in names[:3]] == ["r", "g", "b"] or (
+        len(names) >= 3 and all(name.startswith("rgb") for name in names)
+    )
+
+
+def label_names_of(dataset_json: Mapping[str, Any]) -> dict[int, str]:
+    """Return label -> name; a label that is in several regions is called after the smallest."""
+    names: dict[int, tuple[int, str]] = {}
+    for name, values in dataset_json["labels"].items():
+        members = values if isinstance(values, list | tuple) else [values]
+        for value in members:
+            names[int(value)] = min(names.get(int(value), (len(members), name)), (len(members), name))
+    return {label: name for label, (_, name) in sorted(names.items())}
+
+
+@command
+def entry_point_generate_overlay() -> None:
+    """Run `nnUNetv2_plot_overlay_pngs`."""
+    arguments = _parser().parse_args()
+    shared = (arguments.d, arguments.o, arguments.np, arguments.channel_idx)
+    if arguments.use_raw:
+        generate_overlays_from_raw(*shared, overlay_intensity=arguments.overlay_intensity)
+    else:
+        generate_overlays_from_preprocessed(*shared, arguments.c, arguments.p, arguments.overlay_intensity)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Write a PNG for each training case: the plane with most foreground, with its labels in colour. "
+        "Voxel spacing is not taken into account."
+    )
+    parser.add_argument("-d", required=True, metavar="DATASET", help="id or name of the data set")
+    parser.add_argument("-o", required=True, metavar="FOLDER", help="folder for the pictures")
+    parser.add_argument("-np", type=int, default=default_num_processes, help="processes (default %(default)s)")
+    parser.add_argument(
+        "-channel_idx", type=int, default=0, help="channel to show, 0 is _0000 (default %(default)s); RGB is in colour"
+    )
+    parser.add_argument(
+        "--use_raw",
+        action="store_true",
+        help="show the raw images, in their true colours, instead of the preprocessed ones",
+    )
+    parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans, without --use_raw (%(default)s)")
+    parser.add_argument("-c", metavar="CONFIGURATION", help="without --use_raw (default 3d_fullres, else 2d)")
+    parser.add_argument(
+        "-overlay_intensity", type=float, default=0.6, help="0 = image alone, higher = stronger (default %(default)s)"
+    )
+    return parser
