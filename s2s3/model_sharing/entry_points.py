@@ -19,8 +19,8 @@ def print_license_warning() -> None:
 def download_by_url() -> None:
     """Run `nnUNetv2_download_pretrained_model_by_url`."""
     parser = argparse.ArgumentParser(
-        description="Download a zip file of trained models and install it into nnUNet_results. Models that are there "
-        "already, of the same data set, trainer, plans and configuration, are overwritten."
+        description="Download a zip file of trained models and install it into nnUNet_results. Of a model that is there "
+        "already, files of the same names are replaced."
     )
     parser.add_argument("url", help="http:// or https:// address of the zip file")
     arguments = parser.parse_args()
@@ -34,8 +34,8 @@ def download_by_url() -> None:
 def install_from_zip_entry_point() -> None:
     """Run `nnUNetv2_install_pretrained_model_from_zip`."""
     parser = argparse.ArgumentParser(
-        description="Install the trained models of a zip file into nnUNet_results. Models that are there already, of "
-        "the same data set, trainer, plans and configuration, are overwritten."
+        description="Install the trained models of a zip file into nnUNet_results. Of a model that is there already, "
+        "files of the same names are replaced."
     )
     parser.add_argument("zip", help="zip file, as nnUNetv2_export_model_to_zip makes it")
     arguments = parser.parse_args()
