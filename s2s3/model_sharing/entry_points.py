@@ -19,8 +19,8 @@ def print_license_warning() -> None:
 def download_by_url() -> None:
     """Run `nnUNetv2_download_pretrained_model_by_url`."""
     parser = argparse.ArgumentParser(
-        description="Download a zip file of trained models and install it into nnUNet_results. Of a model that is there "
-        "already, files of the same names are replaced."
+        description="Download a zip file of trained models and install it into nnUNet_results. Of a model that is "
+        "there already, files of the same names are replaced."
     )
     parser.add_argument("url", help="http:// or https:// address of the zip file")
     arguments = parser.parse_args()
