@@ -1,4 +1,5 @@
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,15 +20,15 @@ from nnunetv2.imageio.reader_writer_registry import (
 
 
 @pytest.fixture
-def own_reader() -> Iterator[str]:
-    """Name of a reader that somebody dropped into the package."""
-    path = Path(nnunetv2.imageio.__path__[0]) / "reader_of_a_test.py"
-    path.write_text(
+def own_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Name of a reader in a module that seems to lie in the package; other tests read the real folder meanwhile."""
+    (tmp_path / "reader_of_a_test.py").write_text(
         "from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO\n\n\n"
         "class ReaderOfATest(NaturalImage2DIO):\n    pass\n"
     )
+    monkeypatch.setattr(nnunetv2.imageio, "__path__", [str(tmp_path), *nnunetv2.imageio.__path__])
     yield "ReaderOfATest"
-    path.unlink()
+    sys.modules.pop("nnunetv2.imageio.reader_of_a_test", None)
 
 
 def test_the_order_of_the_readers_is_that_of_nnunet() -> None:
