@@ -1,4 +1,4 @@
-"""The interface of all readers and writers, and what several of them share."""
+"""The interface of all image readers and writers, and helpers that several of them use."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ class BaseReaderWriter(ABC):
 
     @staticmethod
     def _check_all_same(input_list: Sequence[Any]) -> bool:
-        """Whether all entries are numerically close to the first one (relative 1e-5, absolute 1e-8)."""
+        """Return whether all entries are close to the first one (relative 1e-5, absolute 1e-8)."""
         return all(np.allclose(entry, input_list[0]) for entry in input_list[1:])
 
     @staticmethod
     def _check_all_same_array(input_list: Sequence[np.ndarray]) -> bool:
-        """Whether all arrays have the shape of the first one and values close to it."""
+        """Return whether all arrays have the shape of the first one and values close to it."""
         first = input_list[0]
         return all(first.shape == array.shape and np.allclose(first, array) for array in input_list[1:])
 
@@ -35,13 +35,17 @@ class BaseReaderWriter(ABC):
 
         Returns:
             array (C, x, y, z) float32; a 2D image is (C, 1, H, W),
-            properties with at least `spacing`: three numbers in the order of the array axes. For 2D images the first
-            one is a dummy that is larger than the other two. Whatever write_seg needs is kept here too.
+            properties with at least `spacing`: three numbers in the order of the array axes; in 2D images the first one
+            is a placeholder larger than the other two. They also hold whatever write_seg needs.
         """
 
     @abstractmethod
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as (1, x, y, z) float32, with properties like those of read_images."""
+
+    def side_files(self, image_fnames: Sequence[str]) -> list[str]:
+        """Return paths of other files that read_images looks at, whether they exist or not."""
+        return []
 
     @abstractmethod
     def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
@@ -49,7 +53,7 @@ class BaseReaderWriter(ABC):
 
 
 def stack_channels(images: Sequence[np.ndarray], image_fnames: Sequence[str]) -> np.ndarray:
-    """Join the (C, x, y, z) arrays of one case to float32 along the channels; they need to have one shape.
+    """Join the (C, x, y, z) arrays of one case along the channels, as float32; they must all have the same shape.
 
     The memory layout follows the inputs: channels of a colour image stay interleaved.
     """
@@ -59,7 +63,7 @@ def stack_channels(images: Sequence[np.ndarray], image_fnames: Sequence[str]) ->
 
 
 def require_same(what: str, values: Sequence[Sequence[float]], image_fnames: Sequence[str]) -> None:
-    """Raise ImageProblemError unless all files agree in `what` (spacing)."""
+    """Raise ImageProblemError unless the values of all files agree; `what` names them in the message."""
     if not agree(values):
         listed = ", ".join(
             f"{name}: {list(map(float, value))}" for name, value in zip(image_fnames, values, strict=True)
@@ -68,12 +72,12 @@ def require_same(what: str, values: Sequence[Sequence[float]], image_fnames: Seq
 
 
 def agree(values: Sequence[Sequence[float] | np.ndarray]) -> bool:
-    """Whether all entries have the length of the first one and are close to it."""
+    """Return whether all entries have the length of the first one and are close to it."""
     return all(len(value) == len(values[0]) for value in values) and BaseReaderWriter._check_all_same(values)
 
 
 def label_dtype(seg: np.ndarray) -> type[np.unsignedinteger]:
-    """Type that a label map is written in: 8 bits while its largest label is below 255, then 16."""
+    """Return the type that a label map is written in: 8 bits if its largest label is below 255, otherwise 16."""
     return np.uint8 if np.max(seg) < 255 else np.uint16
 
 

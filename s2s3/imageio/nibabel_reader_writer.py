@@ -1,23 +1,23 @@
-"""NIfTI volumes through nibabel, as stored or turned to RAS+."""
+"""NIfTI volumes read with nibabel, as stored or reoriented to RAS+."""
 
 import warnings
 from typing import Any, ClassVar
 
 import numpy as np
 
-from nnunetv2.errors import CallError, MissingFileError, UnfitImageError
+from nnunetv2.errors import CallError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
-from nnunetv2.imageio.natural_image_files import unreadable
+from nnunetv2.imageio.reading_errors import reading
 from nnunetv2.utilities.files import replacing
 
 
 class NibabelIO(BaseReaderWriter):
-    """Arrays are (C, z, y, x), one 3D file a channel; properties keep the affine."""
+    """Arrays are (C, z, y, x), one 3D file per channel; properties keep the affine."""
 
     supported_file_endings: ClassVar[list[str]] = [".nii", ".nii.gz"]
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Read the files of one case. Another spacing is an error, another affine a warning."""
+        """Read the files of one case. Different spacings are an error, different affines a warning."""
         images = [_open(name) for name in image_fnames]
         _warn_about_affines([image.affine for image in images], image_fnames)
         array, spacing = _read_case(images, image_fnames)
@@ -33,12 +33,12 @@ class NibabelIO(BaseReaderWriter):
 
 
 class NibabelIOWithReorient(BaseReaderWriter):
-    """As NibabelIO, turned to RAS+ on reading and back on writing."""
+    """Like NibabelIO, but reorients to RAS+ on reading and back on writing."""
 
     supported_file_endings: ClassVar[list[str]] = [".nii", ".nii.gz"]
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Read the files of one case, turned to RAS+. Another spacing is an error, another affine a warning."""
+        """Read the files of one case in RAS+. Different spacings are an error, different affines a warning."""
         images = [_open(name) for name in image_fnames]
         turned = [image.as_reoriented(_orientation(image.affine)) for image in images]
         _warn_about_affines([image.affine for image in turned], image_fnames)
@@ -47,11 +47,11 @@ class NibabelIOWithReorient(BaseReaderWriter):
         return array, {"nibabel_stuff": affines, "spacing": spacing}
 
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
-        """Read a label map as (1, z, y, x) float32, turned to RAS+."""
+        """Read a label map as (1, z, y, x) float32, in RAS+."""
         return self.read_images((seg_fname,))
 
     def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
-        """Write labels (z, y, x) turned back to the orientation of the file that was read."""
+        """Write labels (z, y, x) in the original orientation of the image."""
         from nibabel.orientations import ornt_transform
 
         stuff = properties["nibabel_stuff"]
@@ -72,14 +72,10 @@ def _orientation(affine: np.ndarray) -> np.ndarray:
 def _open(path: str) -> Any:
     import nibabel
 
-    try:
+    with reading(path):
         image: Any = nibabel.load(path)
-    except FileNotFoundError:
-        raise MissingFileError(f"image not found: {path}") from None
-    except Exception as error:
-        raise unreadable(path, error) from error
     if len(image.shape) != 3:
-        raise UnfitImageError(f"{path}: only 3D files can be read, one a channel; this one has shape {image.shape}")
+        raise UnfitImageError(f"{path}: only 3D files can be read, one per channel; this one has shape {image.shape}")
     return image
 
 
@@ -91,13 +87,11 @@ def _read_case(images: list[Any], image_fnames: list[str] | tuple[str, ...]) -> 
 
 
 def _voxels(image: Any, path: str) -> np.ndarray:
-    """Values (1, z, y, x), scaled in float64 if the header scales them."""
-    try:
+    """Return the values (1, z, y, x), scaled in float64 if the header has a scale."""
+    with reading(path):
         stored = image.dataobj
         is_scaled = getattr(stored, "slope", 1.0) != 1.0 or getattr(stored, "inter", 0.0) != 0.0
         array = np.asanyarray(stored, dtype=np.float64) if is_scaled else np.asanyarray(stored)
-    except Exception as error:
-        raise unreadable(path, error) from error
     return array.transpose(2, 1, 0)[None]
 
 
@@ -111,7 +105,7 @@ def _as_nifti(seg: np.ndarray, affine: np.ndarray) -> Any:
     import nibabel
 
     if seg.ndim != 3:
-        raise CallError(f"a label map to write has three axes (z, y, x), got shape {seg.shape}")
+        raise CallError(f"expected a label map (z, y, x), got shape {seg.shape}")
     return nibabel.Nifti1Image(seg.transpose(2, 1, 0).astype(label_dtype(seg), copy=False), affine=affine)
 
 

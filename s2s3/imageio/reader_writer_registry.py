@@ -1,4 +1,4 @@
-"""Which reader a data set needs."""
+"""Chooses the reader of a dataset."""
 
 import logging
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def determine_reader_writer_from_dataset_json(
     allow_nonmatching_filename: bool = False,
     verbose: bool = True,
 ) -> type[BaseReaderWriter]:
-    """Return the class named by `overwrite_image_reader_writer`, else the one that fits the file ending.
+    """Return the class named by `overwrite_image_reader_writer`, otherwise the one for the file ending.
 
     An unknown name is reported and ignored. Raises SettingsError if no class fits.
     """
@@ -40,7 +40,7 @@ def determine_reader_writer_from_dataset_json(
         if found is not None:
             return found
         if verbose:
-            _log.warning("%s; the file ending decides", _describe_absence(wanted))
+            _log.warning("%s; the reader is chosen by the file ending", _describe_absence(wanted))
     return determine_reader_writer_from_file_ending(
         dataset_json_content["file_ending"], example_file, allow_nonmatching_filename, verbose
     )
@@ -52,10 +52,10 @@ def determine_reader_writer_from_file_ending(
     allow_nonmatching_filename: bool = False,
     verbose: bool = True,
 ) -> type[BaseReaderWriter]:
-    """Return the first class for this ending that also reads the example, if one is given.
+    """Return the first class for this ending that can also read the example, if one is given.
 
-    `allow_nonmatching_filename` also tries the classes that do not list the ending. Raises SettingsError with the
-    reason of each class that failed.
+    `allow_nonmatching_filename` also tries classes that do not list the ending. Raises SettingsError, with the reasons
+    why the example could not be read.
     """
     failures = []
     for candidate in _candidates(file_ending, allow_nonmatching_filename and example_file is not None):
@@ -75,7 +75,7 @@ def determine_reader_writer_from_file_ending(
 
 
 def recursive_find_reader_writer_by_name(rw_class_name: str) -> type[BaseReaderWriter]:
-    """Return the reader class of this name from anywhere in nnunetv2.imageio; SettingsError if there is none."""
+    """Return the class of this name from nnunetv2.imageio; SettingsError if there is none."""
     found = _find(rw_class_name)
     if found is None:
         raise SettingsError(_describe_absence(rw_class_name))

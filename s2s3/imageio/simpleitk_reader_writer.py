@@ -1,4 +1,4 @@
-"""Medical volumes through SimpleITK: NIfTI, NRRD, MetaImage, GIPL."""
+"""Medical volumes read with SimpleITK: NIfTI, NRRD, MetaImage, GIPL."""
 
 import warnings
 from collections.abc import Sequence
@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nnunetv2.errors import CallError, MissingFileError, UnfitImageError
+from nnunetv2.errors import CallError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
-from nnunetv2.imageio.natural_image_files import unreadable
+from nnunetv2.imageio.reading_errors import reading
 from nnunetv2.utilities.files import replacing
 
 MISSING_AXIS_FACTOR = 999
-"""The missing axis of a 2D image gets this many times its larger spacing."""
+"""A 2D image gets this many times its larger spacing along the missing axis."""
 
 MOST_AXES = 4
-"""Three of space, one of channels (which may be the components of vectors)."""
+"""Three spatial axes and one of channels, which may be the components of vectors."""
 
 
 class SimpleITKIO(BaseReaderWriter):
@@ -24,7 +24,7 @@ class SimpleITKIO(BaseReaderWriter):
     supported_file_endings: ClassVar[list[str]] = [".nii.gz", ".nrrd", ".mha", ".gipl"]
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Read the files of one case. Another shape or spacing is an error, another origin or direction a warning."""
+        """Read the files of one case. Different shapes or spacings are an error, origins or directions a warning."""
         return _read_case(image_fnames, [_open(name) for name in image_fnames])
 
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
@@ -37,14 +37,14 @@ class SimpleITKIO(BaseReaderWriter):
 
 
 class SimpleITKIOWithReorient(SimpleITKIO):
-    """As SimpleITKIO, turned to one orientation on reading and back on writing. 3D images only."""
+    """Like SimpleITKIO, but reorients on reading and back on writing. 3D images only."""
 
     def read_images(
         self, image_fnames: list[str] | tuple[str, ...], orientation: str = "RAS"
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Read so that the indices grow towards the directions in `orientation` (RAS: right, anterior, superior).
 
-        Files that differ in orientation fit together; labels are then written in that of the last one.
+        The files may differ in orientation; labels are written in that of the last one.
         """
         import SimpleITK as sitk
 
@@ -59,7 +59,7 @@ class SimpleITKIOWithReorient(SimpleITKIO):
         return array, properties
 
     def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
-        """Write labels (z, y, x) turned back to the orientation of the file that was read."""
+        """Write labels (z, y, x) in the original orientation of the image."""
         import SimpleITK as sitk
 
         image = _as_itk_image(seg, output_fname, properties)
@@ -69,16 +69,12 @@ class SimpleITKIOWithReorient(SimpleITKIO):
 def _open(path: str) -> Any:
     import SimpleITK as sitk
 
-    try:
+    with reading(path):
         image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        if "does not exist" in str(error):
-            raise MissingFileError(f"image not found: {path}") from None
-        raise unreadable(path, error) from error
     axes, components = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
     if axes + (components > 1) > MOST_AXES:
         raise UnfitImageError(
-            f"{path}: {axes} axes and {components} value(s) a voxel; expected three axes and channels at most"
+            f"{path}: {axes} axes and {components} value(s) per voxel; expected at most three axes and channels"
         )
     return image
 
@@ -102,7 +98,7 @@ def _read_case(image_fnames: Sequence[str], itk_images: list[Any]) -> tuple[np.n
 
 
 def _array_spacing(image: Any) -> list[np.float64]:
-    """Spacing of the last three array axes, slowest first."""
+    """Return the spacing of the last three array axes, slowest first."""
     spacing = list(image.GetSpacing())[::-1]
     if len(spacing) == 2:
         spacing = [max(spacing) * MISSING_AXIS_FACTOR, *spacing]
@@ -110,7 +106,7 @@ def _array_spacing(image: Any) -> list[np.float64]:
 
 
 def _channels_first(image: Any) -> np.ndarray:
-    """View of an ITK image as (C, z, y, x)."""
+    """Return a view of an ITK image as (C, z, y, x)."""
     import SimpleITK as sitk
 
     array = sitk.GetArrayViewFromImage(image)
@@ -125,7 +121,7 @@ def _as_itk_image(seg: np.ndarray, output_fname: str, properties: dict[str, Any]
     import SimpleITK as sitk
 
     if seg.ndim != 3:
-        raise CallError(f"{output_fname}: a label map has three axes here (2D ones (1, y, x)), got {seg.shape}")
+        raise CallError(f"{output_fname}: expected a label map (z, y, x), or (1, y, x) in 2D, got shape {seg.shape}")
     stuff = properties["sitk_stuff"]
     dimensions = min(len(stuff["spacing"]), 3)
     array = seg[0] if dimensions == 2 else seg

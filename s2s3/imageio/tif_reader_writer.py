@@ -1,28 +1,28 @@
-"""3D TIFF stacks with their spacing in a side file."""
+"""3D TIFF stacks, with their spacing in a side file."""
 
 import os
 import warnings
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from nnunetv2.errors import CallError, ImageProblemError, MissingFileError, UnfitImageError
+from nnunetv2.errors import CallError, ImageProblemError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, label_dtype, stack_channels
-from nnunetv2.imageio.natural_image_files import unreadable
+from nnunetv2.imageio.reading_errors import reading
 from nnunetv2.utilities.files import read_json, replacing, write_json
 
 CHANNEL_SUFFIX_LENGTH = len("_0000")
 
 
 class Tiff3DIO(BaseReaderWriter):
-    """One 3D file a channel, axes as stored. `<case>.json` beside it may hold {"spacing": [a, b, c]}, else 1, 1, 1."""
+    """One 3D file per channel, axes as stored. `<case>.json` may hold {"spacing": [a, b, c]}; without it, it is 1, 1, 1."""
 
     supported_file_endings: ClassVar[list[str]] = [".tif", ".tiff"]
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
         """Read the files of one case as (C, x, y, z) float32."""
-        stem = _without_ending(image_fnames[0])[:-CHANNEL_SUFFIX_LENGTH]
-        spacing = _read_spacing(stem + ".json")
+        spacing = _read_spacing(_spacing_file(image_fnames))
         return stack_channels([_read_stack(name) for name in image_fnames], image_fnames), {"spacing": spacing}
 
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
@@ -30,17 +30,25 @@ class Tiff3DIO(BaseReaderWriter):
         spacing = _read_spacing(_without_ending(seg_fname) + ".json")
         return stack_channels([_read_stack(seg_fname)], (seg_fname,)), {"spacing": spacing}
 
+    def side_files(self, image_fnames: Sequence[str]) -> list[str]:
+        """Return the path of the spacing file."""
+        return [_spacing_file(image_fnames)]
+
     def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
-        """Write labels (x, y, z) compressed, and the spacing beside them."""
+        """Write labels (x, y, z) compressed, and their spacing to a side file."""
         import tifffile
 
         if seg.ndim != 3:
-            raise CallError(f"{output_fname}: a label map to write has three axes, got shape {seg.shape}")
+            raise CallError(f"{output_fname}: expected a label map with three axes, got shape {seg.shape}")
         with replacing(output_fname) as temporary:
             tifffile.imwrite(
                 temporary, seg.astype(label_dtype(seg), copy=False), photometric="minisblack", compression="zlib"
             )
         write_json({"spacing": properties["spacing"]}, _without_ending(output_fname) + ".json")
+
+
+def _spacing_file(image_fnames: Sequence[str]) -> str:
+    return _without_ending(image_fnames[0])[:-CHANNEL_SUFFIX_LENGTH] + ".json"
 
 
 def _without_ending(path: str) -> str:
@@ -51,17 +59,13 @@ def _without_ending(path: str) -> str:
 
 
 def _read_stack(path: str) -> np.ndarray:
-    """Values (1, x, y, z)."""
+    """Return the values (1, x, y, z)."""
     import tifffile
 
-    try:
+    with reading(path):
         stack = tifffile.imread(path)
-    except FileNotFoundError:
-        raise MissingFileError(f"image not found: {path}") from None
-    except Exception as error:
-        raise unreadable(path, error) from error
     if stack.ndim != 3:
-        raise ImageProblemError(f"{path}: only 3D files can be read, one a channel; this one has shape {stack.shape}")
+        raise ImageProblemError(f"{path}: only 3D files can be read, one per channel; this one has shape {stack.shape}")
     return stack[None]
 
 

@@ -1,4 +1,4 @@
-"""Readers and writers beside those of the released nnU-Net 2.8.1."""
+"""Readers and writers compared with those of nnU-Net 2.8.1."""
 
 import os
 import secrets
@@ -31,7 +31,7 @@ def random() -> np.random.Generator:
 
 
 def write_natural_images(folder: Path, random: np.random.Generator) -> Iterator[str]:
-    """One file of each kind of photograph that the stock reads, and some that it refuses."""
+    """Write one 2D file of each kind that nnU-Net reads, and some that it refuses; yield their names."""
 
     def pixels(*shape: int, dtype: type = np.uint8) -> np.ndarray:
         return random.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
@@ -88,7 +88,7 @@ def write_natural_images(folder: Path, random: np.random.Generator) -> Iterator[
 
 
 def write_volumes(folder: Path, random: np.random.Generator) -> Iterator[str]:
-    """Volumes of several formats, types, orientations and numbers of axes."""
+    """Write volumes of several formats, types, orientations and numbers of axes; yield their names."""
     array = random.integers(-300, 900, (4, 5, 6)).astype(np.int16)
     turned = np.eye(3)[random.permutation(3)] * random.choice([-1, 1], (3, 1))
     for ending in ("nrrd", "mha", "nii.gz", "gipl"):
@@ -132,17 +132,17 @@ def write_volumes(folder: Path, random: np.random.Generator) -> Iterator[str]:
 
 
 def assert_equal_results(calls: list[Call], folder: Path) -> None:
-    """Every call gives the stock's result; where the stock raises, we raise too, the same class or a subclass."""
+    """Every call gives nnU-Net's result; where nnU-Net raises, ours raises the same class or a subclass."""
     stock, ours = (results_of(run, calls, folder) for run in (run_oracle, run_ours))
     for call, expected, got in zip(calls, stock, ours, strict=True):
         if isinstance(expected, list) and expected[-1] == "object":
-            assert isinstance(got, list), f"{call}: the stock raises {expected[0]}"
+            assert isinstance(got, list), f"{call}: nnU-Net raises {expected[0]}"
             assert expected[0] not in ("AssertionError", "RuntimeError") or expected[0] in got, (call, expected, got)
         else:
             assert is_same(got, expected), (call, expected, got)
 
 
-def test_photographs_are_read_alike(tmp_path: Path, random: np.random.Generator) -> None:
+def test_2d_images_are_read_alike(tmp_path: Path, random: np.random.Generator) -> None:
     names = [str(tmp_path / name) for name in write_natural_images(tmp_path, random)]
     module = "imageio.natural_image_reader_writer"
     calls: list[Call] = [(module, "NaturalImage2DIO.read_images", ([name],), {}) for name in names]
@@ -221,7 +221,7 @@ def test_labels_are_written_alike(tmp_path: Path, random: np.random.Generator) -
         module, writer, _, ending = WRITTEN[index]
         for largest in (3, 254, 255, 299):
             if writer == "SimpleITKIOWithReorient" and largest > 254:
-                continue  # the stock writes 8 bits here, whatever the labels
+                continue  # nnU-Net writes 8 bits here, whatever the labels
             seg = random.integers(0, 3, image.shape[1:])
             seg.flat[7] = largest
             for name, calls in writing.items():
@@ -238,7 +238,7 @@ def test_labels_are_written_alike(tmp_path: Path, random: np.random.Generator) -
 
 
 def _content(path: str) -> tuple[Any, ...]:
-    """What other libraries find in a file of labels: values, type, geometry."""
+    """Return what other libraries read from a label file: values, type, geometry."""
     if path.endswith(".nii.gz"):
         nifti = nibabel.load(path)
         return np.asarray(nifti.dataobj), nifti.affine, str(nifti.get_data_dtype())
@@ -253,15 +253,15 @@ def _content(path: str) -> tuple[Any, ...]:
 
 
 def test_the_reader_for_an_ending_is_the_same(tmp_path: Path, random: np.random.Generator) -> None:
-    photographs, volumes = list(write_natural_images(tmp_path, random)), list(write_volumes(tmp_path, random))
+    flat, volumes = list(write_natural_images(tmp_path, random)), list(write_volumes(tmp_path, random))
     endings = [".png", ".PNG", ".bmp", ".tif", ".tiff", ".nii", ".nii.gz", ".nrrd", ".mha", ".gipl", ".jpg", "png"]
     choose = "imageio.reader_writer_registry"
     function = "determine_reader_writer_from_file_ending"
     calls: list[Call] = [(choose, function, (ending, None, False, False), {}) for ending in endings]
-    for file in (*photographs, *volumes):
+    for file in (*flat, *volumes):
         ending = "." + file.split(".", 1)[1]
         calls.append((choose, function, (ending, str(tmp_path / file), False, False), {}))
-    calls += [(choose, function, (".jpg", str(tmp_path / file), True, False), {}) for file in photographs]
+    calls += [(choose, function, (".jpg", str(tmp_path / file), True, False), {}) for file in flat]
     stock, ours = (
         [found if isinstance(found, list) else found.__name__ for found in results_of(run, calls, tmp_path)]
         for run in (run_oracle, run_ours)

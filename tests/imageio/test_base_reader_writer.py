@@ -11,7 +11,7 @@ def test_check_all_same_compares_all_entries_with_the_first_one() -> None:
     assert not BaseReaderWriter._check_all_same([(1.0, 2.0), (1.0, 2.0), (1.0, 2.1)])
 
 
-def test_check_all_same_raises_for_entries_of_other_length() -> None:
+def test_check_all_same_raises_for_entries_of_different_lengths() -> None:
     with pytest.raises(ValueError, match="broadcast"):
         BaseReaderWriter._check_all_same([(1.0, 2.0), (1.0, 2.0, 3.0)])
 
@@ -37,7 +37,7 @@ def test_stacking_gives_float32_and_keeps_interleaved_channels_interleaved() -> 
     np.testing.assert_array_equal(stacked, colours)
 
 
-def test_values_of_other_length_do_not_agree() -> None:
+def test_values_of_different_lengths_do_not_agree() -> None:
     assert agree([(1, 2), (1, 2)])
     assert not agree([(1, 2), (1, 2, 3)])
 

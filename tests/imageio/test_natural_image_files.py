@@ -58,7 +58,7 @@ def test_16_bit_grey_files_keep_their_values(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_pixels(str(tmp_path / "a.tif")), DEEP)
 
 
-def test_16_bit_colour_png_gives_the_upper_8_bits_and_says_so(tmp_path: Path) -> None:
+def test_a_16_bit_colour_png_gives_the_upper_8_bits_with_a_warning(tmp_path: Path) -> None:
     deep = RANDOM.integers(0, 65536, (5, 7, 3), dtype=np.uint16)
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(deep))
     with pytest.warns(UserWarning, match=r"a.png: 16-bit colours are read with their upper 8 bits"):
@@ -71,7 +71,7 @@ def test_black_and_white_is_0_and_1(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_pixels(str(tmp_path / "a.png")), GREY > 128)
 
 
-def test_grey_of_4_bits_is_spread_to_8(tmp_path: Path) -> None:
+def test_4_bit_grey_is_scaled_to_8_bits(tmp_path: Path) -> None:
     write_grey_png_with_few_bits(tmp_path / "a.png", 4, [bytes([0x01, 0xEF])] * 2, width=4)
     np.testing.assert_array_equal(read_pixels(str(tmp_path / "a.png")), [[0, 17, 238, 255]] * 2)
 
@@ -92,18 +92,14 @@ def test_palette_labels_are_the_indices(tmp_path: Path) -> None:
     "greys",
     [pytest.param((0, 1, 2), id="as their indices"), pytest.param((0, 255, 7), id="black and white, a third unused")],
 )
-def test_palettes_of_greys_give_the_indices_where_these_cannot_be_mistaken(
-    tmp_path: Path, greys: tuple[int, ...]
-) -> None:
+def test_an_unambiguous_grey_palette_gives_the_indices(tmp_path: Path, greys: tuple[int, ...]) -> None:
     indices = RANDOM.integers(0, 2, (5, 7), dtype=np.uint8)
     save_palette(tmp_path / "a.png", indices, [(grey, grey, grey) for grey in greys])
     np.testing.assert_array_equal(read_label_pixels(str(tmp_path / "a.png")), indices)
 
 
 @pytest.mark.parametrize("greys", [(0, 2), (255, 0), (1, 0)])
-def test_palettes_of_greys_that_are_other_labels_than_their_indices_are_refused(
-    tmp_path: Path, greys: tuple[int, ...]
-) -> None:
+def test_a_grey_palette_whose_greys_differ_from_the_indices_is_refused(tmp_path: Path, greys: tuple[int, ...]) -> None:
     save_palette(tmp_path / "a.png", np.array([[0, 1, 1]], np.uint8), [(grey, grey, grey) for grey in greys])
     with pytest.raises(
         UnfitImageError, match=rf"a\.png: a palette shows the indices \[0, 1\] as the greys \[{greys[0]}"
@@ -112,7 +108,7 @@ def test_palettes_of_greys_that_are_other_labels_than_their_indices_are_refused(
 
 
 @pytest.mark.parametrize("read", [read_pixels, read_label_pixels])
-def test_an_animation_is_no_image(tmp_path: Path, read: Callable[[str], np.ndarray]) -> None:
+def test_animations_are_refused(tmp_path: Path, read: Callable[[str], np.ndarray]) -> None:
     Image.fromarray(GREY).save(tmp_path / "a.png", save_all=True, append_images=[Image.fromarray(GREY // 2)])
     with pytest.raises(UnfitImageError, match=r"a\.png: an animation of 2 images"):
         read(str(tmp_path / "a.png"))
@@ -121,7 +117,7 @@ def test_an_animation_is_no_image(tmp_path: Path, read: Callable[[str], np.ndarr
 @pytest.mark.parametrize("pixels", [RGB, RGBA, RGB[..., :2]], ids=["rgb", "rgba", "grey with alpha"])
 def test_colour_labels_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    with pytest.raises(UnfitImageError, match=r"a\.png: a label file needs one value a pixel"):
+    with pytest.raises(UnfitImageError, match=r"a\.png: a label file needs one value per pixel"):
         read_label_pixels(str(tmp_path / "a.png"))
 
 
@@ -153,7 +149,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, kept: int) -> None:
         read_pixels(str(path))
 
 
-def test_flipped_bits_are_noticed(tmp_path: Path) -> None:
+def test_a_corrupted_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(RANDOM.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
     content = bytearray(path.read_bytes())

@@ -34,13 +34,13 @@ def test_two_rgb_files_give_six_channels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data[:, 0], np.concatenate([p.transpose(2, 0, 1) for p in pixels]))
 
 
-def test_a_colour_and_a_grey_file_make_no_case(tmp_path: Path) -> None:
+def test_a_colour_and_a_grey_file_cannot_be_combined(tmp_path: Path) -> None:
     names = [saved(tmp_path / "a_0000.png", 5, 7, 3)[0], saved(tmp_path / "a_0001.png", 5, 7)[0]]
     with pytest.raises(RuntimeError, match=r"a_0000.png: \(3, 1, 5, 7\), .*a_0001.png: \(1, 1, 5, 7\)"):
         NaturalImage2DIO().read_images(names)
 
 
-def test_files_of_other_size_make_no_case(tmp_path: Path) -> None:
+def test_files_of_different_sizes_cannot_be_combined(tmp_path: Path) -> None:
     names = [saved(tmp_path / "a_0000.png", 5, 7)[0], saved(tmp_path / "a_0001.png", 5, 8)[0]]
     with pytest.raises(ImageProblemError, match="differ in shape"):
         NaturalImage2DIO().read_images(names)
@@ -62,6 +62,6 @@ def test_labels_are_written_as_read(tmp_path: Path, largest: int, mode: str) -> 
     assert properties == {"spacing": (999, 1, 1)}
 
 
-def test_a_label_map_to_write_has_one_slice(tmp_path: Path) -> None:
+def test_only_a_single_slice_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(CallError, match=r"shape \(1, H, W\), got \(2, 5, 7\)"):
         NaturalImage2DIO().write_seg(np.zeros((2, 5, 7), int), str(tmp_path / "a.png"), {})

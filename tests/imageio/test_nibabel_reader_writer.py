@@ -47,7 +47,7 @@ def test_only_3d_files_are_read(tmp_path: Path, reader: type, shape: tuple[int, 
 
 
 @pytest.mark.parametrize("reader", [NibabelIO, NibabelIOWithReorient])
-def test_another_spacing_is_an_error_and_another_origin_a_warning(tmp_path: Path, reader: type) -> None:
+def test_different_spacings_are_an_error_and_different_origins_a_warning(tmp_path: Path, reader: type) -> None:
     first = saved(tmp_path / "a.nii", VOLUME)
     moved, coarser = AFFINE.copy(), AFFINE.copy()
     moved[0, 3] += 1

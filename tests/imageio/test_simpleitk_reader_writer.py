@@ -46,7 +46,7 @@ def test_the_missing_axis_of_a_2d_image_gets_999_times_its_larger_spacing(tmp_pa
     assert properties["spacing"] == [499.5, 0.25, 0.5]
 
 
-def test_the_fourth_axis_of_a_file_is_its_channels(tmp_path: Path) -> None:
+def test_the_fourth_axis_holds_the_channels(tmp_path: Path) -> None:
     array = RANDOM.integers(0, 99, (3, 4, 5, 6)).astype(np.int16)
     name = saved(tmp_path / "a.nii.gz", array, Spacing=(1.0, 2.0, 3.0, 4.0))
 
@@ -78,7 +78,7 @@ def test_vector_components_are_channels(tmp_path: Path, shape: tuple[int, ...], 
     assert len(properties["spacing"]) == 3
 
 
-def test_files_of_a_case_need_one_shape_and_spacing(tmp_path: Path) -> None:
+def test_different_shapes_or_spacings_are_an_error(tmp_path: Path) -> None:
     first = saved(tmp_path / "a.nii.gz", VOLUME)
     with pytest.raises(RuntimeError, match=r"differ in shape: .*a.nii.gz.*b.nii.gz"):
         SimpleITKIO().read_images([first, saved(tmp_path / "b.nii.gz", VOLUME[:3])])
@@ -87,7 +87,7 @@ def test_files_of_a_case_need_one_shape_and_spacing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("Origin", (0.0, 0.0, 5.0)), ("Direction", PERMUTED)])
-def test_another_origin_or_direction_is_only_a_warning(tmp_path: Path, name: str, value: tuple[float, ...]) -> None:
+def test_different_origins_or_directions_are_a_warning(tmp_path: Path, name: str, value: tuple[float, ...]) -> None:
     names = [saved(tmp_path / "a.nii.gz", VOLUME), saved(tmp_path / "b.nii.gz", VOLUME, **{name: value})]
     with pytest.warns(UserWarning, match=f"differ in {name.lower()}"):
         data, _ = SimpleITKIO().read_images(names)
@@ -138,7 +138,7 @@ def test_reorienting_gives_the_array_that_nibabel_gives(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("largest", [2, 300])
-def test_reoriented_labels_return_to_the_file_they_came_from(tmp_path: Path, largest: int) -> None:
+def test_reoriented_labels_are_written_in_the_original_orientation(tmp_path: Path, largest: int) -> None:
     labels = (VOLUME % 3).astype(np.uint16)
     labels[0, 0, 0] = largest
     name = saved(tmp_path / "a.nii.gz", labels, Spacing=(0.5, 0.75, 2.0), Direction=PERMUTED)
@@ -156,7 +156,7 @@ def test_2d_files_cannot_be_reoriented(tmp_path: Path) -> None:
         SimpleITKIOWithReorient().read_images([saved(tmp_path / "a.nrrd", VOLUME[0])])
 
 
-def test_axes_of_space_time_and_vectors_together_are_too_many(tmp_path: Path) -> None:
+def test_vector_images_with_a_fourth_axis_are_refused(tmp_path: Path) -> None:
     vectors_over_time = saved(tmp_path / "a.nrrd", np.zeros((2, 4, 5, 6, 3), np.float32), is_vector=True)
     nibabel.save(nibabel.Nifti1Image(np.zeros((6, 5, 4, 1, 3), np.int16), np.eye(4)), tmp_path / "b.nii.gz")
     for name, found in ((vectors_over_time, r"4 axes and 3 value"), (str(tmp_path / "b.nii.gz"), "5 axes and 1 value")):
@@ -172,7 +172,7 @@ def test_files_may_be_given_as_paths(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data, [VOLUME, VOLUME])
 
 
-def test_of_files_in_several_orientations_the_last_one_is_restored(tmp_path: Path) -> None:
+def test_labels_take_the_orientation_of_the_last_file(tmp_path: Path) -> None:
     names = []
     for orientation in ("RAS", "LPI"):
         turned = sitk.DICOMOrient(sitk.GetImageFromArray(VOLUME), orientation)

@@ -27,6 +27,11 @@ def test_channels_share_the_side_file_of_their_case(tmp_path: Path) -> None:
     assert properties == {"spacing": [2, 0.5, 0.5]}
 
 
+def test_the_side_file_is_known_before_it_exists(tmp_path: Path) -> None:
+    names = [str(tmp_path / f"case_000{channel}.tif") for channel in range(2)]
+    assert Tiff3DIO().side_files(names) == [str(tmp_path / "case.json")]
+
+
 def test_labels_have_a_side_file_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "case.json").write_text(json.dumps({"spacing": [2, 0.5, 0.5]}))
     data, properties = Tiff3DIO().read_seg(saved(tmp_path / "case.TIFF"))
@@ -34,7 +39,7 @@ def test_labels_have_a_side_file_of_their_own(tmp_path: Path) -> None:
     assert properties == {"spacing": [2, 0.5, 0.5]}
 
 
-def test_without_a_side_file_the_spacing_is_1_and_said_to_be(tmp_path: Path) -> None:
+def test_without_a_side_file_the_spacing_is_1_with_a_warning(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"no spacing file .*case\.json"):
         _, properties = Tiff3DIO().read_images([saved(tmp_path / "case_0000.tif")])
     assert properties == {"spacing": (1, 1, 1)}

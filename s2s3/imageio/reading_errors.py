@@ -1,0 +1,37 @@
+"""What image libraries raise while they read a file, as errors that name the file."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nnunetv2.errors import DriftError, ImageProblemError, MissingFileError
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Raise MissingFileError or ImageProblemError instead of what a library raises about the file.
+
+    Our own errors and MemoryError pass.
+    """
+    try:
+        yield
+    except (DriftError, MemoryError):
+        raise
+    except Exception as error:
+        if _is_missing(path, error):
+            raise MissingFileError(f"image not found: {path}") from None
+        raise ImageProblemError(
+            f"{path}: cannot be read, damaged or of another format ({_details(path, error)})"
+        ) from error
+
+
+def _is_missing(path: str, error: Exception) -> bool:
+    """Tell whether there is no such file; SimpleITK does not raise FileNotFoundError."""
+    return isinstance(error, FileNotFoundError) or not (isinstance(error, OSError) or os.path.exists(path))
+
+
+def _details(path: str, error: Exception) -> str:
+    """Return the size of the file and the last line of the error."""
+    size = os.path.getsize(path) if os.path.exists(path) else 0
+    reason = str(error).strip().splitlines()
+    return f"{size} bytes; {type(error).__name__}: {reason[-1] if reason else 'no reason given'}"
