@@ -47,7 +47,7 @@ def test_the_results_folder_is_created_and_others_may_read_the_model(results: Pa
     [
         ("../outside.json", "leads out"),
         (f"{MODEL}/../../../outside.json", "leads out"),
-        ("/tmp/outside.json", "absolute"),
+        ("/outside.json", "absolute"),
         ("C:/outside.json", "absolute"),
         (f"{DATASET}\\plans.json", "backslash"),
         (f"{MODEL}/plans.json/inner", "lies in a file"),
