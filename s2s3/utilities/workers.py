@@ -1,14 +1,14 @@
 """Work on named cases, spread over spawned processes or done in this one.
 
-Zero workers means this process. A failing case raises here with the case's name, a killed worker is noticed at once
-through its process handle, and no more tasks are under way than there are workers, so memory does not pile up.
+Zero workers means this process. A failing case raises here with the case's name, and a killed worker is noticed at
+once through its process handle. Results that wait for the result of an earlier case are limited in number.
 Ctrl-C reaches this process only, which then ends its workers; workers whose parent was killed end by themselves.
 """
 
 import multiprocessing.connection
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,9 @@ __all__ = [
     "run_cases",
     "usable_cpus",
 ]
+
+CASES_PER_WORKER = 8
+"""Cases that may be queued, running, or finished and waiting for an earlier one."""
 
 
 @dataclass(eq=False)
@@ -185,17 +188,20 @@ def iterate_cases(
         running: deque[Task] = deque()
         for case, arguments in cases:
             running.append(pool.submit(case, function, *arguments))
-            pool.wait(unfinished_at_most=max(0, 2 * pool.num_workers - 1))
+            yield from _take_results(pool, running, left_over=CASES_PER_WORKER * pool.num_workers)
+        yield from _take_results(pool, running, left_over=0)
+
+
+def _take_results(pool: WorkerPool, running: deque[Task], left_over: int) -> Iterator[tuple[str, Any]]:
+    """Yield results from the front: those that are there, and as many more until only so many tasks are left."""
+    pool.poll()
+    _raise_failures(running)
+    while running and (running[0].finished or len(running) > left_over):
+        while not running[0].finished:
+            pool.wait(unfinished_at_most=pool.unfinished - 1)
             _raise_failures(running)
-            while running and running[0].finished:
-                task = running.popleft()
-                yield task.case, task.outcome()
-        while running:
-            while not running[0].finished:
-                pool.wait(unfinished_at_most=pool.unfinished - 1)
-                _raise_failures(running)
-            task = running.popleft()
-            yield task.case, task.outcome()
+        task = running.popleft()
+        yield task.case, task.outcome()
 
 
 def _raise_failures(tasks: Iterable[Task]) -> None:

@@ -7,7 +7,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from nnunetv2.errors import CaseFailedError, InvalidValueError, WorkerDiedError
-from nnunetv2.utilities.workers import WorkerPool, describe_exit, iterate_cases, run_cases
+from nnunetv2.utilities.workers import CASES_PER_WORKER, WorkerPool, describe_exit, iterate_cases, run_cases
 
 CASES = [(name, (number,)) for number, name in enumerate("abcdef")]
 LONG = 60.0
@@ -27,6 +27,12 @@ def square(number: int) -> int:
 
 def later_ones_are_faster(number: int) -> int:
     time.sleep((3 - number) / 100)
+    return number
+
+
+def the_first_waits_for_a_file(number: int, folder: Path) -> int:
+    while number == 0 and not (folder / "go").exists():
+        time.sleep(0.01)
     return number
 
 
@@ -86,6 +92,21 @@ def run(function: Callable[..., Any], workers: int, *more: Any) -> list[Any]:
 def test_results_come_in_the_order_of_the_cases(workers: int) -> None:
     assert run(square, workers) == [0, 1, 4, 9, 16, 25]
     assert list(iterate_cases(later_ones_are_faster, CASES[:3], workers)) == [("a", 0), ("b", 1), ("c", 2)]
+
+
+def test_cases_behind_a_slow_one_do_not_pile_up(tmp_path: Path) -> None:
+    drawn = []
+
+    def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
+        for number in range(200):
+            drawn.append(number)
+            yield str(number), (number, tmp_path)
+
+    results = iterate_cases(the_first_waits_for_a_file, cases(), 2)
+    threading.Timer(1.0, (tmp_path / "go").touch).start()
+    assert next(results) == ("0", 0)
+    assert len(drawn) <= 2 * CASES_PER_WORKER + 1
+    assert [number for _, number in results] == list(range(1, 200))
 
 
 def test_no_cases_need_no_workers() -> None:
