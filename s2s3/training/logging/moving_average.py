@@ -6,7 +6,7 @@ EMA_DECAY = 0.9
 
 
 def next_average(previous: float | None, value: float) -> float:
-    """Return 0.9 * previous + 0.1 * value, or the other number if one of the two is NaN or `previous` is None."""
+    """Return 0.9 * previous + 0.1 * value, or one of the two if the other is NaN or None."""
     if previous is None or math.isnan(previous):
         return value
     if math.isnan(value):

@@ -62,7 +62,7 @@ class CheckpointPolicy:
 
 
 def is_new_best(score: float, best: float | None) -> bool:
-    """Tell whether `score` is the best so far; NaN is only if there was no score yet, and any number replaces it."""
+    """Tell whether `score` is the best so far; NaN is best only if there is no score yet, and any number beats it."""
     if best is None:
         return True
     return (math.isnan(best) and not math.isnan(score)) or score > best

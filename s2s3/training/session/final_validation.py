@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Report = Callable[[str], None]
 
 SMALL_WORK = 200_000_000
-"""Up to so many logits over all cases are exported in this process: starting others would take longer."""
+"""Number of logits, over all cases, up to which this process exports: starting workers would take longer."""
 CASES_BETWEEN_BARRIERS = 20
 
 
