@@ -2,7 +2,7 @@
 
 A job: {"model", "folds", "checkpoint", "settings" (of the predictor), "images" (folder), "out" (folder),
 "workers", "previous" (folder of the previous stage)}, or
-instead of the last four {"arrays": [npy files], "logits": npz file}.
+instead of the last four entries {"arrays": [npy files], "logits": npz file}.
 """
 
 import json
@@ -16,7 +16,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 
 def run_job(job: dict) -> None:
-    """Do one job."""
+    """Run one job."""
     predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False, **job["settings"])
     predictor.initialize_from_trained_model_folder(job["model"], job["folds"], job["checkpoint"])
     if "images" in job:

@@ -69,7 +69,7 @@ def stock_model(root: Path, plans: dict[str, Any], dataset_json: dict[str, Any])
 
 
 class Comparison:
-    """Model folders and images, and what both packages made of them; all jobs run in one process each."""
+    """Model folders and images, and the predictions of both packages, which each run all jobs in one process."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -86,7 +86,7 @@ class Comparison:
         self.jobs.append({"name": name, "model": str(model), "folds": folds, **job})
 
     def run(self) -> None:
-        """Do all jobs with stock and with ours."""
+        """Run all jobs with stock and with ours."""
         for who, run in (("stock", run_oracle), ("ours", run_ours)):
             (self.root / who).mkdir()
             jobs = []
@@ -97,7 +97,7 @@ class Comparison:
             run(JOBS, self.root / f"{who}.json", env={"OMP_NUM_THREADS": "1"})
 
     def folder(self, who: str, job: str) -> Path:
-        """Return where one package wrote the predictions of a job."""
+        """Return the folder of one package's predictions for a job."""
         return self.root / who / job
 
 

@@ -1,4 +1,4 @@
-"""Ensembles, postprocessing and the choice of a model: the same results folder given to stock nnU-Net and to ours."""
+"""Ensembles, postprocessing and the choice of a model: stock nnU-Net and ours on the same results folder."""
 
 import json
 import pickle
@@ -43,7 +43,7 @@ SCRIPT = """
 
 
 class Both:
-    """What stock and ours made of equal folders."""
+    """The results of stock and of ours for equal folders."""
 
     def __init__(self, root: Path, **description: Any):
         self.root = root
@@ -56,7 +56,7 @@ class Both:
             self.shown.append(run(SCRIPT, root / who, reference, env=environment).splitlines()[-1])
 
     def texts(self, *parts: str) -> tuple[str, str]:
-        """Return a text file of both, paths made equal."""
+        """Return a text file of both, with equal paths."""
         stock, ours = ((self.root / who).joinpath(*parts).read_text() for who in ("stock", "ours"))
         return stock.replace(str(self.root / "stock"), ""), ours.replace(str(self.root / "ours"), "")
 

@@ -1,7 +1,7 @@
-"""Whole trainings beside those of nnU-Net 2.8.1, checkpoints both ways, folds, the cascade.
+"""Whole trainings compared with those of nnU-Net 2.8.1, checkpoints both ways, folds, the cascade.
 
-The same script runs with both packages, from equal seeds and with loaders in the same process, so every random draw has
-to agree.
+The same script runs with both packages, from equal seeds and with loaders in the same process, so every random draw
+must agree.
 """
 
 import json
@@ -163,7 +163,7 @@ def load(path: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """Two epochs of five steps and a validation of each data set, by both."""
+    """Two epochs of five steps and a validation of each dataset, by both."""
     pair = make_pair(tmp_path_factory.mktemp("trained"))
     for dataset in DATASETS.values():
         for side in (pair.ours, pair.oracle):
@@ -240,7 +240,7 @@ def test_model_folders_have_the_same_files(trained: Pair, dataset: TinyDataset) 
 
 @pytest.fixture(scope="module")
 def balanced(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyDataset, NnunetFolders]:
-    """A training of ours on two domains, with every part on."""
+    """Our training on two domains, with every part on."""
     dataset = TinyDataset(name="Dataset905_Domains", domains=("a", "b"))
     folders = make_folders(tmp_path_factory.mktemp("balanced"))
     write_preprocessed(dataset, folders.preprocessed)
@@ -248,7 +248,7 @@ def balanced(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyDataset, Nnu
     return dataset, folders
 
 
-def test_nnunet_goes_on_from_a_checkpoint_of_ours_and_we_from_one_of_its(trained: Pair) -> None:
+def test_nnunet_resumes_from_our_checkpoint_and_we_from_its(trained: Pair) -> None:
     dataset = DATASETS["labels"]
     ours, oracle = trained.folds(dataset)
     for target, source in ((trained.ours, oracle), (trained.oracle, ours)):
@@ -261,7 +261,7 @@ def test_nnunet_goes_on_from_a_checkpoint_of_ours_and_we_from_one_of_its(trained
     np.testing.assert_allclose(*(content["logging"]["train_losses"] for content in after), atol=1e-4)
 
 
-def test_nnunet_goes_on_from_a_checkpoint_of_joint_balancing(
+def test_nnunet_resumes_from_a_checkpoint_of_joint_balancing(
     balanced: tuple[TinyDataset, NnunetFolders], tmp_path: Path
 ) -> None:
     dataset, folders = balanced
@@ -317,7 +317,7 @@ def cascade_plans(dataset: TinyDataset) -> dict[str, Any]:
 
 
 def write_cascade(dataset: TinyDataset, root: Path) -> None:
-    """Write the cases at both resolutions; those of the lower one are every second voxel."""
+    """Write the cases at both resolutions; the lower one has every second voxel."""
     from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 
     folder = write_preprocessed(dataset, root)

@@ -1,4 +1,4 @@
-"""The parts of a training beside those of nnU-Net 2.8.1: the same script runs with both, the output has to agree."""
+"""The parts of a training compared with those of nnU-Net 2.8.1: one script runs with both and must print the same."""
 
 import json
 from pathlib import Path
