@@ -1,4 +1,4 @@
-"""A tiny data set of RGB images from two domains, and the console commands run on it as a user runs them."""
+"""A tiny dataset of RGB images from two domains, and the console commands run on it as a user would."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SETTINGS = {"OMP_NUM_THREADS": "1", "nnUNet_compile": "f", "nnUNet_n_proc_DA": "
 
 @dataclass(frozen=True)
 class Finished:
-    """What a command left: exit code and everything it wrote."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -32,7 +32,7 @@ class Finished:
 
     @property
     def error(self) -> str:
-        """The error of a command that failed by a mistake of its user, checked to be the only thing it complains of."""
+        """The error of a command that failed because of its input, checked to be the only one."""
         assert self.code == 2, f"exit code {self.code}\n{self.errors}"
         assert "Traceback" not in self.out + self.errors
         _, found, error = self.errors.rpartition("error: ")
@@ -49,16 +49,16 @@ class Workspace:
 
     folders: NnunetFolders
     changes: dict[str, str | None] = field(default_factory=dict)
-    """Environment variables to set; None unsets."""
+    """Environment variables to set; None unsets one."""
 
     @property
     def raw(self) -> Path:
-        """The raw data set."""
+        """The raw dataset."""
         return self.folders.raw / NAME
 
     @property
     def preprocessed(self) -> Path:
-        """The preprocessed data set."""
+        """The preprocessed dataset."""
         return self.folders.preprocessed / NAME
 
     def run(self, command: str, *arguments: object, timeout: float = 300) -> Finished:
@@ -93,7 +93,7 @@ class Workspace:
 
 
 def make_workspace(root: Path, **changes: str | None) -> Workspace:
-    """Make the folders with a sound raw data set."""
+    """Create the folders with a valid raw dataset."""
     workspace = Workspace(make_folders(root), changes)
     write_raw_dataset(workspace.raw)
     return workspace

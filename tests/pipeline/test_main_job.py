@@ -91,7 +91,7 @@ def test_validation_and_evaluation_are_by_domain(finished: Workspace) -> None:
     assert cases == {"validation": 2, "predictions": len(CASES)}
 
 
-def test_the_model_carries_where_it_comes_from(finished: Workspace) -> None:
+def test_the_model_folder_records_its_origin(finished: Workspace) -> None:
     for name in ("plans.json", "dataset.json", "dataset_fingerprint.json", "domains.json", "prism_dd.json"):
         assert (model_folder(finished) / name).is_file(), name
     ratios = json.loads((finished.raw / "prism_dd.json").read_text())["ratios"]
@@ -100,7 +100,7 @@ def test_the_model_carries_where_it_comes_from(finished: Workspace) -> None:
     assert "stage 1 (prism_dd.json)" in log
 
 
-def test_the_report_stands_alone(finished: Workspace) -> None:
+def test_the_report_is_self_contained(finished: Workspace) -> None:
     page = (finished.folders.raw.parent / "report.html").read_text()
     assert "data:image/png;base64," in page
     assert 'src="http' not in page
