@@ -8,6 +8,9 @@ from functools import cached_property
 
 from s1.errors import DomainMapError
 
+MOST_SHOWN = 20
+"""Problems that one error lists; it counts the rest."""
+
 
 @dataclass(frozen=True)
 class DomainMap:
@@ -49,12 +52,22 @@ def closest_name(name: str, known: Iterable[str]) -> str:
     return f", did you mean {matches[0]!r}?" if matches else ""
 
 
+def closest_names(names: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Return name -> what `closest_name` says, or '' for each if there are too many to be typing errors."""
+    listed, candidates = list(names), list(known)
+    if len(listed) > MOST_SHOWN:  # the search is slow
+        return dict.fromkeys(listed, "")
+    return {name: closest_name(name, candidates) for name in listed}
+
+
 def raise_together(source: str, summary: str, problems: list[str]) -> None:
-    """Raise one DomainMapError for all problems, each on its own line if there are several; do nothing without any."""
+    """Raise one DomainMapError that lists the problems, one per line if there are several; do nothing without any."""
     if len(problems) == 1:
         raise DomainMapError(f"{source}: {problems[0]}")
     if problems:
-        raise DomainMapError("\n  ".join([f"{source} {summary} ({len(problems)} problems):", *problems]))
+        more = [f"and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
+        lines = [f"{source} {summary} ({len(problems)} problems):", *problems[:MOST_SHOWN], *more]
+        raise DomainMapError("\n  ".join(lines))
 
 
 def _domain_problems(domains: Mapping[str, tuple[str, ...]]) -> list[str]:

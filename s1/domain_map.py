@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from s1.domain_cases import DomainMap, closest_name, raise_together
+from s1.domain_cases import DomainMap, closest_name, closest_names, raise_together
 from s1.domain_map_makers import domain_map_from_csv, domain_map_from_pattern, domain_map_from_ranges
 from s1.errors import DomainMapError
 from s1.files import read_json_object, write_json
@@ -51,7 +51,7 @@ def write_domain_map(domain_map: DomainMap, path: PathLike) -> None:
 
 
 def check_cases(domain_map: DomainMap, cases: Iterable[str], source: PathLike) -> None:
-    """Raise one DomainMapError that lists every case without a domain and every mapped case that does not exist.
+    """Raise one DomainMapError that lists the cases without a domain and the mapped cases that do not exist.
 
     Parameters:
         cases: the existing cases, all of which need a domain.
@@ -59,10 +59,10 @@ def check_cases(domain_map: DomainMap, cases: Iterable[str], source: PathLike) -
     """
     existing = dict.fromkeys(cases)
     problems = [f"case {case!r} is in no domain" for case in existing if case not in domain_map.domain_by_case]
+    suggestions = closest_names([case for case in domain_map.domain_by_case if case not in existing], existing)
     problems += [
-        f"case {case!r} in domain {domain!r} does not exist{closest_name(case, existing)}"
-        for case, domain in domain_map.domain_by_case.items()
-        if case not in existing
+        f"case {case!r} in domain {domain_map.domain_of(case)!r} does not exist{suggestion}"
+        for case, suggestion in suggestions.items()
     ]
     raise_together(str(source), "does not match the cases", problems)
 

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
-from s1.domain_cases import DomainMap, closest_name, raise_together
+from s1.domain_cases import DomainMap, closest_names, raise_together
 from s1.errors import DomainMapError
 
 
@@ -13,14 +13,16 @@ def domain_map_from_csv(path: str | os.PathLike[str], cases: Iterable[str]) -> D
     """Read a table of cases and domains, separated by commas, semicolons or tabs.
 
     Uses the columns `case` and `domain` if a header names them, otherwise the first two. Domains are in the order of
-    the table. Raises DomainMapError listing every case that is missing, unknown or in two domains.
+    the table. Raises DomainMapError listing the cases that are missing, unknown or in two domains.
     """
     existing = dict.fromkeys(cases)
     domain_by_case: dict[str, str] = {}
     problems = []
-    for line, case, domain in _read_rows(path):
+    rows = list(_read_rows(path))
+    suggestions = closest_names([case for _, case, _ in rows if case not in existing], existing)
+    for line, case, domain in rows:
         if case not in existing:
-            problems.append(f"line {line}: case {case!r} does not exist{closest_name(case, existing)}")
+            problems.append(f"line {line}: case {case!r} does not exist{suggestions[case]}")
         elif domain_by_case.setdefault(case, domain) != domain:
             problems.append(f"line {line}: case {case!r} is in {domain!r} here, in {domain_by_case[case]!r} above")
     problems += [f"case {case!r} is not in the table" for case in existing if case not in domain_by_case]

@@ -86,6 +86,16 @@ def test_all_mismatches_are_listed_together():
     ]
 
 
+def test_of_very_many_mismatches_the_first_are_listed_and_the_rest_counted():
+    domain_map = DomainMap({"a": tuple(f"case_{number}" for number in range(3000))})
+    with pytest.raises(DomainMapError) as caught:
+        check_cases(domain_map, [f"tile_{number}" for number in range(3000)], "domains.json")
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "domains.json does not match the cases (6000 problems):"
+    assert len(lines) == 22
+    assert lines[-1].strip() == "and 5980 more"
+
+
 def test_groups_are_read(tmp_path):
     assert read_groups(written(tmp_path, {"groups": {"a": "p1", "b": "p1"}})) == {"a": "p1", "b": "p1"}
 
