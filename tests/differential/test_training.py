@@ -381,8 +381,9 @@ def test_the_attributes_of_the_oracle_exist_with_the_same_values(tmp_path: Path)
 
     if __name__ == "__main__":
         trainer = make_trainer(sys.argv[1], "2d")
-        known = {k: repr(v) for k, v in vars(trainer).items() if isinstance(v, (int, float, str, tuple, type(None)))}
-        print("RESULT", json.dumps({**known, "all": sorted(vars(trainer))}))
+        found = {name: getattr(trainer, name) for name in dir(trainer) if not name.startswith("__")}
+        known = {k: repr(v) for k, v in found.items() if isinstance(v, (int, float, str, tuple, type(None)))}
+        print("RESULT", json.dumps({**known, "all": sorted(found)}))
         """
     )
     pair = make_pair(tmp_path)
