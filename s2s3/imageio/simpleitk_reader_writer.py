@@ -1,14 +1,17 @@
 """Medical volumes read with SimpleITK: NIfTI, NRRD, MetaImage, GIPL."""
 
+import errno
+import os
 import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from nnunetv2.errors import CallError, UnfitImageError
+from nnunetv2.errors import CallError, ImageProblemError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
 from nnunetv2.imageio.reading_errors import reading
+from nnunetv2.imageio.whole_files import is_whole
 from nnunetv2.utilities.files import replacing
 
 MISSING_AXIS_FACTOR = 999
@@ -71,6 +74,8 @@ def _open(path: str) -> Any:
 
     with reading(path):
         image = sitk.ReadImage(str(path))
+        if not is_whole(path, image):
+            raise ImageProblemError(f"{path}: is cut off, its image has more voxels; copy or download it again")
     axes, components = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
     if axes + (components > 1) > MOST_AXES:
         raise UnfitImageError(
@@ -139,3 +144,5 @@ def _write(image: Any, path: str) -> None:
 
     with replacing(path) as temporary:
         sitk.WriteImage(image, str(temporary), True)
+        if not is_whole(temporary, image):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
