@@ -16,6 +16,8 @@ Array = npt.NDArray[Any]
 
 _PIL_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
 _TIFF_ENDINGS = (".tif", ".tiff")
+_PLAIN_MODES = ("L", "RGB", "I", "I;16", "F")
+"""Pillow's modes that need no conversion for display: one channel of grey values, or three of colours."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,12 @@ def read_case_picture(case: BadCase, folders: PictureFolders, file_ending: str) 
     Raises ImageProblemError if a file is not found, naming the folders searched, or cannot be shown.
     """
     name = Path(case.prediction_file).name
-    prediction = _read(_find("prediction", [Path(case.prediction_file), folders.results / name]))
+    prediction = _read_labels(_find("prediction", [Path(case.prediction_file), folders.results / name]))
     references = [
         Path(case.reference_file),
         *(folder / Path(case.reference_file).name for folder in folders.references),
     ]
-    reference = _read(_find("reference", references))
+    reference = _read_labels(_find("reference", references))
     stem = name.removesuffix(file_ending)
     image = _read(_find("image", _image_candidates(stem, file_ending, folders.images)))
     plane = None
@@ -100,14 +102,20 @@ def _find(what: str, candidates: Sequence[Path]) -> Path:
     raise ImageProblemError(f"{what} {candidates[0].name if candidates else 'file'} not found in {looked}")
 
 
-def _read(path: Path) -> Array:
+def _read_labels(path: Path) -> Array:
+    """Read labels (*S): the indices of a palette file, the first channel of a colour file."""
+    labels = _read(path, as_stored=True)
+    return labels[..., 0] if path.name.lower().endswith(_PIL_ENDINGS) and labels.ndim == 3 else labels
+
+
+def _read(path: Path, as_stored: bool = False) -> Array:
     name = path.name.lower()
     try:
         if name.endswith(_PIL_ENDINGS):
             from PIL import Image
 
             with Image.open(path) as picture:
-                return np.asarray(picture.convert("RGB") if picture.mode in ("P", "CMYK", "RGBA") else picture)
+                return np.asarray(picture if as_stored or picture.mode in _PLAIN_MODES else picture.convert("RGB"))
         if name.endswith(_TIFF_ENDINGS):
             import tifffile
 

@@ -29,6 +29,7 @@ class BadCase:
     """One of the cases with the lowest Dice."""
 
     case: str
+    """Name without file ending."""
     domain: str
     dice: float
     prediction_file: str
@@ -129,7 +130,7 @@ def _worst(entries: list[Mapping[str, Any]]) -> list[BadCase]:
     for entry in entries:
         known = [value for value in (_known(m["Dice"]) for m in entry["metrics"].values()) if value is not None]
         if known:
-            name = Path(entry["prediction_file"]).name
+            name = Path(entry["prediction_file"].removesuffix(".gz")).stem
             found.append(_bad_case(name, "", sum(known) / len(known), entry, entry["metrics"]))
     return sorted(found, key=lambda case: (case.dice, case.case))[:_WORST_CASES]
 

@@ -38,7 +38,7 @@ def test_a_volume_is_shown_by_the_plane_that_differs_most(tmp_path: Path) -> Non
     assert np.ptp(picture.image) == 255
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "I;16"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16"])
 def test_every_kind_of_picture_becomes_colour(mode: str, tmp_path: Path) -> None:
     grey = np.linspace(0, 255, 40 * 48).reshape(40, 48)
     if mode == "I;16":
@@ -54,6 +54,23 @@ def test_every_kind_of_picture_becomes_colour(mode: str, tmp_path: Path) -> None
 
     assert picture.image.shape == (40, 48, 3)
     assert picture.image[0].mean() < 20 < 235 < picture.image[-1].mean()
+
+
+@pytest.mark.parametrize("mode", ["P", "RGB"])
+def test_labels_in_palette_and_colour_files_are_their_indices_and_values(mode: str, tmp_path: Path) -> None:
+    stored = Image.fromarray(labels())
+    if mode == "P":
+        stored.putpalette([0, 0, 0, 200, 30, 30, 30, 200, 30])
+    for name in ("p.png", "r.png"):
+        (stored if mode == "P" else stored.convert(mode)).save(tmp_path / name)
+    Image.fromarray(labels()).save(tmp_path / "p_0000.png")
+
+    folders = PictureFolders(tmp_path, (tmp_path,), ())
+    picture = read_case_picture(bad_case(tmp_path / "p.png", tmp_path / "r.png"), folders, ".png")
+
+    assert picture.plane is None
+    np.testing.assert_array_equal(picture.prediction, labels())
+    np.testing.assert_array_equal(picture.reference, labels())
 
 
 def test_tiff_files_are_read(tmp_path: Path) -> None:

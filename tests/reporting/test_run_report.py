@@ -143,7 +143,7 @@ def test_a_single_domain_has_means_and_no_talk_of_domains(nnunet_folders) -> Non
     assert "all cases (2 cases) 0.812 0.812 0.812" in text
     assert "2 cases evaluated" in text
     assert "worst domain" not in text.split("How to read")[0]
-    assert "case_2.png: Dice 0.700" in text
+    assert "case_2: Dice 0.700" in text
 
 
 def test_without_batch_balance_no_share_in_training_is_claimed(nnunet_folders) -> None:
