@@ -16,7 +16,10 @@ CHANNEL_SUFFIX_LENGTH = len("_0000")
 
 
 class Tiff3DIO(BaseReaderWriter):
-    """One 3D file per channel, axes as stored. `<case>.json` may hold {"spacing": [a, b, c]}; without it, it is 1, 1, 1."""
+    """One 3D file per channel, axes as stored.
+
+    A file `<case>.json` may hold the spacing, {"spacing": [a, b, c]}; without it the spacing is 1, 1, 1.
+    """
 
     supported_file_endings: ClassVar[list[str]] = [".tif", ".tiff"]
 

@@ -1,4 +1,4 @@
-"""Whether the files of a case fit each other and dataset.json."""
+"""Checks that the files of a case fit each other and dataset.json."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,8 +23,14 @@ def check_channels(data: np.ndarray, image_files: Sequence[str], dataset_json: M
     )
 
 
+def check_shapes(seg: np.ndarray, data: np.ndarray) -> None:
+    """Raise UnfitImageError unless `seg` and `data` have the same spatial shape."""
+    if seg.shape[1:] != data.shape[1:]:
+        raise UnfitImageError(f"segmentation of shape {seg.shape}, its image has {data.shape}")
+
+
 def check_label_shape(seg: np.ndarray, data: np.ndarray, seg_file: str, image_files: Sequence[str]) -> None:
-    """Raise UnfitImageError unless `seg` is one channel of the spatial shape of `data`."""
+    """Raise UnfitImageError unless `seg` has one channel and the spatial shape of `data`; name the files."""
     if seg.shape[1:] != data.shape[1:]:
         raise UnfitImageError(
             f"{seg_file}: shape {seg.shape[1:]}, its image has {data.shape[1:]} ({', '.join(map(str, image_files))})"
@@ -34,7 +40,7 @@ def check_label_shape(seg: np.ndarray, data: np.ndarray, seg_file: str, image_fi
 
 
 def check_label_values(seg: np.ndarray, known_labels: Sequence[int], seg_file: str) -> None:
-    """Raise UnfitImageError naming the values in `seg` that are no label; -1, outside, is none either."""
+    """Raise UnfitImageError naming the values in `seg` that are not labels; -1 is not one either."""
     unknown = unknown_values(seg, known_labels)
     if not len(unknown):
         return
@@ -47,7 +53,7 @@ def check_label_values(seg: np.ndarray, known_labels: Sequence[int], seg_file: s
 
 
 def unknown_values(seg: np.ndarray, known_labels: Sequence[int]) -> np.ndarray:
-    """Return the distinct values of `seg` that are none of the labels, ascending."""
+    """Return the distinct values of `seg` that are not labels, ascending."""
     known = np.zeros(seg.shape, dtype=bool)
     for label in known_labels:
         known |= seg == label
@@ -55,7 +61,7 @@ def unknown_values(seg: np.ndarray, known_labels: Sequence[int]) -> np.ndarray:
 
 
 def _in_full(value: np.number) -> str:
-    """Digits enough to tell 1.0000001 from 1."""
+    """Return enough digits to tell 1.0000001 from 1."""
     return f"{value:.0f}" if float(value).is_integer() else str(value)
 
 

@@ -1,4 +1,4 @@
-"""Where in a case each class is found, so that training can centre patches on it."""
+"""Where each class is found in a case, so that training can centre patches on it."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
 Locations = dict[int | tuple[int, ...], np.ndarray | list[Any]]
+
+
+def classes_to_locate(labels: LabelManager) -> list[int | Sequence[int]]:
+    """Return the classes or regions to locate; with an ignore label also, as one more region, all annotated voxels."""
+    classes: list[Any] = list(labels.foreground_regions if labels.has_regions else labels.foreground_labels)
+    if labels.has_ignore_label:
+        classes.append([-1, *labels.all_labels])
+    return classes
 
 
 def sample_foreground_locations(
@@ -18,12 +28,12 @@ def sample_foreground_locations(
 ) -> Locations:
     """Draw voxels of each class from `seg` (1, x, y, z), without replacement.
 
-    Drawn are max(min(min_num_samples, all), ceil(min_percent_coverage * all)) voxels. All classes share one stream of
-    random numbers; those that are absent take none from it.
+    Of a class with k voxels, max(min(min_num_samples, k), ceil(min_percent_coverage * k)) are drawn. All classes share
+    one stream of random numbers; absent classes take none from it.
 
     Returns:
-        class, or tuple of the labels of a region -> int64 array (n, 4) of indices into `seg` in the order drawn, an
-        empty list for a class that is absent.
+        class, or tuple of the labels of a region -> int64 array (n, 4) of indices into `seg` in the order drawn; an
+        empty list for an absent class.
     """
     labels = _exact_integers(seg)
     random = np.random.RandomState(seed)
@@ -45,7 +55,7 @@ def sample_foreground_locations(
 
 
 def _exact_integers(seg: np.ndarray) -> np.ndarray:
-    """Return `seg` as int32, values that are no whole numbers as the smallest one, which is no label."""
+    """Return integers unchanged, others as int32, with values that are not whole as the smallest int32."""
     if seg.dtype.kind in "iu":
         return seg
     with np.errstate(invalid="ignore"):
@@ -55,7 +65,7 @@ def _exact_integers(seg: np.ndarray) -> np.ndarray:
 
 
 def _nth_voxels(labels: np.ndarray, members: Sequence[int], counts: Sequence[int], numbers: np.ndarray) -> np.ndarray:
-    """Flat index of each numbered voxel; they are numbered label by label, within a label in C order."""
+    """Return flat indices of voxels that are numbered label by label, and in C order within a label."""
     voxels = np.empty(len(numbers), dtype=np.int64)
     first = 0
     for label, count in zip(members, counts, strict=True):

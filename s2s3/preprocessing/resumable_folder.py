@@ -1,18 +1,18 @@
 """A folder of preprocessed cases that an interrupted run leaves in order and the next run completes.
 
-Cases are written in a folder of their own, moved when they are complete, and then entered in a journal beside the data
-folder. The journal says how the cases were made and which files they came from and led to; a case is finished if all
-of that is still so. The data folder itself never holds anything but complete cases. One process at a time may work on
-it; a link to a folder elsewhere is as good as a folder.
+Each case is written to a staging folder, moved when it is complete, and then entered in a journal next to the data
+folder. The journal tells how the cases were made, from which files and into which; a case counts as finished as long
+as none of this has changed. The data folder itself only ever holds complete cases. One process at a time may work on
+it. It may be a link to a folder elsewhere.
 """
 
 import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,24 +25,26 @@ from nnunetv2.utilities.files import replacing
 JOURNAL_VERSION = 1
 _PROPERTIES_ENDING = ".pkl"
 
+_log = logging.getLogger(__name__)
+
 Stamp = list[Any]
 """[path or name, size, modification time in ns]; size and time are None for a file that does not exist."""
 
 
 @dataclass(frozen=True)
 class ResumableFolder:
-    """Where the cases of one configuration go. Picklable, so that workers can finish their cases themselves."""
+    """The folder for the cases of one configuration. Picklable, so that workers can finish cases themselves."""
 
     folder: Path
 
     @property
     def journal(self) -> Path:
-        """One line of JSON for the recipe, then one a finished case."""
+        """File with one line of JSON for the recipe, then one per finished case."""
         return self._beside(".journal.jsonl")
 
     @property
     def staging(self) -> Path:
-        """Folder of the cases being worked on."""
+        """Folder of the cases that are being written."""
         return self._beside(".partial")
 
     @cached_property
@@ -50,22 +52,26 @@ class ResumableFolder:
         return FileLock(self._beside(".lock"))
 
     def _beside(self, ending: str) -> Path:
-        """Return a path on the disk of the cases, so that they can be moved."""
+        """Return a path on the same disk, so that cases can be moved from there."""
         folder = self.folder.resolve()
         return folder.with_name(folder.name + ending)
 
     def prepare(self, recipe: Any, sources: Mapping[str, Iterable[str]]) -> set[str]:
-        """Empty the folder but for finished cases, and return these. The folder is this process's own until `tidy`.
+        """Remove everything from the folder except finished cases, and return these. Locks the folder until `tidy`.
+
+        A warning is logged if finished cases have to be preprocessed again.
 
         Parameters:
-            recipe: all that decides how a case is preprocessed, of JSON types.
-            sources: case -> paths of the files it is made from; those of cases to come are looked at when they finish.
+            recipe: all that decides how a case is preprocessed, in JSON types.
+            sources: case -> paths of the files it is made from.
 
         Raises SettingsError while another process works on the folder.
         """
         self.folder.resolve().mkdir(parents=True, exist_ok=True)
         if not self._lock.take():
-            raise SettingsError(f"{self.folder}: another command is writing into it; let it end, or stop it, first")
+            raise SettingsError(
+                f"{self.folder}: another command is writing into it; wait until it has finished, or stop it"
+            )
         try:
             header = {"version": JOURNAL_VERSION, "recipe": _digest(recipe)}
             entries = self._still_valid(header, sources)
@@ -79,13 +85,13 @@ class ResumableFolder:
         return set(entries)
 
     def begin(self, case: str) -> str:
-        """Return the path, without ending, that the files of a case are written to."""
+        """Return the path, without ending, that the files of the case have to be written to."""
         place = self.staging / case
         place.mkdir(parents=True, exist_ok=True)
         return str(place / case)
 
     def finish(self, case: str, source_stamps: list[Stamp]) -> None:
-        """Move the files of a case into the folder, the properties last, and enter it in the journal."""
+        """Move the files of the case into the folder, the properties last, and enter it in the journal."""
         place = self.staging / case
         names = sorted(os.listdir(place), key=lambda name: (name.endswith(_PROPERTIES_ENDING), name))
         for name in names:
@@ -98,7 +104,7 @@ class ResumableFolder:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.journal))
 
     def tidy(self) -> None:
-        """After the run, however it ended: remove what belongs to no finished case and let others use the folder."""
+        """Remove files that do not belong to a finished case and unlock the folder; call this however a run ended."""
         try:
             self.clear_staging()
             self._keep_only(self._entries().values())
@@ -106,19 +112,26 @@ class ResumableFolder:
             self._lock.release()
 
     def clear_staging(self) -> None:
-        """Remove what cases under way have left."""
+        """Remove the files of cases that were not finished."""
         shutil.rmtree(self.staging, ignore_errors=True)
 
     def _still_valid(self, header: dict[str, Any], sources: Mapping[str, Iterable[str]]) -> dict[str, dict[str, Any]]:
+        known = {case: entry for case, entry in self._entries().items() if case in sources}
         if self._header() != header:
+            self._announce_repetition("plans or code changed", len(known))
             return {}
-        return {
+        valid = {
             case: entry
-            for case, entry in self._entries().items()
-            if case in sources
-            and entry["sources"] == [stamp(path) for path in sources[case]]
+            for case, entry in known.items()
+            if entry["sources"] == [stamp(path) for path in sources[case]]
             and entry["outputs"] == [stamp(self.folder / name, name) for name, _, _ in entry["outputs"]]
         }
+        self._announce_repetition("their files changed", len(known) - len(valid))
+        return valid
+
+    def _announce_repetition(self, reason: str, count: int) -> None:
+        if count:
+            _log.warning("%s: %s, %d finished case(s) are preprocessed again", self.folder, reason, count)
 
     def _header(self) -> Any:
         lines = self._lines()
@@ -132,7 +145,7 @@ class ResumableFolder:
         }
 
     def _lines(self) -> list[Any]:
-        """Lines that can be read; a run that was killed may have left the last one incomplete."""
+        """Return the lines that are valid JSON; a run that was killed may have left an incomplete one."""
         if not self.journal.is_file():
             return []
         lines = []
@@ -154,29 +167,18 @@ class ResumableFolder:
 
 
 def _journal_line(content: Mapping[str, Any]) -> str:
-    """Return a line that starts with the line break, so that one cut short before it spoils only itself."""
+    """Return a line that starts with its line break, so that an incomplete line before it does no harm."""
     return "\n" + json.dumps(content)
 
 
 def stamp(path: str | os.PathLike[str], name: str | None = None) -> Stamp:
-    """Return what changes when a file is written again."""
+    """Return name, size and time of a file, which change when it is written again."""
     shown = os.fspath(path) if name is None else name
     try:
         status = os.stat(path)
     except FileNotFoundError:
         return [shown, None, None]
     return [shown, status.st_size, status.st_mtime_ns]
-
-
-def code_stamps(packages: Iterable[str], classes: Iterable[type]) -> list[Stamp]:
-    """Return stamps of all modules in package folders and of the modules that define some classes."""
-    import inspect
-
-    files = {path for package in packages for path in Path(package).rglob("*.py")}
-    for found in classes:
-        with suppress(TypeError, OSError):  # built-in classes and those typed in have no file
-            files.add(Path(inspect.getsourcefile(found) or inspect.getfile(found)))
-    return [stamp(path) for path in sorted(files)]
 
 
 def _digest(content: Any) -> str:

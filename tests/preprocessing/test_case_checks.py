@@ -4,12 +4,18 @@ import numpy as np
 import pytest
 
 from nnunetv2.errors import UnfitImageError
-from nnunetv2.preprocessing.case_checks import check_channels, check_label_shape, check_label_values, unknown_values
+from nnunetv2.preprocessing.case_checks import (
+    check_channels,
+    check_label_shape,
+    check_label_values,
+    check_shapes,
+    unknown_values,
+)
 
 RGB = {"channel_names": {"0": "R", "1": "G", "2": "B"}}
 
 
-def test_as_many_channels_as_names_are_fine() -> None:
+def test_one_channel_per_name_passes() -> None:
     check_channels(np.zeros((3, 1, 2, 2)), ["a.png"], RGB)
     check_channels(np.zeros((1, 1, 2, 2)), ["a.png"], {"modality": {"0": "CT"}})
 
@@ -20,14 +26,20 @@ def test_fewer_and_more_channels_are_refused(channels: int) -> None:
         check_channels(np.zeros((channels, 1, 2, 2)), ["a.png"], RGB)
 
 
-def test_a_fourth_channel_of_an_rgb_data_set_is_probably_alpha() -> None:
+def test_a_fourth_channel_of_an_rgb_dataset_is_probably_alpha() -> None:
     with pytest.raises(UnfitImageError, match=r"alpha\)\? Save the image without it"):
         check_channels(np.zeros((4, 1, 2, 2)), ["a.png"], RGB)
 
 
-def test_a_mask_of_another_shape_is_named_beside_its_image() -> None:
+def test_a_mask_of_another_shape_is_named_with_its_image() -> None:
     with pytest.raises(AssertionError, match=r"m.png: shape \(1, 2, 3\), its image has \(1, 2, 2\) \(a.png\)"):
         check_label_shape(np.zeros((1, 1, 2, 3)), np.zeros((3, 1, 2, 2)), "m.png", ["a.png"])
+
+
+def test_arrays_of_different_shapes_are_refused() -> None:
+    check_shapes(np.zeros((1, 1, 2, 2)), np.zeros((3, 1, 2, 2)))
+    with pytest.raises(UnfitImageError, match=r"segmentation of shape \(1, 1, 2, 3\), its image has \(3, 1, 2, 2\)"):
+        check_shapes(np.zeros((1, 1, 2, 3)), np.zeros((3, 1, 2, 2)))
 
 
 def test_a_mask_has_one_channel() -> None:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from nnunetv2.preprocessing.foreground_locations import sample_foreground_locations
+from nnunetv2.preprocessing.foreground_locations import classes_to_locate, sample_foreground_locations
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 SEG = (np.arange(20) % 3).reshape(1, 1, 4, 5).astype(np.float32)
 
@@ -18,6 +19,20 @@ def slow_locations(seg: np.ndarray, classes: list, seed: int, least: int, fracti
             number = max(min(least, len(candidates)), int(np.ceil(fraction * len(candidates))))
             result[key] = candidates[random.permutation(len(candidates))[:number]]
     return result
+
+
+@pytest.mark.parametrize(
+    ("labels", "order", "expected"),
+    [
+        ({"background": 0, "a": 1, "b": 2}, None, [1, 2]),
+        ({"background": 0, "a": 1, "b": 2, "ignore": 3}, None, [1, 2, [-1, 0, 1, 2]]),
+        ({"background": 0, "whole": [1, 2], "core": 2}, [1, 2], [(1, 2), 2]),
+    ],
+)
+def test_classes_or_regions_are_located_and_what_is_annotated(
+    labels: dict, order: list[int] | None, expected: list
+) -> None:
+    assert classes_to_locate(LabelManager(labels, order)) == expected
 
 
 def test_draws_match_the_golden_values() -> None:

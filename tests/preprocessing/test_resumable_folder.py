@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nnunetv2.errors import SettingsError
-from nnunetv2.preprocessing.resumable_folder import ResumableFolder, code_stamps, stamp
+from nnunetv2.preprocessing.resumable_folder import ResumableFolder, stamp
 
 RECIPE = {"spacing": [1, 1]}
 
@@ -56,18 +56,20 @@ def test_the_data_folder_holds_nothing_but_cases(run: Run) -> None:
     ]
 
 
-def test_another_recipe_starts_from_nothing(run: Run) -> None:
+def test_another_recipe_starts_from_nothing_with_a_warning(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     run.do("a")
     assert run.target.prepare({"spacing": [2, 2]}, run.sources) == set()
     assert run.names() == []
+    assert caplog.messages == [f"{run.target.folder}: plans or code changed, 1 finished case(s) are preprocessed again"]
 
 
-def test_a_changed_source_is_done_again(run: Run) -> None:
+def test_a_changed_source_is_preprocessed_again_with_a_warning(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     run.do("a")
     run.do("b")
     Path(run.sources["a"][0]).write_text("changed")
     assert run.target.prepare(RECIPE, run.sources) == {"b"}
     assert run.names() == ["b.b2nd", "b.pkl"]
+    assert caplog.messages == [f"{run.target.folder}: their files changed, 1 finished case(s) are preprocessed again"]
 
 
 def test_a_new_source_file_counts_as_a_change(run: Run) -> None:
@@ -78,21 +80,22 @@ def test_a_new_source_file_counts_as_a_change(run: Run) -> None:
     assert run.target.prepare(RECIPE, run.sources) == set()
 
 
-def test_a_case_that_left_the_data_set_is_removed(run: Run) -> None:
+def test_a_case_that_left_the_dataset_is_removed_without_a_warning(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     run.do("a")
     assert run.target.prepare(RECIPE, {"b": run.sources["b"]}) == set()
     assert run.names() == []
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("shorter")])
-def test_a_lost_or_changed_result_is_done_again(run: Run, damage: object) -> None:
+def test_a_case_whose_result_was_lost_or_changed_is_preprocessed_again(run: Run, damage: object) -> None:
     run.do("a")
     damage(run.target.folder / "a.b2nd")
     assert run.target.prepare(RECIPE, run.sources) == set()
     assert run.names() == []
 
 
-def test_what_no_finished_case_owns_is_removed(run: Run) -> None:
+def test_files_of_no_finished_case_are_removed(run: Run) -> None:
     run.do("a")
     (run.target.folder / "notes.json").touch()
     (run.target.folder / "folder").mkdir()
@@ -111,7 +114,7 @@ def test_a_folder_without_a_journal_is_emptied(tmp_path: Path) -> None:
     run.target.tidy()
 
 
-def test_a_line_that_was_cut_short_is_passed_over(run: Run) -> None:
+def test_an_incomplete_line_is_skipped(run: Run) -> None:
     run.do("a")
     run.do("b")
     text = run.target.journal.read_text()
@@ -119,7 +122,7 @@ def test_a_line_that_was_cut_short_is_passed_over(run: Run) -> None:
     assert run.target.prepare(RECIPE, run.sources) == {"a"}
 
 
-def test_a_line_after_one_cut_short_still_counts(run: Run) -> None:
+def test_a_line_after_an_incomplete_one_counts(run: Run) -> None:
     run.do("a")
     run.target.journal.write_text(run.target.journal.read_text()[:-20])
     run.do("b")
@@ -127,22 +130,22 @@ def test_a_line_after_one_cut_short_still_counts(run: Run) -> None:
 
 
 @pytest.mark.parametrize("line", ['{"case": "b"}', "[1]", "7", "null", "\x00\xff", '{"case": "b", "sour'])
-def test_a_line_that_is_no_entry_is_passed_over(run: Run, line: str) -> None:
+def test_a_line_that_is_not_an_entry_is_skipped(run: Run, line: str) -> None:
     with run.target.journal.open("a") as stream:
         stream.write(f"\n{line}")
     run.do("a")
     assert run.target.prepare(RECIPE, run.sources) == {"a"}
 
 
-def test_a_journal_that_is_none_counts_for_nothing(run: Run) -> None:
+def test_a_journal_that_cannot_be_parsed_is_ignored(run: Run) -> None:
     run.do("a")
     run.target.journal.write_bytes(bytes(range(256)))
     assert run.target.prepare(RECIPE, run.sources) == set()
     assert run.names() == []
 
 
-def test_a_journal_that_cannot_be_written_whole_is_an_error(run: Run) -> None:
-    """The largest size of a file stands in for a full disk: the system writes a part and says so."""
+def test_a_journal_line_that_cannot_be_written_completely_is_an_error(run: Run) -> None:
+    """A limit on file sizes stands in for a full disk: the system writes a part of the line."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (run.target.journal.stat().st_size + 20, before[1]))
@@ -170,7 +173,7 @@ def test_one_run_at_a_time_works_on_a_folder(run: Run) -> None:
     other.tidy()
 
 
-def test_a_run_that_could_not_start_leaves_the_folder_to_others(run: Run) -> None:
+def test_a_run_that_could_not_start_unlocks_the_folder(run: Run) -> None:
     run.target.tidy()
     broken = ResumableFolder(run.target.folder)
     with pytest.raises(TypeError):
@@ -203,11 +206,3 @@ def test_the_properties_are_moved_last(run: Run) -> None:
     run.do("a")
     outputs = json.loads(run.target.journal.read_text().splitlines()[-1])["outputs"]
     assert [name for name, _, _ in outputs] == ["a.b2nd", "a.pkl"]
-
-
-def test_code_is_recognised_by_its_files(tmp_path: Path) -> None:
-    (tmp_path / "module.py").write_text("x = 1")
-    before = code_stamps([str(tmp_path)], [Run, object])
-    assert {Path(path).name for path, _, _ in before} == {"module.py", Path(__file__).name}
-    (tmp_path / "module.py").write_text("x = 22")
-    assert code_stamps([str(tmp_path)], [Run, object]) != before

@@ -1,7 +1,7 @@
-"""From the files of a case to what networks are trained on: transpose, crop, normalise, resample."""
+"""Preprocesses cases for training and inference: transpose, crop, normalise, resample."""
 
-from collections.abc import Iterable, Sequence
-from os.path import dirname, isdir, isfile, join
+from collections.abc import Sequence
+from os.path import isdir, isfile, join
 from typing import Any
 
 import numpy as np
@@ -9,17 +9,12 @@ import numpy as np
 import nnunetv2
 from nnunetv2.errors import DatasetLayoutError, SettingsError, UnfitImageError
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
-from nnunetv2.preprocessing.case_steps import (
-    Case,
-    classes_to_locate,
-    read_case,
-    requiring_voxels,
-    signed_label_type,
-    transpose_and_crop,
-)
-from nnunetv2.preprocessing.foreground_locations import Locations, sample_foreground_locations
+from nnunetv2.preprocessing.case import Case, crop_case, in_axis_order, read_case, requiring_voxels
+from nnunetv2.preprocessing.case_checks import check_shapes
+from nnunetv2.preprocessing.foreground_locations import Locations, classes_to_locate, sample_foreground_locations
+from nnunetv2.preprocessing.label_types import compact_labels, signed_labels
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
-from nnunetv2.preprocessing.resumable_folder import ResumableFolder, code_stamps, stamp
+from nnunetv2.preprocessing.resumable_folder import ResumableFolder
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.files import read_json
 
@@ -27,11 +22,10 @@ from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recursive_find_python_class
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
-from nnunetv2.utilities.workers import run_cases
 
 
 class DefaultPreprocessor:
-    """Preprocesses single cases (training, inference) and whole data sets. Subclasses are found by their name.
+    """Preprocesses single cases and whole datasets. Subclasses are found by their name.
 
     Parameters:
         verbose: accepted for nnU-Net's callers.
@@ -50,7 +44,7 @@ class DefaultPreprocessor:
         configuration_manager: ConfigurationManager,
         dataset_json: dict[str, Any] | str,
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-        """Preprocess arrays, which stay as they are; `properties` are completed and returned.
+        """Preprocess arrays, which are left unchanged; `properties` are completed and returned.
 
         Parameters:
             data: (C, x, y, z) in the reader's axis order.
@@ -58,10 +52,13 @@ class DefaultPreprocessor:
             properties: at least `spacing`, in the reader's axis order.
 
         Returns:
-            data float32, seg int8 or int16 with -1 outside the image (0 and -1 only where none was given),
-            properties with the shapes and the box of cropping and, if seg was given, `class_locations`.
+            data float32,
+            seg int8 or int16, -1 outside the nonzero part of the image; if none was given, 0 inside,
+            properties, with the shapes and the box of cropping and, if seg was given, `class_locations`.
         """
-        seg = None if seg is None else seg.copy()
+        if seg is not None:
+            check_shapes(seg, data)
+            seg = seg.copy()
         case = Case(data.astype(np.float32), seg, properties)
         return self._preprocess(case, plans_manager, configuration_manager, _as_dict(dataset_json))
 
@@ -73,16 +70,16 @@ class DefaultPreprocessor:
         configuration_manager: ConfigurationManager,
         dataset_json: dict[str, Any] | str,
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-        """Read and preprocess the files of a case; returns as run_case_npy.
+        """Read and preprocess the files of a case; returns the same as run_case_npy.
 
         Raises UnfitImageError if channels, shapes or labels do not fit, ImageProblemError if a file cannot be read.
         """
         dataset_json = _as_dict(dataset_json)
         case = read_case(image_files, seg_file, plans_manager, dataset_json)
         managers = (plans_manager, configuration_manager, dataset_json)
-        if type(self).run_case_npy is _run_case_npy_of_this_package:
-            return self._preprocess(case, *managers)
-        return self.run_case_npy(case.data, case.seg, case.properties, *managers)
+        if type(self).run_case_npy is not _run_case_npy_of_this_package:  # overridden, or replaced by a client
+            return self.run_case_npy(case.data, case.seg, case.properties, *managers)
+        return self._preprocess(case, *managers)  # without the copies of run_case_npy: nobody else has these arrays
 
     def run_case_save(
         self,
@@ -126,7 +123,7 @@ class DefaultPreprocessor:
         configuration_manager: ConfigurationManager,
         foreground_intensity_properties_per_channel: dict[str, Any],
     ) -> np.ndarray:
-        """Normalise each channel of (C, x, y, z) by its scheme; `data` is overwritten where it is contiguous."""
+        """Normalise each channel of (C, x, y, z) by its scheme; `data` is overwritten if it is contiguous."""
         schemes = configuration_manager.normalization_schemes
         if len(data) != len(schemes):
             raise UnfitImageError(f"the image has {len(data)} channel(s), the plans normalise {len(schemes)}")
@@ -147,7 +144,7 @@ class DefaultPreprocessor:
         dataset_json: dict[str, Any],
         configuration_manager: ConfigurationManager,
     ) -> np.ndarray:
-        """Return the resampled seg of a training case as it shall be stored; a hook for subclasses."""
+        """Return the resampled seg of a training case as it is to be stored; a hook for subclasses."""
         return seg
 
     def run(
@@ -157,47 +154,31 @@ class DefaultPreprocessor:
         plans_identifier: str,
         num_processes: int,
     ) -> None:
-        """Preprocess a raw data set for one configuration of its plans.
+        """Preprocess a raw dataset for one configuration of its plans.
 
-        What is already finished, with the same plans, code and files, stays; all else in the folder is removed first.
-        Raises CaseFailedError naming the case; finished cases are kept then, and the next run continues.
+        Cases that were finished with the same plans, code and files are kept; anything else in the folder is removed.
+        Raises CaseFailedError naming the case that failed; the next run continues with the others.
         """
-        dataset_name = maybe_convert_to_dataset_name(dataset_name_or_id)
-        plans_manager, dataset_json = _load_plans(dataset_name, plans_identifier)
-        configuration = plans_manager.get_configuration(configuration_name)
-        cases = get_filenames_of_train_images_and_targets(join(nnUNet_raw, dataset_name), dataset_json)
-        _refuse_ambiguous_names(cases)
-        sources = {case: _source_files(case, files) for case, files in cases.items()}
-        target = ResumableFolder(nnUNet_preprocessed / dataset_name / configuration.data_identifier)
-        finished = target.prepare(self._recipe(plans_manager, configuration, dataset_json), sources)
-        managers = (plans_manager, configuration, dataset_json)
-        tasks = [
-            (case, (self, target, case, sources[case], files["images"], files["label"], *managers))
-            for case, files in cases.items()
-            if case not in finished
-        ]
-        done = f" ({len(finished)} of {len(cases)} cases were already done)" if finished else ""
-        description = f"preprocessing {configuration_name}{done}"
-        try:
-            run_cases(_preprocess_and_store, tasks, num_processes, description, self.show_progress_bar)
-        finally:
-            target.tidy()
+        from nnunetv2.preprocessing.dataset_run import DatasetRun  # imports this module
 
-    def _recipe(
-        self, plans_manager: PlansManager, configuration: ConfigurationManager, dataset_json: dict[str, Any]
-    ) -> Any:
-        """All that decides what becomes of a case."""
-        shared_plans = {key: value for key, value in plans_manager.plans.items() if key != "configurations"}
-        packages = [join(nnunetv2.__path__[0], name) for name in ("imageio", "preprocessing")]
-        code = code_stamps(packages, type(self).__mro__)
-        return [shared_plans, configuration.configuration, dataset_json, type(self).__qualname__, code]
+        dataset_name = maybe_convert_to_dataset_name(dataset_name_or_id)
+        plans, dataset_json = _load_plans(dataset_name, plans_identifier)
+        configuration = plans.get_configuration(configuration_name)
+        cases = get_filenames_of_train_images_and_targets(join(nnUNet_raw, dataset_name), dataset_json)
+        target = ResumableFolder(nnUNet_preprocessed / dataset_name / configuration.data_identifier)
+        run = DatasetRun(self, target, plans, configuration, dataset_json)
+        run.store_all(cases, num_processes, f"preprocessing {configuration_name}")
 
     def _preprocess(
         self, case: Case, plans: PlansManager, configuration: ConfigurationManager, dataset_json: dict[str, Any]
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-        has_seg = case.seg is not None
-        spacing = transpose_and_crop(case, plans.transpose_forward)
+        has_labels = case.seg is not None
+        case.data = in_axis_order(case.data, plans.transpose_forward)
+        if case.seg is not None:
+            case.seg = in_axis_order(signed_labels(case.seg), plans.transpose_forward)
+        crop_case(case)
         assert case.seg is not None  # cropping makes one
+        spacing = [case.properties["spacing"][axis] for axis in plans.transpose_forward]
         target_spacing = [*spacing[: len(spacing) - len(configuration.spacing)], *configuration.spacing]
         new_shape = compute_new_shape(case.data.shape[1:], spacing, target_spacing)
         statistics = plans.foreground_intensity_properties_per_channel
@@ -205,13 +186,12 @@ class DefaultPreprocessor:
         with requiring_voxels(case, new_shape, spacing, target_spacing):
             case.data = configuration.resampling_fn_data(case.data, new_shape, spacing, target_spacing)
             case.seg = configuration.resampling_fn_seg(case.seg, new_shape, spacing, target_spacing)
-        if has_seg:
-            classes = classes_to_locate(plans, dataset_json)
-            case.properties["class_locations"] = self._sample_foreground_locations(
-                case.seg, classes, verbose=self.verbose
-            )
+        if has_labels:
+            classes = classes_to_locate(plans.get_label_manager(dataset_json))
+            locations = self._sample_foreground_locations(case.seg, classes, verbose=self.verbose)
+            case.properties["class_locations"] = locations
             case.seg = self.modify_seg_fn(case.seg, plans, dataset_json, configuration)
-        return case.data, case.seg.astype(signed_label_type(case.seg), copy=False), case.properties
+        return case.data, compact_labels(case.seg), case.properties
 
 
 _run_case_npy_of_this_package = DefaultPreprocessor.run_case_npy
@@ -235,41 +215,9 @@ def _find_normalization(name: str) -> Any:
 def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager, dict[str, Any]]:
     raw_folder = join(nnUNet_raw, dataset_name)
     if not isdir(raw_folder):
-        raise DatasetLayoutError(f"raw data set not found: {raw_folder}")
+        raise DatasetLayoutError(f"raw dataset not found: {raw_folder}")
     plans_file = join(nnUNet_preprocessed, dataset_name, plans_identifier + ".json")
     if not isfile(plans_file):
         raise DatasetLayoutError(f"plans not found: {plans_file}; run nnUNetv2_plan_experiment first")
     dataset_json = read_json(join(nnUNet_preprocessed, dataset_name, "dataset.json"), "dataset.json")
     return PlansManager(plans_file), dataset_json
-
-
-def _refuse_ambiguous_names(cases: Iterable[str]) -> None:
-    """The labels of a case x are stored as x_seg, so that no case can have such a name itself."""
-    ambiguous = [str(case) for case in cases if case.endswith("_seg")]
-    if ambiguous:
-        raise DatasetLayoutError("cases must not end in _seg, rename their files:", ambiguous)
-
-
-def _source_files(case: str, files: dict[str, Any]) -> list[str]:
-    """Files that a case is made from, and the one that may hold its spacing."""
-    images = list(files["images"])
-    side_files = [join(dirname(images[0]), case + ".json")] if images else []
-    return [*images, files["label"], *side_files]
-
-
-def _preprocess_and_store(
-    preprocessor: DefaultPreprocessor,
-    target: ResumableFolder,
-    case: str,
-    sources: list[str],
-    image_files: list[str],
-    seg_file: str,
-    plans_manager: PlansManager,
-    configuration_manager: ConfigurationManager,
-    dataset_json: dict[str, Any],
-) -> None:
-    """Work of one task in a worker process."""
-    stamps = [stamp(path) for path in sources]
-    managers = (plans_manager, configuration_manager, dataset_json)
-    preprocessor.run_case_save(target.begin(case), image_files, seg_file, *managers)
-    target.finish(case, stamps)

@@ -140,7 +140,7 @@ class TestArrays:
         content = plans((3.0, 9.0, 1.0), ["CTNormalization"], **functions)
         data = np.ones((1, 4, 4, 4), np.float32)
         with pytest.raises(
-            UnfitImageError, match=r"too small: its shape \(4, 4, 4\), .* 3 x 1 x 1 becomes \(4, 0, 4\)"
+            UnfitImageError, match=r"too small: .*shape \(4, 4, 4\) at spacing 3 x 1 x 1, which becomes \(4, 0, 4\)"
         ):
             DefaultPreprocessor().run_case_npy(
                 data, np.zeros_like(data), {"spacing": [3.0, 1.0, 1.0]}, *managers(content), ONE_CHANNEL

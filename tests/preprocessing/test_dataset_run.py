@@ -1,14 +1,20 @@
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from nnunetv2.errors import CaseFailedError, DatasetLayoutError, WorkerDiedError
+from nnunetv2.preprocessing.dataset_run import DatasetRun
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.preprocessing.resumable_folder import ResumableFolder
 from nnunetv2.preprocessing.storage.blosc2_dataset import nnUNetDatasetBlosc2
 from tests.conftest import NnunetFolders
 from tests.preprocessing.factories import CASES, DATASET_JSON, NAME, managers, plans, write_tiles
@@ -38,6 +44,23 @@ def damage(tiles: Path, case: str) -> bytes:
     content = path.read_bytes()
     path.write_bytes(content[:200])
     return content
+
+
+def rewrite(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A module with a preprocessor of a user."""
+    path = tmp_path / "module_of_a_user.py"
+    path.write_text(
+        "from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor\n\n\n"
+        "class OwnPreprocessor(DefaultPreprocessor):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield path
+    sys.modules.pop(path.stem, None)
 
 
 @pytest.fixture
@@ -77,29 +100,121 @@ def test_a_bad_case_is_named_and_the_next_run_continues(tiles: Path, nnunet_fold
     assert finished.items() <= times(folder).items()
 
 
-def test_what_is_done_is_not_done_again(tiles: Path, nnunet_folders: NnunetFolders) -> None:
+def test_finished_cases_are_kept_without_a_word(
+    tiles: Path, nnunet_folders: NnunetFolders, caplog: pytest.LogCaptureFixture
+) -> None:
     preprocess()
     before = times(written(nnunet_folders))
     preprocess()
     assert times(written(nnunet_folders)) == before
+    assert caplog.text == ""
 
 
-def test_other_plans_change_all_cases(tiles: Path, nnunet_folders: NnunetFolders) -> None:
+def test_entries_that_only_training_reads_may_change(
+    tiles: Path, nnunet_folders: NnunetFolders, caplog: pytest.LogCaptureFixture
+) -> None:
     preprocess()
-    path = nnunet_folders.preprocessed / NAME / "nnUNetPlans.json"
-    path.write_text(json.dumps(plans(schemes=["RGBTo01Normalization"] * 3)))
+    before = times(written(nnunet_folders))
+    folder = nnunet_folders.preprocessed / NAME
+    changed = plans(batch_size=49, patch_size=[16, 24], architecture={"network_class_name": "x"}, batch_dice=False)
+    rewrite(folder / "nnUNetPlans.json", {**changed, "plans_name": "OtherPlans", "experiment_planner_used": "Other"})
+    rewrite(folder / "dataset.json", {**DATASET_JSON, "description": "tissue", "numTraining": 77})
+
     preprocess()
-    data, _, _, _ = nnUNetDatasetBlosc2(str(written(nnunet_folders)))["a"]
-    assert data[:].min() >= 0
+
+    assert times(written(nnunet_folders)) == before
+    assert caplog.text == ""
 
 
-def test_a_changed_image_changes_its_case_only(tiles: Path, nnunet_folders: NnunetFolders) -> None:
+@pytest.mark.parametrize("changes", [{"spacing": (2.0, 2.0)}, {"schemes": ["RGBTo01Normalization"] * 3}])
+def test_plans_that_change_the_arrays_change_all_cases_with_a_warning(
+    tiles: Path, nnunet_folders: NnunetFolders, caplog: pytest.LogCaptureFixture, changes: dict[str, Any]
+) -> None:
+    preprocess()
+    before = times(written(nnunet_folders))
+    content = plans(**changes)
+    rewrite(nnunet_folders.preprocessed / NAME / "nnUNetPlans.json", content)
+
+    preprocess()
+
+    folder = written(nnunet_folders)
+    assert not before.items() & times(folder).items()
+    assert caplog.messages == [f"{folder}: plans or code changed, 4 finished case(s) are preprocessed again"]
+    data, _, _, _ = nnUNetDatasetBlosc2(str(folder))["a"]
+    files = [str(tiles / "imagesTr" / "a_0000.png")], str(tiles / "labelsTr" / "a.png")
+    np.testing.assert_array_equal(data[:], DefaultPreprocessor().run_case(*files, *managers(content), DATASET_JSON)[0])
+
+
+def test_the_command_shows_that_cases_are_preprocessed_again(tiles: Path, nnunet_folders: NnunetFolders) -> None:
+    preprocess()
+    rewrite(nnunet_folders.preprocessed / NAME / "nnUNetPlans.json", plans(spacing=(2.0, 2.0)))
+    code = "from nnunetv2.experiment_planning.plan_and_preprocess_entrypoints import preprocess_entry as run; run()"
+    arguments = ["-d", "123", "-c", "2d", "-np", "0"]
+    finished = subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True)
+    folder = written(nnunet_folders)
+    expected = f"warning: {folder}: plans or code changed, 4 finished case(s) are preprocessed again"
+    assert expected in finished.stderr.splitlines()
+
+
+def test_code_counts_by_its_content(
+    tiles: Path, nnunet_folders: NnunetFolders, own_module: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    preprocessor = import_module(own_module.stem).OwnPreprocessor()
+    preprocess(preprocessor)
+    before = times(written(nnunet_folders))
+
+    os.utime(own_module, (1, 1))
+    preprocess(preprocessor)
+    assert times(written(nnunet_folders)) == before
+    assert caplog.text == ""
+
+    own_module.write_text(own_module.read_text() + "    # other work\n")
+    preprocess(preprocessor)
+    assert not before.items() & times(written(nnunet_folders)).items()
+    assert "plans or code changed, 4 finished case(s)" in caplog.text
+
+
+def test_a_changed_image_changes_its_case_only(
+    tiles: Path, nnunet_folders: NnunetFolders, caplog: pytest.LogCaptureFixture
+) -> None:
     preprocess()
     before = times(written(nnunet_folders))
     Image.fromarray(np.full((40, 50, 3), 7, np.uint8)).save(tiles / "imagesTr" / "b_0000.png")
     preprocess()
     after = times(written(nnunet_folders))
     assert {name for name in after if after[name] != before[name]} == {"b.b2nd", "b_seg.b2nd", "b.pkl"}
+    assert caplog.messages == [
+        f"{written(nnunet_folders)}: their files changed, 1 finished case(s) are preprocessed again"
+    ]
+
+
+class ForeignReader:
+    """A reader that does not derive from BaseReaderWriter."""
+
+
+class ReaderWithSideFile(ForeignReader):
+    @staticmethod
+    def side_files(image_files: list[str]) -> list[str]:
+        return [image_files[0] + ".txt"]
+
+
+@pytest.mark.parametrize(("reader", "sides"), [(ForeignReader, []), (ReaderWithSideFile, ["a_0000.png.txt"])])
+def test_side_files_belong_to_a_case_if_its_reader_has_any(tmp_path: Path, reader: type, sides: list[str]) -> None:
+    class Plans:
+        image_reader_writer_class = reader
+        label_manager_class = object
+        plans: dict[str, Any] = {}  # noqa: RUF012
+
+    class Nothing(DefaultPreprocessor):
+        show_progress_bar = False
+
+        def run_case_save(self, output_filename_truncated: str, *_: Any) -> None:
+            Path(output_filename_truncated + ".pkl").touch()
+
+    run = DatasetRun(Nothing(), ResumableFolder(tmp_path / "out"), Plans(), managers(plans())[1], {})
+    run.store_all({"a": {"images": ["a_0000.png"], "label": "a.png"}}, 0, "")
+    entry = json.loads(run.target.journal.read_text().splitlines()[-1])
+    assert [path for path, _, _ in entry["sources"]] == ["a_0000.png", "a.png", *sides]
 
 
 def test_stray_files_are_removed(tiles: Path, nnunet_folders: NnunetFolders) -> None:
@@ -110,7 +225,7 @@ def test_stray_files_are_removed(tiles: Path, nnunet_folders: NnunetFolders) -> 
     assert "old.npz" not in names(folder)
 
 
-def test_a_killed_worker_is_noticed(tiles: Path, nnunet_folders: NnunetFolders) -> None:
+def test_a_killed_worker_is_reported(tiles: Path, nnunet_folders: NnunetFolders) -> None:
     with pytest.raises(WorkerDiedError, match=r"case c: .*SIGKILL"):
         preprocess(KilledAtCaseC(), workers=1)
     folder = written(nnunet_folders)
@@ -135,7 +250,7 @@ def test_a_subclass_may_change_the_labels_that_are_stored(tiles: Path, nnunet_fo
 def test_a_missing_raw_folder_and_missing_plans_are_named(tiles: Path, nnunet_folders: NnunetFolders) -> None:
     with pytest.raises(AssertionError, match=r"plans not found: .*Other\.json; run nnUNetv2_plan_experiment first"):
         DefaultPreprocessor().run(123, "2d", "Other", 0)
-    with pytest.raises(DatasetLayoutError, match="raw data set not found"):
+    with pytest.raises(DatasetLayoutError, match="raw dataset not found"):
         DefaultPreprocessor().run("Dataset999_Nothing", "2d", "nnUNetPlans", 0)
 
 
