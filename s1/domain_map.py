@@ -23,6 +23,7 @@ __all__ = [
     "domain_map_from_ranges",
     "read_domain_map",
     "read_groups",
+    "require_domains",
     "write_domain_map",
 ]
 
@@ -58,13 +59,22 @@ def check_cases(domain_map: DomainMap, cases: Iterable[str], source: PathLike) -
         source: where the map comes from, for the message (the path of domains.json).
     """
     existing = dict.fromkeys(cases)
-    problems = [f"case {case!r} is in no domain" for case in existing if case not in domain_map.domain_by_case]
+    problems = _without_domain(domain_map, existing)
     suggestions = closest_names([case for case in domain_map.domain_by_case if case not in existing], existing)
     problems += [
         f"case {case!r} in domain {domain_map.domain_of(case)!r} does not exist{suggestion}"
         for case, suggestion in suggestions.items()
     ]
     raise_together(str(source), "does not match the cases", problems)
+
+
+def require_domains(domain_map: DomainMap, cases: Iterable[str], source: PathLike) -> None:
+    """Raise one DomainMapError that lists the cases without a domain; `source` is that of `check_cases`."""
+    raise_together(str(source), "lacks cases", _without_domain(domain_map, cases))
+
+
+def _without_domain(domain_map: DomainMap, cases: Iterable[str]) -> list[str]:
+    return [f"case {case!r} is in no domain" for case in cases if case not in domain_map.domain_by_case]
 
 
 def read_groups(path: PathLike) -> dict[str, str]:

@@ -10,6 +10,7 @@
     │   └── ArgumentError      AssertionError    arguments that exclude each other, or an unknown choice
     ├── InvalidValueError      ValueError        a value outside its range
     │   ├── WrongShapeError    AssertionError    an array of the wrong shape
+    │   ├── InvalidOutputError AssertionError    a name that an output file must not have
     │   └── ArchiveError       zipfile.BadZipFile a zip file that cannot or must not be unpacked
     ├── CallError              AssertionError    a call that breaks a documented rule of a function
     │   └── RepeatedCallError  RuntimeError      a second call of a method that may be called once
@@ -17,6 +18,7 @@
     │   └── DatasetLayoutError AssertionError    dataset.json, folders, names
     ├── MissingFileError       FileNotFoundError a required file or folder does not exist
     │   └── IncompleteModelError RuntimeError, AssertionError  a trained model lacks folds or files; lists them all
+    ├── OutputExistsError      FileExistsError   an output folder that is not empty
     ├── DownloadError          OSError           a URL that cannot be fetched
     ├── CheckpointError        RuntimeError      a checkpoint that cannot be used here
     │   ├── CheckpointMismatchError    AssertionError   its weights are those of another network
@@ -49,9 +51,11 @@ __all__ = [
     "ImageProblemError",
     "IncompleteCheckpointError",
     "IncompleteModelError",
+    "InvalidOutputError",
     "InvalidValueError",
     "MissingEntryError",
     "MissingFileError",
+    "OutputExistsError",
     "RepeatedCallError",
     "SettingsError",
     "UnfitImageError",
@@ -96,6 +100,10 @@ class WrongShapeError(InvalidValueError, AssertionError):
     """An array has the wrong shape."""
 
 
+class InvalidOutputError(InvalidValueError, AssertionError):
+    """An output file has a name that it must not have."""
+
+
 class ArchiveError(InvalidValueError, BadZipFile):
     """A zip file is damaged, contains no model, or has entries that must not be unpacked."""
 
@@ -138,6 +146,10 @@ class IncompleteModelError(MissingFileError, RuntimeError, AssertionError):
 
     def __reduce__(self) -> tuple[type["IncompleteModelError"], tuple[str, tuple[str, ...]]]:
         return type(self), (self.summary, self.problems)
+
+
+class OutputExistsError(DriftError, FileExistsError):
+    """An output folder exists and is not empty."""
 
 
 class DownloadError(DriftError, OSError):

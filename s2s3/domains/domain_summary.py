@@ -9,9 +9,9 @@ from typing import Any
 
 from nnunetv2.domains.domain_metrics import balanced_mean, bootstrap_interval, mean_without_nan
 from nnunetv2.domains.domain_table import format_domain_table
-from nnunetv2.errors import DomainMapError, InvalidValueError
+from nnunetv2.errors import InvalidValueError
 from nnunetv2.utilities.files import read_json, write_json
-from s1.domain_map import DomainMap
+from s1.domain_map import DomainMap, require_domains
 
 __all__ = ["format_domain_table", "summarize_domains", "write_domain_summary"]
 
@@ -37,7 +37,7 @@ def summarize_domains(
     Raises DomainMapError listing the evaluated cases without a domain.
     """
     records = [_case_record(entry, domain_map) for entry in _entries(summary)]
-    _check_known(records)
+    require_domains(domain_map, [record["case"] for record in records], "domains.json")
     by_domain = _group(records, domain_map)
     classes = [str(key) for key in summary["mean"]]
     domains = {name: _describe_domain(members, classes) for name, members in by_domain.items()}
@@ -96,12 +96,6 @@ def _case_name(prediction_file: str, domain_map: DomainMap) -> str:
         if candidate in domain_map.domain_by_case:
             return candidate
     return name
-
-
-def _check_known(records: Sequence[Record]) -> None:
-    unknown = [record["case"] for record in records if record["domain"] is None]
-    if unknown:
-        raise DomainMapError(f"evaluated cases that are in no domain of domains.json: {', '.join(unknown)}")
 
 
 def _group(records: Sequence[Record], domain_map: DomainMap) -> dict[str, list[Record]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError, MissingFileError
+from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidOutputError, InvalidValueError, MissingFileError
 from nnunetv2.evaluation.case_metrics import (
     LabelOrRegion,
     compute_metrics,
@@ -100,10 +100,6 @@ def compute_metrics_on_folder(
     return results
 
 
-class InvalidOutputError(InvalidValueError, AssertionError):
-    """An output file is not a JSON file."""
-
-
 def _files(folder: PathLike, file_ending: str) -> list[str]:
     if not os.path.isdir(folder):
         raise MissingFileError(f"folder not found: {folder}")
@@ -176,10 +172,8 @@ def compute_metrics_on_folder_simple(
     """Score predictions for a list of labels, for the most common file ending in the reference folder."""
     from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_file_ending
 
-    references = _files(folder_ref, "")
-    endings = Counter(_ending(name) for name in references)
-    ending = endings.most_common(1)[0][0] if endings else ""
-    example = _example(folder_ref, [name for name in references if name.endswith(ending)])
+    ending = _common_ending(folder_ref)
+    example = _example(folder_ref, _files(folder_ref, ending))
     reader = determine_reader_writer_from_file_ending(ending, example, allow_nonmatching_filename=True, verbose=False)()
     compute_metrics_on_folder(
         folder_ref,
@@ -192,6 +186,11 @@ def compute_metrics_on_folder_simple(
         num_processes,
         chill,
     )
+
+
+def _common_ending(folder_ref: PathLike) -> str:
+    endings = Counter(_ending(name) for name in _files(folder_ref, ""))
+    return endings.most_common(1)[0][0] if endings else ""
 
 
 def _ending(name: str) -> str:
@@ -230,6 +229,7 @@ def evaluate_simple_entry_point() -> None:
     """Run `nnUNetv2_evaluate_simple`."""
     arguments = simple_parser().parse_args()
     domains = read_domains(arguments.domains)
+    check_domains(domains, arguments.pred_folder, _common_ending(arguments.gt_folder))
     output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
     compute_metrics_on_folder_simple(
         arguments.gt_folder,

@@ -18,6 +18,7 @@ PathLike = str | os.PathLike[str]
 class KnownDomains:
     """Domains of the cases, and the weights of the balanced mean (None: all equal)."""
 
+    source: Path
     domain_map: "DomainMap"
     ratios: Mapping[str, float] | None
 
@@ -32,11 +33,11 @@ def read_domains(domains_file: PathLike | None) -> KnownDomains | None:
     from s1.domain_map import read_domain_map
     from s1.prism_result import read_prism_result
 
-    domain_map = read_domain_map(domains_file)
-    prism_file = Path(domains_file).parent / "prism_dd.json"
+    source, domain_map = Path(domains_file), read_domain_map(domains_file)
+    prism_file = source.parent / "prism_dd.json"
     if domain_map.ratios is None and prism_file.is_file():
-        return KnownDomains(domain_map, read_prism_result(prism_file).ratios)
-    return KnownDomains(domain_map, domain_map.ratios)
+        return KnownDomains(source, domain_map, read_prism_result(prism_file).ratios)
+    return KnownDomains(source, domain_map, domain_map.ratios)
 
 
 def domains_of_folder(folder: PathLike) -> KnownDomains | None:
@@ -46,11 +47,13 @@ def domains_of_folder(folder: PathLike) -> KnownDomains | None:
 
 
 def check_domains(domains: KnownDomains | None, folder: PathLike, file_ending: str) -> None:
-    """Raise DomainMapError for the first prediction without a domain, before anything is scored."""
+    """Raise one DomainMapError that lists the predictions without a domain, before anything is scored."""
     if domains is not None:
-        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-            if name.endswith(file_ending):
-                domains.domain_map.domain_of(name.removesuffix(file_ending))
+        from s1.domain_map import require_domains
+
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        cases = [name.removesuffix(file_ending) for name in names if name.endswith(file_ending)]
+        require_domains(domains.domain_map, cases, domains.source)
 
 
 def report_evaluation(summary_file: PathLike, domains: KnownDomains | None) -> str:

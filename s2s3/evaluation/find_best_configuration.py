@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.errors import DatasetError, MissingFileError, SettingsError
+from nnunetv2.errors import DatasetError, MissingFileError, OutputExistsError, SettingsError
 from nnunetv2.evaluation.accumulate_cv_results import accumulate_cv_results
 from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder, load_summary_json
 from nnunetv2.evaluation.evaluation_report import domains_of_folder, report_evaluation
@@ -232,6 +232,6 @@ def accumulate_crossval_results_entry_point() -> None:
         raise MissingFileError(f"{folder} is not a model folder; was this configuration trained?")
     output = arguments.o or join(folder, f"crossval_results_folds_{folds_tuple_to_string(arguments.f)}")
     if arguments.o and isdir(output) and os.listdir(output):
-        raise FileExistsError(17, "Output folder exists and is not empty", output)
+        raise OutputExistsError(f"{output} exists and is not empty; choose another folder with -o")
     accumulate_cv_results(folder, output, arguments.f)
     sys.stdout.write(report_evaluation(join(output, "summary.json"), domains_of_folder(folder)))

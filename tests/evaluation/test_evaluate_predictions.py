@@ -207,6 +207,18 @@ def test_a_broken_domains_file_ends_the_command_before_scoring(folders, tmp_path
     assert not (folders[1] / "summary.json").exists()
 
 
+def test_cases_without_a_domain_are_all_named_before_scoring(folders, tmp_path, monkeypatch, capsys) -> None:
+    write_json({"domains": {"north": ["case_3"]}}, tmp_path / "domains.json")
+    with pytest.raises(SystemExit) as caught:
+        run_simple(monkeypatch, *folders, "-l", 1, "--domains", tmp_path / "domains.json")
+    assert caught.value.code == 2
+    shown = capsys.readouterr().err
+    assert f"{tmp_path / 'domains.json'} lacks cases (2 problems)" in shown
+    assert "case 'case_1' is in no domain" in shown
+    assert "case 'case_2' is in no domain" in shown
+    assert not (folders[1] / "summary.json").exists()
+
+
 def test_the_command_ends_with_one_line_for_a_missing_folder(folders, tmp_path, monkeypatch, capsys) -> None:
     shutil.rmtree(folders[0])
     with pytest.raises(SystemExit) as caught:

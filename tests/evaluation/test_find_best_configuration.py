@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nnunetv2.errors import DatasetError, SettingsError
+from nnunetv2.errors import DatasetError, OutputExistsError, SettingsError
 from nnunetv2.evaluation.accumulate_cv_results import accumulate_cv_results, reference_folder
 from nnunetv2.evaluation.evaluate_predictions import load_summary_json
 from nnunetv2.evaluation.find_best_configuration import (
@@ -200,6 +200,8 @@ def test_the_accumulate_command_refuses_a_folder_that_is_not_empty(root: Path, m
     with pytest.raises(SystemExit) as caught:
         run(monkeypatch, accumulate_crossval_results_entry_point, *arguments, "-o", root / "raw")
     assert caught.value.code == 2
+    assert isinstance(caught.value.__context__, OutputExistsError)
+    assert f"error: {root / 'raw'} exists and is not empty; choose another folder" in capsys.readouterr().err
     with pytest.raises(SystemExit) as caught:
         run(monkeypatch, accumulate_crossval_results_entry_point, 901, "-c", "3d_lowres")
     assert caught.value.code == 2
