@@ -158,7 +158,7 @@ def _score_pair(
     dataset_json = read_json(join(folders[0], "dataset.json"))
     label_manager = plans_manager.get_label_manager(dataset_json)
     results = compute_metrics_on_folder(
-        join(nnUNet_preprocessed, dataset, "gt_segmentations"),
+        join(nnUNet_preprocessed, dataset, "gt_segmentations"),  # as in nnU-Net, also if the raw dataset exists
         output,
         join(output, "summary.json"),
         plans_manager.image_reader_writer_class(),

@@ -3,6 +3,7 @@
 The commands `nnUNetv2_determine_postprocessing` and `nnUNetv2_apply_postprocessing`.
 """
 
+import json
 import os
 import pickle
 import shutil
@@ -20,6 +21,7 @@ from nnunetv2.evaluation.evaluate_predictions import (
     compute_metrics_on_folder,
     label_or_region_to_key,
     load_summary_json,
+    save_summary_json,
 )
 from nnunetv2.postprocessing.postprocessing_arguments import apply_parser, determine_parser
 from nnunetv2.utilities.command_line import command
@@ -142,18 +144,17 @@ class _Trials:
         return [tuple(map(int, entry)) if isinstance(entry, tuple) else int(entry) for entry in entries]
 
     def scores(self, folder: Path) -> dict[str, Any]:
-        """Return the scores of a folder, from its summary.json if that has the same classes."""
-        file = folder / "summary.json"
-        if file.is_file():
-            results = load_summary_json(file)
-            if set(results["mean"]) == set(self.classes):
-                return results
+        """Score a folder; replace its summary.json unless it already has these scores."""
         ending = self.dataset_json["file_ending"]
         reader = PlansManager(self.plans).image_reader_writer_class()
         ignore = self.label_manager.ignore_label
-        return compute_metrics_on_folder(
-            self.reference_folder, folder, file, reader, ending, self.classes, ignore, self.num_processes
+        results = compute_metrics_on_folder(
+            self.reference_folder, folder, None, reader, ending, self.classes, ignore, self.num_processes
         )
+        file = folder / "summary.json"
+        if not file.is_file() or _as_text(load_summary_json(file)) != _as_text(results):
+            save_summary_json(results, file)
+        return results
 
     def apply(self, source: Path, target: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Write the filtered segmentations of `source` to `target` and return their scores."""
@@ -235,6 +236,10 @@ def _dice(scores: dict[str, Any], key: LabelOrRegion) -> float:
 def _means(scores: dict[str, Any]) -> dict[str, Any]:
     mean = {label_or_region_to_key(key): values for key, values in scores["mean"].items()}
     return {"foreground_mean": scores["foreground_mean"], "mean": mean}
+
+
+def _as_text(scores: dict[str, Any]) -> str:
+    return json.dumps(_means(scores), sort_keys=True)
 
 
 def _copy_files(source: Path, target: Path) -> None:

@@ -1,4 +1,5 @@
 import pickle
+import shutil
 import sys
 from pathlib import Path
 
@@ -112,6 +113,19 @@ def test_a_summary_of_other_classes_is_recomputed(predictions: Path) -> None:
     )
     _, arguments = determine_postprocessing(predictions, predictions.parent / "gt", None, None, 0)
     assert arguments == [{"labels_or_regions": 1}]
+
+
+def test_a_summary_of_earlier_predictions_or_references_does_not_decide(predictions: Path) -> None:
+    references = predictions.parent / "gt"
+    determine_postprocessing(predictions, references, None, None, 0)
+    first = (predictions / "summary.json").read_bytes()
+    determine_postprocessing(predictions, references, None, None, 0)
+    assert (predictions / "summary.json").read_bytes() == first
+    for case in "ab":
+        shutil.copy(predictions / f"{case}.png", references)
+    _, arguments = determine_postprocessing(predictions, references, None, None, 0)
+    assert arguments == []
+    assert read_json(predictions / "summary.json")["foreground_mean"]["Dice"] == 1
 
 
 def run(monkeypatch: pytest.MonkeyPatch, entry_point, *arguments: object) -> None:
