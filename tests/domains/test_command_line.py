@@ -139,6 +139,20 @@ def test_a_group_in_two_domains_cannot_be_left_out(dataset, monkeypatch, nnunet_
     assert not (nnunet_folders.preprocessed / "Dataset110_Small").exists()
 
 
+def test_groups_of_the_raw_dataset_count_if_the_preprocessed_one_has_none(dataset, monkeypatch, nnunet_folders) -> None:
+    make_domains(monkeypatch)
+    folder = nnunet_folders.preprocessed / "Dataset110_Small"
+    folder.mkdir()
+    (folder / "domains.json").write_bytes((dataset / "domains.json").read_bytes())
+    groups = {f"case_{number}": f"patient {number % 3}" for number in range(1, 13)}
+    (dataset / "groups.json").write_text(json.dumps({"groups": groups}))
+
+    call(splits_entry, monkeypatch, "-d", "110", "--folds", "3")
+
+    for split in json.loads((folder / "splits_final.json").read_text()):
+        assert not {groups[case] for case in split["train"]} & {groups[case] for case in split["val"]}
+
+
 def test_splits_need_a_domain_map(dataset, monkeypatch, capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         call(splits_entry, monkeypatch, "-d", "110")
