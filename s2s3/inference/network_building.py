@@ -1,7 +1,6 @@
 """Builds the network of a trainer and loads weights into it."""
 
 import inspect
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nnunetv2.configuration import compile_setting
 from nnunetv2.errors import CheckpointMismatchError
 from nnunetv2.utilities.network_weights import weight_differences
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
@@ -73,7 +73,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> Non
 
 def compile_if_asked(network: Any) -> Any:
     """Compile a network if the environment variable nnUNet_compile is true and it is not compiled yet."""
-    if os.environ.get("nnUNet_compile", "").lower() not in ("true", "1", "t"):
+    if not compile_setting():
         return network
     inner = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
     return network if hasattr(inner, "_orig_mod") else torch.compile(network)

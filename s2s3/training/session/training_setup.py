@@ -10,6 +10,7 @@ from torch.nn.parallel import DistributedDataParallel as DDP
 
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings
 from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.configuration import compile_setting
 from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import RepeatedCallError
 from nnunetv2.inference.network_building import build_network
@@ -108,13 +109,12 @@ class TrainingSetup(TrainingState):
 
     def _do_i_compile(self) -> bool:
         """Tell whether the network is compiled: on CUDA, unless the variable nnUNet_compile is false."""
-        wanted = os.environ.get("nnUNet_compile")
-        asked_for = wanted is not None and wanted.lower() in ("true", "1", "t")
+        wanted = compile_setting()
         if self.device.type != "cuda" or os.name == "nt":
-            if asked_for:
+            if wanted:
                 self.print_to_log_file(f"INFO: torch.compile is not used on {self.device.type} ({os.name})")
             return False
-        return asked_for or wanted is None
+        return wanted is not False
 
     @staticmethod
     @accepts_older_forms
