@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from nnunetv2.errors import CheckpointError, MissingFileError
+from nnunetv2.utilities.safe_pickle import UNSAFE_VARIABLE, unsafe_is_allowed
 
-UNSAFE_VARIABLE = "nnUNet_unsafe_checkpoints"
 _INTEGER_DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _FLOAT_DTYPES = ("float16", "float32", "float64")
 
@@ -31,7 +31,7 @@ def load_checkpoint_file(path: str | os.PathLike[str], map_location: str | torch
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"checkpoint not found: {path}")
-    content = _load_all(path, map_location) if _unsafe_is_allowed() else _load_safely(path, map_location)
+    content = _load_all(path, map_location) if unsafe_is_allowed() else _load_safely(path, map_location)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds a {type(content).__name__}, expected a dict with 'network_weights'")
     return content
@@ -49,10 +49,6 @@ def allowed_globals() -> list[Callable[..., Any] | tuple[Callable[..., Any], str
         np.dtype,
         *dtypes,
     ]
-
-
-def _unsafe_is_allowed() -> bool:
-    return os.environ.get(UNSAFE_VARIABLE, "").lower() in ("1", "true", "t")
 
 
 def _load_safely(path: Path, map_location: str | torch.device) -> Any:

@@ -1,4 +1,7 @@
-"""Reads pickle files that hold plain Python values and numpy arrays, and runs nothing that a file may ask for."""
+"""Reads pickle files that hold plain Python values and numpy arrays, without running code that a file may carry.
+
+Setting the environment variable `nnUNet_unsafe_checkpoints=1` allows objects of all other classes too.
+"""
 
 import importlib
 import os
@@ -9,6 +12,7 @@ from typing import Any
 
 from nnunetv2.errors import CheckpointError, MissingFileError
 
+UNSAFE_VARIABLE = "nnUNet_unsafe_checkpoints"
 _NUMPY_NAMES = {"scalar", "_reconstruct", "_frombuffer", "ndarray", "dtype"}
 _NUMPY_MODULE = re.compile(r"numpy(\._?core(\.(multiarray|numeric))?)?")
 _PLAIN = {
@@ -16,6 +20,11 @@ _PLAIN = {
     ("collections", "OrderedDict"),
     *(("builtins", name) for name in ("set", "frozenset", "slice", "complex", "bytearray", "range")),
 }
+
+
+def unsafe_is_allowed() -> bool:
+    """Return whether the user trusts the files, so that they may hold any class."""
+    return os.environ.get(UNSAFE_VARIABLE, "").lower() in ("1", "true", "t")
 
 
 def load_pickle(path: str | os.PathLike[str], also_allowed: Mapping[tuple[str, str], Any] | None = None) -> Any:
@@ -50,8 +59,11 @@ class _Unpickler(pickle.Unpickler):
             return getattr(importlib.import_module(module), name)
         if module == "numpy.dtypes":
             return getattr(importlib.import_module(module), name)
+        if unsafe_is_allowed():
+            return super().find_class(module, name)
         raise CheckpointError(
-            f"{self._path}: refers to {module}.{name}, which is not loaded because such a file can run code"
+            f"{self._path}: refers to {module}.{name}, which is not loaded because such a file can run code. "
+            f"If you trust its author, set the environment variable {UNSAFE_VARIABLE}=1."
         )
 
 

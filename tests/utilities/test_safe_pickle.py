@@ -55,6 +55,14 @@ def test_code_does_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "written").exists()
 
 
+def test_the_environment_variable_allows_other_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save([harmless, Path("a")], tmp_path)
+    with pytest.raises(CheckpointError, match=r"harmless, .* set the environment variable nnUNet_unsafe_checkpoints=1"):
+        load_pickle(path)
+    monkeypatch.setenv("nnUNet_unsafe_checkpoints", "1")
+    assert load_pickle(path) == [harmless, Path("a")]
+
+
 def test_named_objects_can_be_allowed(tmp_path: Path) -> None:
     path = save([harmless], tmp_path)
     with pytest.raises(CheckpointError, match="harmless"):

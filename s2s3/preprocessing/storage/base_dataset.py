@@ -9,6 +9,7 @@ import numpy as np
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.utilities.files import replacing
+from nnunetv2.utilities.safe_pickle import load_pickle
 
 
 class nnUNetBaseDataset(ABC):
@@ -70,6 +71,5 @@ def write_properties(properties: dict[str, Any], path: str | os.PathLike[str]) -
 
 
 def read_properties(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Unpickle the properties of a case."""
-    with open(path, "rb") as stream:
-        return pickle.load(stream)
+    """Unpickle the properties of a case, without running code; CheckpointError names a damaged or unsafe file."""
+    return load_pickle(path)
