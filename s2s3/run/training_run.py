@@ -11,10 +11,11 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.backends import cudnn
 
-from nnunetv2.errors import ArgumentError, CheckpointError, InvalidValueError, MissingFileError, SettingsError
+from nnunetv2.errors import ArgumentError, CheckpointError, MissingFileError, SettingsError
 from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.training.session.case_splits import fold_of
 from nnunetv2.training.session.run_files import require_preprocessed
 from nnunetv2.training.session.run_log import say
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
@@ -85,19 +86,6 @@ def _read_planned(file: str, dataset: int | str) -> dict[str, Any]:
             f"`nnUNetv2_plan_and_preprocess -d {dataset}` first, or choose other plans with -p"
         )
     return read_json(file)
-
-
-def fold_of(fold: int | str) -> int | str:
-    """Return 'all' or the number of the fold. Raises InvalidValueError, a ValueError, for anything else."""
-    if fold == "all":
-        return fold
-    try:
-        number = int(fold)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise InvalidValueError(f"fold is {fold!r}, expected a number from 0 on, or 'all'")
-    return number
 
 
 def maybe_load_checkpoint(

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from nnunetv2.errors import ArgumentError, CheckpointError, InvalidValueError, MissingFileError, SettingsError
+from nnunetv2.errors import ArgumentError, CheckpointError, MissingFileError, SettingsError
 from nnunetv2.run import run_training as command
 from nnunetv2.run.training_run import (
     find_free_network_port,
-    fold_of,
     get_trainer_from_args,
     maybe_load_checkpoint,
     run_training,
@@ -229,12 +228,6 @@ def test_an_unset_folder_is_one_line(
 
 def test_error_classes_are_those_that_callers_catch() -> None:
     assert issubclass(ArgumentError, AssertionError)
-    with pytest.raises(ValueError, match="fold"):
-        fold_of("one")
-    with pytest.raises(InvalidValueError):
-        fold_of(-1)
-    assert fold_of("all") == "all"
-    assert fold_of("07") == 7
 
 
 # loading

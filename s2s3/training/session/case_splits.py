@@ -42,7 +42,7 @@ def split_into_fold(
     """
     if fold == "all":
         return FoldCases(list(cases), list(cases))
-    number = _fold_number(fold)
+    number = int(fold_of(fold))
     splits = _read_or_make(splits_file, cases, make_splits, report)
     check_splits(splits, splits_file)
     report(f"Desired fold for training: {number}")
@@ -55,8 +55,11 @@ def split_into_fold(
     return chosen
 
 
-def _fold_number(fold: int | str) -> int:
-    if isinstance(fold, bool) or not isinstance(fold, int | np.integer) or fold < 0:
+def fold_of(fold: int | str) -> int | str:
+    """Return 'all' or the number of the fold. Raises InvalidValueError, a ValueError, for anything else."""
+    if fold == "all":
+        return fold
+    if not str(fold).isdecimal():
         raise InvalidValueError(f"fold is {fold!r}, expected a number from 0 on, or 'all'")
     return int(fold)
 

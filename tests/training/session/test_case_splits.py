@@ -2,10 +2,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nnunetv2.errors import DatasetError, DomainMapError, InvalidValueError
-from nnunetv2.training.session.case_splits import FoldCases, Splits, split_into_fold
+from nnunetv2.training.session.case_splits import FoldCases, Splits, fold_of, split_into_fold
 from nnunetv2.training.session.domain_balance import SingleDomain
 
 CASES = [f"case_{number:02d}" for number in range(10)]
@@ -64,7 +65,12 @@ def test_an_existing_file_is_used_and_not_changed(tmp_path: Path) -> None:
     assert any("6 preprocessed cases are in no split" in line for line in lines)
 
 
-@pytest.mark.parametrize("fold", [-1, "two", True, 1.5])
+@pytest.mark.parametrize(("given", "fold"), [("all", "all"), ("07", 7), (3, 3), (np.int64(2), 2)])
+def test_a_fold_is_a_number_or_all(given: int | str, fold: int | str) -> None:
+    assert fold_of(given) == fold
+
+
+@pytest.mark.parametrize("fold", [-1, "-1", "two", "", True, 1.5])
 def test_folds_that_cannot_exist_are_refused(tmp_path: Path, fold: int | str) -> None:
     with pytest.raises(InvalidValueError, match="expected a number from 0 on, or 'all'"):
         split(tmp_path, fold)
