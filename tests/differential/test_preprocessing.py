@@ -1,4 +1,4 @@
-"""Preprocessing beside that of the released nnU-Net 2.8.1."""
+"""Preprocessing compared with that of nnU-Net 2.8.1."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def random() -> np.random.Generator:
 
 @pytest.fixture(scope="module")
 def preprocessed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders `stock` and `ours` with a folder for each kind of data set."""
+    """Folders `stock` and `ours`, with one folder per kind of dataset."""
     root = tmp_path_factory.mktemp("preprocessing")
     random = np.random.default_rng(SEED)
     jobs = {name: write_dataset(kind, root / name, random) for name, kind in KINDS.items()}
@@ -72,7 +72,7 @@ def test_a_case_becomes_the_same_arrays_and_properties(preprocessed: Path, kind:
 
 
 def resampling_calls(random: np.random.Generator, count: int) -> list[Call]:
-    """Random shapes, spacings and types, for images and labels, with the default and the torch functions."""
+    """Return calls with random shapes, spacings and types, for images and labels, of the default and torch functions."""
     calls: list[Call] = []
     for _ in range(count):
         shape, target = random.integers(1, 14, 3), random.integers(1, 20, 3)
@@ -232,7 +232,7 @@ PREPROCESS = """
 """
 
 
-def test_whole_data_sets_become_the_same_folder(nnunet_folders: NnunetFolders, tmp_path: Path) -> None:
+def test_a_whole_dataset_becomes_the_same_folder(nnunet_folders: NnunetFolders, tmp_path: Path) -> None:
     stock_folders = make_folders(tmp_path / "stock")
     for folders in (nnunet_folders, stock_folders):
         write_tiles(folders.raw, folders.preprocessed)

@@ -1,4 +1,4 @@
-"""Small raw data sets and plans for preprocessing, made from numbers."""
+"""Small raw datasets and plans for preprocessing, made from numbers."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ DATASET_JSON = {
 
 
 def configuration(spacing: Sequence[float], schemes: Sequence[str], **changes: Any) -> dict[str, Any]:
-    """One configuration as the default planner writes it, without a network."""
+    """Return a configuration like those of the default planner, without a network."""
     resampling = {"is_seg": False, "order": 3, "order_z": 0, "force_separate_z": None}
     return {
         "data_identifier": "plans_of_a_test",
@@ -49,7 +49,7 @@ def plans(
     transpose_forward: Sequence[int] = (0, 1, 2),
     **changes: Any,
 ) -> dict[str, Any]:
-    """Plans with the one configuration `2d`, whatever its dimensions; `changes` replace entries of it."""
+    """Return plans with a single configuration, called 2d in any case; `changes` replace entries of it."""
     statistics = {"mean": 100.0, "std": 20.0, "percentile_00_5": 10.0, "percentile_99_5": 240.0}
     return {
         "dataset_name": NAME,
@@ -65,13 +65,13 @@ def plans(
 
 
 def managers(content: dict[str, Any]) -> tuple[PlansManager, Any]:
-    """The plans manager and its only configuration."""
+    """Return the plans manager and its only configuration."""
     plans_manager = PlansManager(content)
     return plans_manager, plans_manager.get_configuration("2d")
 
 
 def write_tiles(raw: Path, preprocessed: Path, content: dict[str, Any] | None = None) -> tuple[Path, Path]:
-    """Write four RGB tiles with labels 0..2 and their plans; return the raw and the preprocessed data set folder."""
+    """Write four RGB tiles with labels 0..2 and their plans; return the raw and the preprocessed folder."""
     random = np.random.default_rng(0)
     source, target = raw / NAME, preprocessed / NAME
     for folder in (source / "imagesTr", source / "labelsTr", target):

@@ -1,4 +1,4 @@
-"""Preprocessors that somebody else wrote; in a file of their own, so that worker processes can import them."""
+"""Preprocessors like those of users, in a module that worker processes can import."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPre
 
 
 class KilledAtCaseC(DefaultPreprocessor):
-    """Stands for a process that the system ends while it works on case c."""
+    """Simulates a process that the system kills while it works on case c."""
 
     def run_case_save(self, output_filename_truncated: str, *arguments: Any) -> None:
         super().run_case_save(output_filename_truncated, *arguments)
@@ -20,7 +20,7 @@ class KilledAtCaseC(DefaultPreprocessor):
 
 
 class DiskFullAtCaseC(DefaultPreprocessor):
-    """Stands for a disk that is full while case c is written."""
+    """Simulates a disk that is full when case c is written."""
 
     def run_case_save(self, output_filename_truncated: str, *arguments: Any) -> None:
         super().run_case_save(output_filename_truncated, *arguments)

@@ -1,4 +1,4 @@
-"""Cutting an image to the box around everything that is not zero."""
+"""Crops images to the bounding box of their nonzero voxels."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from nnunetv2.errors import CallError
 def create_nonzero_mask(data: np.ndarray) -> np.ndarray:
     """Return where any channel of (C, x, y, z) or (C, x, y) is not zero (NaN counts as not zero), holes filled.
 
-    A hole is zeros that do not reach the border of the array over faces. Of an array with an axis of length 1 every
-    voxel is at the border, so in 2D images nothing is filled.
+    A hole is a group of zeros, connected by faces, that does not reach the border of the array. In an array with an
+    axis of length 1 every voxel lies at the border, so nothing is filled in 2D images.
     """
     if data.ndim not in (3, 4):
-        raise CallError(f"an image has shape (C, x, y, z) or (C, x, y), got {data.shape}")
+        raise CallError(f"expected an image of shape (C, x, y, z) or (C, x, y), got {data.shape}")
     mask = data[0] != 0
     for channel in data[1:]:
         if mask.all():
@@ -26,7 +26,7 @@ def _has_no_holes(mask: np.ndarray) -> bool:
 
 
 def _fill_holes(mask: np.ndarray) -> np.ndarray:
-    """Set all background that is not connected to the border; only the box around the mask can hold any."""
+    """Set the background that is not connected to the border; holes can only lie in the box around the mask."""
     from scipy.ndimage import label
 
     box = tuple(slice(first, end) for first, end in _bounding_box(mask))
@@ -40,7 +40,7 @@ def _fill_holes(mask: np.ndarray) -> np.ndarray:
 
 
 def _bounding_box(mask: np.ndarray) -> list[list[int]]:
-    """Half-open [first, end] of each axis; the whole extent for an empty mask."""
+    """Return half-open [first, end] of each axis; the whole extent for an empty mask."""
     box = []
     for axis in range(mask.ndim):
         others = tuple(other for other in range(mask.ndim) if other != axis)
@@ -54,8 +54,8 @@ def crop_to_nonzero(
 ) -> tuple[np.ndarray, np.ndarray, list[list[int]]]:
     """Cut data (C, x, y, z) and seg to the box around the nonzero mask.
 
-    Where the mask is not set, label 0 becomes `nonzero_label`, in `seg` itself. Without a segmentation one is made:
-    int8, 0 inside the mask, `nonzero_label` outside.
+    Outside the mask, label 0 of `seg` becomes `nonzero_label`, in place. If there is no `seg`, one is made: int8, 0
+    inside the mask, `nonzero_label` outside.
 
     Returns:
         view of data, view of seg (1, x, y, z), the box as half-open [first, end] of each spatial axis.

@@ -1,4 +1,4 @@
-"""Intensity normalisation of one channel. All arithmetic is in the target type, normally float32."""
+"""Intensity normalisation of one channel. All arithmetic uses the target type, normally float32."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -15,8 +15,8 @@ class ImageNormalization(ABC):
     """Base of all schemes; subclasses in nnunetv2.preprocessing.normalization are found by their class name.
 
     Parameters:
-        use_mask_for_norm: take the statistics from, and change, only voxels whose segmentation is 0 or higher.
-        intensityproperties: statistics of the foreground of this channel over the data set (fingerprint).
+        use_mask_for_norm: compute statistics from, and change, only voxels whose segmentation is 0 or higher.
+        intensityproperties: statistics of this channel's foreground over the dataset, from the fingerprint.
         target_dtype: type of the result.
     """
 
@@ -38,7 +38,7 @@ class ImageNormalization(ABC):
 
     @abstractmethod
     def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
-        """Return the channel (x, y, z) normalised; it may be the changed `image` itself."""
+        """Return the normalised channel (x, y, z), which may be `image` itself, changed in place."""
 
     def _smallest_divisor(self) -> float:
         return SMALLEST_DIVISOR_FLOAT16 if self.target_dtype == np.float16 else SMALLEST_DIVISOR
@@ -60,7 +60,7 @@ class ZScoreNormalization(ImageNormalization):
         return image
 
     def _standardised(self, values: np.ndarray) -> np.ndarray:
-        """Take the deviations once, for the variance and for the result (a new array)."""
+        """Return z-scores in a new array; the deviations are computed once, for the variance and the result."""
         deviations = values - values.mean()
         # sums of squares overflow in half precision
         squares = np.square(deviations, dtype=np.float32 if values.dtype == np.float16 else None)
@@ -70,7 +70,7 @@ class ZScoreNormalization(ImageNormalization):
 
 
 class CTNormalization(ImageNormalization):
-    """Clips to the 0.5 and 99.5 percentile of the data set's foreground, then uses its mean and deviation."""
+    """Clips to the 0.5 and 99.5 percentiles of the dataset's foreground, then uses its mean and standard deviation."""
 
     leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = False
 
@@ -84,7 +84,7 @@ class CTNormalization(ImageNormalization):
 
 
 class NoNormalization(ImageNormalization):
-    """Only changes the type."""
+    """Changes the type only."""
 
     leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = False
 
@@ -114,7 +114,7 @@ class RGBTo01Normalization(ImageNormalization):
         if not (smallest >= 0 and largest <= 255):  # NaN fails both comparisons
             raise UnfitImageError(
                 f"RGBTo01Normalization is for 8-bit images with values 0..255, this one has {smallest}..{largest};"
-                " another channel name in dataset.json (for example 'zscore') chooses another scheme"
+                " choose another scheme by the channel names in dataset.json, for example 'zscore'"
             )
         image = image.astype(self.target_dtype, copy=False)
         image /= 255

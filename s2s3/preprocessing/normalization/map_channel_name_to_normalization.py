@@ -1,4 +1,4 @@
-"""Which normalisation a channel name asks for."""
+"""Maps channel names to normalisation schemes."""
 
 from nnunetv2.preprocessing.normalization.default_normalization_schemes import (
     CTNormalization,
@@ -19,5 +19,5 @@ channel_name_to_normalization_mapping: dict[str, type[ImageNormalization]] = {
 
 
 def get_normalization_scheme(channel_name: str) -> type[ImageNormalization]:
-    """Return the scheme for a channel name of dataset.json, upper or lower case; any other name means z-scores."""
+    """Return the scheme for a channel name of dataset.json, in upper or lower case; z-scores for unknown names."""
     return channel_name_to_normalization_mapping.get(channel_name.casefold(), ZScoreNormalization)

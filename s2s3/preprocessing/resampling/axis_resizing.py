@@ -1,12 +1,12 @@
-"""Resizing of arrays by splines, cubic ones as matrix products along one axis after the other.
+"""Resizing of arrays by splines; cubic ones as matrix products, one axis after the other.
 
 Sample i of n_out lies at u = (i + 0.5) * n_in / n_out - 0.5 of the input, edges continue with their value, nothing is
 smoothed first. An interpolating cubic B-spline (Unser 1999, "Splines: a perfect fit") is a convolution of the samples
 with the cardinal spline, whose weights fall below 1e-16 within 28 samples; so each output needs few inputs, and a
-block of outputs is one small matrix times a slab. This gives the numbers of scipy.ndimage.zoom with
-mode='nearest', grid_mode=True up to rounding, in a fraction of its time. Linear splines are left to scipy: they
-resize the half-precision scores of a network, where values half-way between two numbers of that precision are common
-and rounding must not depend on the order of a sum.
+block of outputs is a small matrix times a slab. Up to rounding, this gives the same as scipy.ndimage.zoom with
+mode='nearest', grid_mode=True, in a fraction of the time. Linear splines are left to scipy: they resize the
+half-precision scores of a network, where values halfway between two representable numbers are common and rounding must
+not depend on the order of a sum.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,10 +37,10 @@ class _Block:
 def resize(
     image: np.ndarray, shape: Sequence[int], order: int, clip: bool = True, dtype: DTypeLike | None = None
 ) -> np.ndarray:
-    """Resize a 1D, 2D or 3D array to `shape`, in float64 inside; the result has the type of the input, or `dtype`.
+    """Resize a 1D, 2D or 3D array to `shape`, computing in float64; the result has the type of the input, or `dtype`.
 
     Parameters:
-        order: 0 (nearest), 1 (linear), 3 (cubic), up to 5; all but 3 by scipy.ndimage.zoom.
+        order: 0 (nearest), 1 (linear), 3 (cubic), up to 5; all except 3 by scipy.ndimage.zoom.
         clip: keep the result within the smallest and largest value of the input.
     """
     if order != _CUBIC:
@@ -62,12 +62,12 @@ def resize(
 
 
 def sample_positions(n_in: int, n_out: int) -> np.ndarray:
-    """Input coordinates of the outputs of an axis."""
+    """Return the input coordinates of the outputs of an axis."""
     return (np.arange(n_out) + 0.5) * (n_in / n_out) - 0.5
 
 
 def nearest_samples(n_in: int, n_out: int) -> np.ndarray:
-    """Index of the input sample nearest to each output of an axis; of two equally near ones the upper."""
+    """Return the index of the input sample nearest to each output of an axis; the upper of two equally near ones."""
     return np.floor(sample_positions(n_in, n_out) + 0.5).clip(0, n_in - 1).astype(np.intp)
 
 
@@ -109,7 +109,7 @@ def _apply(operator: tuple[_Block, ...] | None, plane: np.ndarray) -> np.ndarray
 
 @lru_cache(maxsize=16)
 def _operator(n_in: int, n_out: int) -> tuple[_Block, ...] | None:
-    """Blocks of an axis; None where its length stays."""
+    """Return the blocks of an axis; None if its length stays the same."""
     if n_in == n_out:
         return None
     positions = sample_positions(n_in, n_out)
@@ -129,7 +129,7 @@ def _block(start: int, positions: np.ndarray, n_in: int) -> _Block:
 
 
 def cardinal_spline(distance: np.ndarray) -> np.ndarray:
-    """Weight of a sample at this distance in cubic B-spline interpolation: 1 at 0, 0 at all other whole numbers.
+    """Return the weight of a sample at this distance in cubic B-spline interpolation: 1 at 0, 0 at other integers.
 
     eta(x) = sqrt(3) * sum_k z^|k| * beta3(x - k), z = sqrt(3) - 2 (Unser 1999, equations 11 and 17).
     """

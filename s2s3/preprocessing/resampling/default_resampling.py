@@ -1,7 +1,7 @@
 """Resampling to another spacing: splines for images, a vote of interpolated indicators for label maps.
 
-Where one axis is much coarser than the others, slices across it are resampled in their plane and then picked by the
-nearest one, so that nothing is interpolated over a large gap.
+Where one axis is much coarser than the others, the slices across it are resampled in their plane; along the axis the
+nearest slice is taken, so that nothing is interpolated over a large gap.
 """
 
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ Numbers = Sequence[float] | np.ndarray
 
 
 def get_do_separate_z(spacing: Numbers, anisotropy_threshold: float = ANISO_THRESHOLD) -> bool:
-    """Whether the largest spacing is more than `anisotropy_threshold` times the smallest."""
+    """Return whether the largest spacing is more than `anisotropy_threshold` times the smallest."""
     return bool((np.max(spacing) / np.min(spacing)) > anisotropy_threshold)
 
 
 def get_lowres_axis(new_spacing: Numbers) -> np.ndarray:
-    """Indices of all axes that have the largest spacing."""
+    """Return the indices of all axes that have the largest spacing."""
     return np.flatnonzero(np.max(new_spacing) == np.asarray(new_spacing))
 
 
 def compute_new_shape(old_shape: Numbers, old_spacing: Numbers, new_spacing: Numbers) -> np.ndarray:
-    """Shape that keeps the physical size: round(old spacing / new spacing * old length), halves to even."""
+    """Return the shape of the same physical size: round(old spacing / new spacing * old length), halves to even."""
     if not len(old_shape) == len(old_spacing) == len(new_spacing):
         raise CallError(
             f"shape {tuple(old_shape)} and spacings {tuple(old_spacing)}, {tuple(new_spacing)} differ in length"
@@ -47,10 +47,10 @@ def determine_do_sep_z_and_axis(
     new_spacing: Numbers,
     separate_z_anisotropy_threshold: float = ANISO_THRESHOLD,
 ) -> tuple[bool, int | None]:
-    """Decide whether one axis is treated on its own, and which.
+    """Decide whether one axis is resampled separately, and which.
 
-    Unless forced, that is the coarse axis of the current spacing if it is anisotropic, else that of the new one. Not
-    if several axes share the largest spacing.
+    Unless forced, it is the coarse axis of the current spacing if that is anisotropic, otherwise of the new spacing if
+    that is. No axis is separate if several share the largest spacing.
     """
     spacing: Numbers | None = None
     if force_separate_z:
@@ -76,7 +76,7 @@ def resample_data_or_seg_to_spacing(
     force_separate_z: bool | None = False,
     separate_z_anisotropy_threshold: float = ANISO_THRESHOLD,
 ) -> np.ndarray:
-    """As resample_data_or_seg_to_shape, to the shape that follows from the spacings."""
+    """Like resample_data_or_seg_to_shape, with the shape that follows from the spacings."""
     return resample_data_or_seg_to_shape(
         data,
         compute_new_shape(data.shape[1:], current_spacing, new_spacing),
@@ -103,7 +103,7 @@ def resample_data_or_seg_to_shape(
 ) -> np.ndarray:
     """Resample (C, x, y, z), an array or a CPU tensor, to `new_shape` (x, y, z); see resample_data_or_seg.
 
-    The spacings only decide whether an axis is treated separately, see determine_do_sep_z_and_axis.
+    The spacings only decide whether an axis is resampled separately, see determine_do_sep_z_and_axis.
     """
     do_separate_z, axis = determine_do_sep_z_and_axis(
         force_separate_z, current_spacing, new_spacing, separate_z_anisotropy_threshold
@@ -122,19 +122,19 @@ def resample_data_or_seg(
     order_z: int = 0,
     dtype_out: DTypeLike | None = None,
 ) -> np.ndarray:
-    """Resample (C, x, y, z), each channel on its own; the same object comes back if its shape is already right.
+    """Resample (C, x, y, z), each channel on its own; `data` itself is returned if it has that shape already.
 
     Parameters:
-        is_seg: a label map: labels vote instead of being interpolated.
-        order: 0 nearest, 1 linear, 3 cubic; images stay within the range of their channel (of their slice).
+        is_seg: labels vote instead of being interpolated.
+        order: 0 nearest, 1 linear, 3 cubic; values stay within the range of their channel, or slice.
         do_separate_z: resample slices across `axis` in their plane, then along `axis` with `order_z`.
-        dtype_out: type of the result; that of the input by default.
+        dtype_out: type of the result; by default that of the input.
     """
     target = tuple(int(length) for length in new_shape)
     if data.ndim != 4 or len(target) != 3:
         raise CallError(f"expected data (C, x, y, z) and a new shape (x, y, z), got {data.shape} and {target}")
     if do_separate_z and axis is None:
-        raise CallError("do_separate_z needs the axis that is treated separately")
+        raise CallError("do_separate_z needs the axis to resample separately")
     if data.shape[1:] == target:
         return data
     result = np.empty((len(data), *target), dtype=dtype_out or data.dtype)
@@ -178,7 +178,7 @@ def _pick_slices(source: np.ndarray, out: np.ndarray, picked: np.ndarray, is_seg
 
 
 def _one_blas_thread() -> Any:
-    """Products of this size gain nothing from more threads, and the waiting threads burn time in worker processes."""
+    """Limit BLAS to one thread: small products gain nothing from more, and waiting threads slow worker processes."""
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, user_api="blas")

@@ -1,8 +1,8 @@
 """Resizing label maps: every label is interpolated on its own and the largest score wins.
 
-An exact tie goes to the nearest label if it is among the tied ones, else to the smallest of them. Linear scores are
-computed only where the neighbouring samples differ, with the arithmetic of scipy.ndimage.zoom step by step, so that
-ties come out the same to the last bit.
+In an exact tie the label of the nearest sample wins if it is among the tied ones, otherwise the smallest of them.
+Linear scores are computed only where neighbouring samples differ, with the same steps as scipy.ndimage.zoom, so that
+ties are the same to the last bit.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class _Axis:
 
 
 def resize_labels(labels: np.ndarray, shape: Sequence[int], order: int) -> np.ndarray:
-    """Resize a 2D or 3D label map; values and type are those of the input. Orders above 1 use scipy's splines."""
+    """Resize a 2D or 3D label map, keeping its type; orders above 1 use scipy's splines."""
     target = tuple(int(size) for size in shape)
     axes = [_axis(n_in, n_out) for n_in, n_out in zip(labels.shape, target, strict=True)]
     nearest = labels[np.ix_(*(axis.nearest for axis in axes))]
@@ -47,7 +47,7 @@ def _axis(n_in: int, n_out: int) -> _Axis:
 
 
 def _resize_linearly(labels: np.ndarray, axes: list[_Axis], result: np.ndarray) -> np.ndarray:
-    """Correct the nearest labels in `result` where the samples around an output are not all the same."""
+    """Correct `result`, which holds the nearest labels, where the samples around an output differ."""
     mixed = _mixed_cells(labels)[np.ix_(*(axis.neighbours[0] for axis in axes))]
     outputs = np.flatnonzero(mixed)
     for first in range(0, len(outputs), _VOXELS_PER_STEP):
@@ -57,7 +57,7 @@ def _resize_linearly(labels: np.ndarray, axes: list[_Axis], result: np.ndarray) 
 
 
 def _mixed_cells(labels: np.ndarray) -> np.ndarray:
-    """Where a sample and its next neighbours, along all axes together, do not have one label."""
+    """Return where a sample and its next neighbours, along all axes together, have different labels."""
     mixed = np.zeros(labels.shape, dtype=bool)
     for axis in range(labels.ndim):
         ahead = tuple(slice(1, None) if other == axis else slice(None) for other in range(labels.ndim))
@@ -67,7 +67,7 @@ def _mixed_cells(labels: np.ndarray) -> np.ndarray:
 
 
 def _vote(labels: np.ndarray, axes: list[_Axis], voxels: tuple[np.ndarray, ...], nearest: np.ndarray) -> np.ndarray:
-    """Label with the largest sum of linear weights at each output voxel, nearest label among equals, else smallest."""
+    """Return the label with the largest sum of linear weights at each output voxel; ties as in the module docstring."""
     corners = list(product((0, 1), repeat=labels.ndim))
     found = [
         labels[tuple(axis.neighbours[side][index] for axis, side, index in zip(axes, corner, voxels, strict=True))]

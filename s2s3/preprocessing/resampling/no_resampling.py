@@ -1,4 +1,4 @@
-"""Leaving everything at the size it has."""
+"""A resampling function that does nothing."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,5 +15,5 @@ def no_resampling_hack(
     current_spacing: Sequence[float] | np.ndarray,
     new_spacing: Sequence[float] | np.ndarray,
 ) -> "torch.Tensor | np.ndarray":
-    """Return `data` as it is."""
+    """Return `data` unchanged."""
     return data

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     Device = torch.device | str
 
 SCORE_SCALE = 1000
-"""Label scores are kept as float16 in thousandths."""
+"""Label scores are stored as float16, in thousandths."""
 CERTAIN_SCORE = 700
-"""A label with more than this many thousandths takes the voxel without a comparison."""
+"""A label with a larger score takes the voxel without a comparison."""
 _LINEAR = {3: "linear", 4: "bilinear", 5: "trilinear"}
 
 
@@ -32,22 +32,22 @@ def resample_torch_simple(
     memefficient_seg_resampling: bool = False,
     mode: str = "linear",
 ) -> "Array":
-    """Resample (C, x, y, z) or (C, x, y) to `new_shape`; the same object comes back if its shape is already right.
+    """Resample (C, x, y, z) or (C, x, y) to `new_shape`; `data` itself is returned if it has that shape already.
 
-    Images become float32, label maps int8, or int16 from a largest label of 127. An array gives an array, a tensor a
-    tensor on its own device.
+    Images become float32, label maps int8, or int16 if their largest label is 127 or more. An array gives an array, a
+    tensor gives a tensor on its own device.
 
     Parameters:
         num_threads: threads of torch during the work.
-        memefficient_seg_resampling: write labels one after the other where they have more than half of the weight;
+        memefficient_seg_resampling: write one label after the other where it has more than half of the weight;
             voxels without such a label become 0.
-        mode: of torch.nn.functional.interpolate, "linear" means linear along all axes.
+        mode: as in torch.nn.functional.interpolate; "linear" means linear along all axes.
     """
     import torch
 
     target = tuple(int(length) for length in new_shape)
     if data.ndim != len(target) + 1:
-        raise CallError(f"data of shape {tuple(data.shape)} has another number of axes than the new shape {target}")
+        raise CallError(f"data of shape {tuple(data.shape)} does not have the number of axes of the new shape {target}")
     if tuple(data.shape[1:]) == target:
         return data
     mode = _LINEAR[len(target) + 2] if mode == "linear" else mode
@@ -75,9 +75,9 @@ def resample_torch_fornnunet(
     mode: str = "linear",
     aniso_axis_mode: str = "nearest-exact",
 ) -> "Array":
-    """Resample (C, x, y, z) to `new_shape`; a coarse axis is done on its own, after the plane across it.
+    """Resample (C, x, y, z) to `new_shape`; a coarse axis is resampled after, and separately from, the other two.
 
-    `mode` is that of the plane, `aniso_axis_mode` that of the coarse axis. Without a coarse axis everything is linear.
+    `mode` is for the other two, `aniso_axis_mode` for the coarse axis. Without a coarse axis everything is linear.
     """
     if data.ndim != 4 or len(new_shape) != 3:
         raise CallError(f"expected data (C, x, y, z) and a new shape (x, y, z), got {tuple(data.shape)}, {new_shape}")
@@ -105,7 +105,7 @@ def _move_axis(data: "Array", source: int, destination: int) -> "Array":
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads for a while; 0 leaves its own number."""
+    """Let torch use `count` threads in this context; 0 keeps their number."""
     import torch
 
     before = torch.get_num_threads()
@@ -129,7 +129,7 @@ def _label_dtype(labels: "torch.Tensor") -> "torch.dtype":
 
 
 def _vote(seg: "torch.Tensor", shape: tuple[int, ...], mode: str) -> "torch.Tensor":
-    """Give each voxel the label with the largest score, the smallest label among equals."""
+    """Give each voxel the label with the largest score; the smallest label wins a tie."""
     import torch
 
     labels = torch.unique(seg)

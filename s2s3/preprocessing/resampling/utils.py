@@ -1,4 +1,4 @@
-"""Resampling functions by the name that plans give."""
+"""Finds resampling functions by the names in the plans."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recur
 
 
 def recursive_find_resampling_fn_by_name(resampling_fn: str) -> Callable[..., Any]:
-    """Return the function of this name from anywhere in nnunetv2.preprocessing.resampling; SettingsError if absent."""
+    """Return the function of this name in nnunetv2.preprocessing.resampling; SettingsError if there is none."""
     folder = resampling_package.__path__[0]
     found = recursive_find_python_class(folder, resampling_fn, "nnunetv2.preprocessing.resampling")
     if found is None:

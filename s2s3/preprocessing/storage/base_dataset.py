@@ -13,10 +13,10 @@ from nnunetv2.utilities.safe_pickle import load_pickle
 
 
 class nnUNetBaseDataset(ABC):
-    """Preprocessed cases of a folder by identifier; nothing is kept between calls.
+    """Preprocessed cases of a folder, by identifier; nothing is cached.
 
     Parameters:
-        identifiers: cases to use, sorted in place; all of the folder if not given.
+        identifiers: cases to use, sorted in place; by default all cases of the folder.
         folder_with_segs_from_previous_stage: predictions of the previous stage of a cascade.
     """
 
@@ -49,7 +49,7 @@ class nnUNetBaseDataset(ABC):
     def save_case(
         data: np.ndarray, seg: np.ndarray, properties: dict[str, Any], output_filename_truncated: str
     ) -> None:
-        """Write the files of a case; the file with the properties comes last."""
+        """Write the files of a case, the properties last."""
 
     @staticmethod
     @abstractmethod
@@ -60,7 +60,7 @@ class nnUNetBaseDataset(ABC):
     def unpack_dataset(
         folder: str, overwrite_existing: bool = False, num_processes: int = default_num_processes, verify: bool = True
     ) -> None:
-        """Prepare the folder for fast reading, where its format needs that."""
+        """Prepare the folder for fast reading, if its format needs it."""
         return
 
 

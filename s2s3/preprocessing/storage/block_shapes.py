@@ -1,4 +1,4 @@
-"""Into which blocks and chunks an array is cut on disk, so that reading a patch touches little else."""
+"""Shapes of the blocks and chunks that arrays are stored in, so that reading a patch touches little else."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ def comp_blosc2_params(
 ) -> tuple[Shape4D, Shape4D]:
     """Return the shapes (1, x, y, z) of a block and of a chunk for an array of `image_size` (C, x, y, z).
 
-    Blocks are powers of two near the patch that fit `max_block_nbytes`; chunks are some blocks that fit
-    `max_chunk_nbytes` and are not much longer than the patch along any axis. Raises InvalidValueError (a ValueError)
-    for sizes of the wrong length or limits that not even one element fits.
+    Lengths of blocks are powers of two near those of the patch, within `max_block_nbytes`; chunks consist of blocks,
+    within `max_chunk_nbytes`, and are not much longer than the patch along any axis. Raises InvalidValueError (a
+    ValueError) for sizes of the wrong length or limits below the size of one element.
     """
     _check_sizes(image_size, patch_size)
     _check_limits(bytes_per_pixel, max_block_nbytes, max_chunk_nbytes, max_chunk_to_patch_ratio_per_axis)
@@ -73,7 +73,7 @@ def _check_sizes(image_size: Sequence[int], patch_size: Sequence[int]) -> None:
 def _check_limits(element: int, block: int, chunk: int, ratio: float | None) -> None:
     if element < 1 or block < element or chunk < element:
         raise InvalidValueError(
-            f"one element of {element} bytes has to be positive and fit a block ({block} bytes) and a chunk ({chunk})"
+            f"one element ({element} bytes) has to have a positive size and fit a block ({block}) and a chunk ({chunk})"
         )
     if ratio is not None and ratio < 1:
         raise InvalidValueError(f"max_chunk_to_patch_ratio_per_axis has to be at least 1 or None, got {ratio}")

@@ -24,11 +24,11 @@ _SAMPLED_VALUES = 4096
 
 FAST_CODEC = blosc2.Codec.LZ4
 FAST_LEVEL = 9
-"""What preprocessing writes with: a seventh of the time of LZ4HC at level 5, files a third larger, faster to read."""
+"""Level for preprocessing: takes a seventh of the time of LZ4HC at level 5; files are a third larger, read faster."""
 
 
 class nnUNetDatasetBlosc2(nnUNetBaseDataset):
-    """Cases in b2nd files, read by any chunks, codec and filter."""
+    """Cases in b2nd files; any chunks, codec and filters can be read."""
 
     def __init__(
         self,
@@ -66,12 +66,12 @@ class nnUNetDatasetBlosc2(nnUNetBaseDataset):
         """Write data (C, x, y, z), seg (1, x, y, z) and properties, replacing files of that name.
 
         Parameters:
-            chunks, blocks: shapes as from comp_blosc2_params; seg takes those of data if it has none of its own.
-            filters: pipeline of blosc2; chosen from the values by default.
+            chunks, blocks: shapes as returned by comp_blosc2_params; by default seg takes those of data.
+            filters: pipeline of blosc2; by default chosen from the values.
         """
         blosc2.set_nthreads(1)
         if chunks is None or blocks is None:
-            warnings.warn(f"no chunks and blocks given, those for patches of {PATCH_IF_UNKNOWN} are used", stacklevel=2)
+            warnings.warn(f"no chunks and blocks given, using those for patches of {PATCH_IF_UNKNOWN}", stacklevel=2)
             blocks, chunks = comp_blosc2_params(data.shape, PATCH_IF_UNKNOWN, data.itemsize)
         blocks_seg = blocks if blocks_seg is None else blocks_seg
         chunks_seg = chunks if chunks_seg is None else chunks_seg
@@ -100,7 +100,7 @@ class nnUNetDatasetBlosc2(nnUNetBaseDataset):
 
     @staticmethod
     def get_identifiers(folder: str) -> list[str]:
-        """Return the cases with a data file; files under their temporary names do not count."""
+        """Return the cases with a data file, ignoring temporary files."""
         names = (name for name in os.listdir(folder) if name.endswith(DATA_ENDING) and not name.startswith("."))
         return [name.removesuffix(DATA_ENDING) for name in names if not name.endswith(SEG_ENDING)]
 
@@ -113,10 +113,10 @@ class nnUNetDatasetBlosc2(nnUNetBaseDataset):
 
 
 def choose_filter(array: np.ndarray) -> blosc2.Filter:
-    """Return the filter that lets a contiguous array compress well, judged from some values in its middle.
+    """Return the filter that compresses a contiguous array well, judging by some values in its middle.
 
-    Images of 8 bits have few distinct values after normalisation, which repeat as whole numbers; values that were
-    interpolated hardly repeat, but their leading bytes do.
+    Normalised 8-bit images have few distinct values, which repeat as a whole; interpolated values hardly repeat, but
+    their leading bytes do.
     """
     values = array.reshape(-1)
     start = max(0, (values.size - _SAMPLED_VALUES) // 2)
@@ -145,7 +145,7 @@ def _write(
 
 
 def _cannot_write(array: np.ndarray, path: str, error: RuntimeError) -> OSError:
-    """Blosc2 does not say why writing failed; nearly always the disk is full."""
+    """Guess why writing failed, since blosc2 does not tell; nearly always the disk is full."""
     free = shutil.disk_usage(os.path.dirname(path) or ".").free
     number = errno.ENOSPC if free < array.nbytes else errno.EIO
     return OSError(number, f"{os.strerror(number)}: {error}; {free / 1e6:.1f} MB are free on this disk", path)

@@ -1,4 +1,4 @@
-"""Which format a folder of preprocessed cases is in."""
+"""Recognises the format of a folder of preprocessed cases."""
 
 import os
 
@@ -17,7 +17,7 @@ _ACCOMPANYING_ENDINGS = {"pkl", "npy"}
 def infer_dataset_class(folder: str) -> type[nnUNetBaseDataset]:
     """Return the dataset class for the files in a folder.
 
-    Raises DatasetLayoutError (an AssertionError) unless there is exactly one kind of file beside .pkl and .npy,
+    Raises DatasetLayoutError (an AssertionError) unless there is exactly one kind of file besides .pkl and .npy,
     MissingEntryError (a KeyError) for an unknown kind.
     """
     with os.scandir(folder) as entries:
@@ -30,5 +30,5 @@ def infer_dataset_class(folder: str) -> type[nnUNetBaseDataset]:
     ending = endings.pop()
     if ending not in file_ending_dataset_mapping:
         known = ", ".join(file_ending_dataset_mapping)
-        raise MissingEntryError(f"{folder}: files ending in {ending!r} are no preprocessed cases (known: {known})")
+        raise MissingEntryError(f"{folder}: files ending in {ending!r} are not preprocessed cases (known: {known})")
     return file_ending_dataset_mapping[ending]

@@ -23,12 +23,12 @@ def unpack_dataset(
     verify: bool = False,
     verify_npy: bool | None = None,
 ) -> None:
-    """Write <case>.npy and <case>_seg.npy beside each <case>.npz of a folder; existing ones are kept.
+    """Write <case>.npy and <case>_seg.npy for each <case>.npz of a folder; existing files are kept.
 
     Parameters:
-        overwrite_existing: write them again.
+        overwrite_existing: write existing files again.
         num_processes: 0 works in this process.
-        verify: map each file afterwards and write it again if that fails.
+        verify: memory-map each file afterwards, and write it again if that fails.
         verify_npy: older name of `verify`.
     """
     verify = verify if verify_npy is None else verify_npy
@@ -38,14 +38,14 @@ def unpack_dataset(
     unfinished_before = _unfinished_files(folder)
     try:
         run_cases(_convert_to_npy, tasks, num_processes, "unpacking", show_progress=False)
-    except BaseException:  # workers that Ctrl-C ends cannot tidy up themselves
+    except BaseException:  # workers that are ended by Ctrl-C cannot tidy up
         for path in _unfinished_files(folder) - unfinished_before:
             path.unlink(missing_ok=True)
         raise
 
 
 def _unfinished_files(folder: str) -> set[Path]:
-    """Files under the temporary names of `replacing`."""
+    """Return the temporary files of `replacing`."""
     return set(Path(folder).glob(".*.partial*.npy"))
 
 
@@ -56,7 +56,7 @@ def _convert_to_npy(
     verify_npy: bool = False,
     fail_ctr: int = 0,
 ) -> None:
-    """Unpack one file. `fail_ctr` counts the attempts that verification has rejected so far."""
+    """Unpack one file; `fail_ctr` is the number of attempts that verification has rejected so far."""
     targets = {"data": npz_file[:-3] + "npy"}
     if unpack_segmentation:
         targets["seg"] = npz_file[:-4] + "_seg.npy"

@@ -1,4 +1,4 @@
-"""Preprocessed cases in the older format: <case>.npz with `data` and `seg`, <case>.pkl, once unpacked .npy files."""
+"""Preprocessed cases in the older format: <case>.npz with `data` and `seg`, <case>.pkl, and .npy once unpacked."""
 
 import os
 from os.path import isfile, join
@@ -41,14 +41,14 @@ class nnUNetDatasetNumpy(nnUNetBaseDataset):
 
     @staticmethod
     def get_identifiers(folder: str) -> list[str]:
-        """Return the cases with an npz file; files under their temporary names do not count."""
+        """Return the cases with an npz file, ignoring temporary files."""
         return [name[:-4] for name in os.listdir(folder) if name.endswith("npz") and not name.startswith(".")]
 
     @staticmethod
     def unpack_dataset(
         folder: str, overwrite_existing: bool = False, num_processes: int = default_num_processes, verify: bool = True
     ) -> None:
-        """Write an npy file beside each npz file."""
+        """Write npy files for each npz file."""
         unpack_dataset(folder, True, overwrite_existing, num_processes, verify)
 
 

@@ -1,4 +1,4 @@
-"""Where nnU-Net's clients import the preprocessed data sets from; the code is in nnunetv2.preprocessing.storage."""
+"""nnU-Net's import path of the classes for preprocessed datasets; the code is in nnunetv2.preprocessing.storage."""
 
 from nnunetv2.preprocessing.storage.base_dataset import nnUNetBaseDataset
 from nnunetv2.preprocessing.storage.block_shapes import comp_blosc2_params

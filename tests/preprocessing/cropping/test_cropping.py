@@ -12,7 +12,7 @@ def hollow_cube(size: int = 5) -> np.ndarray:
     return data
 
 
-def test_the_mask_is_where_any_channel_is_not_zero() -> None:
+def test_the_mask_is_set_where_any_channel_is_nonzero() -> None:
     data = np.zeros((2, 1, 2, 3), np.float32)
     data[0, 0, 0, 0] = -1
     data[1, 0, 1, 2] = np.nan
@@ -23,7 +23,7 @@ def test_holes_inside_a_volume_are_filled() -> None:
     assert create_nonzero_mask(hollow_cube()).all()
 
 
-def test_a_tunnel_to_the_border_is_no_hole() -> None:
+def test_a_tunnel_to_the_border_is_not_a_hole() -> None:
     data = hollow_cube()
     data[0, :3, 2, 2] = 0
     np.testing.assert_array_equal(create_nonzero_mask(data), data[0] != 0)
@@ -49,7 +49,7 @@ def test_nothing_is_filled_in_2d() -> None:
 
 
 def test_an_image_has_three_or_four_axes() -> None:
-    with pytest.raises(CallError, match="an image has shape"):
+    with pytest.raises(CallError, match="expected an image of shape"):
         create_nonzero_mask(np.ones((4, 5)))
 
 
@@ -82,7 +82,7 @@ def test_background_outside_the_mask_becomes_minus_one_and_labels_stay() -> None
     assert np.shares_memory(cropped, seg)
 
 
-def test_another_value_may_mark_what_is_outside() -> None:
+def test_the_label_of_the_outside_can_be_chosen() -> None:
     data = np.array([0, 1], np.float32).reshape(1, 1, 1, 2).repeat(2, axis=2)
     data[0, 0, 1, 0] = 1
     _, seg, _ = crop_to_nonzero(data, np.zeros((1, 1, 2, 2), np.int16), nonzero_label=-7)

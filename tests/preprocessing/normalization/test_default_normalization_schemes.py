@@ -35,7 +35,7 @@ def test_z_scores_inside_a_mask_match_the_golden_values() -> None:
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
-def test_z_scores_are_those_of_numpys_mean_and_deviation_to_the_last_bit() -> None:
+def test_z_scores_equal_numpys_to_the_last_bit() -> None:
     image = np.random.default_rng(0).integers(0, 256, (1, 57, 61, 3)).astype(np.float32)[..., 1]
     expected = (image - image.mean()) / max(image.std(), 1e-8)
     np.testing.assert_array_equal(ZScoreNormalization(False, {}).run(image.copy()), expected)
@@ -61,7 +61,7 @@ def test_ct_values_are_clipped_then_standardised() -> None:
     np.testing.assert_array_equal(normalized(CTNormalization), [[-1, -1, -0.5, 0], [0.5, 1, 1, 1]])
 
 
-def test_rescaling_reaches_from_0_to_1() -> None:
+def test_rescaled_values_range_from_0_to_1() -> None:
     result = normalized(RescaleTo01Normalization)
     np.testing.assert_allclose([result[0, 0], result[0, 1], result[-1, -1]], [0, 0.004, 1])
 
@@ -84,7 +84,7 @@ def test_no_normalization_keeps_the_values() -> None:
 
 
 @pytest.mark.parametrize("scheme", ALL_SCHEMES)
-def test_the_result_is_float32_unless_asked_otherwise(scheme: type[ImageNormalization]) -> None:
+def test_the_result_is_float32_by_default(scheme: type[ImageNormalization]) -> None:
     assert normalized(scheme).dtype == np.float32
     assert normalized(scheme, target_dtype=np.float64).dtype == np.float64
 

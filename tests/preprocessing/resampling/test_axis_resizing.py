@@ -23,25 +23,25 @@ SHAPES = [
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
 @pytest.mark.parametrize(("old", "new"), SHAPES)
-def test_resizing_gives_what_scipy_gives(old: tuple[int, ...], new: tuple[int, ...], order: int) -> None:
+def test_resizing_equals_scipy(old: tuple[int, ...], new: tuple[int, ...], order: int) -> None:
     image = np.random.default_rng(0).normal(size=old)
     np.testing.assert_allclose(resize(image, new, order), resized_by_scipy(image, new, order), rtol=0, atol=1e-12)
 
 
-def test_float32_results_are_those_of_scipy_rounded() -> None:
+def test_float32_results_are_rounded_results_of_scipy() -> None:
     image = np.random.default_rng(1).normal(size=(20, 31, 42)).astype(np.float32)
     result = resize(image, (27, 20, 55), 3)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, resized_by_scipy(image, (27, 20, 55), 3), rtol=0, atol=2.4e-7)
 
 
-def test_linear_results_round_to_half_precision_as_those_of_scipy() -> None:
+def test_linear_results_in_half_precision_equal_scipy() -> None:
     image = np.random.default_rng(2).normal(scale=8, size=(12, 18, 15)).astype(np.float16)
     result = resize(image, (19, 25, 30), 1)
     np.testing.assert_array_equal(result, resized_by_scipy(image, (19, 25, 30), 1).astype(np.float16))
 
 
-def test_results_stay_in_the_range_of_the_input_unless_told_otherwise() -> None:
+def test_results_stay_in_the_range_of_the_input_by_default() -> None:
     step = np.repeat([0.0, 1.0], 10)
     assert resize(step, (37,), 3).max() == 1
     assert resize(step, (37,), 3, clip=False).max() > 1.01
@@ -65,6 +65,6 @@ def test_samples_are_spread_evenly_over_the_axis() -> None:
     np.testing.assert_allclose(sample_positions(4, 8)[:3], [-0.25, 0.25, 0.75])
 
 
-def test_of_two_equally_near_samples_the_upper_is_taken() -> None:
+def test_the_upper_of_two_equally_near_samples_is_taken() -> None:
     assert nearest_samples(26, 13).tolist() == list(range(1, 26, 2))
     assert nearest_samples(2, 4).tolist() == [0, 0, 1, 1]

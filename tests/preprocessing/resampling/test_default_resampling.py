@@ -30,7 +30,7 @@ def test_new_shapes_round_halves_to_even(shape: tuple, old: tuple, new: tuple, e
     assert compute_new_shape(shape, old, new).tolist() == expected
 
 
-def test_shape_and_spacings_need_one_length() -> None:
+def test_shape_and_spacings_must_have_the_same_length() -> None:
     with pytest.raises(AssertionError, match="differ in length"):
         compute_new_shape((1, 2, 3), (1, 1), (1, 1, 1))
 
@@ -79,7 +79,7 @@ def test_a_row_matches_the_golden_values(order: int, length: int, expected: list
     np.testing.assert_allclose(result.ravel(), expected, rtol=2e-7, atol=1e-7)
 
 
-def test_data_of_the_right_shape_come_back_as_they_are() -> None:
+def test_data_that_have_the_new_shape_are_returned_unchanged() -> None:
     assert resample_data_or_seg_to_shape(ROW, (1, 1, 8), (1, 1, 1), (2, 2, 2)) is ROW
 
 
@@ -123,7 +123,7 @@ def test_each_channel_is_resampled_on_its_own() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int16])
-def test_the_type_stays(dtype: type) -> None:
+def test_the_type_is_kept(dtype: type) -> None:
     assert resample_data_or_seg(ROW.astype(dtype), (1, 1, 5)).dtype == dtype
     assert resample_data_or_seg(ROW.astype(dtype), (1, 1, 5), dtype_out=np.float64).dtype == np.float64
 

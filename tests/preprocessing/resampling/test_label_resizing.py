@@ -33,10 +33,10 @@ def test_every_voxel_and_tie_is_as_in_batchgenerators(shape: tuple[int, ...], fa
     np.testing.assert_array_equal(result, resize_segmentation(labels, target, order))
 
 
-def test_of_two_tied_labels_the_nearest_wins_else_the_smallest() -> None:
+def test_a_tie_goes_to_the_nearest_label_otherwise_to_the_smallest() -> None:
     assert resize_labels(np.array([3, 1]), (1,), 1) == 1  # both at the same distance: the upper sample is the nearest
     assert resize_labels(np.array([1, 3]), (1,), 1) == 3
 
 
-def test_a_map_of_one_label_stays_so() -> None:
+def test_a_map_of_one_label_keeps_it() -> None:
     np.testing.assert_array_equal(resize_labels(np.full((4, 5), 7), (9, 3), 1), 7)

@@ -24,7 +24,7 @@ def test_a_coarse_axis_is_picked_after_the_plane_is_resized() -> None:
     np.testing.assert_allclose(result, expected, atol=1e-6)
 
 
-def test_a_coarse_last_axis_gives_the_turned_result() -> None:
+def test_a_coarse_last_axis_gives_the_transposed_result() -> None:
     turned = np.ascontiguousarray(IMAGE.transpose(0, 2, 3, 1))
     result = resample_torch_fornnunet(turned, (10, 4, 3), COARSE[::-1], COARSE[::-1])
     expected = resample_torch_fornnunet(IMAGE, (3, 10, 4), COARSE, COARSE)
@@ -71,8 +71,8 @@ def test_the_number_of_threads_is_restored() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_a_shape_of_another_number_of_axes_is_refused() -> None:
-    with pytest.raises(AssertionError, match="another number of axes"):
+def test_a_shape_with_the_wrong_number_of_axes_is_refused() -> None:
+    with pytest.raises(AssertionError, match="does not have the number of axes"):
         resample_torch_simple(IMAGE, (3, 4))
     with pytest.raises(AssertionError, match="expected data"):
         resample_torch_fornnunet(IMAGE[0], (3, 4, 5), ISOTROPIC, ISOTROPIC)

@@ -56,6 +56,6 @@ def test_singleton_patch_axes_grow_only_on_request() -> None:
         ((1, 2, 3, 4), (2, 3), 4, 64, 64, 0.5),
     ],
 )
-def test_sizes_and_limits_that_make_no_sense_are_refused(arguments: tuple) -> None:
+def test_impossible_sizes_and_limits_are_refused(arguments: tuple) -> None:
     with pytest.raises(InvalidValueError):
         comp_blosc2_params(*arguments)

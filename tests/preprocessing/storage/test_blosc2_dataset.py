@@ -36,7 +36,7 @@ def test_there_are_three_files_and_the_arrays_are_lazy(tmp_path: Path) -> None:
     assert isinstance(nnUNetDatasetBlosc2(str(tmp_path)).load_case("a")[0], blosc2.NDArray)
 
 
-def test_files_of_that_name_are_replaced(tmp_path: Path) -> None:
+def test_existing_files_are_replaced(tmp_path: Path) -> None:
     save(tmp_path, "a")
     nnUNetDatasetBlosc2.save_case(DATA + 1, SEG, PROPERTIES, str(tmp_path / "a"), **SHAPES)
     np.testing.assert_array_equal(nnUNetDatasetBlosc2(str(tmp_path))["a"][0][:], DATA + 1)
@@ -48,7 +48,7 @@ def test_arrays_in_any_memory_layout_are_written(tmp_path: Path) -> None:
     np.testing.assert_array_equal(nnUNetDatasetBlosc2(str(tmp_path))["a"][0][:], DATA)
 
 
-def test_without_shapes_those_for_large_patches_are_used(tmp_path: Path) -> None:
+def test_by_default_the_shapes_are_those_for_large_patches(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="no chunks and blocks given"):
         nnUNetDatasetBlosc2.save_case(DATA, SEG, PROPERTIES, str(tmp_path / "a"))
     assert nnUNetDatasetBlosc2(str(tmp_path))["a"][0].chunks == (1, 1, 40, 30)
@@ -66,7 +66,7 @@ def test_a_failing_write_leaves_no_file_and_names_the_target(tmp_path: Path, mon
     assert not list(tmp_path.iterdir())
 
 
-def test_the_prediction_of_the_previous_stage_comes_along(tmp_path: Path) -> None:
+def test_the_prediction_of_the_previous_stage_is_returned(tmp_path: Path) -> None:
     previous = tmp_path / "previous"
     previous.mkdir()
     save(tmp_path, "a")
@@ -85,7 +85,7 @@ def test_a_missing_case_is_a_missing_file(tmp_path: Path) -> None:
         nnUNetDatasetBlosc2(str(tmp_path)).load_case("a")
 
 
-def test_identifiers_are_those_with_a_data_file_sorted_in_place(tmp_path: Path) -> None:
+def test_identifiers_have_a_data_file_and_are_sorted_in_place(tmp_path: Path) -> None:
     for case in ("b", "a"):
         save(tmp_path, case)
     (tmp_path / ".c.partial.b2nd").touch()

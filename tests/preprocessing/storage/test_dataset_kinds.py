@@ -16,7 +16,7 @@ def touch(folder: Path, *names: str) -> str:
     return str(folder)
 
 
-def test_the_files_say_which_class_reads_them(tmp_path: Path) -> None:
+def test_the_file_endings_decide_which_class_reads_a_folder(tmp_path: Path) -> None:
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
     old = touch(tmp_path / "old", "a.npz", "a.npy", "a_seg.npy", "a.pkl")
@@ -33,5 +33,5 @@ def test_nothing_or_a_mixture_is_refused(tmp_path: Path, names: tuple[str, ...])
 
 
 def test_an_unknown_kind_is_a_key_error(tmp_path: Path) -> None:
-    with pytest.raises(KeyError, match="'zarr' are no preprocessed cases"):
+    with pytest.raises(KeyError, match="'zarr' are not preprocessed cases"):
         infer_dataset_class(touch(tmp_path, "a.zarr"))

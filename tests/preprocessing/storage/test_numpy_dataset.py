@@ -47,7 +47,7 @@ def test_an_unpacked_case_is_mapped(folder: Path, workers: int) -> None:
     np.testing.assert_array_equal(seg, SEG)
 
 
-def test_existing_npy_files_are_kept_unless_told_otherwise(folder: Path) -> None:
+def test_existing_npy_files_are_kept_by_default(folder: Path) -> None:
     np.save(folder / "a.npy", DATA + 1)
     unpack_dataset(str(folder), num_processes=0)
     np.testing.assert_array_equal(np.load(folder / "a.npy"), DATA + 1)
@@ -73,7 +73,7 @@ def test_a_file_that_stays_damaged_is_named(folder: Path, monkeypatch: pytest.Mo
         unpack_dataset(str(folder), num_processes=0, verify_npy=True)
 
 
-def test_nothing_half_written_stays_when_workers_are_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_incomplete_files_stay_when_workers_are_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".other.partial.npy").touch()
 
     def interrupted(*_: object, **__: object) -> None:
@@ -88,7 +88,7 @@ def test_nothing_half_written_stays_when_workers_are_ended(folder: Path, monkeyp
 
 
 @pytest.mark.parametrize("unpacked", [False, True])
-def test_the_prediction_of_the_previous_stage_comes_along(folder: Path, unpacked: bool) -> None:
+def test_the_prediction_of_the_previous_stage_is_returned(folder: Path, unpacked: bool) -> None:
     previous = folder / "previous"
     previous.mkdir()
     nnUNetDatasetNumpy.save_seg(SEG[0], str(previous / "a"))
