@@ -88,8 +88,8 @@ def main() -> None:
         return
     results = {}
     for kind in ("plain", "edges"):
-        output = subprocess.run([sys.executable, *sys.argv, "--kind", kind], capture_output=True, text=True, check=True)
-        results[kind] = [float(word) for word in output.stdout.split()]
+        output = subprocess.check_output([sys.executable, *sys.argv, "--kind", kind], text=True)
+        results[kind] = [float(word) for word in output.split()]
         seconds, processor_seconds, peak = results[kind]
         print(f"{kind:<6} {seconds:7.2f} s per step ({processor_seconds:.2f} s of CPU time), peak {peak:6.0f} MB")
     ratios = [edges / plain for edges, plain in zip(results["edges"], results["plain"], strict=True)]

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from html import escape
 
-from s1.domain_shift import relative_distance
+from s1.domain_shift import LARGEST_SHIFT, relative_distance
 from s1.image_features import DomainMeasurement
 from s1.prism_result import PairResult, PrismResult
 from s1.report_charts import class_bar, class_colour, heat_map, histogram_chart, legend, ratio_bar, table
@@ -100,10 +100,10 @@ def _shift_note(result: PrismResult) -> str:
         else "This is more than usual: look for the reason in the images and masks before you trust it."
     )
     return (
-        f"<p class='note'>The largest shift of a pair is {largest:.4f}; the limit is 0.15. {verdict} In ten pairs "
-        f"of domains of real tissue the published formula never gave more than {USUAL_SHIFT}, so its ratios are close "
-        "to equal shares. Training changes because domains are drawn equally often instead of by number of images, not "
-        "because of the small deviation from equal shares.</p>"
+        f"<p class='note'>The largest shift of a pair is {largest:.4f}; the limit is {LARGEST_SHIFT}. {verdict} In ten "
+        f"pairs of domains of real tissue the published formula never gave more than {USUAL_SHIFT}, so its ratios are "
+        "close to equal shares. Training changes because domains are drawn equally often instead of by number of "
+        "images, not because of the small deviation from equal shares.</p>"
     )
 
 

@@ -37,7 +37,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class PairShift:
-    """Result for a pair of domains; swapping the two changes the signs of `shift` and all directions."""
+    """Result for a pair of domains; swapping them changes the signs of `shift`, `direction_gate` and `directions`."""
 
     shift: float
     """How far the share of a in a mix of the two exceeds one half, -0.15 to 0.15."""

@@ -167,10 +167,11 @@ def _count_labels(labels: Labels, pair: ImagePair, settings: MeasureSettings) ->
         values, numbers = np.unique(labels, return_counts=True)
         counts = dict(zip(values.tolist(), numbers.tolist(), strict=True))
     found = {label: count for label, count in counts.items() if count}
-    unknown = sorted(found.keys() - settings.known_labels) if settings.known_labels else []
+    known = settings.known_labels or found.keys()
+    unknown = sorted(found.keys() - known)
     if unknown:
-        hint = ", did you mean 1?" if unknown == [255] else ""
-        expected = ", ".join(map(str, sorted(settings.known_labels or ())))
+        hint = ", did you mean 1?" if unknown == [255] and 1 in known else ""
+        expected = ", ".join(map(str, sorted(known)))
         raise ImageProblemError(f"{pair.mask}: found label {unknown[0]}{hint} (dataset.json has {expected})")
     return {label: count for label, count in found.items() if label != settings.ignore_label}
 

@@ -76,7 +76,10 @@ def write_case(case: PlannedCase, settings: DatasetSettings, folder: Path) -> No
 
 
 def write_descriptions(cases: Sequence[PlannedCase], folder: Path) -> None:
-    """Write dataset.json, domains.json, domains_test.json (held-out cases) and groups.json (training slides)."""
+    """Write dataset.json, domains.json and groups.json; if there are held-out cases, also domains_test.json.
+
+    The last contains the held-out cases, the others only the training cases. The group of a case is its slide.
+    """
     training = [case for case in cases if not case.is_held_out]
     dataset = {
         "channel_names": {"0": "R", "1": "G", "2": "B"},
