@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from nnunetv2.errors import CheckpointMismatchError, IncompleteCheckpointError
 from nnunetv2.utilities.network_weights import weight_differences
@@ -29,19 +29,19 @@ def checkpoint_of(source: Any, device: Any) -> dict[str, Any]:
     return content
 
 
-def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Load all weights into the plain network; a `module.` before names is removed if the network's names have none.
+def fitting_weights(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """Return the weights to load into a network with the state dict `own`.
 
-    Raises a one-line CheckpointMismatchError if names or shapes do not match the network.
+    A `module.` before names is removed if the network's names have none. Raises a one-line CheckpointMismatchError if
+    names or shapes do not match.
     """
-    own = network.state_dict()
     weights = {_fitting_name(name, own): value for name, value in weights.items()}
     problems = weight_differences(own, weights)
     if problems:
         raise CheckpointMismatchError(
             f"{source} does not match this network: {'; '.join(problems)}. Check configuration, plans and trainer"
         )
-    network.load_state_dict(weights)
+    return weights
 
 
 def _fitting_name(name: str, own: Mapping[str, Tensor]) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnunetv2.boundary.edge_branch import plain_network
-from nnunetv2.errors import CheckpointError
 from nnunetv2.training.session import checkpoints
 from nnunetv2.training.session.checkpoint_writing import write_checkpoint
 from nnunetv2.training.session.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
@@ -59,16 +58,20 @@ class TrainingResumption(TrainingData):
     ) -> None:
         """Resume from a checkpoint, given as a path or as its content, under either name.
 
-        Raises CheckpointError, before the weights change, if it is damaged, incomplete or of another network.
+        Raises CheckpointError, before anything changes, if it is damaged, incomplete or of another network.
         """
         source = checkpoint if filename_or_checkpoint is None else filename_or_checkpoint
         if not self.was_initialized:
             self.initialize()
         content = checkpoints.checkpoint_of(source, self.device)
         name = "the checkpoint" if isinstance(source, Mapping) else str(source)
-        checkpoints.load_weights(plain_network(self.network), content["network_weights"], name)
-        self._restore_edge_heads(content, name)
-        self.optimizer.load_state_dict(self._optimizer_state_of(content))
+        network = plain_network(self.network)
+        weights = checkpoints.fitting_weights(network.state_dict(), content["network_weights"], name)
+        heads = self._heads_of(content, name)
+        optimizer_state = self._optimizer_state_of(content)
+        network.load_state_dict(weights)
+        self.edge_branch.load_state_dict(heads)
+        self.optimizer.load_state_dict(optimizer_state)
         if self.grad_scaler is not None and content.get("grad_scaler_state") is not None:
             self.grad_scaler.load_state_dict(content["grad_scaler_state"])
         self._restore_progress(content)
@@ -91,11 +94,7 @@ class TrainingResumption(TrainingData):
         plain = list(plain_network(self.network).parameters())
         return join_optimizer_state(self.optimizer, plain, saved)
 
-    def _restore_edge_heads(self, content: Mapping[str, Any], name: str) -> None:
-        heads = content.get(checkpoints.DRIFT_KEY, {}).get("edge_heads")
-        if not heads:
-            return
-        try:
-            self.edge_branch.load_state_dict(heads)
-        except RuntimeError as error:
-            raise CheckpointError(f"{name}: its edge heads do not match this network: {error}") from error
+    def _heads_of(self, content: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Return the weights of the edge heads; empty if there are none in the checkpoint or in this training."""
+        own, saved = self.edge_branch.state_dict(), content.get(checkpoints.DRIFT_KEY, {}).get("edge_heads")
+        return checkpoints.fitting_weights(own, saved, f"{name} (edge heads)") if own and saved else {}

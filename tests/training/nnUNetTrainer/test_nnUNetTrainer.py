@@ -12,7 +12,7 @@ import torch
 
 import nnunetv2.training.nnUNetTrainer.nnUNetTrainer as trainer_module
 from nnunetv2.boundary.edge_branch import EdgeBranch, NoEdgeBranch, plain_network
-from nnunetv2.errors import CheckpointMismatchError, DatasetError, DomainMapError, SettingsError
+from nnunetv2.errors import CheckpointError, CheckpointMismatchError, DatasetError, DomainMapError, SettingsError
 from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, DomainRoundRobin
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
@@ -605,6 +605,7 @@ def test_heads_and_their_momentum_are_restored_from_a_checkpoint(nnunet_folders:
 
     for name, value in first.edge_branch.state_dict().items():
         assert torch.equal(value, second.edge_branch.state_dict()[name])
+    assert second.edge_loss_weights == second.loss.weight_factors
     states = [trainer.optimizer.state_dict()["state"] for trainer in (first, second)]
     assert list(states[0]) == list(states[1])
     for index, state in states[0].items():
@@ -613,6 +614,23 @@ def test_heads_and_their_momentum_are_restored_from_a_checkpoint(nnunet_folders:
     second.num_epochs = 3
     second.run_training()
     assert len(second.domains.curves.balanced_dice) == 3
+
+
+@pytest.mark.parametrize("part", ["network_weights", "edge_heads", "optimizer_state"])
+def test_a_checkpoint_that_does_not_fit_changes_nothing(nnunet_folders: NnunetFolders, part: str) -> None:
+    first = run(SEVERAL, nnunet_folders)
+    content = torch.load(Path(first.output_folder) / "checkpoint_final.pth", weights_only=True)
+    broken = content["drift"] if part == "edge_heads" else content
+    broken[part] = {"param_groups": []} if part == "optimizer_state" else dict(list(broken[part].items())[1:])
+    second = make_trainer(SEVERAL)
+    second.initialize()
+    before = {name: value.clone() for name, value in second.network.state_dict().items()}
+
+    with pytest.raises(CheckpointError):
+        second.load_checkpoint(content)
+
+    assert all(torch.equal(value, before[name]) for name, value in second.network.state_dict().items())
+    assert second.current_epoch == 0
 
 
 def test_a_checkpoint_of_one_domain_starts_a_balanced_training(nnunet_folders: NnunetFolders) -> None:
