@@ -9,7 +9,8 @@ from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from nnunetv2.training.loss.dice import MemoryEfficientSoftDiceLoss
 
 SMOOTH = 1e-5
-WEIGHT_THAT_ONLY_REACHES_PARAMETERS = 1e-6
+NEGLIGIBLE_WEIGHT = 1e-6
+"""Too small to change the training, but its output gets a gradient."""
 
 
 def segmentation_loss(
@@ -55,17 +56,24 @@ def deep_supervision_weights(num_outputs: int, last_weight: float = 0.0) -> tupl
     return tuple(weight / total for weight in weights)
 
 
+def output_weights(
+    scales: Sequence[Sequence[float]] | None, *, ddp: bool, compiled: bool = False
+) -> tuple[float, ...] | None:
+    """Return the weight of the loss of each output of deep supervision; None without scales (no deep supervision).
+
+    DDP without compilation fails on parameters without a gradient, so the last output then gets a negligible weight.
+    """
+    if scales is None:
+        return None
+    return deep_supervision_weights(len(scales), NEGLIGIBLE_WEIGHT if ddp and not compiled else 0.0)
+
+
 def supervise_deeply(
     loss: nn.Module, scales: Sequence[Sequence[float]] | None, *, ddp: bool, compiled: bool = False
 ) -> nn.Module:
-    """Wrap `loss` for outputs at `scales`; None (no deep supervision) returns it as it is.
-
-    DDP without compilation fails on parameters without a gradient, so the last output then gets a weight of 1e-6.
-    """
-    if scales is None:
-        return loss
-    last_weight = WEIGHT_THAT_ONLY_REACHES_PARAMETERS if ddp and not compiled else 0.0
-    return DeepSupervisionWrapper(loss, deep_supervision_weights(len(scales), last_weight))
+    """Wrap `loss` for outputs at `scales`; None (no deep supervision) returns it as it is."""
+    weights = output_weights(scales, ddp=ddp, compiled=compiled)
+    return loss if weights is None else DeepSupervisionWrapper(loss, weights)
 
 
 def compile_dice(loss: nn.Module) -> nn.Module:

@@ -15,12 +15,17 @@ from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import RepeatedCallError
 from nnunetv2.inference.network_building import build_network
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
-from nnunetv2.training.loss.segmentation_loss import compile_dice, segmentation_loss, supervise_deeply
+from nnunetv2.training.loss.segmentation_loss import (
+    compile_dice,
+    output_weights,
+    segmentation_loss,
+    supervise_deeply,
+)
 from nnunetv2.training.session import run_files
 from nnunetv2.training.session.builder_forms import accepts_older_forms
 from nnunetv2.training.session.domain_balance import DomainBalanceSettings, balance_domains
 from nnunetv2.training.session.domain_files import read_domain_files
-from nnunetv2.training.session.edge_learning import build_edge_branch, output_weights
+from nnunetv2.training.session.edge_learning import build_edge_branch
 from nnunetv2.training.session.network_plot import plot_network
 from nnunetv2.training.session.ranks import current_ranks, share_batch
 from nnunetv2.training.session.training_state import TrainingState
@@ -100,7 +105,8 @@ class TrainingSetup(TrainingState):
             self.enable_deep_supervision,
         )
         if self.domains.use_edge_heads:
-            self.edge_loss_weights = output_weights(self._get_deep_supervision_scales(), self.is_ddp)
+            scales = self._get_deep_supervision_scales()
+            self.edge_loss_weights = output_weights(scales, ddp=self.is_ddp, compiled=self._do_i_compile()) or (1.0,)
             dims = len(self.configuration_manager.patch_size)
             self.edge_branch = build_edge_branch(
                 network, len(self.edge_loss_weights), dims, self.label_manager, self.boundary_loss_settings

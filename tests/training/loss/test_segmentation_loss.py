@@ -6,6 +6,7 @@ from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from nnunetv2.training.loss.segmentation_loss import (
     compile_dice,
     deep_supervision_weights,
+    output_weights,
     segmentation_loss,
     supervise_deeply,
 )
@@ -52,6 +53,7 @@ def test_regions_are_trained_with_binary_cross_entropy_and_dice_of_all_channels(
 def test_without_scales_the_loss_is_not_wrapped() -> None:
     loss = make()
     assert supervise_deeply(loss, None, ddp=False) is loss
+    assert output_weights(None, ddp=False) is None
 
 
 @pytest.mark.parametrize(("ddp", "compiled", "last"), [(False, False, 0.0), (True, False, 1e-6), (True, True, 0.0)])
@@ -60,6 +62,7 @@ def test_only_ddp_without_compilation_reaches_the_last_output(ddp, compiled, las
     assert isinstance(wrapper, DeepSupervisionWrapper)
     assert wrapper.weight_factors is not None
     assert wrapper.weight_factors[-1] == pytest.approx(last, rel=1e-5)
+    assert output_weights([[1.0, 1.0], [0.5, 0.5]], ddp=ddp, compiled=compiled) == wrapper.weight_factors
 
 
 def test_a_loss_over_scales_can_be_trained() -> None:
