@@ -72,7 +72,7 @@ def test_a_case_becomes_the_same_arrays_and_properties(preprocessed: Path, kind:
 
 
 def resampling_calls(random: np.random.Generator, count: int) -> list[Call]:
-    """Return calls with random shapes, spacings and types, for images and labels, of the default and torch functions."""
+    """Return calls of the default and torch functions, with random shapes, spacings and types of images and labels."""
     calls: list[Call] = []
     for _ in range(count):
         shape, target = random.integers(1, 14, 3), random.integers(1, 20, 3)
