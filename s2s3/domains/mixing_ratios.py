@@ -63,6 +63,8 @@ def mixing_ratios(
     )
 
 
+FROM_STAGE_1 = "stage 1 (prism_dd.json)"
+"""`source` of ratios that stage 1 computed."""
 NO_PRISM = "there is no prism_dd.json; run `drift prism`, then `nnUNetv2_preprocess`, which copies it"
 
 
@@ -86,7 +88,7 @@ def _weights(
             NO_PRISM,
         )
         _check_names(ratios, domain_map)
-        return ratios, "stage 1 (prism_dd.json)"
+        return ratios, FROM_STAGE_1
     if mode is RatioMode.PROPORTIONAL:
         return counts, "number of cases per domain"
     return dict.fromkeys(counts, 1.0), "the same for every domain"

@@ -12,7 +12,7 @@ from typing import Any
 
 from nnunetv2.domains.domain_splits import check_groups, stratified_splits
 from nnunetv2.domains.domain_summary import format_domain_table, write_domain_summary
-from nnunetv2.domains.mixing_ratios import MixingRatios, RatioMode, mixing_ratios
+from nnunetv2.domains.mixing_ratios import FROM_STAGE_1, MixingRatios, RatioMode, mixing_ratios
 from nnunetv2.training.session.domain_curves import DomainCurves
 from nnunetv2.training.session.domain_files import DomainFiles
 from nnunetv2.training.session.epoch_metrics import Counts
@@ -146,6 +146,11 @@ class DomainBalance(SingleDomain):
         """Compute the mixing ratios of the fold."""
         mixing = self._mixing_ratios(train_cases)
         self.train_ratios = mixing.ratios
+        if self._files.prism_is_outdated and mixing.source == FROM_STAGE_1:
+            report(
+                "WARNING: domains.json has changed since stage 1 measured the domains; run `drift prism` again, then "
+                "`nnUNetv2_preprocess`"
+            )
         for name in mixing.left_out:
             report(f"Domain {name} has no training case in this fold; it is left out, the other ratios are rescaled.")
         if self._settings.balance_batches:

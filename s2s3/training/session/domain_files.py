@@ -1,5 +1,6 @@
 """The domain files of a dataset, next to its plans: domains.json, groups.json and the result of stage 1."""
 
+import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ class DomainFiles:
     domain_map: DomainMap | None = None
     groups: dict[str, str] | None = None
     prism_ratios: dict[str, float] | None = None
+    prism_is_outdated: bool = False
+    """Whether domains.json has changed since stage 1 read it."""
     source: str = "domains.json"
     """Path of domains.json, for messages."""
 
@@ -33,12 +36,21 @@ def read_domain_files(folder: str | None) -> DomainFiles:
     from s1.prism_result import read_prism_result
 
     domains, groups, prism = (os.path.join(folder, name) for name in PROVENANCE_FILES)
+    measured = read_prism_result(prism) if os.path.isfile(prism) else None
     return DomainFiles(
         domain_map=read_domain_map(domains) if os.path.isfile(domains) else None,
         groups=read_groups(groups) if os.path.isfile(groups) else None,
-        prism_ratios=dict(read_prism_result(prism).ratios) if os.path.isfile(prism) else None,
+        prism_ratios=None if measured is None else dict(measured.ratios),
+        prism_is_outdated=measured is not None and measured.domain_file_sha256 not in (None, _sha256(domains)),
         source=domains,
     )
+
+
+def _sha256(file: str) -> str | None:
+    if not os.path.isfile(file):
+        return None
+    with open(file, "rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
 
 
 def copy_existing(names: Iterable[str], source: str, target: str) -> None:

@@ -1,8 +1,10 @@
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import DomainMapError
 from nnunetv2.training.logging.local_logger import LocalLogger
 from nnunetv2.training.session.domain_balance import (
@@ -11,10 +13,13 @@ from nnunetv2.training.session.domain_balance import (
     SingleDomain,
     balance_domains,
 )
-from nnunetv2.training.session.domain_files import DomainFiles
+from nnunetv2.training.session.domain_files import DomainFiles, read_domain_files
 from nnunetv2.training.session.epoch_metrics import Counts
 from nnunetv2.utilities.crossval_split import generate_crossval_split
-from s1.domain_map import DomainMap
+from s1.domain_comparison import compare_domains
+from s1.domain_map import DomainMap, write_domain_map
+from s1.domain_shift import DomainFeatures
+from s1.prism_result import write_prism_result
 
 CASES = [f"{domain}{number}" for domain in "ab" for number in range(10)]
 MAP = DomainMap({"A": tuple(CASES[:10]), "B": tuple(CASES[10:])})
@@ -96,6 +101,23 @@ def test_ratios_of_stage_1_are_used() -> None:
 
     assert domains.train_ratios == pytest.approx({"A": 0.7, "B": 0.3})
     assert domains.ratios == pytest.approx({"A": 0.7, "B": 0.3})
+
+
+def test_a_result_of_stage_1_for_other_domains_is_warned_about_where_it_is_used(tmp_path: Path) -> None:
+    features = {name: DomainFeatures(10, None, mean, 20.0, 30.0) for name, mean in (("A", 90.0), ("B", 120.0))}
+    write_domain_map(MAP, tmp_path / "domains.json")
+    measured = hashlib.sha256((tmp_path / "domains.json").read_bytes()).hexdigest()
+    warnings = []
+    for digest, mode in ((measured, "auto"), (None, "auto"), ("0" * 64, "auto"), ("0" * 64, "uniform")):
+        result = compare_domains(features, domain_file_sha256=digest)
+        write_prism_result(result, tmp_path / "prism_dd.json")
+        lines: list[str] = []
+        domains = balance_domains(read_domain_files(str(tmp_path)), DomainBalanceSettings(RatioMode(mode)))
+        domains.begin_fold(CASES, lines.append)
+        warnings.append([line for line in lines if line.startswith("WARNING")])
+
+    assert [len(found) for found in warnings] == [0, 0, 1, 0]
+    assert "run `drift prism` again" in warnings[2][0]
 
 
 def test_batches_are_not_divided_if_that_part_is_off() -> None:
