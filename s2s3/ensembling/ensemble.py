@@ -57,13 +57,14 @@ def merge_files(
     properties = load_pickle(Path(list_of_files[0]).with_suffix(".pkl"))
     probabilities = average_probabilities(list_of_files)
     target = Path(output_filename_truncated)
-    with arriving_together(target.parent) as folder:
+    name = f"{target.name}{output_file_ending}"
+    with arriving_together(target.parent, last=name) as folder:
         if save_probabilities:
             write_npz({"probabilities": probabilities}, folder / f"{target.name}.npz")
             with open(folder / f"{target.name}.pkl", "wb") as stream:
                 pickle.dump(properties, stream)
         segmentation = probabilities_to_labels(probabilities, label_manager)
-        image_reader_writer.write_seg(segmentation, str(folder / f"{target.name}{output_file_ending}"), properties)
+        image_reader_writer.write_seg(segmentation, str(folder / name), properties)
 
 
 def ensemble_folders(

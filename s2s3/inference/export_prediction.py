@@ -136,13 +136,13 @@ def export_prediction_from_logits(
     )
     segmentation, probabilities = converted if save_probabilities else (converted, None)
     target = Path(output_file_truncated)
-    with arriving_together(target.parent) as folder:
+    name = f"{target.name}{dataset_json['file_ending']}"
+    with arriving_together(target.parent, last=name) as folder:
         if probabilities is not None:
             write_npz({"probabilities": probabilities}, folder / f"{target.name}.npz")
             with open(folder / f"{target.name}.pkl", "wb") as stream:
                 pickle.dump(properties_dict, stream)
         writer = plans_manager.image_reader_writer_class()
-        name = f"{target.name}{dataset_json['file_ending']}"
         writer.write_seg(segmentation, str(folder / name), properties_dict)
 
 

@@ -13,11 +13,14 @@ _FAST_COMPRESSION = 1
 
 
 @contextmanager
-def arriving_together(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary folder inside `target`; on success its files move there in the order they were written."""
+def arriving_together(target: str | os.PathLike[str], last: str) -> Iterator[Path]:
+    """Yield a temporary folder inside `target`; on success its files move there, the one named `last` after the others.
+
+    So where that file exists, the others do too.
+    """
     with tempfile.TemporaryDirectory(dir=target, prefix=".") as name:
         yield Path(name)
-        for file in sorted(Path(name).iterdir(), key=lambda path: path.stat().st_mtime_ns):
+        for file in sorted(Path(name).iterdir(), key=lambda path: path.name == last):
             os.replace(file, Path(target) / file.name)
 
 

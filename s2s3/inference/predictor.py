@@ -133,7 +133,12 @@ class nnUNetPredictor(LogitPredictor):
         if not inputs:
             return None
         items = preprocessing_iterator_fromfiles(
-            inputs, previous, outputs, *self._model_description(), num_processes=0, verbose=self.verbose
+            inputs,
+            previous,
+            outputs,
+            *self._model_description(),
+            num_processes=0,
+            verbose=self.verbose,  # as in nnU-Net: `verbose_preprocessing` is for preprocessing in worker processes
         )
         results = self._predict_items(items, save_probabilities, num_workers=0)
         return results if outputs is None else []

@@ -38,7 +38,9 @@ class BalancedDataLoader(nnUNetDataLoader):
         self.cases_of_domain = _cases_of_domains(self.indices, case_domains)
         missing = sorted(name for name, ratio in ratios.items() if ratio > 0 and name not in self.cases_of_domain)
         if missing:
-            raise SettingsError(f"mixing ratios name domains without a training case: {', '.join(missing)}")
+            raise SettingsError(
+                f"mixing ratios name domains without a training case: {', '.join(missing)}; leave these domains out"
+            )
         slots: tuple[int, int] = (0, self.batch_size) if stream is None else stream
         self.first_slot, self.slots_per_step = slots
         self._apportionment = Apportionment(ratios)
@@ -111,7 +113,8 @@ class DomainRoundRobin:
 def _cases_of_domains(cases: Sequence[str], case_domains: Mapping[str, str]) -> dict[str, list[str]]:
     unknown = [case for case in cases if case not in case_domains]
     if unknown:
-        raise SettingsError(f"no domain is known for {len(unknown)} training case(s): {', '.join(unknown[:10])}")
+        named = ", ".join(unknown[:10]) + (", ..." if len(unknown) > 10 else "")
+        raise SettingsError(f"training cases without a domain ({len(unknown)}): {named}; add them to domains.json")
     grouped: dict[str, list[str]] = {}
     for case in cases:
         grouped.setdefault(case_domains[case], []).append(case)

@@ -11,6 +11,8 @@ from torch import Tensor
 from nnunetv2.domains.domain_metrics import dice_from_counts
 from nnunetv2.training.loss.dice import get_tp_fp_fn_tn
 
+_COUNT_KEYS = ("tp_hard", "fp_hard", "fn_hard")
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -41,8 +43,7 @@ def hard_counts(output: Tensor, target: Tensor, has_regions: bool, ignore_label:
     axes = [0, *range(2, output.ndim)]
     tp, fp, fn, _ = get_tp_fp_fn_tn(prediction, target, axes=axes, mask=mask)
     first = 0 if has_regions else 1
-    names = ("tp_hard", "fp_hard", "fn_hard")
-    return {name: value.detach().cpu().numpy()[first:] for name, value in zip(names, (tp, fp, fn), strict=True)}
+    return {key: value.detach().cpu().numpy()[first:] for key, value in zip(_COUNT_KEYS, (tp, fp, fn), strict=True)}
 
 
 def _without_ignore_channel(target: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,7 +57,7 @@ def _without_ignore_label(target: Tensor, ignore_label: int) -> tuple[Tensor, Te
 
 def total_counts(outputs: Mapping[str, Any]) -> Counts:
     """Sum the counts of the validation steps of an epoch, which are stacked along the first axis."""
-    return Counts(*(np.sum(outputs[f"{name}_hard"], axis=0) for name in ("tp", "fp", "fn")))
+    return Counts(*(np.sum(outputs[key], axis=0) for key in _COUNT_KEYS))
 
 
 def counts_by_domain(outputs: Mapping[str, Any]) -> dict[str, Counts]:
@@ -68,9 +69,6 @@ def counts_by_domain(outputs: Mapping[str, Any]) -> dict[str, Counts]:
         str(domain): total_counts({key: np.asarray(outputs[key])[domains == domain] for key in _COUNT_KEYS})
         for domain in sorted(set(domains))
     }
-
-
-_COUNT_KEYS = ("tp_hard", "fp_hard", "fn_hard")
 
 
 def merge_counts(parts: Sequence[Counts]) -> Counts:

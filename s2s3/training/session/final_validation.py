@@ -71,7 +71,8 @@ def predict_validation_cases(
     Parameters:
         predict: sliding window; input (C, *space), result logits (K, *space).
 
-    Raises CaseFailedError or WorkerDiedError naming a case whose export failed, after all were predicted.
+    Raises CaseFailedError or CasesFailedError, after all were predicted, if exports failed; WorkerDiedError at once if
+    a process that exports was killed. They name the cases.
     """
     own = cases[ranks.rank :: ranks.world_size]
     plan.output_folder.mkdir(parents=True, exist_ok=True)

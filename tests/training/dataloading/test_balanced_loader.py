@@ -65,10 +65,11 @@ def test_a_ratio_without_cases_is_refused() -> None:
         make(ratios={"large": 0.5, "small": 0.3, "tiny": 0.2})
 
 
-def test_a_case_without_domain_is_refused() -> None:
-    with pytest.raises(RuntimeError, match="case_10"):
+@pytest.mark.parametrize(("count", "message"), [(1, r"\(1\): case_10; add"), (11, r"\(11\): case_10, .*, \.\.\.; add")])
+def test_cases_without_a_domain_are_refused(count: int, message: str) -> None:
+    with pytest.raises(RuntimeError, match=f"without a domain {message} them to domains.json"):
         BalancedDataLoader(
-            NumberDataset(11), 2, (8, 8), (8, 8), LABELS, case_domains=DOMAINS, ratios={"large": 1.0, "small": 1.0}
+            NumberDataset(10 + count), 2, (8, 8), (8, 8), LABELS, case_domains=DOMAINS, ratios={"large": 1, "small": 1}
         )
 
 

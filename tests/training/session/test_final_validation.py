@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnunetv2.errors import CaseFailedError
+from nnunetv2.errors import CaseFailedError, CasesFailedError
 from nnunetv2.training.session import final_validation
 from nnunetv2.training.session.final_validation import ValidationPlan, predict_validation_cases, report_metrics
 from nnunetv2.training.session.ranks import Ranks
@@ -78,6 +78,8 @@ def test_a_failing_export_names_its_case(tmp_path: Path, monkeypatch: pytest.Mon
 
     with pytest.raises(CaseFailedError, match="case a: disk full"):
         predict_validation_cases(plan, ["a"], lambda data: data, Ranks(False, 0, 1), lambda _: None)
+    with pytest.raises(CasesFailedError, match=r"(?s)case a: disk full.*case b: disk full"):
+        predict_validation_cases(plan, ["a", "b"], lambda data: data, Ranks(False, 0, 1), lambda _: None)
 
 
 def test_metrics_go_to_the_log_and_to_external_loggers() -> None:
