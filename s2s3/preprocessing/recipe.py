@@ -66,4 +66,4 @@ def _code_digests(classes: Iterable[type]) -> dict[str, str]:
     for found in classes:
         with suppress(TypeError, OSError):  # built-in classes and those typed in have no file
             files[found.__module__] = Path(inspect.getsourcefile(found) or inspect.getfile(found))
-    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
+    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in sorted(files.items())}

@@ -182,4 +182,4 @@ def stamp(path: str | os.PathLike[str], name: str | None = None) -> Stamp:
 
 
 def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()

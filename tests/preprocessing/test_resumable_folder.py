@@ -2,13 +2,14 @@ import json
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.preprocessing.resumable_folder import ResumableFolder, stamp
 
-RECIPE = {"spacing": [1, 1]}
+RECIPE = {"spacing": [1, 1], "labels": {"tumor": 1}}
 
 
 class Run:
@@ -56,9 +57,12 @@ def test_the_data_folder_holds_nothing_but_cases(run: Run) -> None:
     ]
 
 
-def test_another_recipe_starts_from_nothing_with_a_warning(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("recipe", [{"spacing": [2, 2]}, dict(reversed(RECIPE.items()))])
+def test_another_recipe_or_order_of_entries_starts_from_nothing_with_a_warning(
+    run: Run, caplog: pytest.LogCaptureFixture, recipe: dict[str, Any]
+) -> None:
     run.do("a")
-    assert run.target.prepare({"spacing": [2, 2]}, run.sources) == set()
+    assert run.target.prepare(recipe, run.sources) == set()
     assert run.names() == []
     assert caplog.messages == [f"{run.target.folder}: plans or code changed, 1 finished case(s) are preprocessed again"]
 
@@ -177,7 +181,7 @@ def test_a_run_that_could_not_start_unlocks_the_folder(run: Run) -> None:
     run.target.tidy()
     broken = ResumableFolder(run.target.folder)
     with pytest.raises(TypeError):
-        broken.prepare({1: 2, "a": 3}, run.sources)
+        broken.prepare({(1, 2): 3}, run.sources)
     assert run.target.prepare(RECIPE, run.sources) == set()
 
 
