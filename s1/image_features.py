@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -102,7 +103,8 @@ def measure_domains(
     measured = {domain: DomainMeasurement() for domain in pairs_by_domain}
     problems = []
     outcomes = in_parallel(lambda job: _try_measuring(job[1], settings, crop, job[2]), jobs, settings.workers)
-    for (domain, _, _), outcome in tqdm(outcomes, total=len(jobs), desc="measuring images"):
+    pause_s = 0.1 if sys.stderr.isatty() else 10.0  # between two states of the bar, which would fill a log file
+    for (domain, _, _), outcome in tqdm(outcomes, total=len(jobs), desc="measuring images", mininterval=pause_s):
         if isinstance(outcome, ImageFeatures):
             measured[domain].add(outcome)
         else:

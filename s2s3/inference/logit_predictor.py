@@ -4,6 +4,7 @@ Names that clients of nnU-Net replace in the module `predict_from_raw_data` are 
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
@@ -26,6 +27,8 @@ from nnunetv2.inference.tile_accumulation import (
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 
 _GAUSSIAN_MAXIMUM = 10
+_PAUSE_IN_FILES_S = 10.0
+"""Seconds between two states of a progress bar that is written to a file, which they would otherwise fill."""
 _TRAINER_PACKAGE = "nnunetv2.training.nnUNetTrainer"
 
 
@@ -215,7 +218,8 @@ class LogitPredictor:
             weights = public.compute_gaussian(
                 tile_size, sigma_scale=1 / 8, value_scaling_factor=_GAUSSIAN_MAXIMUM, device=device
             )
-        with public.tqdm(desc=self._case, total=len(slicers), disable=not self.allow_tqdm) as bar:
+        pause_s = 0.1 if sys.stderr.isatty() else _PAUSE_IN_FILES_S
+        with public.tqdm(desc=self._case, total=len(slicers), disable=not self.allow_tqdm, mininterval=pause_s) as bar:
             return accumulate_tiles(
                 self._cut_tiles(data.to(device), slicers, bar),
                 self._internal_maybe_mirror_and_predict,

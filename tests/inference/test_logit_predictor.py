@@ -1,3 +1,6 @@
+import sys
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -200,6 +203,19 @@ def test_a_bar_that_replaces_tqdm_sees_every_tile_and_can_cancel(monkeypatch: py
     with pytest.raises(InterruptedError, match="stopped by the user"):
         predictor.predict_sliding_window_return_logits(IMAGE)
     assert updates == [1, 1, 1]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_the_bar_is_drawn_rarely_in_a_log_file(capsys, monkeypatch, is_terminal: bool) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    predictor = hand_made_predictor(Positions(), [4, 6])
+    predictor.allow_tqdm = True
+    predict = predictor._internal_maybe_mirror_and_predict
+    predictor._internal_maybe_mirror_and_predict = lambda x: (time.sleep(0.12), predict(x))[1]
+    predictor.predict_sliding_window_return_logits(IMAGE)
+    states = capsys.readouterr().err.split("\r")[1:]
+    assert (len(states) > 2) == is_terminal
+    assert states[-1].startswith("100%")
 
 
 def test_an_overridden_tile_prediction_is_reached_from_outside() -> None:
