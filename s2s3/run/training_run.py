@@ -1,9 +1,12 @@
 """The steps of `nnUNetv2_train`, which can also be called from Python."""
 
 import os
+import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from os.path import isfile, join
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +14,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.backends import cudnn
 
-from nnunetv2.errors import ArgumentError, CheckpointError, MissingFileError, SettingsError
+from nnunetv2.errors import ArgumentError, CheckpointError, DriftError, MissingFileError, SettingsError
 from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -156,8 +159,24 @@ def run_training(
         dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier, continue_training, device
     )
     trainer.disable_checkpointing = disable_checkpointing
-    maybe_load_checkpoint(trainer, continue_training, only_run_validation, pretrained_weights)
-    _train_and_validate(trainer, only_run_validation, val_with_best, export_validation_probabilities)
+    with _leaving_nothing_of_a_failed_start(trainer):
+        maybe_load_checkpoint(trainer, continue_training, only_run_validation, pretrained_weights)
+        _train_and_validate(trainer, only_run_validation, val_with_best, export_validation_probabilities)
+
+
+@contextmanager
+def _leaving_nothing_of_a_failed_start(trainer: nnUNetTrainer) -> Iterator[None]:
+    """After an error in the input, remove the output folder if it contains nothing but the log of this run."""
+    try:
+        yield
+    except DriftError:
+        folder = Path(trainer.output_folder)
+        if {str(file) for file in folder.iterdir()} <= {trainer.log_file}:
+            shutil.rmtree(folder)
+            with suppress(OSError):  # the folder of the model or of the dataset is not empty
+                folder.parent.rmdir()
+                folder.parent.parent.rmdir()
+        raise
 
 
 def _spawn(num_gpus: int, arguments: tuple[Any, ...]) -> None:

@@ -226,6 +226,26 @@ def test_an_unset_folder_is_one_line(
     assert f"{variable} is not" in errors
 
 
+def test_a_start_that_fails_leaves_no_folder(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    (folder / "domains.json").write_text('{"domains": {"a": ["case_000"], "b": ["no_such_case"]}}')
+    options = (DATASET, "2d", "0", "-device", "cpu")
+
+    code, errors = enter(monkeypatch, capsys, *options)
+    assert code == 2
+    assert "no_such_case" in errors
+    assert list(nnunet_folders.results.iterdir()) == []
+
+    fold = nnunet_folders.results / DATASET / "nnUNetTrainer__nnUNetPlans__2d" / "fold_0"
+    fold.mkdir(parents=True)
+    (fold / "notes.txt").write_text("mine")
+    assert enter(monkeypatch, capsys, *options)[0] == 2
+    assert len(list(fold.glob("training_log_*.txt"))) == 1
+    assert (fold / "notes.txt").is_file()
+
+
 def test_error_classes_are_those_that_callers_catch() -> None:
     assert issubclass(ArgumentError, AssertionError)
 
