@@ -1,19 +1,22 @@
-"""Finding a class (or function) by its name in a folder of modules, as it is on disk at the time of the search."""
+"""Find a class or function by its name in a folder of modules, as they are on disk at the time of the search."""
 
 import importlib
 import os
 import pkgutil
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import nnunetv2
+from nnunetv2.errors import SettingsError
+
 _failed_imports: dict[str, str] = {}
-"""Path of a module below a searched folder -> why its last import failed."""
+"""Path of a module below a searched folder -> reason why its last import failed."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class _Candidate:
     path: str
 
     def mentions(self, class_name: str) -> bool:
-        """Tell whether the source text has the name in it; false where there is no source to read."""
+        """Tell whether the source text contains the name; false if there is no source to read."""
         try:
             source = Path(self.path + ".py").read_bytes()
         except OSError:
@@ -42,16 +45,16 @@ def recursive_find_python_class(
 ) -> Any:
     """Return the first attribute called `class_name` among the modules in and below `folder`, None if there is none.
 
-    Modules come in alphabetical order, then sub-packages. Those whose source has the name in it are imported first,
-    so an unrelated module is imported only when these do not have it. A module that cannot be imported is passed over
-    and remembered, see `describe_failed_imports`.
+    Modules come in alphabetical order, then sub-packages. Those whose source contains the name are imported first, so
+    an unrelated module is imported only if these do not define it. A module that cannot be imported is skipped and
+    remembered, see `describe_failed_imports`.
 
     Parameters:
-        current_module: dotted name of `folder` as a package; None or empty if its modules are top-level ones.
+        current_module: dotted name of `folder` as a package; None or empty if its modules are top-level.
         base_folder: where top-level modules are found during the search, `folder` if not given.
         verbose: write the name of each module that is tried to standard error.
-        cleanup_imports_from_base_folder: forget what was imported from `base_folder` afterwards, so that two folders
-            may hold modules of one name. Classes of such modules cannot be pickled.
+        cleanup_imports_from_base_folder: forget afterwards what was imported from `base_folder`, so that two folders
+            may hold modules of the same name. Classes of such modules cannot be pickled.
     """
     base_folder = os.path.abspath(base_folder or folder)
     with ExitStack() as surroundings:
@@ -69,8 +72,27 @@ def recursive_find_python_class(
     return None
 
 
+def require_by_name(
+    package: str, name: str, kind: str, find: Callable[[str, str, str], Any] = recursive_find_python_class
+) -> Any:
+    """Return the first attribute called `name` among the modules of a package of nnunetv2.
+
+    Parameters:
+        package: dotted name of the package.
+        kind: what is looked for, for the message.
+        find: `recursive_find_python_class` as the caller's module holds it, if clients may replace it there.
+
+    Raises SettingsError if there is none, with the modules that could not be imported.
+    """
+    folder = os.path.join(nnunetv2.__path__[0], *package.split(".")[1:])
+    found = find(folder, name, package)
+    if found is None:
+        raise SettingsError(f"no {kind} named {name!r} in {package}{describe_failed_imports(folder)}")
+    return found
+
+
 def describe_failed_imports(*folders: str) -> str:
-    """Return text to end a "not found" message with: the modules below the folders that could not be imported."""
+    """Return the end of a "not found" message: the modules below the folders that could not be imported."""
     roots = tuple(os.path.join(os.path.abspath(folder), "") for folder in folders)
     lines = [f"  {path}.py: {reason}" for path, reason in _failed_imports.items() if path.startswith(roots)]
     return "\n".join(["\nThese modules could not be imported:", *lines]) if lines else ""
@@ -88,7 +110,7 @@ def _modules_below(folder: str, package: str | None) -> Iterator[_Candidate]:
 
 
 def _import(candidate: _Candidate, required_folder: str | None) -> ModuleType | None:
-    """Return the module, None if it cannot be imported or another one of its name is loaded already."""
+    """Return the module; None if it cannot be imported, or if another module of this name is already loaded."""
     try:
         module = importlib.import_module(candidate.dotted_name)
     except (Exception, SystemExit) as error:
@@ -113,7 +135,7 @@ def _on_search_path(folder: str) -> Iterator[None]:
 
 @contextmanager
 def _forgetting_imports(folder: str) -> Iterator[None]:
-    """Remove from the loaded modules, at the end, those that came from the folder meanwhile."""
+    """At the end, unload the modules that were meanwhile loaded from the folder."""
     loaded_before = set(sys.modules)
     try:
         yield

@@ -1,14 +1,22 @@
 import sys
 import textwrap
+from os.path import join
 
 import pytest
 
-from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recursive_find_python_class
+import nnunetv2
+from nnunetv2.errors import SettingsError
+from nnunetv2.utilities.find_class_by_name import (
+    describe_failed_imports,
+    recursive_find_python_class,
+    require_by_name,
+)
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 
 @pytest.fixture
 def package(tmp_path):
-    """A folder of modules, and the names it loads are forgotten afterwards."""
+    """A folder for modules; those that are loaded from it are unloaded afterwards."""
     loaded = set(sys.modules)
     yield tmp_path
     for name in sys.modules.keys() - loaded:
@@ -147,11 +155,21 @@ def test_verbose_searches_name_the_modules(package, capsys):
 
 
 def test_classes_of_the_package_keep_their_module_name():
-    from os.path import join
-
-    import nnunetv2
-    from nnunetv2.utilities.label_handling.label_handling import LabelManager
-
     folder = join(nnunetv2.__path__[0], "utilities", "label_handling")
 
     assert recursive_find_python_class(folder, "LabelManager", "nnunetv2.utilities.label_handling") is LabelManager
+
+
+def test_a_required_class_is_found_or_its_absence_explained():
+    package = "nnunetv2.utilities.label_handling"
+
+    assert require_by_name(package, "LabelManager", "label manager") is LabelManager
+    with pytest.raises(SettingsError, match=r"^no label manager named 'No' in nnunetv2\.utilities\.label_handling$"):
+        require_by_name(package, "No", "label manager")
+
+
+def test_a_required_class_is_looked_for_with_the_finder_of_the_caller():
+    found = require_by_name("nnunetv2.imageio", "Mine", "reader", lambda *arguments: arguments)
+
+    assert found[0].endswith("imageio")
+    assert found[1:] == ("Mine", "nnunetv2.imageio")

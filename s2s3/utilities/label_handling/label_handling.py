@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from os.path import join
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-import nnunetv2
-from nnunetv2.errors import SettingsError, WrongClassError, WrongShapeError
+from nnunetv2.errors import WrongClassError, WrongShapeError
 
-# Clients replace this name in this module; it has to be called through it.
-from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recursive_find_python_class
+# Clients replace recursive_find_python_class in this module; it has to be called through this name.
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_by_name
 from nnunetv2.utilities.helpers import sigmoid_helper, softmax_helper_dim0
 from nnunetv2.utilities.label_handling.label_meaning import (
     check_background,
@@ -209,14 +207,8 @@ def get_labelmanager_class_from_plans(plans: dict[str, Any]) -> type[LabelManage
     if "label_manager" not in plans:
         _log.info("No label manager specified in plans. Using default: LabelManager")
         return LabelManager
-    folder = join(nnunetv2.__path__[0], "utilities", "label_handling")
-    found = recursive_find_python_class(folder, plans["label_manager"], "nnunetv2.utilities.label_handling")
-    if found is None:
-        raise SettingsError(
-            f"plans: label_manager is {plans['label_manager']!r}, and no class of that name is in {folder}."
-            f"{describe_failed_imports(folder)}"
-        )
-    return found
+    package = "nnunetv2.utilities.label_handling"
+    return require_by_name(package, plans["label_manager"], "label manager", recursive_find_python_class)
 
 
 def convert_labelmap_to_one_hot(

@@ -94,7 +94,7 @@ class TestPlansManager:
         assert PlansManager({}).label_manager_class is LabelManager
 
     def test_an_unknown_label_manager_is_a_clear_error(self):
-        with pytest.raises(RuntimeError, match="label_manager is 'Nope'"):
+        with pytest.raises(RuntimeError, match="no label manager named 'Nope'"):
             _ = PlansManager({"label_manager": "Nope"}).label_manager_class
 
     def test_an_unknown_planner_is_none(self):
