@@ -19,7 +19,6 @@ from nnunetv2.dataset_conversion.image_folder_labels import (
 )
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
 from nnunetv2.errors import DatasetError, DatasetLayoutError, DomainMapError, MissingFileError, SettingsError
-from nnunetv2.experiment_planning.console_messages import show_messages
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from nnunetv2.utilities.files import write_json
@@ -152,7 +151,6 @@ def _write_json_files(
 def convert_entry() -> None:
     """Run drift convert."""
     arguments = _parser().parse_args()
-    show_messages()
     taken = find_candidate_datasets(arguments.d)
     if len(taken):
         raise DatasetLayoutError(f"id {arguments.d} is taken by {', '.join(map(str, taken))}; choose another with -d")

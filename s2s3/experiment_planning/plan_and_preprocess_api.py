@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import nnunetv2
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import MissingFileError, SettingsError
 from nnunetv2.experiment_planning.companion_files import copy_newer_labels, take_over_domain_files
@@ -14,14 +13,13 @@ from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name, maybe_convert_to_dataset_name
-
-# Clients take or replace the following names in this module; they have to be called through it.
 from nnunetv2.utilities.files import make_folder
-from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recursive_find_python_class
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_by_name
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
+# Clients import or replace these names in this module, also those from elsewhere; they have to be called through it.
 __all__ = [
     "DatasetFingerprintExtractor",
     "ExperimentPlanner",
@@ -50,12 +48,12 @@ def extract_fingerprint_dataset(
     show_progress_bar: bool = True,
     stock_sampling: bool = False,
 ) -> dict[str, Any]:
-    """Return the fingerprint of a data set and store it.
+    """Return the fingerprint of a dataset and store it.
 
     Parameters:
         dataset_id: id or name.
-        check_dataset_integrity: look for problems of the data first.
-        clean: compute it anew where one exists.
+        check_dataset_integrity: check the dataset first.
+        clean: compute a fingerprint even if there is one.
         stock_sampling: draw the random sample of nnU-Net 2.8.1 instead of using all foreground voxels.
     """
     name = maybe_convert_to_dataset_name(dataset_id)
@@ -79,29 +77,26 @@ def extract_fingerprints(
     show_progress_bar: bool = True,
     stock_sampling: bool = False,
 ) -> None:
-    """Store the fingerprints of several data sets; the extractor is found by its name in this package."""
+    """Store the fingerprints of several datasets; the extractor is found by its name in this package."""
     extractor_class = _find_class(fingerprint_extractor_class_name, "fingerprint extractor", "run")
     for dataset_id in dataset_ids:
         extract_fingerprint_dataset(
             dataset_id,
             extractor_class,
-            num_processes,
-            check_dataset_integrity,
-            clean,
-            verbose,
-            show_progress_bar,
-            stock_sampling,
+            num_processes=num_processes,
+            check_dataset_integrity=check_dataset_integrity,
+            clean=clean,
+            verbose=verbose,
+            show_progress_bar=show_progress_bar,
+            stock_sampling=stock_sampling,
         )
 
 
 def _find_class(name: str, kind: str, method: str) -> Any:
-    """Return the class of this name below this package; SettingsError where there is none, or none of this kind."""
-    folder = os.path.join(nnunetv2.__path__[0], "experiment_planning")
-    found = recursive_find_python_class(folder, name, "nnunetv2.experiment_planning")
-    if found is None:
-        raise SettingsError(f"no {kind} named {name!r} in {folder}{describe_failed_imports(folder)}")
+    """Return the class of this name in this package; SettingsError if there is none, or if it lacks the method."""
+    found = require_by_name("nnunetv2.experiment_planning", name, kind, recursive_find_python_class)
     if not hasattr(found, method):
-        raise SettingsError(f"{name} is no {kind}: {found!r} has no method {method}")
+        raise SettingsError(f"{name} cannot be used as {kind}: {found!r} has no method {method}")
     return found
 
 
@@ -113,12 +108,12 @@ def plan_experiment_dataset(
     overwrite_target_spacing: Sequence[float] | None = None,
     overwrite_plans_name: str | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """Plan one data set, store the plans and return them with their name.
+    """Plan one dataset, store the plans and return them with their name.
 
     Parameters:
         dataset_id: id or name.
-        gpu_memory_target_in_gb, overwrite_plans_name: None for the planner's own.
-        overwrite_target_spacing: three numbers, axes as in the files; decides all configurations.
+        gpu_memory_target_in_gb, overwrite_plans_name: None for the planner's default.
+        overwrite_target_spacing: three numbers, axes as in the files; used for all configurations.
     """
     options: dict[str, Any] = {}
     if overwrite_plans_name is not None:
@@ -144,10 +139,10 @@ def plan_experiments(
     overwrite_target_spacing: Sequence[float] | None = None,
     overwrite_plans_name: str | None = None,
 ) -> str | None:
-    """Plan several data sets; the planner is found by its name in this package. Returns the name of the last plans."""
+    """Plan several datasets; the planner is found by its name in this package. Returns the name of the last plans."""
     if experiment_planner_class_name == "ExperimentPlanner":
         _log.info(
-            "The default planner is ExperimentPlanner; for new data sets the residual encoder presets are recommended: "
+            "The default planner is ExperimentPlanner; for new datasets the residual encoder presets are recommended: "
             "-pl nnUNetPlannerResEncM (8 GB), nnUNetPlannerResEncL (24 GB) or nnUNetPlannerResEncXL (40 GB)."
         )
     planner_class = _find_class(experiment_planner_class_name, "experiment planner", "plan_experiment")
@@ -156,10 +151,10 @@ def plan_experiments(
         _, plans_name = plan_experiment_dataset(
             dataset_id,
             planner_class,
-            gpu_memory_target_in_gb,
-            preprocess_class_name,
-            overwrite_target_spacing,
-            overwrite_plans_name,
+            gpu_memory_target_in_gb=gpu_memory_target_in_gb,
+            preprocess_class_name=preprocess_class_name,
+            overwrite_target_spacing=overwrite_target_spacing,
+            overwrite_plans_name=overwrite_plans_name,
         )
     return plans_name
 
@@ -172,11 +167,12 @@ def preprocess_dataset(
     verbose: bool = False,
     show_progress_bar: bool = True,
 ) -> None:
-    """Preprocess a data set for some configurations of its plans; those the plans do not have are passed over.
+    """Preprocess a dataset for some configurations of its plans; configurations that the plans lack are skipped.
 
     Parameters:
         dataset_id: id or name.
         num_processes: one number for all configurations, or one each; 0 works in this process.
+        verbose: passed to the preprocessor.
     """
     counts = _processes_per_configuration(num_processes, len(configurations))
     name = maybe_convert_to_dataset_name(dataset_id)
@@ -191,7 +187,7 @@ def preprocess_dataset(
     for configuration, count in zip(configurations, counts, strict=True):
         if configuration not in plans_manager.available_configurations:
             known = ", ".join(plans_manager.available_configurations)
-            _log.info("%s: the plans have no configuration %s, passed over (they have %s)", name, configuration, known)
+            _log.info("%s: skipping configuration %s, the plans only have %s", name, configuration, known)
             continue
         _log.info("%s: preprocessing for %s", name, configuration)
         preprocessor = _preprocessor_class(plans_manager.get_configuration(configuration))(verbose=verbose)
@@ -200,13 +196,9 @@ def preprocess_dataset(
     copy_newer_labels(dataset, folder / "gt_segmentations", dataset_json["file_ending"])
 
 
-def _preprocessor_class(configuration_manager: ConfigurationManager) -> Any:
-    found = configuration_manager.preprocessor_class
-    if found is None:
-        folder = os.path.join(nnunetv2.__path__[0], "preprocessing")
-        name = configuration_manager.preprocessor_name
-        raise SettingsError(f"plans: no preprocessor named {name!r} in {folder}{describe_failed_imports(folder)}")
-    return found
+def _preprocessor_class(configuration: ConfigurationManager) -> Any:
+    name = configuration.preprocessor_name
+    return configuration.preprocessor_class or require_by_name("nnunetv2.preprocessing", name, "preprocessor")
 
 
 def _processes_per_configuration(num_processes: int | Sequence[int], num_configurations: int) -> list[int]:
@@ -228,6 +220,13 @@ def preprocess(
     verbose: bool = False,
     show_progress_bar: bool = True,
 ) -> None:
-    """Preprocess several data sets, see `preprocess_dataset`."""
+    """Preprocess several datasets, see `preprocess_dataset`."""
     for dataset_id in dataset_ids:
-        preprocess_dataset(dataset_id, plans_identifier, configurations, num_processes, verbose, show_progress_bar)
+        preprocess_dataset(
+            dataset_id,
+            plans_identifier,
+            configurations,
+            num_processes=num_processes,
+            verbose=verbose,
+            show_progress_bar=show_progress_bar,
+        )

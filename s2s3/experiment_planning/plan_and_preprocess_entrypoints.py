@@ -4,12 +4,13 @@ import argparse
 import logging
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.experiment_planning.console_messages import show_messages
 from nnunetv2.utilities.command_line import command
 
 _DEFAULT_CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres")
 _DEFAULT_PROCESSES = {"2d": 8, "3d_fullres": 4, "3d_lowres": 8}
 _OTHER_PROCESSES = 4
+_LOGS_READERS = "also log why readers cannot read the images"
+_NO_EFFECT = "accepted for nnU-Net's scripts; no effect"
 _log = logging.getLogger(__name__)
 
 
@@ -17,14 +18,14 @@ _log = logging.getLogger(__name__)
 def extract_fingerprint_entry() -> None:
     """Run nnUNetv2_extract_fingerprint."""
     parser = argparse.ArgumentParser(
-        description="Extract the fingerprint of data sets: spacings, shapes and foreground intensities."
+        description="Extract the fingerprint of datasets: spacings, shapes and foreground intensities."
     )
     _add_dataset(parser)
     _add_fingerprint_options(parser)
     parser.add_argument(
-        "-np", type=int, default=default_num_processes, help=f"processes; 0: none (default {default_num_processes})"
+        "-np", type=int, default=default_num_processes, help="processes; 0: in this process (default %(default)s)"
     )
-    _add_display_options(parser)
+    _add_display_options(parser, _LOGS_READERS)
     arguments = _parse_tolerantly(parser)
     _extract(arguments, arguments.np)
 
@@ -41,11 +42,11 @@ def plan_experiment_entry() -> None:
 @command
 def preprocess_entry() -> None:
     """Run nnUNetv2_preprocess."""
-    parser = argparse.ArgumentParser(description="Crop, normalize, resample and store training images by their plans.")
+    parser = argparse.ArgumentParser(description="Crop, normalise, resample and store training images as planned.")
     _add_dataset(parser)
     parser.add_argument("-plans_name", default="nnUNetPlans", help="plans to use (default nnUNetPlans)")
     _add_preprocessing_options(parser)
-    _add_display_options(parser)
+    _add_display_options(parser, _NO_EFFECT)
     arguments = _parse_tolerantly(parser)
     _preprocess(arguments, arguments.plans_name)
 
@@ -53,16 +54,15 @@ def preprocess_entry() -> None:
 @command
 def plan_and_preprocess_entry() -> None:
     """Run nnUNetv2_plan_and_preprocess."""
-    parser = argparse.ArgumentParser(description="Fingerprint, plan and preprocess data sets in one go.")
+    parser = argparse.ArgumentParser(description="Extract the fingerprint of datasets, plan and preprocess them.")
     _add_dataset(parser)
     _add_fingerprint_options(parser)
-    parser.add_argument("-npfp", type=int, default=8, help="processes for the fingerprint; 0: none (default 8)")
+    parser.add_argument("-npfp", type=int, default=8, help="as -np, for the fingerprint (default 8)")
     _add_planning_options(parser)
     parser.add_argument("--no_pp", action="store_true", help="stop before preprocessing")
     _add_preprocessing_options(parser)
-    _add_display_options(parser)
+    _add_display_options(parser, _LOGS_READERS)
     arguments = parser.parse_args()
-    show_messages()
     _extract(arguments, arguments.npfp)
     plans_name = _plan(arguments)
     if not arguments.no_pp and plans_name is not None:
@@ -70,17 +70,21 @@ def plan_and_preprocess_entry() -> None:
 
 
 def _dataset(text: str) -> int | str:
-    """An id, or the full name of a data set."""
+    """Return an id as a number, the full name of a dataset unchanged."""
     if text.startswith("Dataset"):
         return text
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no data set: expected an id such as 4, or a full name") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected the id of a dataset, for example 4, or its full name"
+        ) from None
 
 
 def _add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-d", nargs="+", type=_dataset, required=True, metavar="ID", help="data set ids, such as 2 4 5")
+    parser.add_argument(
+        "-d", nargs="+", type=_dataset, required=True, metavar="ID", help="ids or names, for example 2 4"
+    )
 
 
 def _add_fingerprint_options(parser: argparse.ArgumentParser) -> None:
@@ -90,17 +94,17 @@ def _add_fingerprint_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify_dataset_integrity", action="store_true", help="check images, masks, labels and domains first"
     )
-    parser.add_argument("--clean", action="store_true", help="compute the fingerprint anew where one exists")
+    parser.add_argument("--clean", action="store_true", help="compute the fingerprint even if there is one")
     parser.add_argument(
         "--stock_sampling",
         action="store_true",
-        help="intensity statistics of the random sample of nnU-Net 2.8.1, bit for bit, instead of all foreground",
+        help="intensity statistics from random draws, equal to those of nnU-Net 2.8.1, instead of all foreground",
     )
 
 
 def _add_planning_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-pl", default="ExperimentPlanner", help="class name of the planner (default %(default)s)")
-    parser.add_argument("-gpu_memory_target", type=float, metavar="GB", help="default: what the planner is made for")
+    parser.add_argument("-gpu_memory_target", type=float, metavar="GB", help="default: the planner's")
     parser.add_argument("-preprocessor_name", default="DefaultPreprocessor", help="default %(default)s")
     parser.add_argument(
         "-overwrite_target_spacing",
@@ -118,27 +122,26 @@ def _add_preprocessing_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=list(_DEFAULT_CONFIGURATIONS),
         metavar="CONFIGURATION",
-        help="configurations; those the plans lack are passed over (default 2d 3d_fullres 3d_lowres)",
+        help="configurations; those that the plans lack are skipped (default 2d 3d_fullres 3d_lowres)",
     )
     parser.add_argument(
         "-np",
         nargs="+",
         type=int,
         metavar="N",
-        help="processes: one number, or one for each configuration; 0: none (default 2d 8, 3d_fullres 4, "
+        help="processes: one number, or one per configuration; 0: in this process (default 2d 8, 3d_fullres 4, "
         "3d_lowres 8, any other 4)",
     )
 
 
-def _add_display_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--verbose", action="store_true", help="say more")
+def _add_display_options(parser: argparse.ArgumentParser, verbose: str) -> None:
+    parser.add_argument("--verbose", action="store_true", help=verbose)
     parser.add_argument("--no_pbar", action="store_true", help="no progress bar")
 
 
 def _parse_tolerantly(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Parse as nnU-Net's single-step commands do: unknown arguments are no error; here they are at least named."""
+    """Ignore unknown arguments, as nnU-Net's single-step commands do, but name them."""
     arguments, ignored = parser.parse_known_args()
-    show_messages()
     if ignored:
         _log.warning("unknown arguments are ignored: %s", " ".join(ignored))
     return arguments
@@ -150,12 +153,12 @@ def _extract(arguments: argparse.Namespace, num_processes: int) -> None:
     extract_fingerprints(
         arguments.d,
         arguments.fpe,
-        num_processes,
-        arguments.verify_dataset_integrity,
-        arguments.clean,
-        arguments.verbose,
-        not arguments.no_pbar,
-        arguments.stock_sampling,
+        num_processes=num_processes,
+        check_dataset_integrity=arguments.verify_dataset_integrity,
+        clean=arguments.clean,
+        verbose=arguments.verbose,
+        show_progress_bar=not arguments.no_pbar,
+        stock_sampling=arguments.stock_sampling,
     )
 
 
@@ -165,15 +168,21 @@ def _plan(arguments: argparse.Namespace) -> str | None:
     return plan_experiments(
         arguments.d,
         arguments.pl,
-        arguments.gpu_memory_target,
-        arguments.preprocessor_name,
-        arguments.overwrite_target_spacing,
-        arguments.overwrite_plans_name,
+        gpu_memory_target_in_gb=arguments.gpu_memory_target,
+        preprocess_class_name=arguments.preprocessor_name,
+        overwrite_target_spacing=arguments.overwrite_target_spacing,
+        overwrite_plans_name=arguments.overwrite_plans_name,
     )
 
 
 def _preprocess(arguments: argparse.Namespace, plans_name: str) -> None:
     from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess
 
-    processes = arguments.np or [_DEFAULT_PROCESSES.get(name, _OTHER_PROCESSES) for name in arguments.c]
-    preprocess(arguments.d, plans_name, arguments.c, processes, arguments.verbose, not arguments.no_pbar)
+    preprocess(
+        arguments.d,
+        plans_name,
+        arguments.c,
+        num_processes=arguments.np or [_DEFAULT_PROCESSES.get(name, _OTHER_PROCESSES) for name in arguments.c],
+        verbose=arguments.verbose,
+        show_progress_bar=not arguments.no_pbar,
+    )

@@ -1,10 +1,12 @@
-"""What all commands share: one line for a user's mistake, a traceback only for bugs."""
+"""What all commands share: messages as plain lines, one line for a user's mistake, a traceback only for bugs."""
 
 import functools
+import logging
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from nnunetv2.errors import DriftError
@@ -15,21 +17,35 @@ _STOPPING = ("SIGTERM", "SIGHUP")
 
 
 class _Stopped(SystemExit):
-    """A signal asks the command to end; the exit code is 128 + its number, as shells have it."""
+    """A signal asks the command to end; as in shells, the exit code is 128 + its number."""
 
     def __init__(self, number: int):
         super().__init__(128 + number)
         self.signal = signal.Signals(number).name
 
 
+class _Terminal(logging.Handler):
+    """Writes information to stdout and warnings to stderr, as these are at the time of the message."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno < logging.WARNING:
+            sys.stdout.write(f"{record.getMessage()}\n")
+        else:
+            sys.stderr.write(f"warning: {record.getMessage()}\n")
+
+
 def command(entry_point: Callable[[], None]) -> Callable[[], None]:
-    """Turn mistakes into one line on stderr and exit code 2, Ctrl-C into 130, SIGTERM into 143, SIGHUP into 129."""
+    """Turn mistakes into one line on stderr and exit code 2, Ctrl-C into 130, SIGTERM into 143, SIGHUP into 129.
+
+    Log records of the package and Python warnings are shown as plain lines while the command runs.
+    """
 
     @functools.wraps(entry_point)
     def run() -> None:
         _watch_signals()
         try:
-            entry_point()
+            with _messages_as_lines():
+                entry_point()
         except DriftError as error:
             sys.stderr.write(getattr(error, "worker_traceback", None) or "")
             sys.exit(_complain(str(error)))
@@ -40,9 +56,24 @@ def command(entry_point: Callable[[], None]) -> Callable[[], None]:
             sys.exit(130)
         except _Stopped as stopped:
             sys.stderr.write(f"\nstopped by signal {stopped.signal}\n")
-            raise
+            sys.exit(stopped.code)  # no _Stopped any more: a command that called this one stays silent
 
     return run
+
+
+@contextmanager
+def _messages_as_lines() -> Iterator[None]:
+    """Show log records of the package and Python warnings as lines; afterwards logging and warnings are as before."""
+    logger = logging.getLogger("nnunetv2")
+    before = logger.level, logger.handlers, warnings.showwarning
+    logger.setLevel(logging.INFO)
+    logger.handlers = [_Terminal()]
+    warnings.showwarning = lambda message, *_, **__: logger.warning("%s", message)
+    try:
+        yield
+    finally:
+        level, logger.handlers, warnings.showwarning = before
+        logger.setLevel(level)
 
 
 def _complain(message: str) -> int:
@@ -54,7 +85,7 @@ def _watch_signals() -> None:
     for name in _STOPPING:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            with suppress(ValueError):  # only the main thread may, and only it gets signals
+            with suppress(ValueError):  # only the main thread may, and only it receives signals
                 signal.signal(number, _stop)
 
 

@@ -1,5 +1,6 @@
 """The four commands: flags and defaults, what they write, and one clear line with exit code 2 for a user's mistake."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -112,13 +113,13 @@ def test_preprocessing_can_be_left_out(nnunet_folders: NnunetFolders, run: Calla
     assert not (nnunet_folders.preprocessed / NAME / "gt_segmentations").exists()
 
 
-def test_configurations_that_the_plans_lack_are_passed_over(
+def test_configurations_that_the_plans_lack_are_skipped(
     nnunet_folders: NnunetFolders, run: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_rgb_dataset(nnunet_folders.raw / NAME)
     run(plan_and_preprocess_entry, *quietly("-d", 6))
 
-    assert "the plans have no configuration 3d_fullres, passed over (they have 2d)" in capsys.readouterr().out
+    assert "skipping configuration 3d_fullres, the plans only have 2d" in capsys.readouterr().out
 
 
 def test_an_existing_fingerprint_is_used_unless_cleaned(
@@ -134,38 +135,136 @@ def test_an_existing_fingerprint_is_used_unless_cleaned(
     assert "spacings" in json.loads(file.read_text())
 
 
-def test_flags_reach_the_api(monkeypatch: pytest.MonkeyPatch, run: Callable[..., None]) -> None:
-    calls: list[tuple[str, tuple[Any, ...]]] = []
-    for name in ("extract_fingerprints", "plan_experiments", "preprocess"):
-        monkeypatch.setattr(
-            plan_and_preprocess_api, name, lambda *args, name=name: calls.append((name, args)) or "thePlans"
-        )
-    run(plan_and_preprocess_entry, "-d", 1, "Dataset002_Two")
-    run(
-        plan_and_preprocess_entry,
-        *("-d", 3, "-fpe", "F", "-npfp", 3, "--verify_dataset_integrity", "--clean", "--stock_sampling"),
-        *("-pl", "P", "-gpu_memory_target", "11.5", "-preprocessor_name", "Q", "-overwrite_plans_name", "N"),
-        *("-overwrite_target_spacing", "3", "0.5", "0.25", "-c", "2d", "mine", "-np", 4, 5, "--verbose", "--no_pbar"),
-    )
+Calls = dict[str, dict[str, Any]]
 
-    ids = [1, "Dataset002_Two"]
-    configurations = ["2d", "3d_fullres", "3d_lowres"]
-    assert calls == [
-        ("extract_fingerprints", (ids, "DatasetFingerprintExtractor", 8, False, False, False, True, False)),
-        ("plan_experiments", (ids, "ExperimentPlanner", None, "DefaultPreprocessor", None, None)),
-        ("preprocess", (ids, "thePlans", configurations, [8, 4, 8], False, True)),
-        ("extract_fingerprints", ([3], "F", 3, True, True, True, False, True)),
-        ("plan_experiments", ([3], "P", 11.5, "Q", [3.0, 0.5, 0.25], "N")),
-        ("preprocess", ([3], "thePlans", ["2d", "mine"], [4, 5], True, False)),
-    ]
+DEFAULTS: Calls = {
+    "extract_fingerprints": {
+        "dataset_ids": [1],
+        "fingerprint_extractor_class_name": "DatasetFingerprintExtractor",
+        "num_processes": 8,
+        "check_dataset_integrity": False,
+        "clean": False,
+        "verbose": False,
+        "show_progress_bar": True,
+        "stock_sampling": False,
+    },
+    "plan_experiments": {
+        "dataset_ids": [1],
+        "experiment_planner_class_name": "ExperimentPlanner",
+        "gpu_memory_target_in_gb": None,
+        "preprocess_class_name": "DefaultPreprocessor",
+        "overwrite_target_spacing": None,
+        "overwrite_plans_name": None,
+    },
+    "preprocess": {
+        "dataset_ids": [1],
+        "plans_identifier": "thePlans",
+        "configurations": ["2d", "3d_fullres", "3d_lowres"],
+        "num_processes": [8, 4, 8],
+        "verbose": False,
+        "show_progress_bar": True,
+    },
+}
 
 
-def test_processes_follow_the_configurations(monkeypatch: pytest.MonkeyPatch, run: Callable[..., None]) -> None:
-    calls: list[Any] = []
-    monkeypatch.setattr(plan_and_preprocess_api, "preprocess", lambda *args: calls.append(args[3]))
-    run(preprocess_entry, "-d", 1, "-c", "3d_lowres", "3d_fullres", "mine", "2d")
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Replace the functions of the api by ones that record the arguments they get, by name."""
+    recorded: Calls = {}
 
-    assert calls == [[8, 4, 4, 8]]
+    def replace(name: str) -> None:
+        signature = inspect.signature(getattr(plan_and_preprocess_api, name))
+
+        def record(*args: Any, **kwargs: Any) -> str:
+            recorded[name] = dict(signature.bind(*args, **kwargs).arguments)
+            return "thePlans"
+
+        monkeypatch.setattr(plan_and_preprocess_api, name, record)
+
+    for name in DEFAULTS:
+        replace(name)
+    return recorded
+
+
+@pytest.mark.parametrize(
+    ("flags", "changed"),
+    [
+        ((), {}),
+        (("-d", 3, "Dataset002_Two"), {key: {"dataset_ids": [3, "Dataset002_Two"]} for key in DEFAULTS}),
+        (("-fpe", "F"), {"extract_fingerprints": {"fingerprint_extractor_class_name": "F"}}),
+        (("-npfp", 3), {"extract_fingerprints": {"num_processes": 3}}),
+        (("--verify_dataset_integrity",), {"extract_fingerprints": {"check_dataset_integrity": True}}),
+        (("--clean",), {"extract_fingerprints": {"clean": True}}),
+        (("--stock_sampling",), {"extract_fingerprints": {"stock_sampling": True}}),
+        (("-pl", "P"), {"plan_experiments": {"experiment_planner_class_name": "P"}}),
+        (("-gpu_memory_target", "11.5"), {"plan_experiments": {"gpu_memory_target_in_gb": 11.5}}),
+        (("-preprocessor_name", "Q"), {"plan_experiments": {"preprocess_class_name": "Q"}}),
+        (("-overwrite_plans_name", "N"), {"plan_experiments": {"overwrite_plans_name": "N"}}),
+        (
+            ("-overwrite_target_spacing", "3", "0.5", "0.25"),
+            {"plan_experiments": {"overwrite_target_spacing": [3.0, 0.5, 0.25]}},
+        ),
+        (
+            ("-c", "3d_lowres", "3d_fullres", "mine", "2d"),
+            {
+                "preprocess": {
+                    "configurations": ["3d_lowres", "3d_fullres", "mine", "2d"],
+                    "num_processes": [8, 4, 4, 8],
+                }
+            },
+        ),
+        (("-np", 4, 5, 6), {"preprocess": {"num_processes": [4, 5, 6]}}),
+        (("--verbose",), {"extract_fingerprints": {"verbose": True}, "preprocess": {"verbose": True}}),
+        (
+            ("--no_pbar",),
+            {"extract_fingerprints": {"show_progress_bar": False}, "preprocess": {"show_progress_bar": False}},
+        ),
+    ],
+)
+def test_each_flag_reaches_the_api(run: Callable[..., None], calls: Calls, flags: Any, changed: Calls) -> None:
+    run(plan_and_preprocess_entry, "-d", 1, *flags)
+
+    assert calls == {name: {**arguments, **changed.get(name, {})} for name, arguments in DEFAULTS.items()}
+
+
+def test_without_preprocessing_only_the_plans_are_made(run: Callable[..., None], calls: Calls) -> None:
+    run(plan_and_preprocess_entry, "-d", 1, "--no_pp")
+
+    assert list(calls) == ["extract_fingerprints", "plan_experiments"]
+
+
+@pytest.mark.parametrize(
+    ("switch", "seen_as"),
+    [
+        ("check_dataset_integrity", "verified"),
+        ("clean", "overwrite_existing"),
+        ("verbose", "verbose"),
+        ("show_progress_bar", "show_progress_bar"),
+        ("stock_sampling", "stock_sampling"),
+    ],
+)
+def test_each_switch_of_the_api_reaches_the_extractor(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, switch: str, seen_as: str
+) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    seen = {"verified": False, "stock_sampling": False}
+
+    class Recorder:
+        def __init__(self, name: str, num_processes: int, verbose: bool):
+            seen.update(num_processes=num_processes, verbose=verbose)
+
+        def run(self, overwrite_existing: bool) -> None:
+            seen.update(overwrite_existing=overwrite_existing, **vars(self))
+
+    monkeypatch.setattr(plan_and_preprocess_api, "recursive_find_python_class", lambda *_: Recorder)
+    monkeypatch.setattr(plan_and_preprocess_api, "verify_dataset_integrity", lambda *_: seen.update(verified=True))
+    switches = ("check_dataset_integrity", "clean", "verbose", "show_progress_bar", "stock_sampling")
+    arguments: Any = {**dict.fromkeys(switches, False), switch: True}
+
+    plan_and_preprocess_api.extract_fingerprints([6], "Recorder", num_processes=3, **arguments)
+
+    assert seen.pop("num_processes") == 3
+    assert [name for name, value in seen.items() if value] == [seen_as]
 
 
 def test_the_three_single_steps_name_and_ignore_unknown_arguments(
@@ -332,7 +431,7 @@ def test_a_class_that_does_not_exist(
     error = error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6, flag, "Nonexistent"))
     assert f"no {kind} named 'Nonexistent'" in error
     error = error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6, flag, "Path"))
-    assert f"Path is no {kind}" in error
+    assert f"Path cannot be used as {kind}" in error
 
 
 def test_a_preprocessor_that_does_not_exist(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:

@@ -1,8 +1,10 @@
 """What a command leaves behind for the shell: one line and an exit code."""
 
 import errno
+import logging
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from threading import Thread
 
@@ -72,6 +74,31 @@ def test_a_signal_ends_in_order_with_128_and_its_number(name: str, capsys: pytes
     assert code_of(command(entry)) == 128 + number
     assert tidied == [name]
     assert capsys.readouterr().err == f"\nstopped by signal {name}\n"
+
+
+def test_a_signal_is_reported_once_by_commands_that_call_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    inner = command(lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    assert code_of(command(inner)) == 143
+    assert capsys.readouterr().err == "\nstopped by signal SIGTERM\n"
+
+
+@pytest.mark.filterwarnings("default")
+def test_log_records_and_warnings_are_lines_while_a_command_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("nnunetv2")
+    before = logger.level, logger.handlers, warnings.showwarning
+
+    def entry() -> None:
+        logging.getLogger("nnunetv2.somewhere").info("%d cases", 3)
+        logging.getLogger("nnunetv2.somewhere").warning("no spacing")
+        warnings.warn("old plans", stacklevel=1)
+        raise MissingFileError("gone")
+
+    assert code_of(command(command(entry))) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "3 cases\n"
+    assert shown.err == "warning: no spacing\nwarning: old plans\nerror: gone\n"
+    assert (logger.level, logger.handlers, warnings.showwarning) == before
 
 
 def test_a_command_under_nohup_outlives_its_terminal() -> None:
