@@ -8,6 +8,7 @@ from typing import Any
 from nnunetv2.errors import DomainMapError
 from nnunetv2.experiment_planning.companion_files import check_domains, check_groups
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
+from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
 
 _CHANNEL = re.compile(r"_(\d{4})$")
 _MOST_NAMES = 5
@@ -63,8 +64,7 @@ def name_problems(dataset: Dataset) -> list[str]:
 
 def label_gap_problems(labels: LabelManager) -> list[str]:
     """All values, those of regions and the ignore label included, have to be 0, 1, 2, ... without a gap."""
-    values = [int(value) for value in labels.all_labels]
-    values += [int(labels.ignore_label)] if labels.ignore_label is not None else []
+    values = labels_in_masks(labels)
     missing = sorted(set(range(max(values) + 1)) - set(values))
     if not missing:
         return []

@@ -1,4 +1,4 @@
-"""Checks a raw data set before anything is computed from it, and names everything that is wrong in one go."""
+"""Checks a raw dataset before anything is computed from it, and lists everything that is wrong in one error."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnunetv2.errors import DatasetError, DatasetLayoutError, MissingFileError, SettingsError
-from nnunetv2.experiment_planning.case_checks import CaseFindings, inspect_case, inspect_labels
+from nnunetv2.experiment_planning.case_inspection import CaseFindings, inspect_case, inspect_labels
 from nnunetv2.experiment_planning.dataset_checks import (
     Dataset,
     channel_problems,
@@ -21,7 +21,8 @@ from nnunetv2.experiment_planning.dataset_checks import (
 )
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
-from nnunetv2.utilities.raw_dataset import read_dataset_json
+from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
+from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from nnunetv2.utilities.workers import run_cases
 
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def verify_labels(label_file: str, readerclass: type["BaseReaderWriter"], expected_labels: list[int]) -> bool:
-    """Tell whether a label file holds expected values only; the others are logged."""
+    """Tell whether a label file contains expected values only; log the others."""
     segmentation, _ = readerclass().read_seg(label_file)
     return _report(inspect_labels(segmentation, label_file, expected_labels))
 
@@ -41,7 +42,7 @@ def verify_labels(label_file: str, readerclass: type["BaseReaderWriter"], expect
 def check_cases(
     image_files: list[str], label_file: str, expected_num_channels: int, readerclass: type["BaseReaderWriter"]
 ) -> bool:
-    """Tell whether images and label of a case fit together and hold no NaN; what does not is logged."""
+    """Tell whether images and label of a case fit together and contain no NaN; log what is wrong."""
     return _report(inspect_case(image_files, label_file, expected_num_channels, None, readerclass))
 
 
@@ -52,9 +53,9 @@ def _report(findings: CaseFindings) -> bool:
 
 
 def verify_dataset_integrity(folder: str, num_processes: int = 8) -> None:
-    """Check a raw data set: dataset.json, files, labels, images, domains.json and groups.json.
+    """Check a raw dataset: dataset.json, files, labels, images, domains.json and groups.json.
 
-    Remarks (other orientation, background only, labels without image) are logged.
+    Logs remarks: a differing orientation, masks of background only, labels without an image.
 
     Parameters:
         folder: `nnUNet_raw/DatasetXXX_Name`.
@@ -62,13 +63,13 @@ def verify_dataset_integrity(folder: str, num_processes: int = 8) -> None:
 
     Raises:
         MissingFileError: files that the key `dataset` of dataset.json names do not exist.
-        DatasetLayoutError: dataset.json, folders, names, labels or domains; also lists what else was found.
-        DatasetError: images or masks.
+        DatasetLayoutError: problems of dataset.json, folders, names, labels or domains; lists all others too.
+        DatasetError: problems of images or masks only.
     """
     dataset_json = read_dataset_json(folder)
     if "dataset" not in dataset_json:
         _check_folders(Path(folder))
-    if "modality" in dataset_json:
+    if "channel_names" not in dataset_json:
         _log.warning("%s/dataset.json: 'modality' is the old name of 'channel_names'; it is read as such", folder)
     dataset = get_filenames_of_train_images_and_targets(folder, dataset_json)
     labels = LabelManager(dataset_json["labels"], dataset_json.get("regions_class_order"))
@@ -105,19 +106,18 @@ def _orphans(folder: Path, dataset_json: Mapping[str, Any], dataset: Dataset) ->
 def _inspect_cases(
     dataset: Dataset, dataset_json: dict[str, Any], labels: LabelManager, num_processes: int
 ) -> CaseFindings:
-    """Inspect all cases whose files are there."""
+    """Inspect all cases whose files exist."""
     complete = {case: files for case, files in dataset.items() if not missing_files({case: files})}
     if not complete:
         return CaseFindings()
-    expected = [*map(int, labels.all_labels), *([labels.ignore_label] if labels.ignore_label is not None else [])]
-    channels = len(dataset_json["channel_names" if "channel_names" in dataset_json else "modality"])
+    expected, channels = labels_in_masks(labels), len(channel_names(dataset_json))
     reader = _reader_for(dataset_json, complete)
     tasks = [(case, (files["images"], files["label"], channels, expected, reader)) for case, files in complete.items()]
     return sum(run_cases(inspect_case, tasks, num_processes, "integrity check"), CaseFindings())
 
 
 def _reader_for(dataset_json: dict[str, Any], dataset: Dataset) -> type["BaseReaderWriter"]:
-    """Return the reader for the first of a few images that any can read; all unreadable: the one for the ending."""
+    """Return the reader for the first of a few images that any can read, otherwise the one for the file ending."""
     for files in islice(dataset.values(), _EXAMPLES):
         with suppress(SettingsError):
             return determine_reader_writer_from_dataset_json(dataset_json, files["images"][0], verbose=False)
@@ -127,7 +127,7 @@ def _reader_for(dataset_json: dict[str, Any], dataset: Dataset) -> type["BaseRea
 def _raise_all(
     folder: str, files_are_named: bool, absent: Sequence[str], layout: Sequence[str], cases: Sequence[str]
 ) -> None:
-    """Raise the class that nnU-Net's callers expect, with everything that was found."""
+    """Raise the class that nnU-Net's callers expect, with all problems."""
     problems = [*absent, *layout, *cases]
     if not problems:
         return
@@ -135,5 +135,5 @@ def _raise_all(
     if absent and files_are_named:
         raise MissingFileError("\n  ".join([summary, *problems]))
     if len(problems) == 1:
-        summary, problems = f"{folder}: {problems[0]}", []
+        summary, problems = problems[0] if folder in problems[0] else f"{folder}: {problems[0]}", []
     raise (DatasetLayoutError if absent or layout else DatasetError)(summary, problems)

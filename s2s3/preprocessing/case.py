@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import UnfitImageError
-from nnunetv2.preprocessing.case_checks import check_channels, check_label_shape, check_label_values
+from nnunetv2.preprocessing.case_checks import (
+    channel_problems,
+    label_channel_problems,
+    label_problems,
+    raise_first,
+    shape_problems,
+)
 from nnunetv2.preprocessing.cropping.cropping import crop_to_nonzero
+from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from nnunetv2.utilities.raw_dataset import channel_names
 
 
 @dataclass
@@ -28,14 +36,13 @@ def read_case(
     """Read the files of a case and check that channels, shapes and labels fit."""
     reader = plans_manager.image_reader_writer_class()
     data, properties = reader.read_images(image_files)
-    check_channels(data, image_files, dataset_json)
+    raise_first(channel_problems(len(data), image_files, len(channel_names(dataset_json))))
     if seg_file is None:
         return Case(data, None, properties)
     seg, _ = reader.read_seg(seg_file)
-    check_label_shape(seg, data, seg_file, image_files)
-    labels = plans_manager.get_label_manager(dataset_json)
-    ignored = [] if labels.ignore_label is None else [labels.ignore_label]
-    check_label_values(seg, [*labels.all_labels, *ignored], seg_file)
+    raise_first(shape_problems(seg, data, seg_file, image_files[0]))
+    raise_first(label_channel_problems(seg, seg_file))
+    raise_first(label_problems(seg, labels_in_masks(plans_manager.get_label_manager(dataset_json)), seg_file))
     return Case(data, seg, properties)
 
 

@@ -1,73 +1,87 @@
-"""Checks that the files of a case fit each other and dataset.json."""
+"""What can be wrong with the images and labels of a case, in one line per problem.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+The integrity check lists all of these problems; fingerprint and preprocessing raise the first.
+"""
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from nnunetv2.errors import UnfitImageError
 
-_MOST_VALUES_NAMED = 10
+_MOST_VALUES_LISTED = 10
+_CHANNEL_HINTS = {
+    (4, 3): "; save RGBA images without alpha",
+    (1, 3): "; save grey images as RGB",
+    (3, 1): "; an RGB image needs three channel_names, or save it as grey",
+}
+"""(Channels of the only file of a case, channels that dataset.json names) -> what to do."""
 
 
-def check_channels(data: np.ndarray, image_files: Sequence[str], dataset_json: Mapping[str, Any]) -> None:
-    """Raise UnfitImageError unless `data` (C, ...) has a channel for each name in dataset.json."""
-    names = list((dataset_json.get("channel_names") or dataset_json.get("modality") or {}).values())
-    if len(data) == len(names):
-        return
-    is_alpha = len(image_files) == 1 and len(data) == len(names) + 1 and len(data) == 4
-    hint = "; is the last one transparency (alpha)? Save the image without it" if is_alpha else ""
-    raise UnfitImageError(
-        f"{', '.join(map(str, image_files))}: {len(data)} channel(s), dataset.json names {len(names)}"
-        f" ({', '.join(map(str, names))}){hint}"
-    )
+def raise_first(problems: Iterable[str]) -> None:
+    """Raise UnfitImageError with the first problem, if there is one."""
+    for problem in problems:
+        raise UnfitImageError(problem)
 
 
-def check_shapes(seg: np.ndarray, data: np.ndarray) -> None:
-    """Raise UnfitImageError unless `seg` and `data` have the same spatial shape."""
-    if seg.shape[1:] != data.shape[1:]:
-        raise UnfitImageError(f"segmentation of shape {seg.shape}, its image has {data.shape}")
+def channel_problems(found: int, image_files: Sequence[str], expected: int) -> list[str]:
+    """Compare the number of channels in the files of a case with the number that dataset.json names."""
+    if found == expected:
+        return []
+    more = f" and {len(image_files) - 1} more file(s)" if len(image_files) > 1 else ""
+    hint = "" if more else _CHANNEL_HINTS.get((found, expected), "")
+    return [f"{image_files[0]}{more}: {found} channel(s), dataset.json names {expected}{hint}"]
 
 
-def check_label_shape(seg: np.ndarray, data: np.ndarray, seg_file: str, image_files: Sequence[str]) -> None:
-    """Raise UnfitImageError unless `seg` has one channel and the spatial shape of `data`; name the files."""
-    if seg.shape[1:] != data.shape[1:]:
-        raise UnfitImageError(
-            f"{seg_file}: shape {seg.shape[1:]}, its image has {data.shape[1:]} ({', '.join(map(str, image_files))})"
-        )
-    if len(seg) != 1:
-        raise UnfitImageError(f"{seg_file}: {len(seg)} channels, a label file has one")
+def nan_problems(array: np.ndarray, name: str) -> list[str]:
+    """Look for NaN in an array, which is called `name` in the message."""
+    return [f"{name}: contains NaN; replace it with a number"] if array.size and np.isnan(array.min()) else []
 
 
-def check_label_values(seg: np.ndarray, known_labels: Sequence[int], seg_file: str) -> None:
-    """Raise UnfitImageError naming the values in `seg` that are not labels; -1 is not one either."""
-    unknown = unknown_values(seg, known_labels)
-    if not len(unknown):
-        return
-    found = ", ".join(map(_in_full, unknown[:_MOST_VALUES_NAMED]))
-    more = ", ..." if len(unknown) > _MOST_VALUES_NAMED else ""
-    known = ", ".join(map(str, known_labels))
-    raise UnfitImageError(
-        f"{seg_file}: found {found}{more}{_hint(unknown, known_labels)}; dataset.json has the labels {known}"
-    )
+def shape_problems(seg: np.ndarray, data: np.ndarray, seg_name: str, image_name: str) -> list[str]:
+    """Compare the spatial shapes of a segmentation and its image."""
+    if seg.shape[1:] == data.shape[1:]:
+        return []
+    shapes = f"shape {seg.shape[1:]}, expected {data.shape[1:]} as in {image_name}"
+    return [f"{seg_name}: {shapes}; export the mask in the size of its image"]
 
 
-def unknown_values(seg: np.ndarray, known_labels: Sequence[int]) -> np.ndarray:
-    """Return the distinct values of `seg` that are not labels, ascending."""
-    known = np.zeros(seg.shape, dtype=bool)
+def label_channel_problems(seg: np.ndarray, seg_file: str) -> list[str]:
+    """Check that a segmentation has one channel."""
+    if len(seg) == 1:
+        return []
+    return [f"{seg_file}: {len(seg)} channels, expected one; save labels as grey values, not as colours"]
+
+
+def label_problems(seg: np.ndarray, known_labels: Sequence[int], seg_file: str) -> list[str]:
+    """Return a line for each value of `seg` that is not a label; -1 is not one either. Very many values are counted."""
+    is_known = np.zeros(seg.shape, dtype=bool)
     for label in known_labels:
-        known |= seg == label
-    return np.unique(seg[~known])
+        is_known |= seg == label
+    unknown, counts = np.unique(seg[~is_known], return_counts=True)
+    if not len(unknown):
+        return []
+    hints = _hints(unknown, [label for label in sorted(known_labels) if label > 0 and label not in seg])
+    known = ", ".join(map(str, known_labels))
+    problems = [
+        f"{seg_file}: found {_in_full(value)}{hint} ({count} voxel(s); dataset.json has {known})"
+        for value, hint, count in list(zip(unknown, hints, counts, strict=True))[:_MOST_VALUES_LISTED]
+    ]
+    more = len(unknown) - _MOST_VALUES_LISTED
+    return problems if more <= 0 else [*problems, f"{seg_file}: {more} more such values"]
+
+
+def _hints(unknown: np.ndarray, unused_labels: Sequence[int]) -> list[str]:
+    """Guess what unknown values mean by their order: 0/255 is meant as 0/1, 0/127/255 as 0/1/2."""
+    guesses = [f", did you mean {label}?" for label in unused_labels[: len(unknown)]]
+    if len(guesses) < len(unknown):
+        guesses = [""] * len(unknown)
+    return [
+        guess if float(value).is_integer() else ", expected a whole number"
+        for value, guess in zip(unknown, guesses, strict=True)
+    ]
 
 
 def _in_full(value: np.number) -> str:
     """Return enough digits to tell 1.0000001 from 1."""
     return f"{value:.0f}" if float(value).is_integer() else str(value)
-
-
-def _hint(unknown: np.ndarray, known_labels: Sequence[int]) -> str:
-    if len(unknown) == 1 and unknown[0] == 255 and 1 in known_labels:
-        return ", did you mean 1?"
-    if any(not float(value).is_integer() for value in unknown):
-        return " (labels have to be whole numbers)"
-    return ""

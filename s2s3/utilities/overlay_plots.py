@@ -28,7 +28,7 @@ from nnunetv2.utilities.overlay_rendering import (
     select_slice_to_plot2,
 )
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.raw_dataset import read_dataset_json
+from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
 __all__ = [
@@ -113,7 +113,7 @@ def generate_overlays_from_preprocessed(
 
 def has_colour_channels(dataset_json: Mapping[str, Any]) -> bool:
     """Tell whether the channels are those of a photograph: named R, G, B (or red...), or each rgb_to_0_1."""
-    names = [str(name).lower() for name in dataset_json.get("channel_names", dataset_json.get("modality", {})).values()]
+    names = [str(name).lower() for name in channel_names(dataset_json)]
     return [name[:1] for name in names[:3]] == ["r", "g", "b"] or (
         len(names) >= 3 and all(name.startswith("rgb") for name in names)
     )

@@ -1,7 +1,7 @@
-"""Reading dataset.json of a raw data set, with every problem in it named."""
+"""Read dataset.json of a raw dataset and name every problem in it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os.path import join
 from typing import Any
 
@@ -27,6 +27,11 @@ def read_dataset_json(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if problems:
         raise DatasetLayoutError(f"{path}: {len(problems)} problem(s)", problems)
     return content
+
+
+def channel_names(dataset_json: Mapping[str, Any]) -> list[str]:
+    """Return the names of the input channels in their order; `modality` is their key in nnU-Net v1."""
+    return list((dataset_json.get("channel_names") or dataset_json.get("modality") or {}).values())
 
 
 def dataset_json_problems(content: Any) -> list[str]:

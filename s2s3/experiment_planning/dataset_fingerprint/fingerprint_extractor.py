@@ -12,19 +12,16 @@ import numpy as np
 from nnunetv2.errors import CallError, CaseFailedError, DatasetError
 from nnunetv2.experiment_planning.companion_files import take_over_domain_files
 from nnunetv2.experiment_planning.dataset_fingerprint.case_analysis import analyze_case_exactly
-from nnunetv2.experiment_planning.dataset_fingerprint.case_reading import (
-    check_no_nan,
-    read_cropped,
-    wrong_channel_count,
-)
+from nnunetv2.experiment_planning.dataset_fingerprint.case_reading import read_cropped
 from nnunetv2.experiment_planning.dataset_fingerprint.intensity_statistics import ChannelStatistics
 from nnunetv2.experiment_planning.dataset_fingerprint.sampled_statistics import draw_foreground, statistics_of_draws
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.preprocessing.case_checks import channel_problems, nan_problems, raise_first
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.files import make_folder, read_json, write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
-from nnunetv2.utilities.raw_dataset import read_dataset_json
+from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from nnunetv2.utilities.workers import iterate_cases
 
@@ -74,7 +71,7 @@ class DatasetFingerprintExtractor:
         """
         if images.ndim != 4 or segmentation.ndim != 4:
             raise CallError(f"images and segmentation have {images.ndim} and {segmentation.ndim} axes, expected 4 each")
-        check_no_nan(images, segmentation)
+        raise_first(nan_problems(images, "the images") + nan_problems(segmentation, "the segmentation"))
         return draw_foreground(segmentation, images, seed, num_samples)
 
     @staticmethod
@@ -123,7 +120,7 @@ class DatasetFingerprintExtractor:
 
     @property
     def _num_channels(self) -> int:
-        return len(self.dataset_json["channel_names" if "channel_names" in self.dataset_json else "modality"])
+        return len(channel_names(self.dataset_json))
 
     def _exact(self, output_folder: Path) -> dict[str, Any]:
         channels = [ChannelStatistics() for _ in range(self._num_channels)]
@@ -145,8 +142,8 @@ class DatasetFingerprintExtractor:
         geometry, draws = [], []
         results = self._analyzed(self.analyze_case, ((num_samples,) for _ in self.dataset))
         for case, (shape, spacing, drawn, _, relative_size) in zip(self.dataset, results, strict=True):
-            if len(drawn) != self._num_channels:
-                raise CaseFailedError(case, wrong_channel_count(len(drawn), self._num_channels))
+            for problem in channel_problems(len(drawn), self.dataset[case]["images"], self._num_channels):
+                raise CaseFailedError(case, problem)
             geometry.append((shape, spacing, relative_size))
             draws.append(drawn)
         self._check_foreground(not any(len(drawn[0]) for drawn in draws))

@@ -20,6 +20,7 @@ from nnunetv2.experiment_planning.experiment_planners.patch_fitting import (
 )
 from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization import get_normalization_scheme
 from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
+from nnunetv2.utilities.raw_dataset import channel_names
 
 
 class ConfigurationPlanning:
@@ -63,11 +64,6 @@ class ConfigurationPlanning:
         is_path = isinstance(network, str)
         self._network_class_path = network if is_path else f"{network.__module__}.{network.__qualname__}"
 
-    @property
-    def _channel_names(self) -> list[str]:
-        """Names of the input channels in their order in dataset.json; `modality` is their older name."""
-        return list(self.dataset_json["channel_names" if "channel_names" in self.dataset_json else "modality"].values())
-
     @staticmethod
     def static_estimate_VRAM_usage(
         patch_size: tuple[int, ...],
@@ -102,7 +98,7 @@ class ConfigurationPlanning:
 
     def determine_normalization_scheme_and_whether_mask_is_used_for_norm(self) -> tuple[list[str], list[bool]]:
         """Return, per channel, the name of its normalization and whether only the inside of the mask counts."""
-        schemes = [get_normalization_scheme(name) for name in self._channel_names]
+        schemes = [get_normalization_scheme(name) for name in channel_names(self.dataset_json)]
         much_is_cropped = self.dataset_fingerprint["median_relative_size_after_cropping"] < 3 / 4
         use_mask = [
             much_is_cropped and bool(scheme.leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true)
@@ -193,7 +189,7 @@ class ConfigurationPlanning:
             block = self._architecture(topology)
             cache[key] = self.static_estimate_VRAM_usage(
                 topology.patch_size,
-                len(self._channel_names),
+                len(channel_names(self.dataset_json)),
                 len(self.dataset_json["labels"]),
                 block["network_class_name"],
                 block["arch_kwargs"],

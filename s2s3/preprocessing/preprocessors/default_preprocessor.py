@@ -10,7 +10,7 @@ import nnunetv2
 from nnunetv2.errors import DatasetLayoutError, SettingsError, UnfitImageError
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.case import Case, crop_case, in_axis_order, read_case, requiring_voxels
-from nnunetv2.preprocessing.case_checks import check_shapes
+from nnunetv2.preprocessing.case_checks import raise_first, shape_problems
 from nnunetv2.preprocessing.foreground_locations import Locations, classes_to_locate, sample_foreground_locations
 from nnunetv2.preprocessing.label_types import compact_labels, signed_labels
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
@@ -57,7 +57,7 @@ class DefaultPreprocessor:
             properties, with the shapes and the box of cropping and, if seg was given, `class_locations`.
         """
         if seg is not None:
-            check_shapes(seg, data)
+            raise_first(shape_problems(seg, data, "the segmentation", "the image"))
             seg = seg.copy()
         case = Case(data.astype(np.float32), seg, properties)
         return self._preprocess(case, plans_manager, configuration_manager, _as_dict(dataset_json))

@@ -245,6 +245,7 @@ def determine_num_input_channels(
     configuration = configuration_or_config_manager
     if isinstance(configuration, str):
         configuration = plans_manager.get_configuration(configuration)
+    # As in nnU-Net, `modality` comes first here; everywhere else `channel_names` does.
     image_channels = len(dataset_json["modality"] if "modality" in dataset_json else dataset_json["channel_names"])
     if configuration.previous_stage_name is None:
         return image_channels
