@@ -7,20 +7,27 @@ same folder says which cases belong together: `{"groups": {"case_001": "patient_
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from s1.domain_cases import DomainMap, closest_name, closest_names, raise_together
-from s1.domain_map_makers import domain_map_from_csv, domain_map_from_pattern, domain_map_from_ranges
+from s1.domain_map_makers import (
+    domain_map_from_csv,
+    domain_map_from_pattern,
+    domain_map_from_ranges,
+    groups_from_csv,
+)
 from s1.errors import DomainMapError
 from s1.files import read_json_object, write_json
 
 __all__ = [
     "DomainMap",
     "check_cases",
+    "check_group_cases",
     "domain_map_from_csv",
     "domain_map_from_pattern",
     "domain_map_from_ranges",
+    "groups_from_csv",
     "read_domain_map",
     "read_groups",
     "require_domains",
@@ -87,6 +94,14 @@ def read_groups(path: PathLike) -> dict[str, str]:
     if wrong:
         raise DomainMapError(f"{path}: expected a non-empty string as the group of {_listed(wrong)}")
     return groups
+
+
+def check_group_cases(groups: Mapping[str, str], cases: Iterable[str], source: PathLike) -> None:
+    """Raise one DomainMapError that lists the cases of groups.json that do not exist; not every case needs a group."""
+    existing = dict.fromkeys(cases)
+    suggestions = closest_names([case for case in groups if case not in existing], existing)
+    problems = [f"case {case!r} does not exist{suggestion}" for case, suggestion in suggestions.items()]
+    raise_together(str(source), "does not match the cases", problems)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,11 +1,11 @@
 """Make a domain map from a table, a pattern over case names, or ranges of the number that ends them."""
 
-import csv
 import os
 import re
 from collections.abc import Iterable, Mapping
 
-from s1.domain_cases import DomainMap, closest_names, raise_together
+from s1.case_table import entries_by_case, read_case_table
+from s1.domain_cases import DomainMap, raise_together
 from s1.errors import DomainMapError
 
 
@@ -15,19 +15,13 @@ def domain_map_from_csv(path: str | os.PathLike[str], cases: Iterable[str]) -> D
     Uses the columns `case` and `domain` if a header names them, otherwise the first two. Domains are in the order of
     the table. Raises DomainMapError listing the cases that are missing, unknown or in two domains.
     """
-    existing = dict.fromkeys(cases)
-    domain_by_case: dict[str, str] = {}
-    problems = []
-    rows = list(_read_rows(path))
-    suggestions = closest_names([case for _, case, _ in rows if case not in existing], existing)
-    for line, case, domain in rows:
-        if case not in existing:
-            problems.append(f"line {line}: case {case!r} does not exist{suggestions[case]}")
-        elif domain_by_case.setdefault(case, domain) != domain:
-            problems.append(f"line {line}: case {case!r} is in {domain!r} here, in {domain_by_case[case]!r} above")
-    problems += [f"case {case!r} is not in the table" for case in existing if case not in domain_by_case]
-    raise_together(str(path), "does not match the cases", problems)
-    return _collect(domain_by_case)
+    return _collect(entries_by_case(read_case_table(path), "domain", cases, path))
+
+
+def groups_from_csv(path: str | os.PathLike[str], cases: Iterable[str]) -> dict[str, str]:
+    """Read case -> group from the column `group` of such a table; empty if it has no such column."""
+    table = read_case_table(path)
+    return entries_by_case(table, "group", cases, path) if "group" in table[0].cells else {}
 
 
 def domain_map_from_pattern(pattern: str, cases: Iterable[str]) -> DomainMap:
@@ -75,28 +69,6 @@ def _collect(domain_by_case: Mapping[str, str], order: Iterable[str] = ()) -> Do
     for case, domain in domain_by_case.items():
         domains.setdefault(domain, []).append(case)
     return DomainMap({domain: tuple(members) for domain, members in domains.items()})
-
-
-def _read_rows(path: str | os.PathLike[str]) -> list[tuple[int, str, str]]:
-    """Return (line number, case, domain) of every row with content."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            text = stream.read()
-    except (FileNotFoundError, UnicodeDecodeError) as error:
-        raise DomainMapError(f"{path}: cannot be read as a table ({error})") from None
-    reader = csv.reader(text.splitlines(), delimiter=max(",;\t", key=text.count))
-    rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]
-    case_column, domain_column = 0, 1
-    header = [cell.lower() for cell in rows[0][1]] if rows else []
-    if "case" in header and "domain" in header:
-        case_column, domain_column = header.index("case"), header.index("domain")
-        rows = rows[1:]
-    needed = max(case_column, domain_column) + 1
-    broken = [line for line, row in rows if len(row) < needed or not row[case_column] or not row[domain_column]]
-    if broken or not rows:
-        where = f"line {broken[0]}" if broken else "the table"
-        raise DomainMapError(f"{path}: {where} has no case and domain; expected rows of `case,domain`")
-    return [(line, row[case_column], row[domain_column]) for line, row in rows]
 
 
 def _parse_ranges(domain: str, text: str) -> list[tuple[int, float]]:

@@ -1,7 +1,6 @@
-"""`drift convert`: a folder of images, a folder of masks and a table of domains become a raw nnU-Net data set."""
+"""`drift convert`: makes a raw dataset from a folder of images, a folder of masks and a table of domains."""
 
 import argparse
-import csv
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,17 +11,18 @@ from typing import TypeVar
 from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
 from nnunetv2.dataset_conversion.image_folder_cases import ConvertedCase, Pair, convert_pair, find_pairs
 from nnunetv2.dataset_conversion.image_folder_labels import (
-    label_problems,
     labels_named_by_number,
     listed,
+    unknown_value_problems,
     unusable_labels,
 )
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
-from nnunetv2.errors import DatasetError, DatasetLayoutError, DomainMapError, MissingFileError, SettingsError
+from nnunetv2.errors import DatasetError, DatasetLayoutError, MissingFileError, SettingsError
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from nnunetv2.utilities.files import write_json
 from nnunetv2.utilities.workers import run_cases
+from s1.domain_map import DomainMap, domain_map_from_csv, groups_from_csv, write_domain_map
 
 _LARGEST_LABEL = 65535
 _Key = TypeVar("_Key")
@@ -31,31 +31,31 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ConversionSettings:
-    """What the user says about the folders."""
+    """Options of the conversion."""
 
     images: Path
     masks: Path
     dataset_name: str
     """Dataset004_Name."""
     table: Path | None = None
-    """CSV with the columns case and domain, and group if wanted."""
+    """Table with the columns case and domain, and optionally group."""
     labels: Mapping[str, int] | None = None
     """Name -> value; None: background and label_1, label_2, ... from the values found."""
     relabel: Mapping[int, int] = field(default_factory=dict)
     """Value in the masks -> label."""
     mask_suffix: str = ""
-    """What mask names have more than image names."""
+    """Text that ends the names of masks, but not those of images."""
 
 
 def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -> Counter[str]:
-    """Write the data set to nnUNet_raw, all or nothing, and return the number of cases per domain.
+    """Write the dataset to nnUNet_raw, all or nothing, and return the number of cases per domain.
 
-    Raises DatasetError with every problem of images and masks, DomainMapError for the table.
+    Raises DatasetError listing every problem of images and masks, DomainMapError listing those of the table.
     """
     check_dataset_name(settings.dataset_name)
     pairs, problems = _find_pairs(settings)
     problems += unusable_labels(settings.labels) if settings.labels else []
-    domain_of, group_of = _read_table(settings.table, list(pairs)) if settings.table and not problems else ({}, {})
+    domains, groups = _read_table(settings.table, list(pairs)) if settings.table and not problems else (None, {})
     with new_raw_dataset(settings.dataset_name) as target:
         (target / "imagesTr").mkdir()
         (target / "labelsTr").mkdir()
@@ -64,14 +64,18 @@ def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -
         problems += [problem for case in converted.values() for problem in case.problems]
         found = sorted({0}.union(*(case.labels for case in converted.values())))
         labels = settings.labels or labels_named_by_number(len(found))
-        problems += label_problems(converted, found, sorted(labels.values())) + _channel_problems(converted)
+        problems += unknown_value_problems(converted, found, sorted(labels.values())) + _channel_problems(converted)
         if found == [0] and not problems:
-            problems = ["no mask holds anything but background (0)"]
+            problems = ["no mask contains anything but background (0)"]
         if problems:
             raise DatasetError(f"{len(problems)} problem(s), nothing was written:", problems)
-        _write_json_files(target, converted, labels, domain_of, group_of)
+        _write_dataset_json(target, converted, labels)
+        if domains is not None:
+            write_domain_map(domains, target / "domains.json")
+        if groups:
+            write_json({"groups": groups}, target / "groups.json")
     _log.info("%d cases with the labels %s", len(converted), listed(list(labels)))
-    return Counter(domain_of.values())
+    return Counter({name: len(cases) for name, cases in domains.domains.items()} if domains else {})
 
 
 def _find_pairs(settings: ConversionSettings) -> tuple[dict[str, Pair], list[str]]:
@@ -93,58 +97,15 @@ def _channel_problems(converted: Mapping[str, ConvertedCase]) -> list[str]:
     ]
 
 
-def _read_table(path: Path, cases: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return case -> domain and, where the table has a column `group`, case -> group."""
-    from s1.domain_map import domain_map_from_csv
-
-    if not path.is_file():
-        raise MissingFileError(f"table not found: {path}")
-    domain_map = domain_map_from_csv(path, cases)
-    domain_of = {case: domain for domain, members in domain_map.domains.items() for case in members}
-    return domain_of, _read_groups(path, cases)
+def _read_table(path: Path, cases: Sequence[str]) -> tuple[DomainMap, dict[str, str]]:
+    """Return the domains and case -> group, which is empty if the table has no column `group`."""
+    return domain_map_from_csv(path, cases), groups_from_csv(path, cases)
 
 
-def _read_groups(path: Path, cases: Sequence[str]) -> dict[str, str]:
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        header = stream.readline()
-        delimiter = max(",;\t", key=header.count)
-        stream.seek(0)
-        rows = [
-            {str(key).strip().lower(): str(value or "").strip() for key, value in row.items()}
-            for row in csv.DictReader(stream, delimiter=delimiter)
-        ]
-    if not rows or not {"case", "group"} <= set(rows[0]):
-        return {}
-    groups: dict[str, set[str]] = {case: set() for case in cases}
-    for row in rows:
-        groups.get(row["case"], set()).add(row["group"])
-    unclear = [case for case, names in groups.items() if len(names) != 1 or "" in names]
-    if unclear:
-        raise DomainMapError(f"{path}: no group, or more than one, for {', '.join(unclear)}")
-    return {case: name for case, (name,) in groups.items()}
-
-
-def _write_json_files(
-    target: Path,
-    converted: Mapping[str, ConvertedCase],
-    labels: Mapping[str, int],
-    domain_of: Mapping[str, str],
-    group_of: Mapping[str, str],
-) -> None:
-    from s1.domain_map import DomainMap, write_domain_map
-
+def _write_dataset_json(target: Path, converted: Mapping[str, ConvertedCase], labels: Mapping[str, int]) -> None:
     channels = next(iter(converted.values())).channels
     names = {"0": "grey"} if channels == 1 else {"0": "R", "1": "G", "2": "B"}
     generate_dataset_json(str(target), names, dict(labels), len(converted), ".png")
-    if domain_of:
-        members: dict[str, list[str]] = {}
-        for case, domain in domain_of.items():
-            members.setdefault(domain, []).append(case)
-        write_domain_map(
-            DomainMap({domain: tuple(cases) for domain, cases in members.items()}), target / "domains.json"
-        )
-    if group_of:
-        write_json({"groups": dict(group_of)}, target / "groups.json")
 
 
 @command
@@ -170,8 +131,8 @@ def convert_entry() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Make a raw nnU-Net data set from a folder of images (PNG, TIFF, BMP, JPEG) and one of masks, with "
-        "the domains of a table: columns case and domain, and group (patient or slide) if wanted."
+        description="Make a raw nnU-Net dataset from a folder of images (PNG, TIFF, BMP, JPEG) and one of masks, with "
+        "the domains of a table: columns case and domain, optionally group (patient or slide)."
     )
     parser.add_argument("-i", required=True, metavar="IMAGES", help="folder of images, x.png or x_0000.png")
     parser.add_argument(
@@ -180,21 +141,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MASKS",
         help="folder of masks, x.png: grey values or palette indices are labels; may be the folder of images",
     )
-    parser.add_argument("-d", required=True, type=int, metavar="ID", help="id of the new data set")
-    parser.add_argument("-n", required=True, metavar="NAME", help="its name, without Dataset and id")
-    parser.add_argument("--csv", metavar="TABLE", help="table of domains; without it the data set has one domain")
+    parser.add_argument("-d", required=True, type=int, metavar="ID", help="id of the new dataset")
+    parser.add_argument("-n", required=True, metavar="NAME", help="name of the new dataset, without Dataset and id")
+    parser.add_argument("--csv", metavar="TABLE", help="table of domains; without it there is one domain")
     parser.add_argument(
         "--labels",
         nargs="+",
         type=_named_label,
         metavar="NAME=VALUE",
-        help="such as background=0 tumor=1 stroma=2 (default: background, label_1, ... as found)",
+        help="for example background=0 tumor=1 stroma=2 (default: background, label_1, ... as found)",
     )
     parser.add_argument(
-        "--relabel", nargs="+", type=_value_pair, default=[], metavar="FOUND=LABEL", help="such as 255=1"
+        "--relabel", nargs="+", type=_value_pair, default=[], metavar="FOUND=LABEL", help="for example 255=1"
     )
-    parser.add_argument("--mask-suffix", default="", metavar="TEXT", help="what mask names end with, such as _mask")
-    parser.add_argument("-np", type=int, default=2, help="processes; 0: none (default 2)")
+    parser.add_argument("--mask-suffix", default="", metavar="TEXT", help="ending of mask names, for example _mask")
+    parser.add_argument("-np", type=int, default=2, help="processes; 0: in this process (default 2)")
     return parser
 
 
@@ -208,7 +169,7 @@ def _named_once(option: str, pairs: Sequence[tuple[_Key, int]]) -> dict[_Key, in
 def _named_label(text: str) -> tuple[str, int]:
     name, separator, value = text.partition("=")
     if not separator or not name or not _is_label(value):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE, such as tumor=1, values from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE, for example tumor=1, values from 0 to 65535")
     return name, int(value)
 
 
@@ -219,5 +180,5 @@ def _is_label(text: str) -> bool:
 def _value_pair(text: str) -> tuple[int, int]:
     found, separator, label = text.partition("=")
     if not separator or not _is_label(found) or not _is_label(label):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected FOUND=LABEL, such as 255=1, values from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected FOUND=LABEL, for example 255=1, values from 0 to 65535")
     return int(found), int(label)

@@ -1,4 +1,4 @@
-"""Whether the values of masks are the labels that a user means, and what to say where they are not."""
+"""Compares the values of masks with the labels of a dataset to be converted."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ _MOST_LISTED = 10
 
 
 def unusable_labels(labels: Mapping[str, int]) -> list[str]:
-    """Return what keeps the labels that a user names from being those of a data set."""
+    """Return why the labels that a user names cannot be those of a dataset."""
     planned = {"labels": dict(labels), "channel_names": {}, "numTraining": 0, "file_ending": ".png"}
     return [f"--labels: {problem}" for problem in dataset_json_problems(planned)]
 
@@ -19,11 +19,11 @@ def labels_named_by_number(count: int) -> dict[str, int]:
     return {"background" if value == 0 else f"label_{value}": value for value in range(count)}
 
 
-def label_problems(converted: Mapping[str, ConvertedCase], found: list[int], known: list[int]) -> list[str]:
-    """Return a line for each case with values that are no labels; `found` are the values of all cases together."""
-    problems = []
+def unknown_value_problems(converted: Mapping[str, ConvertedCase], found: list[int], known: list[int]) -> list[str]:
+    """Return a line for each case with values that are not labels; `found` are the values of all cases together."""
+    problems, labels = [], set(known)
     for case, info in converted.items():
-        unknown = [value for value in info.labels if value not in known]
+        unknown = [value for value in info.labels if value not in labels]
         if unknown:
             hint = _relabelling(unknown, found, known)
             problems.append(f"mask of case {case}: found {listed(unknown)}, expected {listed(known)}{hint}")
@@ -31,18 +31,18 @@ def label_problems(converted: Mapping[str, ConvertedCase], found: list[int], kno
 
 
 def _relabelling(unknown: list[int], found: list[int], known: list[int]) -> str:
-    """Guess by rank: 0/255 is meant as 0/1, 0/127/255 as 0/1/2. Very many values are no labels."""
+    """Guess by order: 0/255 is meant as 0/1, 0/127/255 as 0/1/2. Very many values are not labels at all."""
     if len(unknown) > _MOST_LISTED:
         return "; masks that were scaled smoothly or saved as JPEG hold such values"
     if len(found) > len(known):
         return ""
     meant = {value: known[found.index(value)] for value in unknown}
     pairs = " ".join(f"{value}={label}" for value, label in meant.items())
-    return f", did you mean {listed(list(meant.values()))}? Then say --relabel {pairs}"
+    return f", did you mean {listed(list(meant.values()))}? Then add --relabel {pairs}"
 
 
 def listed(values: Sequence[int | str]) -> str:
-    """Return the values as text, many of them in short."""
+    """Return the values as text, abbreviated if there are many."""
     if len(values) <= _MOST_LISTED:
         return ", ".join(map(str, values))
     return f"{len(values)} values from {values[0]} to {values[-1]}"

@@ -1,6 +1,5 @@
-"""What lies beside the images of a raw data set and travels to its preprocessed folder."""
+"""Files of a raw dataset that are copied to its preprocessed folder: domains, groups, folds, labels."""
 
-import difflib
 import filecmp
 import logging
 import os
@@ -8,47 +7,35 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import DatasetLayoutError, DomainMapError
+from nnunetv2.errors import DatasetLayoutError
 from nnunetv2.utilities.files import copy_file, make_folder, read_json
-from s1.domain_map import check_cases, read_domain_map, read_groups
+from s1.domain_map import check_cases, check_group_cases, read_domain_map, read_groups
 
 DOMAIN_FILES = ("domains.json", "groups.json", "prism_dd.json")
 """Domains, groups and the result of stage 1 (method, section 0)."""
 
-_MOST_NAMES = 10
 PathLike = str | os.PathLike[str]
 _log = logging.getLogger(__name__)
 
 
 def check_domains(raw_folder: PathLike, cases: Iterable[str]) -> None:
-    """Raise DomainMapError where domains.json exists and is malformed or does not match the cases."""
+    """Raise DomainMapError if domains.json exists and is malformed or does not match the cases."""
     path = Path(raw_folder) / "domains.json"
     if path.is_file():
         check_cases(read_domain_map(path), cases, path)
 
 
 def check_groups(raw_folder: PathLike, cases: Iterable[str]) -> None:
-    """Raise DomainMapError where groups.json exists and is malformed or names a case that does not exist."""
+    """Raise DomainMapError if groups.json exists and is malformed or names a case that does not exist."""
     path = Path(raw_folder) / "groups.json"
-    if not path.is_file():
-        return
-    known = list(cases)
-    unknown = sorted(read_groups(path).keys() - known)
-    if unknown:
-        named = [_with_closest(case, known) for case in unknown[:_MOST_NAMES]]
-        more = [f"and {len(unknown) - _MOST_NAMES} more"] if len(unknown) > _MOST_NAMES else []
-        raise DomainMapError(f"{path}: no such case: {', '.join(named + more)}")
-
-
-def _with_closest(name: str, known: list[str]) -> str:
-    closest = difflib.get_close_matches(name, known, n=1)
-    return f"{name!r} (did you mean {str(closest[0])!r}?)" if closest else repr(name)
+    if path.is_file():
+        check_group_cases(read_groups(path), cases, path)
 
 
 def take_over_domain_files(raw_folder: PathLike, preprocessed_folder: PathLike, cases: Iterable[str]) -> None:
-    """Check domains.json and groups.json, then bring the preprocessed folder's copies, prism_dd.json too, up to date.
+    """Check domains.json and groups.json, then update their copies, and that of prism_dd.json, in the other folder.
 
-    A copy whose original is gone would still steer trainings, so it is removed.
+    A copy whose original is gone is removed, as trainings would still use it.
     """
     cases = [str(case) for case in cases]
     check_domains(raw_folder, cases)
@@ -58,14 +45,14 @@ def take_over_domain_files(raw_folder: PathLike, preprocessed_folder: PathLike, 
         if source.is_file() and not (target.is_file() and filecmp.cmp(source, target, shallow=False)):
             copy_file(source, target)
         elif not source.is_file() and target.is_file():
-            _log.warning("removing %s: the raw data set has no %s any more", target, name)
+            _log.warning("removing %s: the raw dataset no longer has %s", target, name)
             target.unlink()
 
 
 def take_over_splits(raw_folder: PathLike, preprocessed_folder: PathLike) -> None:
-    """Copy a hand-made splits_final.json; one that is there already has to name the same cases, fold by fold.
+    """Copy a hand-made splits_final.json. An existing copy must have the same folds; it may have more.
 
-    Raises DatasetLayoutError where they differ or hold no folds. Additional folds of the existing file are fine.
+    Raises DatasetLayoutError if it has not, or if a file contains no folds.
     """
     source, target = Path(raw_folder) / "splits_final.json", Path(preprocessed_folder) / "splits_final.json"
     if not source.is_file():
@@ -91,7 +78,7 @@ def _folds_in(path: Path) -> list[dict[str, set[str]]]:
 
 
 def copy_newer_labels(dataset: Mapping[str, Mapping[str, Any]], folder: PathLike, file_ending: str) -> None:
-    """Copy every label file to `<folder>/<case><ending>` with mode and times, unless the copy is as new already."""
+    """Copy every label file, its mode and its times to `<folder>/<case><ending>`, unless the copy is as new."""
     folder = make_folder(folder, "nnUNet_preprocessed")
     for case, files in dataset.items():
         source, target = Path(files["label"]), folder / f"{case}{file_ending}"

@@ -1,4 +1,4 @@
-"""`drift convert`: images, masks and a table become a data set that the integrity check accepts."""
+"""`drift convert`: images, masks and a table become a dataset that the integrity check accepts."""
 
 import json
 import sys
@@ -46,7 +46,7 @@ def _own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["x"])
 
 
-def test_a_folder_becomes_a_data_set_with_domains_and_groups(nnunet_folders: NnunetFolders, source: Path) -> None:
+def test_a_folder_becomes_a_dataset_with_domains_and_groups(nnunet_folders: NnunetFolders, source: Path) -> None:
     convert(source, "--csv", str(source / "table.csv"), "--relabel", "255=1", "--labels", "background=0", "tumor=1")
 
     target = nnunet_folders.raw / NAME
@@ -104,12 +104,12 @@ def fail(source: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
     return capsys.readouterr().err
 
 
-def test_values_that_are_no_labels_come_with_the_option_that_helps(
+def test_values_that_are_not_labels_come_with_the_option_that_helps(
     nnunet_folders: NnunetFolders, source: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = fail(source, capsys)
 
-    assert "mask of case a: found 255, expected 0, 1, did you mean 1? Then say --relabel 255=1" in error
+    assert "mask of case a: found 255, expected 0, 1, did you mean 1? Then add --relabel 255=1" in error
     assert list(nnunet_folders.raw.iterdir()) == []
 
 
@@ -162,10 +162,10 @@ def no_mask_folder(source: Path) -> None:
         (no_images, "images: no images (.png, "),
         (no_mask_folder, "folder not found"),
         (colours_for_print, "b_0000.jpg: colours for print (CMYK), expected RGB"),
-        (empty_masks, "no mask holds anything but background"),
-        (lambda source: (source / "table.csv").unlink(), "table not found"),
-        (lambda source: write_table(source, "a,r,", "b,r,1", "c,r,2"), "no group, or more than one, for a"),
-        (lambda source: write_table(source, "a,r,1", "a,r,2", "b,r,1", "c,r,2"), "no group, or more than one, for a"),
+        (empty_masks, "no mask contains anything but background"),
+        (lambda source: (source / "table.csv").unlink(), "table.csv: no such file"),
+        (lambda source: write_table(source, "a,r,", "b,r,1", "c,r,2"), "case 'a' has no group"),
+        (lambda source: write_table(source, "a,r,1", "a,r,2", "b,r,1", "c,r,2"), "'a' is in '2' here, in '1' above"),
     ],
 )
 def test_mistakes_end_with_exit_code_2_and_leave_nothing(
@@ -177,7 +177,7 @@ def test_mistakes_end_with_exit_code_2_and_leave_nothing(
     assert list(nnunet_folders.raw.iterdir()) == []
 
 
-def test_an_id_that_is_taken(nnunet_folders: NnunetFolders, source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_used_id_is_refused(nnunet_folders: NnunetFolders, source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (nnunet_folders.raw / "Dataset030_Other").mkdir()
 
     assert "id 30 is taken by Dataset030_Other" in fail(source, capsys)
@@ -186,7 +186,9 @@ def test_an_id_that_is_taken(nnunet_folders: NnunetFolders, source: Path, capsys
 @pytest.mark.parametrize(
     "more", [("--labels", "tumor"), ("--relabel", "255"), ("--relabel", "a=b"), ("--relabel", "1=70000")]
 )
-def test_malformed_pairs(nnunet_folders: NnunetFolders, source: Path, capsys: Any, more: tuple[str, ...]) -> None:
+def test_malformed_pairs_are_refused(
+    nnunet_folders: NnunetFolders, source: Path, capsys: Any, more: tuple[str, ...]
+) -> None:
     assert "expected" in fail(source, capsys, *more)
 
 
@@ -199,14 +201,14 @@ def test_malformed_pairs(nnunet_folders: NnunetFolders, source: Path, capsys: An
         (("background=0", "tumor=1", "tumor=2"), "--labels names tumor more than once"),
     ],
 )
-def test_labels_that_make_no_data_set(
+def test_labels_that_cannot_be_those_of_a_dataset_are_refused(
     nnunet_folders: NnunetFolders, source: Path, capsys: Any, labels: tuple[str, ...], message: str
 ) -> None:
     assert message in fail(source, capsys, "--relabel", "255=1", "--labels", *labels)
     assert list(nnunet_folders.raw.iterdir()) == []
 
 
-def test_smooth_masks_are_told_from_wrong_labels(nnunet_folders: NnunetFolders, source: Path, capsys: Any) -> None:
+def test_smoothly_scaled_masks_are_recognised(nnunet_folders: NnunetFolders, source: Path, capsys: Any) -> None:
     smooth = np.arange(24 * 32, dtype=np.uint32).reshape(24, 32) % 200
     write_png(smooth.astype(np.uint8), source / "masks" / "a_mask.png")
 
@@ -226,7 +228,7 @@ def test_numbered_images_and_masks_may_have_the_same_names(nnunet_folders: Nnune
     assert names == ["tile_0000.png", "tile_0001.png"]
 
 
-def test_images_and_masks_may_lie_in_one_folder(nnunet_folders: NnunetFolders, source: Path, capsys: Any) -> None:
+def test_images_and_masks_may_share_a_folder(nnunet_folders: NnunetFolders, source: Path, capsys: Any) -> None:
     for file in (source / "masks").iterdir():
         file.rename(source / "images" / file.name)
     one_folder = ("-m", str(source / "images"), "--relabel", "255=1")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from s1.domain_map import DomainMap, check_cases, read_domain_map, read_groups, write_domain_map
+from s1.domain_map import DomainMap, check_cases, check_group_cases, read_domain_map, read_groups, write_domain_map
 from s1.errors import DomainMapError
 
 TWO_DOMAINS = {"domains": {"rumc": ["case_001", "case_002"], "tcga": ["case_101"]}}
@@ -98,6 +98,12 @@ def test_of_very_many_mismatches_the_first_are_listed_and_the_rest_counted():
 
 def test_groups_are_read(tmp_path):
     assert read_groups(written(tmp_path, {"groups": {"a": "p1", "b": "p1"}})) == {"a": "p1", "b": "p1"}
+
+
+def test_cases_with_a_group_have_to_exist_but_not_all_cases_need_one():
+    check_group_cases({"case_1": "p"}, ["case_1", "case_2"], "groups.json")
+    with pytest.raises(DomainMapError, match=r"^groups\.json: case 'case_3' does not exist, did you mean 'case_2'\?$"):
+        check_group_cases({"case_1": "p", "case_3": "p"}, ["case_1", "case_2"], "groups.json")
 
 
 @pytest.mark.parametrize("content", [{}, {"groups": []}, {"groups": {}, "more": 1}, {"groups": {"a": 7}}])
