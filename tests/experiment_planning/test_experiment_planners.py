@@ -304,12 +304,14 @@ def test_an_overwritten_spacing_drives_every_configuration(nnunet_folders: Nnune
     assert configurations["2d"]["spacing"] == [2.0, 1.0]
 
 
-def test_shared_data_with_a_spacing_of_its_own_is_warned_about(
+def test_an_overwritten_spacing_for_shared_data_is_warned_about(
     nnunet_folders: NnunetFolders, caplog: pytest.LogCaptureFixture
 ) -> None:
-    plan(nnunet_folders, "A", RES, overwrite_target_spacing=[2.0, 1.0, 4.0])
+    plan(nnunet_folders, "A", nnUNetPlannerResEncL_noResampling, overwrite_target_spacing=[2.0, 1.0, 4.0])
+    assert "share the preprocessed folders" not in caplog.text
 
-    assert "share the preprocessed folders" in caplog.text
+    plan(nnunet_folders, "A", RES, overwrite_target_spacing=[2.0, 1.0, 4.0])
+    assert "share the preprocessed folders nnUNetPlans_2d and nnUNetPlans_3d_fullres" in caplog.text
 
 
 def test_a_preset_warns_about_another_amount_of_memory(nnunet_folders: NnunetFolders) -> None:

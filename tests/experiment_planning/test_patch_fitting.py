@@ -8,7 +8,6 @@ from nnunetv2.experiment_planning.experiment_planners.patch_fitting import (
     batch_size_for,
     initial_patch_size,
     shrink_longest_axis,
-    shrink_to_fit,
     topology_for,
 )
 
@@ -31,25 +30,10 @@ def test_the_axis_that_covers_most_of_the_image_shrinks() -> None:
     assert smaller.patch_size == (224, 256)
 
 
-def test_it_shrinks_until_the_estimate_fits() -> None:
-    topology, size = shrink_to_fit(
-        topology_for((1, 1), (512, 512), 4),
-        lambda t: shrink_longest_axis(t, (1, 1), (512, 512), 4),
-        lambda t: int(np.prod(t.patch_size)),
-        lambda estimate: estimate > 300 * 300,
-    )
-
-    assert size == np.prod(topology.patch_size) <= 300 * 300
-
-
-def test_a_memory_target_that_nothing_fits_is_said_so() -> None:
-    with pytest.raises(SettingsError, match="gpu_memory_target"):
-        shrink_to_fit(
-            topology_for((1, 1), (16, 16), 4),
-            lambda t: shrink_longest_axis(t, (1, 1), (16, 16), 4),
-            lambda t: int(np.prod(t.patch_size)),
-            lambda estimate: True,
-        )
+def test_a_patch_that_cannot_shrink_any_more_is_an_error() -> None:
+    smallest = topology_for((1, 1), (1, 1), 4)
+    with pytest.raises(SettingsError, match=r"no patch fits .* Increase -gpu_memory_target"):
+        shrink_longest_axis(smallest, (1, 1), (4, 4), 4)
 
 
 def test_the_batch_fills_the_memory_but_covers_only_a_part_of_the_data() -> None:

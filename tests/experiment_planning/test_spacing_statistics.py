@@ -8,7 +8,6 @@ from nnunetv2.experiment_planning.experiment_planners.spacing_statistics import 
     fullres_target_spacing,
     lower_resolution,
     median_resampled_shape,
-    resampled_shape,
 )
 
 
@@ -49,8 +48,8 @@ def test_the_coarsest_axis_comes_first(target: tuple[int, ...], forward: list[in
     assert coarsest_axis_first(target) == (forward, backward)
 
 
-def test_halves_are_rounded_to_the_even_number() -> None:
-    assert resampled_shape((5, 10, 11), (1, 1, 1), (2, 4, 2)) == [2, 2, 6]
+def test_shapes_of_single_cases_are_rounded_halves_to_the_even_number() -> None:
+    assert median_resampled_shape([(1, 1, 1)], [(5, 10, 11)], (2, 4, 2)).tolist() == [2, 2, 6]
 
 
 def test_the_median_shape_may_be_fractional() -> None:

@@ -1,4 +1,4 @@
-"""One configuration of the plans: patch, batch size, network, resampling, as the base of ExperimentPlanner."""
+"""One configuration of the plans: patch, batch size, network, resampling; split from ExperimentPlanner for length."""
 
 from pydoc import locate
 from typing import Any, ClassVar
@@ -9,25 +9,23 @@ from nnunetv2.configuration import ANISO_THRESHOLD
 from nnunetv2.errors import ArgumentError
 from nnunetv2.experiment_planning.experiment_planners.architecture import features_per_stage, unet_architecture
 from nnunetv2.experiment_planning.experiment_planners.memory_estimate import PLAIN_UNET, closed_form_estimate
-from nnunetv2.experiment_planning.experiment_planners.network_topology import Numbers
 from nnunetv2.experiment_planning.experiment_planners.patch_fitting import (
     Topology,
     batch_size_for,
     initial_patch_size,
     shrink_longest_axis,
-    shrink_to_fit,
     topology_for,
 )
 from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization import get_normalization_scheme
-from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
+from nnunetv2.preprocessing.resampling.default_resampling import Numbers, resample_data_or_seg_to_shape
 from nnunetv2.utilities.raw_dataset import channel_names
 
 
 class ConfigurationPlanning:
-    """Plans single configurations. Numbers that decide are attributes, steps are methods; planners replace both."""
+    """Plans single configurations. Parameters are attributes, steps are methods; other planners replace both."""
 
     encoder_counts_key: ClassVar[str] = "n_conv_per_stage"
-    """Name under which the network takes `UNet_blocks_per_stage_encoder`."""
+    """Argument of the network that receives `UNet_blocks_per_stage_encoder`."""
 
     dataset_json: dict[str, Any]
     dataset_fingerprint: dict[str, Any]
@@ -56,7 +54,7 @@ class ConfigurationPlanning:
 
     @property
     def UNet_class(self) -> Any:
-        """The network class. May be set to the class or its dotted path; it is imported only when asked for."""
+        """The network class, imported when it is asked for. May be set to the class or its dotted path."""
         return locate(self._network_class_path)
 
     @UNet_class.setter
@@ -73,7 +71,7 @@ class ConfigurationPlanning:
         arch_kwargs: dict[str, Any],
         arch_kwargs_req_import: tuple[str, ...],
     ) -> int:
-        """Return the number of feature-map elements for one sample: in closed form, else by asking the network."""
+        """Return the number of feature-map elements for one sample, from a formula or, if none applies, the network."""
         known = closed_form_estimate(patch_size, output_channels, arch_class_name, arch_kwargs)
         if known is not None:
             return known
@@ -97,7 +95,7 @@ class ConfigurationPlanning:
         return resample_data_or_seg_to_shape, keywords
 
     def determine_normalization_scheme_and_whether_mask_is_used_for_norm(self) -> tuple[list[str], list[bool]]:
-        """Return, per channel, the name of its normalization and whether only the inside of the mask counts."""
+        """Return, per channel, the name of its normalisation and whether only voxels inside the mask count."""
         schemes = [get_normalization_scheme(name) for name in channel_names(self.dataset_json)]
         much_is_cropped = self.dataset_fingerprint["median_relative_size_after_cropping"] < 3 / 4
         use_mask = [
@@ -121,7 +119,7 @@ class ConfigurationPlanning:
             median_shape: median image size at that spacing, possibly fractional.
             data_identifier: folder of the preprocessed data.
             approximate_n_voxels_dataset: voxels of all training images together, at this spacing.
-            _cache: memory estimates that are known already; filled here.
+            _cache: memory estimates so far; new ones are added.
         """
         spacing = np.array(spacing, dtype=float)
         if not all(spacing > 0):
@@ -163,25 +161,24 @@ class ConfigurationPlanning:
         }
 
     def _memory_reference(self, dims: int) -> tuple[float, int]:
-        """Return how many feature-map elements fit into the target, and at which batch size."""
+        """Return the number of feature-map elements that fit into the target, and at which batch size."""
         scale = self.UNet_vram_target_GB / self.UNet_reference_val_corresp_GB
         if dims == 2:
             return self.UNet_reference_val_2d * scale, self.UNet_reference_val_corresp_bs_2d
         return self.UNet_reference_val_3d * scale, self.UNet_reference_val_corresp_bs_3d
 
     def _is_too_large(self, estimate: int, dims: int) -> bool:
-        """Tell whether a patch has to shrink: a plain U-Net's until two fit, whatever `UNet_min_batch_size` says."""
+        """Tell whether a patch has to shrink: until two fit, whatever `UNet_min_batch_size` is."""
         reference, reference_batch = self._memory_reference(dims)
         return estimate / reference_batch * 2 > reference
 
     def _fit_patch(self, spacing: np.ndarray, median_shape: Numbers, cache: dict[str, int]) -> tuple[Topology, int]:
+        """Return the topology for the largest patch that fits into the memory, and its estimate."""
         min_edge = self.UNet_featuremap_min_edge_length
-        return shrink_to_fit(
-            topology_for(spacing, initial_patch_size(spacing, median_shape), min_edge),
-            lambda topology: shrink_longest_axis(topology, spacing, median_shape, min_edge),
-            lambda topology: self._estimate(topology, cache),
-            lambda estimate: self._is_too_large(estimate, len(spacing)),
-        )
+        topology = topology_for(spacing, initial_patch_size(spacing, median_shape), min_edge)
+        while self._is_too_large(estimate := self._estimate(topology, cache), len(spacing)):
+            topology = shrink_longest_axis(topology, spacing, median_shape, min_edge)
+        return topology, estimate
 
     def _estimate(self, topology: Topology, cache: dict[str, int]) -> int:
         key = f"{topology.patch_size}_{topology.strides}"

@@ -1,6 +1,6 @@
 """How often a U-Net may halve each axis of a patch, and with which kernels, given the voxel spacing.
 
-Pure numbers. Axes of fine spacing are pooled first, so that the voxels of deep stages are close to isotropic.
+Pure arithmetic. Axes of fine spacing are pooled first, so that the voxels of deep stages are close to isotropic.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-Numbers = Sequence[float] | np.ndarray
+from nnunetv2.preprocessing.resampling.default_resampling import Numbers
 
 ISOTROPY_FACTOR = 2
 """Spacings that differ by less than this count as equal."""
@@ -27,7 +27,7 @@ def pad_shape(shape: Numbers, must_be_divisible_by: int | Sequence[int] | np.nda
 
 @dataclass
 class _Axes:
-    """State of the pooling while stages are added; one entry an axis."""
+    """State of the pooling while stages are added; one entry per axis."""
 
     spacing: list[float]
     size: list[float]
@@ -39,7 +39,7 @@ class _Axes:
         self.kernel = [1] * len(self.size)
 
     def next_to_pool(self, smallest: int, max_pools: int) -> list[int]:
-        """Return the axes that the next stage halves; none when the network is deep enough."""
+        """Return the axes that the next stage halves; none if the network is deep enough."""
         large = [a for a, size in enumerate(self.size) if size >= 2 * smallest]
         if not large:
             return []
@@ -50,7 +50,7 @@ class _Axes:
         return chosen
 
     def widen_kernels(self) -> None:
-        """Let the kernel reach along every axis whose spacing has come close to the finest; it never shrinks again."""
+        """Widen the kernel along every axis whose spacing has come close to the finest; it never narrows again."""
         finest = min(self.spacing)
         self.kernel = [
             3 if spacing / finest < ISOTROPY_FACTOR else kernel
@@ -74,7 +74,7 @@ def get_pool_and_conv_props(
     Parameters:
         spacing: voxel spacing per axis.
         patch_size: wanted patch in voxels per axis; may be fractional.
-        min_feature_map_size: edge length below which no feature map is halved to.
+        min_feature_map_size: shortest edge that halving may produce.
         max_numpool: most halvings of one axis.
 
     Returns:

@@ -1,6 +1,6 @@
-"""Patch and batch size of one configuration: as large as the image and the memory allow. Pure numbers."""
+"""Patch and batch size of one configuration: as large as the image and the memory allow. Pure arithmetic."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,12 @@ _START_EDGE = {3: 256, 2: 2048}
 
 @dataclass(frozen=True)
 class Topology:
-    """A U-Net as far as its patch decides it."""
+    """What the patch decides of a U-Net."""
 
     patch_size: tuple[int, ...]
     """Voxels per axis, divisible by `divisors`."""
     strides: tuple[tuple[int, ...], ...]
-    """One entry a stage, the first all ones."""
+    """One entry per stage, the first all ones."""
     kernel_sizes: tuple[tuple[int, ...], ...]
     divisors: tuple[int, ...]
 
@@ -36,7 +36,7 @@ def topology_for(spacing: Numbers, size: Numbers, min_edge_length: int) -> Topol
 
 
 def initial_patch_size(spacing: np.ndarray, median_shape: Numbers) -> list[float]:
-    """Return a patch of 256^3 or 2048^2 voxels, isotropic in millimetres, nowhere larger than the median image."""
+    """Return a patch of 256^3 or 2048^2 voxels, isotropic in millimetres, no axis longer than in the median image."""
     dims = len(spacing)
     voxels_per_unit = 1 / spacing
     scale = (_START_EDGE[dims] ** dims / np.prod(voxels_per_unit)) ** (1 / dims)
@@ -44,24 +44,10 @@ def initial_patch_size(spacing: np.ndarray, median_shape: Numbers) -> list[float
     return [min(edge, limit) for edge, limit in zip(isotropic, median_shape, strict=True)]
 
 
-def shrink_to_fit(
-    topology: Topology,
-    shrink: Callable[[Topology], Topology],
-    estimate: Callable[[Topology], int],
-    too_large: Callable[[int], bool],
-) -> tuple[Topology, int]:
-    """Apply `shrink` until the estimate is no longer too large; return the topology and its estimate."""
-    size = estimate(topology)
-    while too_large(size):
-        topology = shrink(topology)
-        size = estimate(topology)
-    return topology, size
-
-
 def shrink_longest_axis(topology: Topology, spacing: Numbers, median_shape: Numbers, min_edge_length: int) -> Topology:
     """Return a topology one step smaller along the axis whose patch covers most of the image (ties: the last axis).
 
-    Raises SettingsError where nothing is left to take away.
+    Raises SettingsError if nothing would remain of that axis.
     """
     covered = np.array(topology.patch_size) / np.array(median_shape)
     axis = int(np.argsort(covered, kind="stable")[-1])
@@ -73,7 +59,7 @@ def shrink_longest_axis(topology: Topology, spacing: Numbers, median_shape: Numb
     if wanted[axis] <= 0:
         raise SettingsError(
             f"no patch fits into the GPU memory target: {topology.patch_size} is still too large. "
-            "Ask for more with -gpu_memory_target."
+            "Increase -gpu_memory_target."
         )
     return topology_for(spacing, wanted, min_edge_length)
 
@@ -86,12 +72,12 @@ def batch_size_for(
     patch_size: Sequence[int],
     min_batch_size: int,
 ) -> int:
-    """Return how many patches fit into the memory, without covering more than `most_voxels` in one batch.
+    """Return how many patches fit into the memory without covering more than `most_voxels` in one batch.
 
     Parameters:
         estimate: feature-map elements for one sample of this patch.
         reference_estimate: elements that fit at `reference_batch_size`.
-        most_voxels: share of the data set that one batch may cover, in voxels.
+        most_voxels: share of the dataset that one batch may cover, in voxels.
     """
     fitting = round(reference_estimate / estimate * reference_batch_size)
     covering = round(most_voxels / np.prod(patch_size, dtype=np.float64))

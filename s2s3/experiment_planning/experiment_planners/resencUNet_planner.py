@@ -1,4 +1,4 @@
-"""The planner for U-Nets with a residual encoder at the memory of the default planner."""
+"""The planner for U-Nets with a residual encoder, for the GPU memory of the default planner."""
 
 import logging
 from typing import Any, ClassVar
@@ -6,13 +6,17 @@ from typing import Any, ClassVar
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.experiment_planning.experiment_planners.memory_estimate import RESIDUAL_UNET
 
+_DEFAULT_DATA = {"2d": "nnUNetPlans_2d", "3d_fullres": "nnUNetPlans_3d_fullres"}
+"""Configuration -> folder of the default planner's preprocessed data."""
 _log = logging.getLogger(__name__)
 
 
 class ResEncUNetPlanner(ExperimentPlanner):
-    """Plans a U-Net with a residual encoder; shares the preprocessed data of the default planner where it can."""
+    """Plans a U-Net with a residual encoder."""
 
     encoder_counts_key: ClassVar[str] = "n_blocks_per_stage"
+    shares_default_data: ClassVar[bool] = True
+    """Whether `2d` and `3d_fullres` use the preprocessed data of the default planner; False if theirs differ."""
 
     def __init__(
         self,
@@ -38,23 +42,24 @@ class ResEncUNetPlanner(ExperimentPlanner):
         self.UNet_blocks_per_stage_decoder = (1,) * 12
 
     def plan_experiment(self) -> dict[str, Any]:
-        """Plan as the base class does; warn where an overwritten spacing meets data shared with the default plans."""
-        shared = self.generate_data_identifier("3d_fullres")
-        if self.overwrite_target_spacing is not None and not shared.startswith(self.plans_identifier + "_"):
+        """Plan as the base class does; warn if the target spacing was overwritten but the data are shared."""
+        shared = [folder for name, folder in _DEFAULT_DATA.items() if self.generate_data_identifier(name) == folder]
+        if self.overwrite_target_spacing is not None and shared:
             _log.warning(
-                "These plans share the preprocessed folders nnUNetPlans_2d and nnUNetPlans_3d_fullres with the default "
-                "plans, but have a target spacing of their own (%s). Preprocess this data set with these plans only, "
-                "or one will train on data of the other's spacing.",
+                "These plans share the preprocessed folders %s with the default plans, but have a target spacing of "
+                "their own (%s). Preprocess this dataset with these plans only; otherwise trainings use data of the "
+                "wrong spacing.",
+                " and ".join(shared),
                 list(self.overwrite_target_spacing),
             )
         return super().plan_experiment()
 
     def generate_data_identifier(self, configuration_name: str) -> str:
-        """Return the default planner's folder for `2d` and `3d_fullres`, whose data are the same; else an own one."""
-        if configuration_name in ("2d", "3d_fullres"):
-            return f"nnUNetPlans_{configuration_name}"
-        return f"{self.plans_identifier}_{configuration_name}"
+        """Return the name of the folder with the preprocessed data, see `shares_default_data`."""
+        if self.shares_default_data and configuration_name in _DEFAULT_DATA:
+            return _DEFAULT_DATA[configuration_name]
+        return super().generate_data_identifier(configuration_name)
 
     def _is_too_large(self, estimate: int, dims: int) -> bool:
-        """Tell whether a patch has to shrink: until the reference batch size fits, not only the smallest one."""
+        """Tell whether a patch has to shrink: until the reference batch size fits, not just the smallest one."""
         return estimate > self._memory_reference(dims)[0]

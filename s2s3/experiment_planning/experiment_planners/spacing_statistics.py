@@ -1,13 +1,13 @@
-"""What the spacings and shapes of a data set say about its plans: target spacing, axis order, typical image size.
+"""Target spacing, axis order and typical image size of a dataset, from the spacings and shapes of its images.
 
-Pure numbers. Axes are in the order of the image arrays; `spacings` and `shapes` have one row a case.
+Pure arithmetic. Axes are in the order of the image arrays; `spacings` and `shapes` have one row per case.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from nnunetv2.experiment_planning.experiment_planners.network_topology import Numbers
+from nnunetv2.preprocessing.resampling.default_resampling import Numbers, compute_new_shape
 
 
 def fullres_target_spacing(
@@ -37,21 +37,14 @@ def coarsest_axis_first(spacing: Numbers) -> tuple[list[int], list[int]]:
     return forward, [forward.index(axis) for axis in range(len(forward))]
 
 
-def resampled_shape(shape: Sequence[int], spacing: Numbers, target: Numbers) -> list[int]:
-    """Return the shape of an image after resampling to the target spacing (halves go to the even number)."""
-    return [round(old / new * size) for old, new, size in zip(spacing, target, shape, strict=True)]
-
-
 def median_resampled_shape(
     spacings: Sequence[Sequence[float]], shapes: Sequence[Sequence[int]], target: Numbers
 ) -> np.ndarray:
     """Return the median over cases of the resampled shapes, axis by axis; floats that may end in .5."""
-    return np.median(
-        [resampled_shape(shape, spacing, target) for spacing, shape in zip(spacings, shapes, strict=True)], 0
-    )
+    return np.median([compute_new_shape(*case, target) for case in zip(shapes, spacings, strict=True)], 0)
 
 
 def lower_resolution(spacing: np.ndarray, step: float = 1.03) -> np.ndarray:
-    """Return a spacing one step coarser: only the fine axes while another is more than twice as coarse, else all."""
+    """Return a spacing one step coarser: only its fine axes if another is more than twice as coarse, otherwise all."""
     fine = max(spacing) / spacing > 2
     return np.where(fine, spacing * step, spacing) if fine.any() else spacing * step

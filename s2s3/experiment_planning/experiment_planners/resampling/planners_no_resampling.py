@@ -1,16 +1,17 @@
-"""A planner that leaves images at the spacing they have."""
+"""A planner that leaves images at their own spacing."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from nnunetv2.experiment_planning.experiment_planners.resampling.own_data_folders import OwnDataFolders
 from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
     nnUNetPlannerResEncL,
 )
 from nnunetv2.preprocessing.resampling.no_resampling import no_resampling_hack
 
 
-class nnUNetPlannerResEncL_noResampling(OwnDataFolders, nnUNetPlannerResEncL):
+class nnUNetPlannerResEncL_noResampling(nnUNetPlannerResEncL):
     """The planner for 24 GB without any resampling."""
+
+    shares_default_data: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -1,29 +1,28 @@
-"""Planners whose data are resampled by torch: faster, linear, and not to the last digit the default's."""
+"""Planners with resampling by torch: linear, faster than the default, and with slightly different results."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
-from nnunetv2.experiment_planning.experiment_planners.resampling.own_data_folders import OwnDataFolders
 from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
     nnUNetPlannerResEncL,
 )
 
 
 def torch_resampling() -> Callable[..., Any]:
-    """Return the resampling function; imported late, with it comes torch."""
+    """Return the resampling function; imported late because it imports torch."""
     from nnunetv2.preprocessing.resampling.resample_torch import resample_torch_fornnunet
 
     return resample_torch_fornnunet
 
 
 def _together(is_seg: bool) -> dict[str, Any]:
-    """All axes at once, however coarse one of them is."""
+    """Return keywords that resample all axes together, however coarse one of them is."""
     return {"is_seg": is_seg, "force_separate_z": False, "memefficient_seg_resampling": False}
 
 
 def _separate_z(is_seg: bool) -> dict[str, Any]:
-    """A coarse axis on its own, by nearest neighbour."""
+    """Return keywords that resample a coarse axis separately, by nearest neighbour."""
     return {
         "is_seg": is_seg,
         "force_separate_z": None,
@@ -32,11 +31,12 @@ def _separate_z(is_seg: bool) -> dict[str, Any]:
     }
 
 
-class _ResampledByTorch(OwnDataFolders):
-    """What the planners below share, mixed in before the planner that they vary."""
+class _ResampledByTorch:
+    """Shared by the planners below; a base class before the planner that they vary."""
 
+    shares_default_data: ClassVar[bool] = False
     resampling_keywords: Callable[[bool], dict[str, Any]] = staticmethod(_together)
-    """Keywords of the resampling function, for segmentations or not."""
+    """Returns the keywords of the resampling function; its argument is true for segmentations."""
 
     def determine_resampling(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any], Any, dict[str, Any]]:
         """Return function and keywords for resampling images, then for segmentations."""
@@ -93,7 +93,7 @@ class nnUNetPlannerResEncL_torchres(_ResampledByTorch, nnUNetPlannerResEncL):
 
 
 class nnUNetPlannerResEncL_torchres_sepz(_ResampledByTorch, nnUNetPlannerResEncL):
-    """The planner for 24 GB with resampling by torch, a coarse axis on its own."""
+    """The planner for 24 GB with resampling by torch, a coarse axis separately."""
 
     def __init__(
         self,

@@ -7,22 +7,25 @@ from nnunetv2.experiment_planning.experiment_planners.resencUNet_planner import 
 __all__ = ["ResEncUNetPlanner", "nnUNetPlannerResEncL", "nnUNetPlannerResEncM", "nnUNetPlannerResEncXL"]
 
 
-def _set_preset(planner: ResEncUNetPlanner, memory_gb: float, reference_3d: float, reference_2d: float) -> None:
-    """Scale the memory reference to the preset's; warn where another amount of memory was asked for."""
-    if planner.UNet_vram_target_GB != memory_gb:
-        warnings.warn(
-            f"{type(planner).__name__} is made for {memory_gb} GB, but plans for {planner.UNet_vram_target_GB} GB. "
-            "Give the plans a name of their own (-overwrite_plans_name).",
-            stacklevel=3,
-        )
-    planner.UNet_reference_val_corresp_GB = memory_gb
-    planner.UNet_reference_val_3d = reference_3d
-    planner.UNet_reference_val_2d = reference_2d
-    planner.max_dataset_covered = 1
+class _Preset(ResEncUNetPlanner):
+    """A planner for a given amount of GPU memory; one batch may cover the whole dataset."""
+
+    def _set_preset(self, memory_gb: float, reference_3d: float, reference_2d: float) -> None:
+        """Set the reference values for memory; warn if the plans are for another amount of memory."""
+        if self.UNet_vram_target_GB != memory_gb:
+            warnings.warn(
+                f"{type(self).__name__} is made for {memory_gb} GB, but plans for {self.UNet_vram_target_GB} GB. "
+                "Give the plans a name of their own (-overwrite_plans_name).",
+                stacklevel=3,
+            )
+        self.UNet_reference_val_corresp_GB = memory_gb
+        self.UNet_reference_val_3d = reference_3d
+        self.UNet_reference_val_2d = reference_2d
+        self.max_dataset_covered = 1
 
 
-class nnUNetPlannerResEncM(ResEncUNetPlanner):
-    """Residual encoder for 8 GB; one batch may cover the whole data set."""
+class nnUNetPlannerResEncM(_Preset):
+    """Residual encoder for 8 GB."""
 
     def __init__(
         self,
@@ -41,10 +44,10 @@ class nnUNetPlannerResEncM(ResEncUNetPlanner):
             overwrite_target_spacing,
             suppress_transpose,
         )
-        _set_preset(self, 8, 680_000_000, 135_000_000)
+        self._set_preset(8, 680_000_000, 135_000_000)
 
 
-class nnUNetPlannerResEncL(ResEncUNetPlanner):
+class nnUNetPlannerResEncL(_Preset):
     """Residual encoder for 24 GB."""
 
     def __init__(
@@ -64,10 +67,10 @@ class nnUNetPlannerResEncL(ResEncUNetPlanner):
             overwrite_target_spacing,
             suppress_transpose,
         )
-        _set_preset(self, 24, 2_100_000_000, 380_000_000)
+        self._set_preset(24, 2_100_000_000, 380_000_000)
 
 
-class nnUNetPlannerResEncXL(ResEncUNetPlanner):
+class nnUNetPlannerResEncXL(_Preset):
     """Residual encoder for 40 GB."""
 
     def __init__(
@@ -87,4 +90,4 @@ class nnUNetPlannerResEncXL(ResEncUNetPlanner):
             overwrite_target_spacing,
             suppress_transpose,
         )
-        _set_preset(self, 40, 3_600_000_000, 560_000_000)
+        self._set_preset(40, 3_600_000_000, 560_000_000)
