@@ -1,6 +1,8 @@
-"""Converts a data set of the Medical Segmentation Decathlon to nnU-Net's raw layout."""
+"""Converts a dataset of the Medical Segmentation Decathlon to nnU-Net's raw layout."""
 
 import argparse
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -17,8 +19,10 @@ _ENDING = ".nii.gz"
 
 
 def split_4d_nifti(filename: str, output_folder: str) -> None:
-    """Write `<base>_0000.nii.gz`, ... into a folder: one file for a 3-D image, one for each volume of a 4-D image."""
+    """Write `<base>_0000.nii.gz`, ... to a folder: one file for a 3D image, one for each volume of a 4D image."""
     import SimpleITK as sitk
+
+    from nnunetv2.imageio.whole_files import is_whole
 
     try:
         image = sitk.ReadImage(filename)
@@ -38,6 +42,8 @@ def split_4d_nifti(filename: str, output_folder: str) -> None:
         part.SetDirection(direction)
         with replacing(Path(output_folder) / f"{base}_{number:04d}{_ENDING}") as temporary:
             sitk.WriteImage(part, str(temporary))
+            if not is_whole(temporary, part):  # SimpleITK ignores a full disk
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def convert_msd_dataset(
@@ -46,10 +52,10 @@ def convert_msd_dataset(
     """Convert `TaskNN_Name` to `nnUNet_raw/Dataset0NN_Name`.
 
     Parameters:
-        overwrite_target_id: another id than the task's.
+        overwrite_target_id: id of the new dataset; None for that of the task.
         num_processes: workers; 0 works in this process.
 
-    Raises DatasetLayoutError for a folder that is no MSD task, or an id that is taken.
+    Raises DatasetLayoutError if the folder is not an MSD task or the id is taken.
     """
     source = Path(source_folder.rstrip("/\\"))
     target_name = _target_name(source, overwrite_target_id)
@@ -69,7 +75,7 @@ def convert_msd_dataset(
 
 
 def _images(folder: Path) -> list[Path]:
-    """Return the images of a folder; hidden copies that macOS leaves (`._x.nii.gz`) are no images."""
+    """Return the images of a folder, without the hidden files of macOS (`._x.nii.gz`)."""
     return sorted(
         file for file in folder.iterdir() if file.name.endswith(_ENDING) and file.name[0] not in "._" and file.is_file()
     )
@@ -100,10 +106,10 @@ def _target_name(source: Path, target_id: int | None) -> str:
 def entry_point() -> None:
     """Run nnUNetv2_convert_MSD_dataset."""
     parser = argparse.ArgumentParser(description="Convert a task of the Medical Segmentation Decathlon.")
-    parser.add_argument("-i", required=True, metavar="FOLDER", help="folder of the task, such as Task05_Prostate")
-    parser.add_argument("-overwrite_id", type=int, metavar="ID", help="id of the new data set (default: the task's)")
+    parser.add_argument("-i", required=True, metavar="FOLDER", help="folder of the task, for example Task05_Prostate")
+    parser.add_argument("-overwrite_id", type=int, metavar="ID", help="id of the new dataset (default: the task's)")
     parser.add_argument(
-        "-np", type=int, default=default_num_processes, help=f"processes; 0: none (default {default_num_processes})"
+        "-np", type=int, default=default_num_processes, help="processes; 0: in this process (default %(default)s)"
     )
     arguments = parser.parse_args()
     convert_msd_dataset(arguments.i, arguments.overwrite_id, arguments.np)

@@ -1,4 +1,4 @@
-"""Converts a raw data set of nnU-Net v1 (TaskXXX_Name) to the layout of nnU-Net v2."""
+"""Converts a raw dataset of nnU-Net v1 (TaskXXX_Name) to the layout of nnU-Net v2."""
 
 import argparse
 import shutil
@@ -15,14 +15,14 @@ _OPTIONAL = ("imagesTs", "labelsTs", "imagesVal", "labelsVal")
 
 
 def convert(source_folder: str, target_dataset_name: str) -> None:
-    """Copy a v1 data set to `nnUNet_raw/<target_dataset_name>` and translate its dataset.json.
+    """Copy a v1 dataset to `nnUNet_raw/<target_dataset_name>` and translate its dataset.json.
 
-    Raises DatasetLayoutError for a folder that is no v1 data set, DatasetError where the target exists.
+    Raises DatasetLayoutError if the folder is not a v1 dataset, DatasetError if the target exists or files are empty.
     """
     source = Path(source_folder)
     absent = [name for name in _NEEDED if not (source / name).is_dir()]
     if absent:
-        raise DatasetLayoutError(f"{source}: {', '.join(absent)} missing, expected a raw data set of nnU-Net v1")
+        raise DatasetLayoutError(f"{source}: {', '.join(absent)} missing, expected a raw dataset of nnU-Net v1")
     dataset_json = converted_dataset_json(
         read_json(source / "dataset.json"), str(source / "dataset.json"), from_v1=True
     )
@@ -36,8 +36,8 @@ def convert(source_folder: str, target_dataset_name: str) -> None:
 @command
 def convert_entry_point() -> None:
     """Run nnUNetv2_convert_old_nnUNet_dataset."""
-    parser = argparse.ArgumentParser(description="Convert a raw data set of nnU-Net v1.")
-    parser.add_argument("input_folder", help="folder of the v1 data set, TaskXXX_Name")
-    parser.add_argument("output_dataset_name", help="name of the new data set, such as Dataset004_Name")
+    parser = argparse.ArgumentParser(description="Convert a raw dataset of nnU-Net v1.")
+    parser.add_argument("input_folder", help="folder of the v1 dataset, TaskXXX_Name")
+    parser.add_argument("output_dataset_name", help="name of the new dataset, for example Dataset004_Name")
     arguments = parser.parse_args()
     convert(arguments.input_folder, arguments.output_dataset_name)

@@ -1,45 +1,46 @@
-"""The raw folder that a conversion fills: complete under its name, or not there at all."""
+"""The folder of a new raw dataset: it gets its name when it is complete."""
 
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nnunetv2.errors import DatasetError, InvalidValueError, SettingsError
+from nnunetv2.errors import DatasetError, InvalidValueError
 from nnunetv2.paths import nnUNet_raw
+from nnunetv2.utilities.files import make_folder
+from nnunetv2.utilities.scratch_folder import scratch_folder
 
 _NAME = re.compile(r"Dataset\d{3,}_\w[\w.-]*")
 
 
 def check_dataset_name(name: str) -> str:
-    """Return a name of the form Dataset004_Name; InvalidValueError for any other."""
+    """Return a name of the form Dataset004_Name; raise InvalidValueError for any other."""
     if not _NAME.fullmatch(name):
         raise InvalidValueError(
-            f"data set name {name!r}: expected Dataset<three digits>_<Name>, such as Dataset004_Skin"
+            f"dataset name {name!r}: expected Dataset<three digits>_<Name>, for example Dataset004_Skin"
         )
     return name
 
 
 @contextmanager
 def new_raw_dataset(name: str) -> Iterator[Path]:
-    """Yield a temporary folder beside the target; it becomes `nnUNet_raw/<name>` on success, else it is removed.
+    """Yield a temporary folder, which becomes `nnUNet_raw/<name>` on success and is removed otherwise.
 
-    Raises DatasetError (a RuntimeError) where the target exists, SettingsError where nnUNet_raw cannot be written.
+    Raises DatasetError if the target exists or files in the folder are empty, SettingsError if nnUNet_raw cannot be
+    written.
     """
-    root = Path(nnUNet_raw)
+    root = make_folder(nnUNet_raw, "nnUNet_raw")
     target = root / name
     if target.exists():
-        raise DatasetError(f"{target} exists already; remove it or choose another name")
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}-", suffix=".partial"))
-    except OSError as error:
-        raise SettingsError(f"cannot write into {root}: {error.strerror}. Check nnUNet_raw.") from None
-    try:
-        temporary.chmod(0o755)
-        yield temporary
-        temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        raise DatasetError(f"{target} already exists; remove it or choose another name")
+    with scratch_folder(root, name) as folder:
+        yield folder
+        _refuse_empty_files(folder)
+        folder.rename(target)
+
+
+def _refuse_empty_files(folder: Path) -> None:
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
+    empty = [f"{file.relative_to(folder)}: 0 bytes" for file in files if not file.stat().st_size]
+    if empty:
+        raise DatasetError(f"{len(empty)} empty file(s), copy or download them again; nothing was written:", empty)

@@ -1,4 +1,4 @@
-"""A lock between processes that no crash leaves behind."""
+"""A lock between processes that does not outlive them."""
 
 import os
 from contextlib import suppress
@@ -9,22 +9,30 @@ from typing import IO
 class FileLock:
     """Held by one process at a time, from `take` to `release` or the end of the process, however it ends.
 
-    The system locks an open file; whether the file exists says nothing. Pickled copies hold nothing. Where the system
-    or the file system has no such locks, every process gets them.
+    The system locks an open file; that the file exists means nothing. A pickled copy does not hold the lock. If the
+    system or the file system has no such locks, every process gets the lock, see `excludes_others`.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self._stream: IO[bytes] | None = None
+        self._is_supported = True
 
     def __reduce__(self) -> tuple[type["FileLock"], tuple[Path]]:
         return type(self), (self.path,)
 
+    @property
+    def excludes_others(self) -> bool:
+        """Whether the lock is held and keeps other processes out."""
+        return self._stream is not None and self._is_supported
+
     def take(self) -> bool:
-        """Take the lock, which makes the file; False if another process has it."""
+        """Take the lock, which creates the file; False if another process holds it."""
         while self._stream is None:
             stream = self.path.open("wb")
-            if not _lock(stream):
+            try:
+                self._is_supported = _lock(stream)
+            except BlockingIOError:
                 stream.close()
                 return False
             if self._is_at_its_place(stream):
@@ -34,9 +42,9 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back and remove the file; without the lock nothing happens."""
+        """Give the lock back and remove the file; do nothing if the lock is not held."""
         if self._stream is not None:
-            with suppress(OSError):  # Windows removes no open file
+            with suppress(OSError):  # Windows does not remove open files
                 self.path.unlink()
             self._stream.close()
             self._stream = None
@@ -48,14 +56,15 @@ class FileLock:
 
 
 def _lock(stream: IO[bytes]) -> bool:
+    """Lock an open file; False if that is not supported. Raises BlockingIOError if another process holds the lock."""
     try:
         import fcntl
     except ImportError:
-        return True
+        return False
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
+        raise
     except OSError:  # a file system without locks
-        return True
+        return False
     return True

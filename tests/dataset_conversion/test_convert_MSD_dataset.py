@@ -1,6 +1,7 @@
-"""Tasks of the decathlon become raw data sets, whole or not at all."""
+"""Tasks of the decathlon become raw datasets, whole or not at all."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -84,6 +85,21 @@ def test_a_volume_keeps_its_values_and_geometry(tmp_path: Path) -> None:
         assert got.GetDirection() == pytest.approx(expected.GetDirection())
 
 
+def test_a_full_disk_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(sitk.JoinSeries([volume(0), volume(1)]), tmp_path / "x.nii.gz")
+    written = sitk.WriteImage
+
+    def write_half(image: sitk.Image, path: str) -> None:
+        written(image, path)
+        os.truncate(path, os.path.getsize(path) // 2)
+
+    monkeypatch.setattr(sitk, "WriteImage", write_half)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        split_4d_nifti(str(tmp_path / "x.nii.gz"), str(tmp_path))
+    assert caught.value.filename == str(tmp_path / "x_0000.nii.gz")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.nii.gz"]
+
+
 @pytest.mark.parametrize("end", ["", "/", "\\"])
 def test_the_id_can_be_chosen(nnunet_folders: NnunetFolders, task: Path, end: str) -> None:
     (task / "imagesTr" / "folder.nii.gz").mkdir()
@@ -97,7 +113,7 @@ def test_an_id_is_not_negative(nnunet_folders: NnunetFolders, task: Path) -> Non
         convert_msd_dataset(str(task), -4, 0)
 
 
-def test_an_id_that_is_taken(nnunet_folders: NnunetFolders, task: Path) -> None:
+def test_a_used_id_is_refused(nnunet_folders: NnunetFolders, task: Path) -> None:
     (nnunet_folders.results / "Dataset005_Other").mkdir()
 
     with pytest.raises(AssertionError, match="id 5 is taken by Dataset005_Other"):
@@ -105,7 +121,7 @@ def test_an_id_that_is_taken(nnunet_folders: NnunetFolders, task: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Task05_Pro_state", "Prostate", "Task_Prostate"])
-def test_another_folder_name(nnunet_folders: NnunetFolders, task: Path, name: str) -> None:
+def test_other_folder_names_are_refused(nnunet_folders: NnunetFolders, task: Path, name: str) -> None:
     with pytest.raises(AssertionError, match="expected Task<number>_<Name>"):
         convert_msd_dataset(str(task.rename(task.parent / name)), None, 0)
 
@@ -126,7 +142,7 @@ def test_a_broken_image_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("part", ["imagesTs", "dataset.json"])
-def test_an_incomplete_task(
+def test_missing_parts_of_a_task_are_named(
     nnunet_folders: NnunetFolders,
     task: Path,
     part: str,

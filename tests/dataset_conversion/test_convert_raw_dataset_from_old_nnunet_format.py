@@ -1,4 +1,4 @@
-"""Raw data sets of nnU-Net v1."""
+"""Raw datasets of nnU-Net v1."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ OLD: dict[str, Any] = {
 
 @pytest.fixture
 def task(tmp_path: Path) -> Path:
-    """A v1 data set with test images."""
+    """A v1 dataset with test images."""
     folder = tmp_path / "Task003_Old"
     for name in ("imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz", "imagesTs/b_0000.nii.gz"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -58,9 +58,23 @@ def test_entries_that_only_v1_had_may_be_missing(nnunet_folders: NnunetFolders, 
 def test_an_existing_target_stays_as_it_is(nnunet_folders: NnunetFolders, task: Path) -> None:
     (nnunet_folders.raw / "Dataset003_New").mkdir()
 
-    with pytest.raises(RuntimeError, match="exists already"):
+    with pytest.raises(RuntimeError, match="already exists"):
         convert(str(task), "Dataset003_New")
     assert list((nnunet_folders.raw / "Dataset003_New").iterdir()) == []
+
+
+def test_empty_files_are_listed_and_nothing_is_written(nnunet_folders: NnunetFolders, task: Path) -> None:
+    (task / "imagesTr" / "a_0000.nii.gz").write_bytes(b"")
+    (task / "imagesTs" / "b_0000.nii.gz").write_bytes(b"")
+    (task / "imagesTs" / ".gitkeep").write_bytes(b"")
+
+    with pytest.raises(RuntimeError, match=r"2 empty file\(s\)") as caught:
+        convert(str(task), "Dataset003_New")
+    assert [line.strip() for line in str(caught.value).splitlines()[1:]] == [
+        "imagesTr/a_0000.nii.gz: 0 bytes",
+        "imagesTs/b_0000.nii.gz: 0 bytes",
+    ]
+    assert list(nnunet_folders.raw.iterdir()) == []
 
 
 def write_labels(task: Path, labels: Any) -> None:

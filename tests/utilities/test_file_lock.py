@@ -1,4 +1,4 @@
-"""A lock that one process holds, and that its end, in whatever way, gives back."""
+"""A lock that one process holds, until it ends in whatever way."""
 
 import pickle
 import subprocess
@@ -19,8 +19,10 @@ def path(tmp_path: Path) -> Path:
 
 def test_one_holder_at_a_time(path: Path) -> None:
     first, second = FileLock(path), FileLock(path)
+    assert not first.excludes_others
     assert first.take()
-    assert first.take(), "it has it already"
+    assert first.excludes_others
+    assert first.take(), "it already holds the lock"
     assert not second.take()
     second.release()
     assert path.exists()
@@ -84,5 +86,6 @@ def test_a_file_system_without_locks_lets_everybody_work(path: Path, monkeypatch
     first, second = FileLock(path), FileLock(path)
     assert first.take()
     assert second.take()
+    assert not first.excludes_others
     first.release()
     second.release()

@@ -1,4 +1,4 @@
-"""Exact analysis of one case: what a worker sends back for the fingerprint."""
+"""Exact analysis of one case for the fingerprint, done in a worker process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class CaseAnalysis:
     spacing: Any
     relative_size: np.float64
     intensities: tuple[IntensitySummary, ...]
-    """One entry a channel."""
+    """One entry per channel."""
 
 
 def analyze_case_exactly(
@@ -37,7 +37,7 @@ def analyze_case_exactly(
 
     Parameters:
         num_channels: channels that dataset.json names; another number is an error.
-        spill_prefix: path that files of float values begin with, one file a channel.
+        spill_prefix: beginning of the paths for files of float values, one per channel.
     """
     case = read_cropped(image_files, segmentation_file, reader_writer_class, num_channels)
     foreground = case.segmentation[0] > 0
@@ -45,6 +45,8 @@ def analyze_case_exactly(
     for channel, image in enumerate(case.images):
         values = image[foreground]
         if not np.isfinite(values).all():
-            raise UnfitImageError(f"infinite values in the foreground of channel {channel}; replace them by numbers")
+            raise UnfitImageError(
+                f"infinite values in the foreground of channel {channel}; make them finite"
+            )
         summaries.append(summarize_intensities(values, Path(f"{spill_prefix}_{channel}.f32")))
     return CaseAnalysis(case.shape, case.spacing, case.relative_size, tuple(summaries))

@@ -1,9 +1,9 @@
-"""The fingerprint of a data set: spacings, shapes and foreground intensities of all training cases."""
+"""The fingerprint of a dataset: spacings, shapes and foreground intensities of all training cases."""
 
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 from nnunetv2.utilities.files import make_folder, read_json, write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
+from nnunetv2.utilities.scratch_folder import scratch_folder
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from nnunetv2.utilities.workers import iterate_cases
 
@@ -32,11 +33,11 @@ _log = logging.getLogger(__name__)
 
 
 class DatasetFingerprintExtractor:
-    """Extracts the fingerprint of a data set and writes dataset_fingerprint.json.
+    """Extracts the fingerprint of a dataset and writes dataset_fingerprint.json.
 
     By default the intensity statistics are exact, over all foreground voxels, with the same weight for every case.
-    `stock_sampling` draws the random sample of nnU-Net 2.8.1 instead and gives its numbers to the last bit, at its cost
-    in time and memory; so does a subclass that replaces `analyze_case` or `collect_foreground_intensities`.
+    `stock_sampling` instead draws the random sample of nnU-Net 2.8.1 and yields its numbers to the last bit, at its
+    cost in time and memory; so does a subclass that replaces `analyze_case` or `collect_foreground_intensities`.
 
     Parameters:
         num_processes: workers; 0 works in this process.
@@ -67,7 +68,7 @@ class DatasetFingerprintExtractor:
     ) -> tuple[list[Any], list[dict[str, float]]]:
         """Draw foreground values of each channel with replacement; also return statistics of all of them.
 
-        Both arrays are 4-D; everything above 0 in the segmentation is foreground.
+        Both arrays have 4 axes; everything above 0 in the segmentation is foreground.
         """
         if images.ndim != 4 or segmentation.ndim != 4:
             raise CallError(f"images and segmentation have {images.ndim} and {segmentation.ndim} axes, expected 4 each")
@@ -81,7 +82,7 @@ class DatasetFingerprintExtractor:
         reader_writer_class: type["BaseReaderWriter"],
         num_samples: int = 10000,
     ) -> tuple[tuple[int, ...], Any, list[Any], list[dict[str, float]], np.float64]:
-        """Return shape after cropping, spacing, drawn intensities, their statistics, and the size left by cropping."""
+        """Return shape after cropping, spacing, drawn intensities, statistics, and the fraction left by cropping."""
         case = read_cropped(image_files, segmentation_file, reader_writer_class)
         drawn, statistics = DatasetFingerprintExtractor.collect_foreground_intensities(
             case.segmentation, case.images, num_samples=num_samples
@@ -89,15 +90,17 @@ class DatasetFingerprintExtractor:
         return case.shape, case.spacing, drawn, statistics, case.relative_size
 
     def run(self, overwrite_existing: bool = False) -> dict[str, Any]:
-        """Return the fingerprint; one that exists is read, unless it is to be overwritten."""
+        """Return the fingerprint. If there is one, it is read, unless it is to be overwritten."""
         if not self.dataset:
             ending = self.dataset_json["file_ending"]
-            raise DatasetError(f"no training cases: {self.input_folder}/imagesTr holds no images <case>_0000{ending}")
+            raise DatasetError(
+                f"no training cases: {self.input_folder}/imagesTr has no images <case>_0000{ending}"
+            )
         output_folder = make_folder(nnUNet_preprocessed / self.dataset_name, "nnUNet_preprocessed")
         take_over_domain_files(self.input_folder, output_folder, self.dataset)
         file = output_folder / "dataset_fingerprint.json"
         if file.is_file() and not overwrite_existing:
-            _log.info("%s: the existing fingerprint is used; --clean computes it anew", self.dataset_name)
+            _log.info("%s: using the existing fingerprint; --clean computes a new one", self.dataset_name)
             existing = read_json(file, "dataset fingerprint")
             self._warn_about_another_number_of_cases(existing)
             return existing
@@ -125,14 +128,13 @@ class DatasetFingerprintExtractor:
     def _exact(self, output_folder: Path) -> dict[str, Any]:
         channels = [ChannelStatistics() for _ in range(self._num_channels)]
         geometry: list[tuple[Any, Any, Any]] = []
-        with tempfile.TemporaryDirectory(dir=output_folder, prefix=".fingerprint-") as spill_folder:
-            arguments = (
-                (self._num_channels, os.path.join(spill_folder, str(number))) for number in range(len(self.dataset))
-            )
-            for case in self._analyzed(analyze_case_exactly, arguments):
-                geometry.append((case.shape_after_crop, case.spacing, case.relative_size))
-                for channel, summary in zip(channels, case.intensities, strict=True):
-                    channel.add(summary)
+        with scratch_folder(output_folder, "fingerprint") as spill_folder:
+            arguments = ((self._num_channels, str(spill_folder / str(number))) for number in range(len(self.dataset)))
+            with self._analyzed(analyze_case_exactly, arguments) as analyses:
+                for case in analyses:
+                    geometry.append((case.shape_after_crop, case.spacing, case.relative_size))
+                    for channel, summary in zip(channels, case.intensities, strict=True):
+                        channel.add(summary)
             self._check_foreground(channels[0].is_empty)
             intensities = [channel.properties() for channel in channels]
         return _assemble(geometry, intensities)
@@ -140,20 +142,21 @@ class DatasetFingerprintExtractor:
     def _sampled(self) -> dict[str, Any]:
         num_samples = int(self.num_foreground_voxels_for_intensitystats // len(self.dataset))
         geometry, draws = [], []
-        results = self._analyzed(self.analyze_case, ((num_samples,) for _ in self.dataset))
-        for case, (shape, spacing, drawn, _, relative_size) in zip(self.dataset, results, strict=True):
-            for problem in channel_problems(len(drawn), self.dataset[case]["images"], self._num_channels):
-                raise CaseFailedError(case, problem)
-            geometry.append((shape, spacing, relative_size))
-            draws.append(drawn)
+        with self._analyzed(self.analyze_case, ((num_samples,) for _ in self.dataset)) as results:
+            for case, (shape, spacing, drawn, _, relative_size) in zip(self.dataset, results, strict=True):
+                for problem in channel_problems(len(drawn), self.dataset[case]["images"], self._num_channels):
+                    raise CaseFailedError(case, problem)
+                geometry.append((shape, spacing, relative_size))
+                draws.append(drawn)
         self._check_foreground(not any(len(drawn[0]) for drawn in draws))
         intensities = [
             statistics_of_draws([drawn[channel] for drawn in draws]) for channel in range(self._num_channels)
         ]
         return _assemble(geometry, intensities)
 
-    def _analyzed(self, function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
-        """Yield what `function` says of each case, in the order of the data set, under a progress bar."""
+    @contextmanager
+    def _analyzed(self, function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> Iterator[Iterator[Any]]:
+        """Yield the results of `function` for all cases, in the order of the dataset, under a progress bar."""
         from tqdm import tqdm
 
         reader = determine_reader_writer_from_dataset_json(
@@ -163,15 +166,15 @@ class DatasetFingerprintExtractor:
             (case, (files["images"], files["label"], reader, *more))
             for (case, files), more in zip(self.dataset.items(), arguments, strict=True)
         )
-        results = iterate_cases(function, cases, min(self.num_processes, len(self.dataset)))
-        bar = tqdm(results, total=len(self.dataset), desc="fingerprint", disable=not self.show_progress_bar)
-        return (result for _, result in bar)
+        with closing(iterate_cases(function, cases, min(self.num_processes, len(self.dataset)))) as results:
+            bar = tqdm(results, total=len(self.dataset), desc="fingerprint", disable=not self.show_progress_bar)
+            yield (result for _, result in bar)
 
     def _check_foreground(self, is_empty: bool) -> None:
         if is_empty:
             raise DatasetError(
-                f"{self.dataset_name}: no segmentation of {len(self.dataset)} contains anything but background (0), "
-                "so that nothing can be learnt. Check the label values in labelsTr."
+                f"{self.dataset_name}: none of the {len(self.dataset)} segmentations contains anything but "
+                "background (0). Check the label values in labelsTr."
             )
 
 

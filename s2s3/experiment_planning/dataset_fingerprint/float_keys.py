@@ -1,13 +1,13 @@
-"""float32 values as unsigned integers of the same order, so that order statistics can be counted instead of sorted."""
+"""float32 values as unsigned integers of the same order, so that percentiles can be counted instead of sorted."""
 
 import numpy as np
 
 COARSE_BINS = 1 << 16
-"""Bins of the coarse counts: the upper 16 bits of a key. The lower 16 bits tell values of one bin apart."""
+"""Bins of the coarse counts: the upper 16 bits of a key. The lower 16 bits distinguish the values of a bin."""
 
 
 def keys_of(values: np.ndarray) -> np.ndarray:
-    """Return uint32 keys that sort as the float32 `values` do; NaN is not allowed."""
+    """Return uint32 keys that sort like the float32 `values`; NaN is not allowed."""
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
     negative = (bits >> 31).astype(bool)
     return np.where(negative, ~bits, bits | np.uint32(0x80000000))

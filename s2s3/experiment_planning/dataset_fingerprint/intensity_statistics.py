@@ -1,9 +1,9 @@
 """Exact statistics of the foreground intensities of a channel, from the summaries of its cases.
 
-All foreground voxels count; the cases count alike, however large their foreground is. This is what nnU-Net's random
-sample, which draws the same number from every case, converges to. Memory is bounded: weights per value for whole
-numbers; for floats a percentile is found by weighing the upper 16 bits of all values, then the lower 16 bits of those
-that share the upper ones with it.
+All foreground voxels count, and all cases count equally, however large their foreground is. nnU-Net's random sample,
+which draws the same number of values from every case, converges to these numbers. Memory is bounded: whole numbers have
+one weight per value; for floats, a percentile is found from the weights of the upper 16 bits of all values, then from
+those of the lower 16 bits of the values that share its upper ones.
 """
 
 from collections.abc import Iterator
@@ -28,22 +28,22 @@ from nnunetv2.experiment_planning.dataset_fingerprint.intensity_summary import (
 PERCENTILES = {"median": 50.0, "percentile_00_5": 0.5, "percentile_99_5": 99.5}
 _CHUNK = 1 << 20
 _ROUNDING = 1e-12
-"""Relative error of sums of weights that does not decide between two values."""
+"""Relative rounding error of sums of weights, which must not decide between two values."""
 
 
 @dataclass(frozen=True)
 class WeightedValues:
-    """Whole numbers: the value `lowest + i` has the weight `weights[i]`."""
+    """Whole numbers: `weights[i]` is the weight of the value `lowest + i`."""
 
     lowest: int
     weights: np.ndarray
 
     def values(self) -> np.ndarray:
-        """Return the value that each weight belongs to."""
+        """Return the value of each weight."""
         return np.arange(self.lowest, self.lowest + len(self.weights))
 
     def merged(self, other: "WeightedValues") -> "WeightedValues":
-        """Return the weights of both added up."""
+        """Return the sum of both."""
         lowest = min(self.lowest, other.lowest)
         end = max(self.lowest + len(self.weights), other.lowest + len(other.weights))
         weights = np.zeros(end - lowest)
@@ -65,7 +65,7 @@ class ChannelStatistics:
     """Weight of the spilled values per coarse bin."""
 
     def add(self, summary: IntensitySummary) -> None:
-        """Take in the summary of one more case; one without foreground adds nothing."""
+        """Add the summary of one more case; a case without foreground adds nothing."""
         if summary is None:
             return
         self.moments.append(summary.moments)

@@ -1,7 +1,7 @@
-"""What one case tells about the intensities of its foreground, in one channel: small, and enough for exact statistics.
+"""Summary of the foreground intensities of one case in one channel: small, and enough for exact statistics.
 
-Values that are whole numbers of moderate size are counted per value. Any others go to a file of raw float32 values;
-the summary then carries their coarse counts and their moments.
+Whole numbers of moderate size are counted per value. All other values are written to a file of raw float32 values; the
+summary then contains their coarse counts and their moments.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from nnunetv2.experiment_planning.dataset_fingerprint.float_keys import COARSE_BINS, coarse_bins, keys_of
 
 LARGEST_COUNTED_VALUE = 1 << 17
-"""Whole numbers beyond this, positive or negative, are treated as any other floats."""
+"""Whole numbers beyond this, positive or negative, are treated like other floats."""
 _CHUNK = 1 << 20
 
 
@@ -50,7 +50,7 @@ class CountedValues:
 
 @dataclass(frozen=True)
 class SpilledValues:
-    """Float values that lie in a file of raw float32."""
+    """Float values in a file of raw float32."""
 
     file: Path
     coarse_counts: np.ndarray
@@ -62,7 +62,7 @@ IntensitySummary = CountedValues | SpilledValues | None
 
 
 def summarize_intensities(values: np.ndarray, spill_file: Path) -> IntensitySummary:
-    """Summarize the foreground values (1-D, finite) of one channel of a case; only floats go to `spill_file`."""
+    """Summarize the foreground values (1D, finite) of one channel of a case; only floats go to `spill_file`."""
     if values.size == 0:
         return None
     lowest, highest = float(values.min()), float(values.max())
@@ -82,7 +82,8 @@ def _count(whole: np.ndarray, lowest: int) -> CountedValues:
 
 
 def _spill(values: np.ndarray, spill_file: Path) -> SpilledValues:
-    values.tofile(spill_file)
+    with spill_file.open("wb") as stream:  # unlike `tofile`, this tells why writing fails
+        stream.write(np.ascontiguousarray(values).data)
     coarse = np.zeros(COARSE_BINS, dtype=np.int64)
     moments = None
     for start in range(0, values.size, _CHUNK):

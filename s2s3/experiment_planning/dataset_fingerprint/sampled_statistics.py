@@ -1,7 +1,7 @@
 """Statistics of random draws from the foreground, as nnU-Net 2.8.1 computes them, to the last bit.
 
-Every case draws the same number of values with replacement, from a stream that starts anew with the same seed, however
-large its foreground is.
+The same number of values is drawn from every case, however large its foreground is, with replacement and from a stream
+that starts with the same seed.
 """
 
 from collections.abc import Sequence

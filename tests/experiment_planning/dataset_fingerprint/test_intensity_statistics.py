@@ -30,7 +30,7 @@ CASES = {
 
 
 def weighted_percentile(cases: list[np.ndarray], percent: float) -> float:
-    """The smallest value that has this share of the weight up to it, by sorting; every case weighs the same."""
+    """Return, by sorting, the smallest value with at least this share of the weight up to it; cases weigh the same."""
     values = np.concatenate(cases).astype(np.float64)
     weights = np.concatenate([np.full(len(case), Fraction(1, len(case) * len(cases))) for case in cases])
     order = np.argsort(values, kind="stable")
@@ -82,6 +82,11 @@ def test_whole_numbers_are_counted_and_floats_go_to_a_file(tmp_path: Path) -> No
     assert isinstance(floats, SpilledValues)
     assert np.fromfile(tmp_path / "floats", np.float32).tolist() == [0.5, 5]
     assert not (tmp_path / "whole").exists()
+
+
+def test_a_full_disk_is_named_as_such() -> None:
+    with pytest.raises(OSError, match="No space left on device"):
+        summarize_intensities(RNG.normal(0, 1, 16000).astype(np.float32), Path("/dev/full"))
 
 
 def test_a_case_without_foreground_adds_nothing(tmp_path: Path) -> None:
