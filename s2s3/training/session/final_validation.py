@@ -77,7 +77,7 @@ def predict_validation_cases(
     own = cases[ranks.rank :: ranks.world_size]
     plan.output_folder.mkdir(parents=True, exist_ok=True)
     with ExportQueue(plan.workers_for(own)) as exports:
-        for case in _with_progress(own, ranks):
+        for case in _with_progress(own, len(cases) // ranks.world_size, ranks):
             report(f"predicting {case}")
             data, properties = plan.load(case)
             report(f"{case}, shape {data.shape}, rank {ranks.rank}")
@@ -96,14 +96,18 @@ def _export(
         stage.export(exports, case, logits, properties, *managers, plan.dataset_json)
 
 
-def _with_progress(cases: Sequence[str], ranks: Ranks) -> Iterator[str]:
-    """Yield the cases under a progress bar; ranks wait for each other now and then, so that none times out."""
+def _with_progress(cases: Sequence[str], cases_of_every_rank: int, ranks: Ranks) -> Iterator[str]:
+    """Yield the cases under a progress bar; ranks wait for each other now and then, so that none times out.
+
+    Parameters:
+        cases_of_every_rank: the smallest number of cases of a rank, so that all ranks wait equally often.
+    """
     from tqdm import tqdm
 
-    last_barrier = len(cases) - 1
-    for number, case in enumerate(tqdm(cases, desc="Validation", disable=None if ranks.rank == 0 else True)):
+    progress = tqdm(cases, desc="Validation", disable=None if ranks.rank == 0 else True)
+    for number, case in enumerate(progress, start=1):
         yield case
-        if number < last_barrier and (number + 1) % CASES_BETWEEN_BARRIERS == 0:
+        if number < cases_of_every_rank and number % CASES_BETWEEN_BARRIERS == 0:
             ranks.wait_for_all()
 
 

@@ -69,6 +69,21 @@ def test_each_rank_predicts_its_share(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [Path(target).name for target in exported] == ["b", "e"]
 
 
+@pytest.mark.parametrize(("cases", "world_size"), [(41, 2), (61, 3), (81, 2), (7, 2)])
+def test_all_ranks_wait_for_each_other_equally_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cases: int, world_size: int
+) -> None:
+    waiting: list[int] = []
+    monkeypatch.setattr(final_validation, "export_prediction_from_logits", lambda *_: None)
+    monkeypatch.setattr(Ranks, "wait_for_all", lambda ranks: waiting.append(ranks.rank))
+    plan, names = make_plan(tmp_path, Cases()), [str(number) for number in range(cases)]
+
+    for rank in range(world_size):
+        predict_validation_cases(plan, names, lambda data: data, Ranks(False, rank, world_size), lambda _: None)
+
+    assert {waiting.count(rank) for rank in range(world_size)} == {(cases // world_size - 1) // 20}
+
+
 def test_a_failing_export_names_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise OSError("disk full")
