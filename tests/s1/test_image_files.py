@@ -91,6 +91,15 @@ def test_damaged_truncated_and_missing_files_are_named(tmp_path):
         assert name in str(caught.value)
 
 
+def test_a_file_with_several_pictures_is_refused(tmp_path):
+    first, second = Image.fromarray(RGB), Image.fromarray(255 - RGB)
+    path = tmp_path / "x.png"
+    first.save(path, save_all=True, append_images=[second])
+    for read in (read_image, image_size, lambda file: read_mask(file, (12, 9))):
+        with pytest.raises(ImageProblemError, match=r"x\.png: contains 2 pictures, expected one per file"):
+            read(path)
+
+
 def test_masks_give_label_numbers(tmp_path):
     labels = GREY % 3
     palette = Image.fromarray(labels)
