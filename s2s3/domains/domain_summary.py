@@ -1,5 +1,6 @@
 """domain_summary.json: the scores of summary.json by domain (method, section 3)."""
 
+import hashlib
 import math
 import os
 from collections import defaultdict
@@ -59,10 +60,14 @@ def write_domain_summary(
     ratios: Mapping[str, float] | None,
     output_path: str | os.PathLike[str],
 ) -> dict[str, Any]:
-    """Read summary.json, write domain_summary.json with null for missing numbers, and return its content."""
+    """Read summary.json, write domain_summary.json with null for missing numbers, and return its content.
+
+    Its key `summary_sha256` tells whether it still belongs to the summary.json beside it.
+    """
     content: dict[str, Any] = _nan_as_none(
         summarize_domains(read_json(summary_json_path, "evaluation"), domain_map, ratios)
     )
+    content["summary_sha256"] = hashlib.sha256(Path(summary_json_path).read_bytes()).hexdigest()
     write_json(content, output_path)
     return content
 

@@ -4,6 +4,7 @@ import ast
 import copy
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,10 @@ def _mean_without_nan(values: Sequence[float]) -> float:
 
 
 def save_summary_json(results: Results, output_file: PathLike) -> None:
-    """Write results with strings as class keys, keys sorted, NaN as bare NaN; `results` is not changed."""
+    """Write results with strings as class keys, keys sorted, NaN as bare NaN; `results` is not changed.
+
+    A domain_summary.json beside the new summary.json describes an earlier evaluation and is removed.
+    """
     content = copy.deepcopy(results)
     content["mean"] = _convert_keys(content["mean"], label_or_region_to_key)
     for case in content["metric_per_case"]:
@@ -66,6 +70,8 @@ def save_summary_json(results: Results, output_file: PathLike) -> None:
         case.update({name: os.fspath(case[name]) for name in ("reference_file", "prediction_file")})
     recursive_fix_for_json_export(content)
     write_json(content, output_file, sort_keys=True)
+    if Path(output_file).name == "summary.json":
+        Path(output_file).with_name("domain_summary.json").unlink(missing_ok=True)
 
 
 def load_summary_json(filename: PathLike) -> Results:

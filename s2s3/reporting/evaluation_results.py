@@ -1,5 +1,6 @@
 """Read the scores of predictions from domain_summary.json, or from summary.json if domains are not known."""
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,10 +79,18 @@ def read_results(folder: Path) -> Results:
     summary = read_json(path, "evaluation")
     if not isinstance(summary, dict) or not {"mean", "metric_per_case", "foreground_mean"} <= summary.keys():
         raise InvalidValueError(f"{path}: expected the keys foreground_mean, mean and metric_per_case")
-    by_domain = folder / "domain_summary.json"
-    if by_domain.is_file():
-        return _from_domain_summary(folder, read_json(by_domain, "evaluation by domain"), summary)
-    return _from_summary(folder, summary)
+    by_domain = _read_domain_summary(path)
+    return _from_domain_summary(folder, by_domain, summary) if by_domain else _from_summary(folder, summary)
+
+
+def _read_domain_summary(summary_file: Path) -> Mapping[str, Any] | None:
+    """Return the domain_summary.json beside summary.json, None if it is absent or made from another summary.json."""
+    path = summary_file.with_name("domain_summary.json")
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = read_json(path, "evaluation by domain")
+    sha256 = hashlib.sha256(summary_file.read_bytes()).hexdigest()
+    return content if content.get("summary_sha256", sha256) == sha256 else None
 
 
 def _from_domain_summary(folder: Path, content: Mapping[str, Any], summary: Mapping[str, Any]) -> Results:

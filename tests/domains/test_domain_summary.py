@@ -1,5 +1,6 @@
 """domain_summary.json from a summary.json whose numbers are known."""
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -109,6 +110,14 @@ def test_the_file_is_strict_json_and_makes_the_same_table(summary: dict, tmp_pat
 
     assert json.loads((tmp_path / "domain_summary.json").read_text(), parse_constant=refuse) == written
     assert format_domain_table(written) == format_domain_table(summarize_domains(summary, MAP))
+
+
+def test_the_file_names_the_summary_it_was_made_from_by_its_digest(summary: dict, tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+
+    written = write_domain_summary(tmp_path / "summary.json", MAP, None, tmp_path / "domain_summary.json")
+
+    assert written["summary_sha256"] == hashlib.sha256((tmp_path / "summary.json").read_bytes()).hexdigest()
 
 
 def test_the_table_has_one_line_per_domain(summary: dict) -> None:

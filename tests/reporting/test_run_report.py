@@ -1,6 +1,7 @@
 """The report of a model and of predictions: its content, and that it needs no other file."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -144,6 +145,15 @@ def test_a_single_domain_has_means_and_no_talk_of_domains(nnunet_folders) -> Non
     assert "2 cases evaluated" in text
     assert "worst domain" not in text.split("How to read")[0]
     assert "case_2: Dice 0.700" in text
+
+
+def test_scores_by_domain_of_an_earlier_evaluation_are_not_shown(model: Path) -> None:
+    validation = model / "fold_0" / "validation"
+    content = json.loads((validation / "domain_summary.json").read_text())
+    digest = hashlib.sha256((validation / "summary.json").read_bytes()).hexdigest()
+    for sha256, is_shown in ((digest, True), ("0" * 64, False)):
+        (validation / "domain_summary.json").write_text(json.dumps({**content, "summary_sha256": sha256}))
+        assert ("agrees best in A" in text_of(model_report(model, worst_cases=0))) is is_shown
 
 
 def test_without_batch_balance_no_share_in_training_is_claimed(nnunet_folders) -> None:
