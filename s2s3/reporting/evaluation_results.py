@@ -54,7 +54,6 @@ class Results:
     """Domain -> class -> metric -> score."""
     comparison: Mapping[str, Any]
     """mean_over_domains, balanced, worst_domain, best_domain and gap of domain_summary.json; empty without domains."""
-    ratios: Mapping[str, float]
     worst_cases: tuple[BadCase, ...]
 
     @property
@@ -107,7 +106,6 @@ def _from_domain_summary(folder: Path, content: Mapping[str, Any], summary: Mapp
             for name, domain in domains.items()
         },
         comparison={name: content[name] for name in names},
-        ratios=content["ratios"],
         worst_cases=tuple(
             _bad_case(case["case"], case["domain"], case["Dice"], case, metrics.get(case["prediction_file"], {}))
             for case in content["worst_cases"]
@@ -129,7 +127,6 @@ def _from_summary(folder: Path, summary: Mapping[str, Any]) -> Results:
         foreground={ALL_CASES: overall},
         by_class={ALL_CASES: by_class},
         comparison={},
-        ratios={},
         worst_cases=tuple(_worst(entries)),
     )
 

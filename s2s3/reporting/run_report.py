@@ -38,7 +38,7 @@ def model_report(folder: Path, images_dir: Path | None = None, worst_cases: int 
     title = f"Report of a segmentation model: {facts.dataset_name}"
     body = [heading(title, 1), paragraph(_scope(facts, folds), "note")]
     body += _verdicts(evaluations)
-    body += training_data_section(facts, _ratios_in_force(facts, evaluations))
+    body += training_data_section(facts, _mixing(curves))
     for words, results in evaluations:
         body += _evaluation(f"How good the model is ({words})", facts, results, images_dir, worst_cases)
     body += _training(curves)
@@ -54,7 +54,7 @@ def predictions_report(folder: Path, images_dir: Path | None = None, worst_cases
     title = f"Report of predictions: {facts.dataset_name if facts.plans or facts.dataset else folder.name}"
     body = [heading(title, 1), paragraph(f"Predictions in {folder}", "note"), *verdict(results)]
     body += _evaluation("How good the predictions are", facts, results, images_dir, worst_cases)
-    body += training_data_section(facts, _ratios_in_force(facts, [("", results)]))
+    body += training_data_section(facts, {})
     return page(title, [*body, *glossary_section()])
 
 
@@ -91,11 +91,9 @@ def _has_curves(fold: Path) -> bool:
     return (fold / "training_curves.json").is_file()
 
 
-def _ratios_in_force(facts: ModelFacts, evaluations: list[tuple[str, Results]]) -> Mapping[str, float]:
-    for _, results in evaluations:
-        if results.ratios:
-            return results.ratios
-    return facts.explicit_ratios or facts.measured_ratios
+def _mixing(curves: Mapping[Path, Mapping[str, Any]]) -> dict[str, Mapping[str, float]]:
+    """Return the mixing ratios of each fold; folds of unbalanced batches, or of older versions, are left out."""
+    return {_words(fold): content["mixing_ratios"] for fold, content in curves.items() if content.get("mixing_ratios")}
 
 
 def _scope(facts: ModelFacts, folds: list[Path]) -> str:

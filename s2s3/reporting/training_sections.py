@@ -1,31 +1,26 @@
 """The sections about the training data and the training of a model, in plain words."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nnunetv2.reporting.figures import curves_figure
 from nnunetv2.reporting.html_page import Cell, figure, heading, paragraph, table
 from nnunetv2.reporting.model_facts import ModelFacts
 
-_TRAINERS_WITHOUT_BALANCE = ("NoBatchBalance", "NoDomains")
+MixingByFold = Mapping[str, Mapping[str, float]]
+"""Fold -> the mixing ratios its batches had (domain -> share), without folds where these are not known."""
 
 
-def training_data_section(facts: ModelFacts, ratios: Mapping[str, float]) -> list[str]:
-    """Describe the dataset, its domains with their share of the training, and the planned network.
-
-    Parameters:
-        ratios: mixing ratios in force, domain -> share; empty if they are not known.
-    """
+def training_data_section(facts: ModelFacts, mixing: MixingByFold) -> list[str]:
+    """Describe the dataset, its domains with their share of the training as far as known, and the planned network."""
     if not facts.dataset and not facts.plans:
         return []
     parts = [heading("What the model was trained on"), table([], list(_facts(facts)), words=True)]
     if facts.domains:
-        parts.append(heading("Where the training images come from", 3))
-        if not ratios or any(name in facts.trainer for name in _TRAINERS_WITHOUT_BALANCE):
-            parts.append(_domain_table(facts))
-        else:
-            parts += [_balanced_domain_table(facts, ratios), paragraph(_ratio_note(facts, ratios), "note")]
+        parts += [heading("Where the training images come from", 3), _domain_table(facts, mixing)]
+    if facts.domains and mixing:
+        parts.append(paragraph(_ratio_note(facts, mixing), "note"))
     return parts
 
 
@@ -84,39 +79,56 @@ def _network(plan: Mapping[str, Any]) -> str:
     return f"{kind}, {len(features)} resolution levels, {features[0]} to {max(features)} features"
 
 
-def _domain_table(facts: ModelFacts) -> str:
-    total = sum(len(cases) for cases in facts.domains.values())
-    rows = [[name, str(len(cases)), f"{len(cases) / total:.1%}"] for name, cases in facts.domains.items()]
-    return table(["Domain", "Images", "Share"], [*rows, ["all", str(total), "100.0%"]], totals=1)
-
-
-def _balanced_domain_table(facts: ModelFacts, ratios: Mapping[str, float]) -> str:
-    total = sum(len(cases) for cases in facts.domains.values())
-    rows: list[list[Cell]] = []
-    for name, cases in facts.domains.items():
-        share, ratio = len(cases) / total, ratios.get(name, 0.0)
-        rows.append([name, str(len(cases)), f"{share:.1%}", f"{ratio:.1%}", f"{ratio / share:.2f} x"])
-    header = ["Domain", "Images", "Share of the images", "Share in training", "Shown more (less) often by"]
-    return table(header, [*rows, ["all", str(total), "100.0%", f"{sum(ratios.values()):.1%}", ""]], totals=1)
-
-
-def _ratio_note(facts: ModelFacts, ratios: Mapping[str, float]) -> str:
-    known = {
-        "was set by hand (domains.json)": facts.explicit_ratios,
-        "was derived from how much the domains differ in appearance (prism_dd.json)": facts.measured_ratios,
-        "is the same for every domain": dict.fromkeys(ratios, 1.0),
-        "follows the number of images": {name: float(len(cases)) for name, cases in facts.domains.items()},
+def _domain_table(facts: ModelFacts, mixing: MixingByFold) -> str:
+    """Return a table of the domains; folds with the same mixing ratios share a column."""
+    counts = {name: len(cases) for name, cases in facts.domains.items()}
+    columns: dict[Cell, list[str]] = {
+        "Domain": [*counts, "all"],
+        "Images": [str(count) for count in (*counts.values(), sum(counts.values()))],
+        "Share of the images" if mixing else "Share": _percentages(counts, counts),
     }
-    source = next((words for words, other in known.items() if _same_shares(ratios, other)), "was set by the trainer")
+    folds_by_shares: dict[tuple[str, ...], list[str]] = {}
+    for fold, ratios in mixing.items():
+        folds_by_shares.setdefault(tuple(_percentages(ratios, counts)), []).append(fold)
+    for shares, folds in folds_by_shares.items():
+        where = f" ({', '.join(folds)})" if len(folds_by_shares) > 1 else ""
+        columns[f"Share in training{where}"] = list(shares)
+    if len(folds_by_shares) == 1:
+        ratios, total = next(iter(mixing.values())), sum(counts.values())
+        factors = [f"{ratios.get(name, 0.0) * total / count:.2f} x" for name, count in counts.items()]
+        columns["Shown more (less) often by"] = [*factors, ""]
+    return table(list(columns), list(zip(*columns.values(), strict=True)), totals=1)
+
+
+def _percentages(amounts: Mapping[str, float], domains: Iterable[str]) -> list[str]:
+    """Return the share of each domain, and of all."""
+    total = sum(amounts.values())
+    return [f"{amounts.get(name, 0.0) / total:.1%}" for name in domains] + ["100.0%"]
+
+
+def _ratio_note(facts: ModelFacts, mixing: MixingByFold) -> str:
+    sources = {_source_of(ratios, facts) for ratios in mixing.values()}
+    source = sources.pop() if len(sources) == 1 else "was set by the trainer"
     return (
         f"The share in training (mixing ratio) {source}. A domain with few images may be shown more often than in "
         "proportion to their number, so that the model does not neglect it."
     )
 
 
+def _source_of(ratios: Mapping[str, float], facts: ModelFacts) -> str:
+    """Say in words which known ratios these are, counting only the domains of the fold."""
+    known = {
+        "was set by hand (domains.json)": facts.explicit_ratios,
+        "was derived from how much the domains differ in appearance (prism_dd.json)": facts.measured_ratios,
+        "is the same for every domain": dict.fromkeys(ratios, 1.0),
+        "follows the number of images": {name: float(len(cases)) for name, cases in facts.domains.items()},
+    }
+    return next((words for words, other in known.items() if _same_shares(ratios, other)), "was set by the trainer")
+
+
 def _same_shares(ratios: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    total, other_total = sum(ratios.values()), sum(other.values())
-    if ratios.keys() != other.keys() or not total or not other_total:
+    total, other_total = sum(ratios.values()), sum(other.get(name, 0.0) for name in ratios)
+    if not ratios.keys() <= other.keys() or not total or not other_total:
         return False
     return all(math.isclose(ratios[name] / total, other[name] / other_total, abs_tol=1e-6) for name in ratios)
 

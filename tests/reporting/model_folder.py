@@ -78,7 +78,7 @@ def domain_summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def curves(domains: bool = True, epochs: int = 5) -> dict[str, Any]:
+def training_curves(domains: bool = True, epochs: int = 5) -> dict[str, Any]:
     rise = [0.1 + 0.8 * i / epochs for i in range(epochs)]
     return {
         "version": 1,
@@ -93,6 +93,7 @@ def curves(domains: bool = True, epochs: int = 5) -> dict[str, Any]:
         "balanced_dice": rise if domains else [],
         "worst_domain_dice": rise if domains else [],
         "edge_loss": [],
+        "mixing_ratios": {"A": 0.6, "B & C": 0.4} if domains else None,
     }
 
 
@@ -123,5 +124,5 @@ def write_model(results: Path, raw: Path, trainer: str = "nnUNetTrainer", domain
         contents["prism_dd.json"] = {"version": 1, "ratios": {"A": 0.6, "B & C": 0.4}}
     for name, content in contents.items():
         (folder / name).write_text(json.dumps(content))
-    (fold / "training_curves.json").write_text(json.dumps(curves(domains)))
+    (fold / "training_curves.json").write_text(json.dumps(training_curves(domains)))
     return folder

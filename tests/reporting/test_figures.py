@@ -10,7 +10,7 @@ from PIL import Image
 from nnunetv2.reporting.case_files import CasePicture
 from nnunetv2.reporting.case_overlay import overlay_figure
 from nnunetv2.reporting.figures import _smooth, curves_figure
-from tests.reporting.model_folder import curves, labels
+from tests.reporting.model_folder import labels, training_curves
 
 
 def picture_of(png: bytes) -> np.ndarray:
@@ -20,7 +20,7 @@ def picture_of(png: bytes) -> np.ndarray:
 @pytest.mark.parametrize("epochs", [1, 2, 300])
 @pytest.mark.parametrize("domains", [True, False])
 def test_curves_of_any_length_are_drawn(epochs: int, domains: bool) -> None:
-    picture = picture_of(curves_figure(curves(domains, epochs)))
+    picture = picture_of(curves_figure(training_curves(domains, epochs)))
 
     assert picture.shape[1] > 2 * picture.shape[0]
     blue = np.abs(picture.astype(int) - (0, 114, 178)).max(axis=2) < 20
@@ -29,7 +29,7 @@ def test_curves_of_any_length_are_drawn(epochs: int, domains: bool) -> None:
 
 
 def test_curves_without_any_number_give_empty_axes() -> None:
-    content = curves(epochs=3)
+    content = training_curves(epochs=3)
     for name in ("train_losses", "val_losses", "balanced_dice"):
         content[name] = [None] * 3
     content["domains"] = {"A": {"dice": [None] * 3}}

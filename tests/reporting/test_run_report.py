@@ -13,7 +13,7 @@ from PIL import Image
 
 from nnunetv2.errors import InvalidValueError, MissingFileError
 from nnunetv2.reporting.run_report import model_report, predictions_report
-from tests.reporting.model_folder import DATASET, write_evaluation, write_model
+from tests.reporting.model_folder import DATASET, training_curves, write_evaluation, write_model
 
 
 @pytest.fixture
@@ -156,10 +156,40 @@ def test_scores_by_domain_of_an_earlier_evaluation_are_not_shown(model: Path) ->
         assert ("agrees best in A" in text_of(model_report(model, worst_cases=0))) is is_shown
 
 
-def test_without_batch_balance_no_share_in_training_is_claimed(nnunet_folders) -> None:
-    model = write_model(nnunet_folders.results, nnunet_folders.raw, trainer="nnUNetTrainerNoBatchBalance")
+def set_mixing(fold: Path, **mixing: object) -> None:
+    """Write training_curves.json anew with the key mixing_ratios as given, or without it."""
+    content = training_curves()
+    del content["mixing_ratios"]
+    fold.mkdir(exist_ok=True)
+    (fold / "training_curves.json").write_text(json.dumps({**content, **mixing}))
 
-    assert "Share in training" not in model_report(model, worst_cases=0)
+
+@pytest.mark.parametrize("mixing", [{}, {"mixing_ratios": None}])
+def test_no_share_in_training_is_claimed_where_it_is_unknown_or_left_to_chance(model: Path, mixing) -> None:
+    set_mixing(model / "fold_0", **mixing)
+
+    text = text_of(model_report(model, worst_cases=0))
+
+    assert "hare in training" not in text
+    assert "A 12 80.0% B &amp; C 3 20.0%" in text
+
+
+def test_the_share_in_training_is_that_of_the_batches_not_the_weight_in_the_evaluation(model: Path) -> None:
+    set_mixing(model / "fold_0", mixing_ratios={"A": 1.0})
+
+    text = text_of(model_report(model, worst_cases=0))
+
+    assert "A 12 80.0% 100.0% 1.25 x" in text
+    assert "B &amp; C 3 20.0% 0.0% 0.00 x" in text
+
+
+def test_folds_with_other_mixing_ratios_have_a_column_of_their_own(model: Path) -> None:
+    for fold, ratios in ((1, {"A": 0.6, "B & C": 0.4}), (2, {"B & C": 1.0})):
+        set_mixing(model / f"fold_{fold}", mixing_ratios=ratios)
+
+    text = text_of(model_report(model, worst_cases=0))
+
+    assert "Share in training (fold 0, fold 1) Share in training (fold 2) A 12 80.0% 60.0% 0.0% B &amp; C" in text
 
 
 def test_the_curves_of_a_training_without_validation_are_shown(model: Path) -> None:
