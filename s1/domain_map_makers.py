@@ -27,7 +27,7 @@ def groups_from_csv(path: str | os.PathLike[str], cases: Iterable[str]) -> dict[
 def domain_map_from_pattern(pattern: str, cases: Iterable[str]) -> DomainMap:
     """Take the domain of each case from the group `domain` of a regular expression, as in `(?P<domain>[a-z]+)_`.
 
-    The expression may match anywhere in the case's name; anchor it with ^ or $ where that matters.
+    The expression may match anywhere in the case's name; anchor it with ^ or $ if that matters.
     """
     source = f"pattern {pattern!r}"
     try:

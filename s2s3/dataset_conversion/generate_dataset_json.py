@@ -1,4 +1,4 @@
-"""Writes dataset.json for a data set that somebody converts."""
+"""Writes dataset.json of a converted dataset."""
 
 from os.path import join
 from typing import Any
@@ -36,10 +36,10 @@ def generate_dataset_json(
         regions_class_order: the label written for each region, later ones over earlier ones; needed with regions.
         kwargs: further entries.
 
-    `channel_names` and `labels` are also normalized in place: channel numbers to text, label values to int.
+    `channel_names` and `labels` are also normalised in place: channel numbers to text, label values to int.
     """
     if _has_regions(labels) and regions_class_order is None:
-        raise CallError("labels contain regions; give regions_class_order, the label to write for each of them")
+        raise CallError("labels contain regions; pass regions_class_order, the label to write for each of them")
     _normalize(channel_names, {key: str(key) for key in channel_names}, channel_names)
     _normalize(labels, {key: key for key in labels}, {key: _as_integers(value) for key, value in labels.items()})
     optional = {

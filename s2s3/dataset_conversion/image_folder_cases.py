@@ -26,8 +26,8 @@ class Pair:
 def find_pairs(images: Path, masks: Path, mask_suffix: str = "") -> tuple[dict[str, Pair], list[str]]:
     """Return case -> pair in sorted order, and a line for every file without a partner.
 
-    Image `x.png` goes with mask `x<mask_suffix>.png`, in any supported endings; so does image `x_0000.png` where there
-    is no mask `x_0000<mask_suffix>.png`. Images and masks may lie in one folder.
+    The mask of image `x.png` is `x<mask_suffix>.png`, each with any supported ending; so is that of `x_0000.png` if
+    there is no `x_0000<mask_suffix>.png`. Images and masks may share a folder.
     """
     mask_files = [file for file in _files(masks, MASK_ENDINGS) if file.stem.endswith(mask_suffix)]
     masks_among_images = {file.name for file in mask_files} if images.samefile(masks) else set()
@@ -46,7 +46,7 @@ def find_pairs(images: Path, masks: Path, mask_suffix: str = "") -> tuple[dict[s
 
 
 def _hint(masks_among_images: Collection[str]) -> str:
-    return " beside the masks; say with --mask-suffix how names of masks end" if masks_among_images else ""
+    return " other than the masks; pass the ending of mask names with --mask-suffix" if masks_among_images else ""
 
 
 def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
@@ -73,7 +73,7 @@ def _by_case(named_files: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], 
 
 @dataclass(frozen=True)
 class ConvertedCase:
-    """What the conversion of a pair found."""
+    """Result of the conversion of a pair."""
 
     problems: tuple[str, ...] = ()
     channels: int = 0
@@ -129,7 +129,7 @@ def _relabelled(labels: np.ndarray, relabel: Mapping[int, int]) -> np.ndarray:
 
 
 def _write_image(pixels: np.ndarray, source: Path, target: Path) -> None:
-    """Copy a plain PNG as it is; anything else is written as PNG, palettes as RGB, alpha dropped."""
+    """Copy a plain PNG unchanged; write others as PNG, with palettes resolved to RGB and without alpha."""
     from PIL import Image
 
     if source.suffix.lower() == ".png":

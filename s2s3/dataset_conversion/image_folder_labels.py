@@ -33,7 +33,7 @@ def unknown_value_problems(converted: Mapping[str, ConvertedCase], found: list[i
 def _relabelling(unknown: list[int], found: list[int], known: list[int]) -> str:
     """Guess by order: 0/255 is meant as 0/1, 0/127/255 as 0/1/2. Very many values are not labels at all."""
     if len(unknown) > _MOST_LISTED:
-        return "; masks that were scaled smoothly or saved as JPEG hold such values"
+        return "; masks that were scaled smoothly or saved as JPEG have such values"
     if len(found) > len(known):
         return ""
     meant = {value: known[found.index(value)] for value in unknown}

@@ -1,4 +1,4 @@
-"""What dataset.json of the Medical Segmentation Decathlon and of nnU-Net v1 becomes in nnU-Net v2."""
+"""Translates dataset.json of the Medical Segmentation Decathlon and of nnU-Net v1 to that of nnU-Net v2."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ def converted_dataset_json(old: Mapping[str, Any], source: str, from_v1: bool = 
     labels = old["labels"]
     if not isinstance(labels, dict) or not all(number.isdecimal() for number in labels):
         raise DatasetLayoutError(
-            f"{source}: labels are {labels}, expected numbers with names, such as {{'1': 'tumor'}}"
+            f"{source}: labels are {labels}, expected numbers with names, for example {{'1': 'tumor'}}"
         )
     dropped = (*_DROPPED, *(_DROPPED_FROM_V1 if from_v1 else ()))
     new = {key: value for key, value in old.items() if key not in dropped}

@@ -1,4 +1,4 @@
-"""What can be wrong with a raw data set as a whole: folders, names, counts, labels, domains."""
+"""What can be wrong with a raw dataset as a whole: folders, names, counts, labels, domains."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ Dataset = Mapping[str, Mapping[str, Any]]
 
 
 def count_problems(dataset: Dataset, dataset_json: Mapping[str, Any]) -> list[str]:
-    """There have to be cases, as many as `numTraining` says."""
+    """Compare the number of cases with `numTraining`; there has to be at least one."""
     expected = dataset_json["numTraining"]
     if len(dataset) == expected > 0:
         return []
@@ -29,7 +29,7 @@ def count_problems(dataset: Dataset, dataset_json: Mapping[str, Any]) -> list[st
 
 
 def missing_files(dataset: Dataset) -> list[str]:
-    """Return every image and label file that is named and not there."""
+    """Return a line for every image and label file that does not exist."""
     return [
         f"{what} of case {case} is missing: {path}"
         for case, files in dataset.items()
@@ -39,14 +39,14 @@ def missing_files(dataset: Dataset) -> list[str]:
 
 
 def orphan_labels(dataset: Dataset, labels_folder: Path, file_ending: str) -> list[str]:
-    """Return the label files that belong to no case."""
+    """Return a line for each label file that does not belong to a case."""
     known = {Path(files["label"]).name for files in dataset.values()}
     names = sorted(path.name for path in labels_folder.iterdir() if path.name.endswith(file_ending))
     return [f"{labels_folder.name}/{name}: no image belongs to it" for name in names if name not in known]
 
 
 def channel_problems(dataset: Dataset, file_ending: str) -> list[str]:
-    """The files of a case have to be numbered 0000, 0001, ... without a gap."""
+    """Check that the files of each case are numbered 0000, 0001, ... without a gap."""
     problems = []
     for case, files in dataset.items():
         found = [match[1] for path in files["images"] if (match := _CHANNEL.search(path[: -len(file_ending)]))]
@@ -58,12 +58,12 @@ def channel_problems(dataset: Dataset, file_ending: str) -> list[str]:
 
 
 def name_problems(dataset: Dataset) -> list[str]:
-    """No case may end in `_seg`: preprocessed segmentations are stored under such names."""
+    """Check that no case ends in `_seg`: preprocessed segmentations are stored under such names."""
     return [f"case {case}: the name ends in _seg; rename its files" for case in dataset if case.endswith("_seg")]
 
 
 def label_gap_problems(labels: LabelManager) -> list[str]:
-    """All values, those of regions and the ignore label included, have to be 0, 1, 2, ... without a gap."""
+    """Check that all values, including those of regions and the ignore label, are 0, 1, 2, ... without a gap."""
     values = labels_in_masks(labels)
     missing = sorted(set(range(max(values) + 1)) - set(values))
     if not missing:
@@ -72,7 +72,7 @@ def label_gap_problems(labels: LabelManager) -> list[str]:
 
 
 def domain_problems(folder: Path, cases: Iterable[str]) -> list[str]:
-    """Return what is wrong with domains.json and groups.json."""
+    """Check domains.json and groups.json."""
     cases = [str(case) for case in cases]
     problems = []
     checks: tuple[Callable[[Path, list[str]], None], ...] = (check_domains, check_groups)

@@ -1,4 +1,4 @@
-"""Join what the steps of an epoch returned."""
+"""Join the outputs of the steps of an epoch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from nnunetv2.errors import InvalidValueError
 
 
 def collate_outputs(outputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Join dicts by key: scalars to a list, arrays on a new first axis, lists end to end; any other kind raises.
+    """Join dicts by key: scalars to a list, arrays on a new first axis, lists end to end; other types raise an error.
 
-    Arrays of shape (...) of n steps give (n, ...), arrays without axes (n, 1). The first dict says which keys count.
+    Arrays of shape (...) of n steps become (n, ...), arrays without axes (n, 1). The first dict decides the keys.
     """
     if not outputs:
         raise InvalidValueError("there are no outputs to collate: the epoch had no steps")

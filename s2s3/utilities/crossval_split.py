@@ -16,7 +16,7 @@ def generate_crossval_split(
     """
     cases = list(train_identifiers)
     if not 2 <= n_splits <= len(cases):
-        raise InvalidValueError(f"{n_splits} folds of {len(cases)} cases: expected from 2 folds up to one a case")
+        raise InvalidValueError(f"{n_splits} folds of {len(cases)} cases: expected from 2 to one per case")
     shuffled = np.arange(len(cases))
     np.random.RandomState(seed).shuffle(shuffled)
     folds = []

@@ -1,4 +1,4 @@
-"""From the number of a data set to its folder name and back."""
+"""From the id of a dataset to its folder name and back."""
 
 import os
 import re
@@ -12,7 +12,7 @@ _NAME = re.compile(r"Dataset(\d{3,})")
 
 
 def find_candidate_datasets(dataset_id: int) -> np.ndarray:
-    """Return the sorted folder names with this id in the raw, preprocessed and results folders, as far as these exist.
+    """Return the sorted folder names with this id in the raw, preprocessed and results folders, if these exist.
 
     `Dataset077_x` has id 77. A name that merely begins like it (`Dataset0770_x`) counts only if no other does.
     """
@@ -33,14 +33,14 @@ def _subfolders(folder: str) -> list[str]:
 
 
 def convert_id_to_dataset_name(dataset_id: int) -> str:
-    """Return the folder name of the data set with this id; SettingsError if there is none, or more than one."""
+    """Return the folder name of the dataset with this id; SettingsError if there is none, or more than one."""
     candidates = find_candidate_datasets(dataset_id)
     if len(candidates) == 1:
         return candidates[0]
     if len(candidates) > 1:
         raise SettingsError(
             f"More than one dataset name found for dataset id {dataset_id}: {', '.join(candidates)}. Looked in "
-            f"{_describe_folders()}. Rename or remove all but one, or give the full name."
+            f"{_describe_folders()}. Rename or remove all but one, or pass the full name."
         )
     raise SettingsError(
         f"Could not find a dataset with the ID {dataset_id}, expected a folder Dataset{int(dataset_id):03d}_<Name> in "
@@ -61,10 +61,10 @@ def _known_ids() -> str:
 def convert_dataset_name_to_id(dataset_name: str) -> int:
     """Return the number in `Dataset<number>_<Name>`."""
     if not dataset_name.startswith("Dataset"):
-        raise DatasetLayoutError(f"data set name {dataset_name!r}: expected Dataset<three digits>_<Name>")
+        raise DatasetLayoutError(f"dataset name {dataset_name!r}: expected Dataset<three digits>_<Name>")
     match = _NAME.match(dataset_name)
     if match is None:
-        raise InvalidValueError(f"data set name {dataset_name!r}: no number of three digits after 'Dataset'")
+        raise InvalidValueError(f"dataset name {dataset_name!r}: no number of three digits after 'Dataset'")
     return int(match[1])
 
 
@@ -78,6 +78,6 @@ def maybe_convert_to_dataset_name(dataset_name_or_id: int | str) -> str:
         dataset_id = int(dataset_name_or_id)
     except ValueError:
         raise InvalidValueError(
-            f"data set {dataset_name_or_id!r}: expected an id such as 4 or a name such as Dataset004_Name"
+            f"dataset {dataset_name_or_id!r}: expected an id like 4 or a name like Dataset004_Name"
         ) from None
     return convert_id_to_dataset_name(dataset_id)

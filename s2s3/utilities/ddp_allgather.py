@@ -1,4 +1,4 @@
-"""Gathering tensors of all ranks so that gradients flow back."""
+"""Gather tensors of all ranks so that gradients flow back."""
 
 import sys
 from typing import Any
@@ -8,7 +8,7 @@ from torch import distributed
 
 
 def print_if_rank0(*args: object) -> None:
-    """Write one line to standard output, on rank 0 or where there are no ranks."""
+    """Write one line to standard output, on rank 0 or if there are no ranks."""
     if not distributed.is_initialized() or distributed.get_rank() == 0:
         sys.stdout.write(" ".join(map(str, args)) + "\n")
 

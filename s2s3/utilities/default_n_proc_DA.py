@@ -1,4 +1,4 @@
-"""How many processes feed a training with augmented batches (defined beside the other settings of the environment)."""
+"""How many processes feed a training with augmented batches (defined with the other settings of the environment)."""
 
 from nnunetv2.configuration import get_allowed_n_proc_DA
 

@@ -40,9 +40,9 @@ def get_output_folder(
 
 
 def parse_dataset_trainer_plans_configuration_from_path(path: str) -> tuple[str, str, str, str] | None:
-    """Return (data set, trainer, plans, configuration) of a path in or below a model folder.
+    """Return (dataset, trainer, plans, configuration) of a path in or below a model folder.
 
-    None if no folder of the path looks like a data set; DatasetLayoutError if one does and no model folder follows.
+    None if no folder of the path looks like a dataset; DatasetLayoutError if one does and no model folder follows.
     """
     folders = normpath(path).split(os.sep)
     for dataset, identifier in zip(folders[-2::-1], folders[:0:-1], strict=False):
@@ -74,12 +74,12 @@ def convert_ensemble_folder_to_model_identifiers_and_folds(ensemble_folder: str)
 
 
 def folds_tuple_to_string(folds: Iterable[int | str]) -> str:
-    """Return the folds joined by underscores: (0, 1) gives "0_1"."""
+    """Return the folds joined by underscores: "0_1" for (0, 1)."""
     return "_".join(map(str, folds))
 
 
 def folds_string_to_tuple(folds_string: str) -> list[int | str]:
-    """Return the folds of "0_1" as [0, 1]; what is no number, such as "all", stays text."""
+    """Return the folds of "0_1" as [0, 1]; a text that is not a number, for example "all", is kept."""
     return [int(fold) if fold.isdecimal() else fold for fold in folds_string.split("_")]
 
 

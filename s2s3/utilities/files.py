@@ -1,4 +1,4 @@
-"""Reading and writing small files: written beside the target and renamed, so that nothing half-written stays."""
+"""Read and write small files; they are written next to the target and renamed, so that no incomplete file remains."""
 
 import errno
 import json
@@ -13,12 +13,12 @@ from typing import Any
 from nnunetv2.errors import InvalidValueError, MissingFileError, SettingsError
 
 _LONGEST_SUFFIX = len(".jsonl")
-"""What follows a dot in a file name and is longer is no file ending, but part of a name, however long."""
+"""A longer text after a dot is not a file ending but part of the name, and names may have any length."""
 
 
 @contextmanager
 def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `target`, same ending; on success it replaces the target, else it is removed."""
+    """Yield a temporary path next to `target`, same ending; it replaces the target on success, or is removed."""
     target = Path(target)
     suffixes = [suffix for suffix in target.suffixes[-2:] if len(suffix) <= _LONGEST_SUFFIX]
     ending = f".partial{''.join(suffixes)}"
@@ -40,7 +40,7 @@ def _temporary_file(folder: Path, ending: str) -> Iterator[Path]:
 
 @contextmanager
 def _blaming(target: Path, ending: str) -> Iterator[None]:
-    """Name the target in errors about its temporary file and in those that, as when a disk is full, name no file."""
+    """Name the target in errors about its temporary file and in those without a file name, as from a full disk."""
     try:
         yield
     except OSError as error:
@@ -51,13 +51,13 @@ def _blaming(target: Path, ending: str) -> Iterator[None]:
 
 
 def describe_os_error(error: OSError) -> str:
-    """Say in one line which file, what happened and, if a disk is full, what to do."""
+    """Return one line: which file, what happened and, if a disk is full, what to do."""
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
         source, target, reason = error.args[0][0]
         return f"{source}: cannot be copied to {target} ({reason}); {len(error.args[0])} such failure(s)"
     file, text = error.filename, error.strerror or str(error) or type(error).__name__
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        file = error.filename2 or file  # a copy fails for want of space at its target
+        file = error.filename2 or file  # a copy fails if there is no space at its target
         text += "; free some space, then run the command again"
     return f"{file}: {text}" if file else text
 
@@ -69,7 +69,7 @@ def _take_default_mode(path: Path) -> None:
 
 
 def make_folder(folder: str | os.PathLike[str], variable: str) -> Path:
-    """Create a folder below the one that `variable` names; SettingsError where it cannot be made or written into."""
+    """Create a folder below the one that `variable` names; SettingsError if it cannot be made or written to."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

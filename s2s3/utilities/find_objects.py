@@ -1,4 +1,4 @@
-"""Finding trainers by name: in the package, then in the folders of `nnUNet_extTrainer`."""
+"""Find trainers by name: in the package, then in the folders of `nnUNet_extTrainer`."""
 
 import os
 from os.path import isdir, join

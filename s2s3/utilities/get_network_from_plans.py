@@ -1,4 +1,4 @@
-"""Building the network that plans describe."""
+"""Builds the network that plans describe."""
 
 import functools
 import pydoc

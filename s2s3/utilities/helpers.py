@@ -24,7 +24,7 @@ def sigmoid_helper(x: torch.Tensor) -> torch.Tensor:
 
 
 def empty_cache(device: torch.device) -> None:
-    """Give unused memory of a graphics device back; nothing happens for the CPU."""
+    """Release unused memory of a graphics device; do nothing for the CPU."""
     if device.type in ("cuda", "mps"):
         import torch
 

@@ -1,4 +1,4 @@
-"""Turn values of numpy and torch into what the json module can write."""
+"""Convert values of numpy and torch to types that the json module can write."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ def recursive_fix_for_json_export(my_dict: dict[Any, Any]) -> None:
 
 
 def fix_types_iterable(iterable: Iterable[Any], output_type: Callable[[list[Any]], Any]) -> Any:
-    """Return the elements, each made fit for JSON, as `output_type` (list or tuple)."""
+    """Return the elements, converted for JSON, as `output_type` (list or tuple)."""
     return output_type([_plain(element) for element in iterable])
 
 

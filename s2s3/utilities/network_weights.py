@@ -1,4 +1,4 @@
-"""Whether weights are those of a network."""
+"""Compares weights with a network."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def weight_differences(own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]") -> list[str]:
-    """Return what keeps `weights` from being loaded into a network with the state dict `own`; empty if nothing does."""
+    """Return why `weights` cannot be loaded into a network with the state dict `own`; empty if they can."""
     missing = [name for name in own if name not in weights]
     surplus = [name for name in weights if name not in own]
     reshaped = [

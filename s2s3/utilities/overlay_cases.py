@@ -1,4 +1,4 @@
-"""Pictures of single cases with their labels, one PNG a case."""
+"""Pictures of single cases with their labels, one PNG per case."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def plot_overlay(
     overlay_intensity: float = 0.6,
     label_names: LabelNames | None = None,
 ) -> None:
-    """Draw the labels of a case over one of its files, in the plane that shows most of all classes.
+    """Draw the labels of a case over one of its files, in the plane that shows the most of all classes.
 
     A file with three or four channels and one plane is a photograph and shown in colour, with the label names below;
     of others the first channel is shown in grey.
@@ -109,7 +109,7 @@ def multiprocessing_plot_overlay_preprocessed(
     label_names: LabelNames | None = None,
     in_colour: bool = False,
 ) -> None:
-    """Call `plot_overlay_preprocessed` for each case of a data set."""
+    """Call `plot_overlay_preprocessed` for each case of a dataset."""
     more = (output_folder, overlay_intensity, channel_idx, label_names, in_colour)
     cases = [(case, (dataset, case, *more)) for case in dataset.identifiers]
     run_cases(plot_overlay_preprocessed, cases, num_processes, "overlays")

@@ -1,4 +1,4 @@
-"""A strip below a picture that says which colour is which label."""
+"""A strip below a picture that names the label of each colour."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def add_legend(picture: np.ndarray, entries: Sequence[tuple[str, Rgb]]) -> np.nd
 
 
 def _place(entries: Sequence[tuple[str, Rgb]], lengths: Sequence[int], size: int, width: int) -> list[_Entry]:
-    """Give each entry its place; one that does not fit into the rest of a row begins the next."""
+    """Place the entries in rows; an entry that does not fit into the rest of a row begins the next."""
     placed = []
     left, row = size // 2, 0
     for (name, colour), length in zip(entries, lengths, strict=True):

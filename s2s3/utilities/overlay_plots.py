@@ -1,4 +1,4 @@
-"""Pictures of training cases with their labels, to look through a data set; `nnUNetv2_plot_overlay_pngs`."""
+"""Pictures of training cases with their labels, to look through a dataset; `nnUNetv2_plot_overlay_pngs`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def generate_overlays_from_raw(
     channel_idx: int = 0,
     overlay_intensity: float = 0.6,
 ) -> None:
-    """Draw the training cases of a raw data set, from their files at `channel_idx`; DatasetError lists absent files."""
+    """Draw the training cases of a raw dataset, from their files at `channel_idx`; DatasetError lists absent files."""
     from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 
     folder = join(nnUNet_raw, maybe_convert_to_dataset_name(dataset_name_or_id))
@@ -86,7 +86,7 @@ def generate_overlays_from_preprocessed(
     plans_identifier: str = "nnUNetPlans",
     overlay_intensity: float = 0.6,
 ) -> None:
-    """Draw every preprocessed case of a configuration, by default 3d_fullres, or 2d where there is none.
+    """Draw every preprocessed case of a configuration, by default 3d_fullres, or 2d if there is none.
 
     Photographs (channels named R, G, B) are shown in colour, unless `channel_idx` asks for another channel than 0.
     """
@@ -120,7 +120,7 @@ def has_colour_channels(dataset_json: Mapping[str, Any]) -> bool:
 
 
 def label_names_of(dataset_json: Mapping[str, Any]) -> dict[int, str]:
-    """Return label -> name; a label that is in several regions is called after the smallest."""
+    """Return label -> name; a label in several regions has the name of the smallest."""
     names: dict[int, tuple[int, str]] = {}
     for name, values in dataset_json["labels"].items():
         members = values if isinstance(values, list | tuple) else [values]
@@ -145,9 +145,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Write a PNG for each training case: the plane with most foreground, with its labels in colour. "
         "Voxel spacing is not taken into account."
     )
-    parser.add_argument("-d", required=True, metavar="DATASET", help="id or name of the data set")
+    parser.add_argument("-d", required=True, metavar="DATASET", help="id or name of the dataset")
     parser.add_argument("-o", required=True, metavar="FOLDER", help="folder for the pictures")
-    parser.add_argument("-np", type=int, default=default_num_processes, help="processes (default %(default)s)")
+    parser.add_argument(
+        "-np", type=int, default=default_num_processes, help="processes; 0: in this process (default %(default)s)"
+    )
     parser.add_argument(
         "-channel_idx", type=int, default=0, help="channel to show, 0 is _0000 (default %(default)s); RGB is in colour"
     )
@@ -157,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         help="show the raw images, in their true colours, instead of the preprocessed ones",
     )
     parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans, without --use_raw (%(default)s)")
-    parser.add_argument("-c", metavar="CONFIGURATION", help="without --use_raw (default 3d_fullres, else 2d)")
+    parser.add_argument("-c", metavar="CONFIGURATION", help="without --use_raw (default 3d_fullres, otherwise 2d)")
     parser.add_argument(
         "-overlay_intensity", type=float, default=0.6, help="0 = image alone, higher = stronger (default %(default)s)"
     )

@@ -1,4 +1,4 @@
-"""Labels drawn over one plane of an image: as nnU-Net does on grey values, legibly for a pathologist on colours."""
+"""Labels drawn over one plane of an image: on grey values as in nnU-Net, on colours with visible tissue."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,22 +28,22 @@ color_cycle = (
 Rgb = tuple[int, int, int]
 _BLACK = (0, 0, 0)
 _SIDE_OF_ONE_LINE = 256
-"""Pixels of the longer side for each pixel of an outline's width."""
+"""Length of the longer side, in pixels, per pixel of an outline's width."""
 
 
 def hex_to_rgb(hex: str) -> Rgb:
-    """Return (red, green, blue), each 0..255, of six hexadecimal digits such as "4363d8"."""
+    """Return (red, green, blue), each 0..255, of six hexadecimal digits, for example "4363d8"."""
     try:
         values = bytes.fromhex(hex)
     except ValueError:
         values = b""
     if len(values) != 3 or len(hex) != 6:
-        raise ArgumentError(f"colour {hex!r}: expected six hexadecimal digits, such as 4363d8")
+        raise ArgumentError(f"colour {hex!r}: expected six hexadecimal digits, for example 4363d8")
     return values[0], values[1], values[2]
 
 
 def colour_of(index: int, cycle: Sequence[str] = color_cycle) -> Rgb:
-    """Return the colour of an index; beyond the end the colours after the first come again."""
+    """Return the colour of an index; beyond the end, the colours after the first are repeated."""
     if index >= len(cycle) > 1:
         index = 1 + (index - 1) % (len(cycle) - 1)
     return hex_to_rgb(cycle[index % len(cycle)])
@@ -85,7 +85,7 @@ def generate_overlay(
 
 
 def _channels_last(image: np.ndarray, plane: tuple[int, ...]) -> np.ndarray:
-    """Return (H, W), or (H, W, C) without a fourth channel; what has no such shape stays as it is."""
+    """Return (H, W), or (H, W, C) without a fourth channel; arrays of other shapes are returned unchanged."""
     if image.ndim == 3 and image.shape[:2] != plane and image.shape[1:] == plane:
         image = np.moveaxis(image, 0, -1)
     if image.ndim == 3 and image.shape[-1] == 1:
@@ -103,7 +103,7 @@ def _add(image: np.ndarray, labels: np.ndarray, colours: Mapping[int, Rgb], inte
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
-    """Map the finite range of values to 0..255; what is not finite becomes 0, as do all if they are the same."""
+    """Map the finite range of values to 0..255; values that are not finite become 0, as do all if they are equal."""
     if values.dtype.kind != "f":
         values = values.astype(np.float64)  # 16-bit differences may need 17 bits
     finite = values[np.isfinite(values)]
@@ -131,7 +131,7 @@ def as_8_bit_colours(image: np.ndarray) -> np.ndarray:
     """Return colours (H, W, 3) for the screen.
 
     Values 0..255 stay, 0..1 are multiplied by 255. Anything else (16 bit, normalized) is stretched channel by channel,
-    which gives white back to a slide that was normalized channel by channel.
+    which restores the white of a slide that was normalised channel by channel.
     """
     values = np.nan_to_num(np.asarray(image, np.float32))
     smallest, largest = values.min(initial=0), values.max(initial=0)
@@ -143,7 +143,7 @@ def as_8_bit_colours(image: np.ndarray) -> np.ndarray:
 
 
 def _outlines(labels: np.ndarray) -> np.ndarray:
-    """Return the pixels near another label; the lines are as wide as the size of the image asks for."""
+    """Return the pixels near another label; the width of the lines grows with the image."""
     near = np.zeros(labels.shape, bool)
     for axis in (0, 1):
         first, second = _neighbours(labels, axis)

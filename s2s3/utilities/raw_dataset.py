@@ -13,8 +13,8 @@ from nnunetv2.utilities.label_handling.label_handling import LabelManager
 def read_dataset_json(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the content of `<folder>/dataset.json`; DatasetLayoutError lists everything that is wrong with it.
 
-    `channel_names` may be called `modality`, as in nnU-Net v1. Label values have to be consecutive unless regions are
-    used; that there are as many cases as `numTraining` says is not checked.
+    `channel_names` may be called `modality`, as in nnU-Net v1. Label values have to be consecutive unless there are
+    regions. The number of cases is not compared with `numTraining`.
     """
     path = join(folder, "dataset.json")
     if not os.path.isfile(path):
@@ -37,7 +37,7 @@ def channel_names(dataset_json: Mapping[str, Any]) -> list[str]:
 def dataset_json_problems(content: Any) -> list[str]:
     """Return one line for each thing wrong with the content of a dataset.json."""
     if not isinstance(content, dict):
-        return [f"expected an object with keys such as labels and channel_names, got {type(content).__name__}"]
+        return [f"expected an object with keys like labels and channel_names, got {type(content).__name__}"]
     problems = list(_entry_problems(content))
     if isinstance(content.get("labels"), dict):
         labels = content["labels"]
@@ -77,7 +77,7 @@ def label_problems(labels: dict[str, Any]) -> list[str]:
     """Return one line for each label whose value is of the wrong kind or, without regions, leaves a gap."""
     if labels and "background" not in labels and all(isinstance(name, str) for name in labels.values()):
         return [
-            "'labels' maps numbers to names, as in nnU-Net v1; expected names to numbers, such as {'background': 0}"
+            "'labels' maps numbers to names, as in nnU-Net v1; expected names to numbers, for example {'background': 0}"
         ]
     wrong = [
         f"label {name!r} is {value!r}, expected a whole number{'' if name == 'ignore' else ' or a list of them'}"

@@ -1,7 +1,7 @@
-"""Loads checkpoint files without running code that a file may carry.
+"""Loads checkpoint files without running code that a file may contain.
 
-Only tensors, plain Python values and numpy numbers are read. A file that holds objects of other classes is refused
-with their names; setting the environment variable `nnUNet_unsafe_checkpoints=1` loads it all the same.
+Only tensors, plain Python values and numpy numbers are read. A file with objects of other classes is refused with
+their names; setting the environment variable `nnUNet_unsafe_checkpoints=1` loads it anyway.
 """
 
 import os
@@ -25,20 +25,20 @@ _FLOAT_DTYPES = ("float16", "float32", "float64")
 def load_checkpoint_file(path: str | os.PathLike[str], map_location: str | torch.device) -> dict[str, Any]:
     """Read a checkpoint file into a dict.
 
-    Raises MissingFileError if there is no such file; CheckpointError if it is damaged, holds no dict, or holds objects
-    of classes that are not allowed.
+    Raises MissingFileError if there is no such file; CheckpointError if it is damaged, is not a dict, or contains
+    objects of classes that are not allowed.
     """
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"checkpoint not found: {path}")
     content = _load_all(path, map_location) if unsafe_is_allowed() else _load_safely(path, map_location)
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: holds a {type(content).__name__}, expected a dict with 'network_weights'")
+        raise CheckpointError(f"{path}: contains a {type(content).__name__}, expected a dict with 'network_weights'")
     return content
 
 
 def allowed_globals() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
-    """Return what a checkpoint may hold beside torch's own list: numpy numbers, also under the names of numpy 1."""
+    """Return what a checkpoint may contain besides torch's own list: numpy numbers, also under names of numpy 1."""
     scalar = np.dtype(np.float64).type(0).__reduce__()[0]
     assert callable(scalar)
     dtypes = [type(np.dtype(name)) for name in (*_INTEGER_DTYPES, *_FLOAT_DTYPES)]
@@ -64,7 +64,7 @@ def _load_safely(path: Path, map_location: str | torch.device) -> Any:
         except (RuntimeError, EOFError, KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
             raise _damaged(path, error) from error
     raise CheckpointError(
-        f"{path}: holds objects of {', '.join(refused)}, which are not loaded because such a file can run code. "
+        f"{path}: contains objects of {', '.join(refused)}, which are not loaded because such a file can run code. "
         f"If you trust its author, set the environment variable {UNSAFE_VARIABLE}=1."
     )
 

@@ -1,4 +1,4 @@
-"""Reads pickle files that hold plain Python values and numpy arrays, without running code that a file may carry.
+"""Reads pickle files of plain Python values and numpy arrays, without running code that a file may contain.
 
 Setting the environment variable `nnUNet_unsafe_checkpoints=1` allows objects of all other classes too.
 """
@@ -23,7 +23,7 @@ _PLAIN = {
 
 
 def unsafe_is_allowed() -> bool:
-    """Return whether the user trusts the files, so that they may hold any class."""
+    """Return whether the user trusts the files, so that they may contain any class."""
     return os.environ.get(UNSAFE_VARIABLE, "").lower() in ("1", "true", "t")
 
 
@@ -31,7 +31,7 @@ def load_pickle(path: str | os.PathLike[str], also_allowed: Mapping[tuple[str, s
     """Return the content of a pickle file.
 
     Parameters:
-        also_allowed: (module, name) -> object, for what else the file may refer to.
+        also_allowed: (module, name) -> object; further objects that the file may refer to.
 
     Raises MissingFileError if there is no such file, CheckpointError if it is damaged or refers to anything else.
     """
@@ -41,7 +41,7 @@ def load_pickle(path: str | os.PathLike[str], also_allowed: Mapping[tuple[str, s
     except FileNotFoundError:
         raise MissingFileError(f"file not found: {path}") from None
     except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged, or no pickle file ({error})") from error
+        raise CheckpointError(f"{path}: damaged, or not a pickle file ({error})") from error
 
 
 class _Unpickler(pickle.Unpickler):

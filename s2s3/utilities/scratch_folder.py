@@ -1,4 +1,4 @@
-"""Temporary folders next to the final files, which do not stay for ever if a process is killed."""
+"""Temporary folders next to the final files; those of killed processes are removed by the next process."""
 
 import secrets
 import shutil
@@ -16,8 +16,7 @@ _LOCK_ENDING = ".lock"
 def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
     """Yield a new, hidden folder in `parent`; at the end it is removed, unless it was renamed.
 
-    Folders that killed processes left in `parent` are removed first. A folder is in use while a process holds the lock
-    beside it.
+    Folders that killed processes left in `parent` are removed first: those whose lock nobody holds.
     """
     _remove_abandoned(parent)
     folder, lock = _claim(parent, name)

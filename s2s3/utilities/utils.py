@@ -1,4 +1,4 @@
-"""Which cases a folder holds, and which files belong to a case: `<case>_<four digits><ending>`, one file a channel."""
+"""The cases in a folder, and the files of a case: `<case>_<four digits><ending>`, one file per channel."""
 
 import os
 import re
@@ -56,7 +56,7 @@ def create_lists_from_splitted_dataset_folder(
 ) -> list[list[str]]:
     """Return for each case the paths of its files in channel order; an empty list for a case without files.
 
-    The folder is listed once, in this process: `num_processes` is accepted and not needed.
+    The folder is listed once, in this process: `num_processes` is accepted, but not used.
     """
     if identifiers is None:
         identifiers = get_identifiers_from_splitted_dataset_folder(folder, file_ending)
@@ -73,7 +73,7 @@ def get_filenames_of_train_images_and_targets(
 ) -> dict[str, dict[str, Any]]:
     """Return case -> {"images": [path per channel], "label": path}; whether label files exist is not checked.
 
-    With a key `dataset` in dataset.json that mapping is returned, its paths completed in place. Otherwise the cases
+    If dataset.json has a key `dataset`, that mapping is returned, its paths completed in place. Otherwise the cases
     come from imagesTr, in sorted order.
     """
     if dataset_json is None:

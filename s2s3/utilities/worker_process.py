@@ -1,4 +1,4 @@
-"""One spawned process that answers calls: how it starts, how it ends, and how it tells what went wrong."""
+"""One spawned process that answers calls: how it starts, how it ends, and how it reports errors."""
 
 import multiprocessing
 import os
@@ -30,7 +30,7 @@ def start_process() -> tuple[Any, Any]:
 
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Let a start-up be finished before Ctrl-C or SIGTERM end this process, so that it does not break off loudly."""
+    """Delay Ctrl-C and SIGTERM until a process has started, so that it is not interrupted with a traceback."""
     held: list[int] = []
     in_main_thread = threading.current_thread() is threading.main_thread()  # only it may
     numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
@@ -48,7 +48,7 @@ def _signals_held_back() -> Iterator[None]:
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    """Start processes that Ctrl-C never reaches, where the system has a mask of signals to inherit."""
+    """Start processes that Ctrl-C never reaches, if the system has a mask of signals to inherit."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -80,7 +80,7 @@ def _serve(connection: Any) -> None:
 
 
 def _end_with_parent() -> None:
-    """Leave at once if the parent process is gone, so that no case is still written when the user starts anew."""
+    """Leave at once if the parent process is gone, so that no case is still written when the user starts again."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
@@ -88,7 +88,7 @@ def _end_with_parent() -> None:
 
 
 def describe_failure(case: str, error: BaseException) -> BaseException:
-    """Name the case in an error; a mistake of the user's keeps to one line, a bug also carries its traceback."""
+    """Name the case in an error; a user's mistake remains one line, a bug also carries its traceback."""
     if isinstance(error, CaseFailedError | KeyboardInterrupt):
         return error
     text = str(error) or type(error).__name__
@@ -102,7 +102,7 @@ def describe_failure(case: str, error: BaseException) -> BaseException:
 
 
 def describe_exit(code: int | None) -> str:
-    """Say how a process with this exit code ended (negative: the signal that killed it)."""
+    """Describe how a process with this exit code ended (negative: the signal that killed it)."""
     if code is None:
         return "the worker process closed its connection without an answer"
     if code < 0:

@@ -1,7 +1,7 @@
 """Work on named cases, spread over spawned processes or done in this one.
 
-Zero workers means this process. A failing case raises here with the case's name, and a killed worker is noticed at
-once through its process handle. Results that wait for the result of an earlier case are limited in number.
+Zero workers means this process. The error of a failing case is raised here with the case's name, and a killed worker is
+noticed at once through its process handle. The number of results that wait for an earlier case is limited.
 Ctrl-C reaches this process only, which then ends its workers; workers whose parent was killed end by themselves.
 """
 
@@ -32,7 +32,7 @@ CASES_PER_WORKER = 8
 
 @dataclass(eq=False)
 class Task:
-    """One call under way: what is done, for which case, and what came of it."""
+    """One call: function, case, arguments and, once it has finished, its result or error."""
 
     case: str
     function: Callable[..., Any]
@@ -42,7 +42,7 @@ class Task:
     error: BaseException | None = None
 
     def outcome(self) -> Any:
-        """Return the result, or raise the error the task ended with."""
+        """Return the result, or raise the error of the task."""
         if self.error is not None:
             raise self.error
         return self.result
@@ -93,7 +93,7 @@ class WorkerPool:
         return task
 
     def wait(self, unfinished_at_most: int = 0) -> None:
-        """Block until no more than so many tasks are unfinished. Raises WorkerDiedError if a worker was killed."""
+        """Block until at most so many tasks are unfinished. Raises WorkerDiedError if a worker was killed."""
         while self.unfinished > unfinished_at_most:
             self._collect(timeout=None)
 
@@ -176,9 +176,9 @@ def usable_cpus() -> int:
 def iterate_cases(
     function: Callable[..., Any], cases: Iterable[tuple[str, tuple[Any, ...]]], num_workers: int
 ) -> Generator[tuple[str, Any], None, None]:
-    """Yield (case, result) in the order given; the first failure is raised, and what has not started never starts.
+    """Yield (case, result) in the order given; after the first failure, which is raised, no other case starts.
 
-    Close it (`contextlib.closing`) where work may be left undone: only then the workers have ended.
+    Close the generator (`contextlib.closing`) if it may be left early: only then have the workers ended.
 
     Parameters:
         cases: pairs of a case's name and the arguments for its call.
@@ -193,7 +193,7 @@ def iterate_cases(
 
 
 def _take_results(pool: WorkerPool, running: deque[Task], left_over: int) -> Iterator[tuple[str, Any]]:
-    """Yield results from the front: those that are there, and as many more until only so many tasks are left."""
+    """Yield results from the front: all that are ready, then more until at most `left_over` tasks remain."""
     pool.poll()
     _raise_failures(running)
     while running and (running[0].finished or len(running) > left_over):

@@ -113,7 +113,9 @@ def test_mistakes_are_one_line_and_leave_nothing(
     assert list(nnunet_folders.raw.iterdir()) == []
 
 
-def test_an_unset_raw_folder(task: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unset_raw_folder_is_named(
+    task: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["x", str(task), "Dataset003_New"])
 
     with pytest.raises(SystemExit) as caught:

@@ -1,4 +1,4 @@
-"""dataset.json for converted data sets."""
+"""dataset.json for converted datasets."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_entries_and_their_order(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_not_given_is_not_written(tmp_path: Path) -> None:
+def test_absent_arguments_are_not_written(tmp_path: Path) -> None:
     generate_dataset_json(str(tmp_path), {0: "CT"}, {"background": 0, "a": 1}, 1, ".png")
 
     assert list(json.loads((tmp_path / "dataset.json").read_text())) == [
@@ -59,7 +59,7 @@ def test_what_is_not_given_is_not_written(tmp_path: Path) -> None:
     ]
 
 
-def test_the_dicts_of_the_caller_are_normalized(tmp_path: Path) -> None:
+def test_the_dicts_of_the_caller_are_normalised(tmp_path: Path) -> None:
     channels, labels = {0: "CT"}, {"background": 0, "a": "1"}
     generate_dataset_json(str(tmp_path), channels, labels, 1, ".png")
 

@@ -73,7 +73,7 @@ PLAN_ALL = """
 
 
 def random_geometry(rng: np.random.Generator, kind: str) -> dict[str, Any]:
-    """Return spacings and shapes of a data set of this kind."""
+    """Return spacings and shapes of a dataset of this kind."""
     cases = int(rng.integers(1, 8))
     if kind == "2d":
         shapes = [[1, *map(int, rng.integers(40, 2500, 2))] for _ in range(cases)]
@@ -120,7 +120,7 @@ def announce_seed() -> np.random.Generator:
 
 
 def plan_with_both(folders: NnunetFolders, oracle_folders: NnunetFolders, runs: list[list[Any]]) -> None:
-    """Plan with both; `runs` are data set, planner, memory, spacing, plans name."""
+    """Plan with both; `runs` are dataset, planner, memory, spacing, plans name."""
     write_json(runs, folders.raw.parent / "runs.json")
     run_oracle(FAST_ESTIMATES + PLAN_ALL, folders.raw.parent / "runs.json", env=oracle_folders.environment)
     with warnings.catch_warnings():

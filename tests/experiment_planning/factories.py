@@ -1,4 +1,4 @@
-"""Tiny raw data sets and fingerprints, made from numbers."""
+"""Tiny raw datasets and fingerprints, made from numbers."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def write_json(content: Any, path: Path) -> None:
 
 
 def write_dataset_json(folder: Path, num_training: int, **changes: Any) -> dict[str, Any]:
-    """Write dataset.json of an RGB data set with three classes; `changes` replace entries, None removes one."""
+    """Write dataset.json of an RGB dataset with three classes; `changes` replace entries, None removes one."""
     content = {
         "channel_names": RGB_CHANNELS,
         "labels": TWO_LABELS,
@@ -47,7 +47,7 @@ def write_png(array: np.ndarray, path: Path) -> None:
 
 
 def write_rgb_dataset(folder: Path, cases: Sequence[str] = ("a", "b", "c"), **changes: Any) -> Path:
-    """Write a sound raw data set of RGB images with labels 0, 1, 2 and return its folder."""
+    """Write a sound raw dataset of RGB images with labels 0, 1, 2 and return its folder."""
     for seed, case in enumerate(cases):
         write_png(rgb_image(seed), folder / "imagesTr" / f"{case}_0000.png")
         write_png(label_image(seed), folder / "labelsTr" / f"{case}.png")
@@ -84,7 +84,7 @@ def write_fingerprint(
 
 
 def write_plannable(raw: Path, preprocessed: Path, name: str, **fingerprint: Any) -> None:
-    """Write the least that a planner needs of a volume data set: dataset.json, one image, a fingerprint.
+    """Write the least that a planner needs of a volume dataset: dataset.json, one image, a fingerprint.
 
     `num_training`, `labels`, `channel_names` and the entries of `more` go to dataset.json, the rest is the fingerprint.
     """

@@ -339,10 +339,10 @@ def test_configurations_of_the_user_survive_planning_again(
     assert written["configurations"]["mine"] == {"inherits_from": "2d", "batch_size": 3}
     assert written["configurations"]["2d"]["batch_size"] == 65
     assert list(returned["configurations"]) == list(written["configurations"])
-    assert "3d_lowres, 3d_cascade_fullres kept from an earlier planning" in caplog.text
+    assert "keeping 3d_lowres, 3d_cascade_fullres from an earlier planning" in caplog.text
 
 
-def test_dataset_json_and_domain_files_travel_with_the_plans(nnunet_folders: NnunetFolders) -> None:
+def test_dataset_json_and_domain_files_are_copied_with_the_plans(nnunet_folders: NnunetFolders) -> None:
     raw, preprocessed = nnunet_folders.raw / NAME, nnunet_folders.preprocessed / NAME
     write_json({"domains": {"A": ["case"]}}, raw / "domains.json")
     write_json({"groups": {"case": "patient 1"}}, raw / "groups.json")
@@ -418,13 +418,13 @@ def test_plans_overwrite_no_other_file(nnunet_folders: NnunetFolders, name: str)
 
 
 @pytest.mark.parametrize("content", [[], {"configurations": []}])
-def test_what_is_no_plans_file_is_not_overwritten(nnunet_folders: NnunetFolders, content: Any) -> None:
+def test_a_file_that_is_not_plans_is_not_overwritten(nnunet_folders: NnunetFolders, content: Any) -> None:
     write_json(content, nnunet_folders.preprocessed / NAME / "nnUNetPlans.json")
-    with pytest.raises(InvalidValueError, match="mend or delete the file"):
+    with pytest.raises(InvalidValueError, match="correct or delete the file"):
         plan(nnunet_folders, "E")
 
 
-def test_an_incomplete_fingerprint_says_what_it_lacks(nnunet_folders: NnunetFolders) -> None:
+def test_the_error_for_an_incomplete_fingerprint_says_what_it_lacks(nnunet_folders: NnunetFolders) -> None:
     planner_for(nnunet_folders, FIXTURES["E"])
     write_json({"spacings": []}, nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json")
     with pytest.raises(DatasetError, match="lacks shapes_after_crop, median_relative"):
@@ -432,14 +432,14 @@ def test_an_incomplete_fingerprint_says_what_it_lacks(nnunet_folders: NnunetFold
 
 
 @pytest.mark.parametrize("content", [{"train": []}, [["a"]], [{"train": ["a"]}], 3])
-def test_folds_of_another_form_are_refused_at_once(nnunet_folders: NnunetFolders, content: Any) -> None:
+def test_malformed_folds_are_refused_at_once(nnunet_folders: NnunetFolders, content: Any) -> None:
     write_json(content, nnunet_folders.raw / NAME / "splits_final.json")
     with pytest.raises(DatasetLayoutError, match="expected a list of folds"):
         planner_for(nnunet_folders, FIXTURES["E"])
     assert not (nnunet_folders.preprocessed / NAME / "splits_final.json").exists()
 
 
-def test_planners_of_others_may_change_numbers_and_steps(nnunet_folders: NnunetFolders) -> None:
+def test_external_planners_may_change_numbers_and_steps(nnunet_folders: NnunetFolders) -> None:
     class Mine(ExperimentPlanner):
         def __init__(self, *args: Any, **kwargs: Any):
             super().__init__(*args, **kwargs)
@@ -464,7 +464,7 @@ def test_planners_of_others_may_change_numbers_and_steps(nnunet_folders: NnunetF
     assert (nnunet_folders.preprocessed / NAME / "mine.json").is_file()
 
 
-def test_networks_without_a_closed_form_are_asked_themselves(nnunet_folders: NnunetFolders) -> None:
+def test_networks_without_a_formula_are_built_and_asked(nnunet_folders: NnunetFolders) -> None:
     from dynamic_network_architectures.architectures.unet import ResidualUNet
 
     class Mine(ResEncUNetPlanner):
@@ -480,7 +480,7 @@ def test_networks_without_a_closed_form_are_asked_themselves(nnunet_folders: Nnu
     assert network["network_class_name"] == "dynamic_network_architectures.architectures.unet.ResidualUNet"
 
 
-def test_keys_stand_in_the_order_of_nnunet(nnunet_folders: NnunetFolders) -> None:
+def test_keys_are_in_the_order_of_nnunet(nnunet_folders: NnunetFolders) -> None:
     plans = plan(nnunet_folders, "A")
 
     assert list(plans) == [

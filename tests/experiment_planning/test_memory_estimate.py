@@ -45,7 +45,7 @@ def test_reference_values(network: str, patch: tuple[int, ...], stages: int, exp
 
 @pytest.mark.parametrize("network", [PLAIN_UNET, RESIDUAL_UNET])
 @pytest.mark.parametrize("dims", [2, 3])
-def test_it_equals_what_the_network_counts(network: str, dims: int) -> None:
+def test_the_estimate_equals_the_count_of_the_network(network: str, dims: int) -> None:
     torch = pytest.importorskip("torch")
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 

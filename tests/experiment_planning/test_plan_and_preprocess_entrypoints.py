@@ -280,14 +280,14 @@ def test_the_three_single_steps_name_and_ignore_unknown_arguments(
 
 
 @pytest.mark.parametrize("entry", ALL)
-def test_a_data_set_has_to_be_named(entry: Callable[[], None], run: Callable[..., None]) -> None:
+def test_the_dataset_is_required(entry: Callable[[], None], run: Callable[..., None]) -> None:
     with pytest.raises(SystemExit) as caught:
         run(entry)
     assert caught.value.code == 2
 
 
 @pytest.mark.parametrize("entry", ALL)
-def test_a_data_set_that_does_not_exist(
+def test_an_unknown_dataset_is_named(
     nnunet_folders: NnunetFolders, entry: Callable[[], None], run: Any, capsys: Any
 ) -> None:
     assert "Could not find a dataset with the ID 99" in error_of(run, capsys, entry, "-d", 99)
@@ -296,7 +296,7 @@ def test_a_data_set_that_does_not_exist(
 
 
 @pytest.mark.parametrize("entry", ALL)
-def test_two_folders_with_one_id(
+def test_two_folders_with_one_id_are_named(
     nnunet_folders: NnunetFolders, entry: Callable[[], None], run: Any, capsys: Any
 ) -> None:
     for name in (NAME, "Dataset006_Other"):
@@ -310,7 +310,7 @@ def test_two_folders_with_one_id(
 
 @pytest.mark.parametrize("entry", ALL)
 @pytest.mark.parametrize("variable", ["nnUNet_raw", "nnUNet_preprocessed"])
-def test_an_unset_environment_variable(
+def test_an_unset_environment_variable_is_named(
     nnunet_folders: NnunetFolders,
     entry: Callable[[], None],
     variable: str,
@@ -325,7 +325,7 @@ def test_an_unset_environment_variable(
 
 
 @pytest.mark.parametrize("entry", [extract_fingerprint_entry, plan_and_preprocess_entry])
-def test_a_folder_that_cannot_be_written(
+def test_a_folder_that_cannot_be_created_is_an_error(
     nnunet_folders: NnunetFolders,
     entry: Callable[[], None],
     run: Any,
@@ -349,7 +349,7 @@ MALFORMED: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize("entry", [extract_fingerprint_entry, plan_and_preprocess_entry])
 @pytest.mark.parametrize(("text", "message"), MALFORMED)
-def test_a_malformed_dataset_json(
+def test_a_malformed_dataset_json_is_an_error(
     nnunet_folders: NnunetFolders, entry: Callable[[], None], text: str, message: str, run: Any, capsys: Any
 ) -> None:
     raw = write_rgb_dataset(nnunet_folders.raw / NAME)
@@ -364,7 +364,7 @@ def test_a_malformed_dataset_json(
 
 @pytest.mark.parametrize("entry", ALL)
 @pytest.mark.parametrize("verify", [True, False])
-def test_labels_that_leave_a_gap(
+def test_labels_with_a_gap_are_refused(
     nnunet_folders: NnunetFolders, entry: Callable[[], None], verify: bool, run: Any, capsys: Any
 ) -> None:
     raw = write_rgb_dataset(nnunet_folders.raw / NAME)
@@ -380,7 +380,9 @@ def test_labels_that_leave_a_gap(
     assert sorted(file.name for file in (nnunet_folders.preprocessed / NAME).iterdir()) == before
 
 
-def test_planning_without_a_fingerprint(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+def test_planning_without_a_fingerprint_names_the_missing_step(
+    nnunet_folders: NnunetFolders, run: Any, capsys: Any
+) -> None:
     write_rgb_dataset(nnunet_folders.raw / NAME)
 
     error = error_of(run, capsys, plan_experiment_entry, "-d", 6)
@@ -388,14 +390,16 @@ def test_planning_without_a_fingerprint(nnunet_folders: NnunetFolders, run: Any,
     assert list(nnunet_folders.preprocessed.iterdir()) == []
 
 
-def test_preprocessing_without_plans(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+def test_preprocessing_without_plans_names_the_missing_step(
+    nnunet_folders: NnunetFolders, run: Any, capsys: Any
+) -> None:
     write_rgb_dataset(nnunet_folders.raw / NAME)
 
     error = error_of(run, capsys, preprocess_entry, "-d", 6, "-plans_name", "none")
     assert "none.json does not exist. Run nnUNetv2_plan_experiment first" in error
 
 
-def test_wrong_masks_found_by_the_integrity_check(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+def test_the_integrity_check_finds_wrong_masks(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
     raw = write_rgb_dataset(nnunet_folders.raw / NAME)
     write_png(label_image(1, most=1) * 255, raw / "labelsTr" / "b.png")
 
@@ -406,7 +410,7 @@ def test_wrong_masks_found_by_the_integrity_check(nnunet_folders: NnunetFolders,
     assert list(nnunet_folders.preprocessed.iterdir()) == []
 
 
-def test_an_unreadable_image(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+def test_the_case_of_an_unreadable_image_is_named(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
     raw = write_rgb_dataset(nnunet_folders.raw / NAME)
     (raw / "imagesTr" / "b_0000.png").write_bytes(b"not an image")
 
@@ -415,7 +419,7 @@ def test_an_unreadable_image(nnunet_folders: NnunetFolders, run: Any, capsys: An
     assert list((nnunet_folders.preprocessed / NAME).iterdir()) == []
 
 
-def test_a_domain_file_that_does_not_fit(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+def test_a_domain_file_that_lacks_a_case_is_refused(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
     raw = write_rgb_dataset(nnunet_folders.raw / NAME)
     write_json({"domains": {"A": ["a", "b"]}}, raw / "domains.json")
 
@@ -423,7 +427,7 @@ def test_a_domain_file_that_does_not_fit(nnunet_folders: NnunetFolders, run: Any
 
 
 @pytest.mark.parametrize(("flag", "kind"), [("-fpe", "fingerprint extractor"), ("-pl", "experiment planner")])
-def test_a_class_that_does_not_exist(
+def test_an_unknown_or_unsuitable_class_is_named(
     nnunet_folders: NnunetFolders, flag: str, kind: str, run: Any, capsys: Any
 ) -> None:
     write_rgb_dataset(nnunet_folders.raw / NAME)
@@ -434,14 +438,14 @@ def test_a_class_that_does_not_exist(
     assert f"Path cannot be used as {kind}" in error
 
 
-def test_a_preprocessor_that_does_not_exist(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+def test_an_unknown_preprocessor_is_named(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
     write_rgb_dataset(nnunet_folders.raw / NAME)
 
     error = error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6, "-preprocessor_name", "Nonexistent"))
     assert "no preprocessor named 'Nonexistent'" in error
 
 
-def test_too_many_numbers_of_processes(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+def test_too_many_numbers_of_processes_are_refused(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
     write_rgb_dataset(nnunet_folders.raw / NAME)
     run(plan_and_preprocess_entry, *quietly("-d", 6, "--no_pp"))
 
@@ -449,7 +453,7 @@ def test_too_many_numbers_of_processes(nnunet_folders: NnunetFolders, run: Any, 
     assert "2 numbers of processes for 1 configurations" in error
 
 
-def test_a_spacing_of_two_numbers(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
+def test_a_spacing_of_two_numbers_is_refused(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
     write_rgb_dataset(nnunet_folders.raw / NAME)
     run(plan_and_preprocess_entry, *quietly("-d", 6, "--no_pp"))
 

@@ -1,4 +1,4 @@
-"""Every kind of mistake in a raw data set, found and named together with the others."""
+"""Every kind of mistake in a raw dataset, found and named together with the others."""
 
 import os
 from collections.abc import Callable
@@ -34,7 +34,7 @@ REGIONS = {"background": 0, "whole": [1, 2], "core": [2]}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A sound data set of three RGB images."""
+    """A sound dataset of three RGB images."""
     return write_rgb_dataset(tmp_path / "Dataset001_Sound")
 
 
@@ -45,7 +45,7 @@ def problems_of(folder: Path, kind: type[BaseException]) -> str:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_sound_data_set_passes(folder: Path, workers: int) -> None:
+def test_a_sound_dataset_passes(folder: Path, workers: int) -> None:
     verify_dataset_integrity(str(folder), workers)
 
 
@@ -81,7 +81,7 @@ def test_mistakes_in_dataset_json_are_assertion_errors(folder: Path, change: dic
         verify_dataset_integrity(str(folder), 0)
 
 
-def test_missing_or_malformed_dataset_json(folder: Path) -> None:
+def test_a_missing_or_malformed_dataset_json_is_named(folder: Path) -> None:
     (folder / "dataset.json").write_text("{ not json")
     assert "dataset.json" in problems_of(folder, DatasetLayoutError)
     (folder / "dataset.json").unlink()
@@ -89,13 +89,13 @@ def test_missing_or_malformed_dataset_json(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["imagesTr", "labelsTr"])
-def test_a_missing_folder(folder: Path, name: str) -> None:
+def test_a_missing_folder_is_named(folder: Path, name: str) -> None:
     (folder / name).rename(folder / "elsewhere")
 
     assert f"folder missing: {folder / name}" in problems_of(folder, DatasetLayoutError)
 
 
-def test_an_ending_that_no_reader_knows(folder: Path) -> None:
+def test_an_ending_that_no_reader_knows_is_named(folder: Path) -> None:
     for file in [*(folder / "imagesTr").iterdir(), *(folder / "labelsTr").iterdir()]:
         file.rename(file.with_suffix(".xyz"))
     write_dataset_json(folder, 3, file_ending=".xyz")
@@ -180,7 +180,7 @@ def test_a_single_problem_names_the_folder_once(folder: Path) -> None:
     assert problems_of(folder, DatasetLayoutError).startswith(f"{folder}: dataset.json: numTraining is 5")
 
 
-def test_everything_is_listed_in_one_go(folder: Path) -> None:
+def test_all_problems_are_listed_together(folder: Path) -> None:
     write_dataset_json(folder, 4)
     remove_label(folder)
     write_png(label_image(0, most=1) * 255, folder / "labelsTr" / "a.png")
@@ -228,7 +228,7 @@ def test_sound_domains_and_partial_groups_pass(folder: Path) -> None:
     verify_dataset_integrity(str(folder), 0)
 
 
-def test_very_many_wrong_names_in_groups_are_summed_up(folder: Path) -> None:
+def test_of_very_many_unknown_cases_in_groups_some_are_listed(folder: Path) -> None:
     write_json({"groups": {f"a{number:05d}": "patient" for number in range(20_000)}}, folder / "groups.json")
 
     text = problems_of(folder, DatasetLayoutError)
@@ -237,7 +237,7 @@ def test_very_many_wrong_names_in_groups_are_summed_up(folder: Path) -> None:
     assert "and 19980 more" in text
 
 
-def test_a_data_set_without_cases(folder: Path) -> None:
+def test_a_dataset_without_cases_is_refused(folder: Path) -> None:
     for file in (folder / "imagesTr").iterdir():
         file.unlink()
     write_dataset_json(folder, 0)
@@ -245,7 +245,7 @@ def test_a_data_set_without_cases(folder: Path) -> None:
     assert "numTraining is 0, found 0 cases" in problems_of(folder, DatasetLayoutError)
 
 
-def test_files_named_one_by_one(folder: Path) -> None:
+def test_files_that_dataset_json_lists_are_checked(folder: Path) -> None:
     files = {case: {"images": [f"imagesTr/{case}_0000.png"], "label": f"labelsTr/{case}.png"} for case in "ab"}
     write_dataset_json(folder, 2, dataset=files)
     verify_dataset_integrity(str(folder), 0)
@@ -282,7 +282,7 @@ def volumes(folder: Path, ending: str, image: np.ndarray, label: np.ndarray) -> 
     return folder
 
 
-def test_nan_in_images_and_fractions_in_labels(tmp_path: Path) -> None:
+def test_nan_in_images_and_fractions_in_labels_are_found(tmp_path: Path) -> None:
     image, label = VOLUME.copy(), LABELS.astype(np.float32)
     image[0, 0, 0] = np.nan
     label[0, 0, :2] = 0.5, np.nan

@@ -43,7 +43,7 @@ def test_a_longer_number_counts_where_no_other_folder_begins_like_the_id(nnunet_
     assert convert_id_to_dataset_name(77) == "Dataset0770_x"
 
 
-def test_a_missing_data_set_is_an_error_that_shows_the_folders_and_the_known_ids(nnunet_folders):
+def test_the_error_for_a_missing_dataset_shows_the_folders_and_the_known_ids(nnunet_folders):
     (nnunet_folders.raw / "Dataset004_There").mkdir()
 
     with pytest.raises(RuntimeError, match=r"ID 6, expected a folder Dataset006_<Name>") as caught:
@@ -64,13 +64,13 @@ def test_two_folders_with_one_id_are_an_error_that_names_both(nnunet_folders):
         convert_id_to_dataset_name(5)
 
 
-def test_a_file_is_no_data_set(nnunet_folders):
+def test_a_file_is_not_a_dataset(nnunet_folders):
     (nnunet_folders.raw / "Dataset005_Foo").touch()
 
     assert find_candidate_datasets(5).size == 0
 
 
-def test_unset_variables_are_passed_over_and_shown(monkeypatch, tmp_path):
+def test_unset_variables_are_skipped_and_shown(monkeypatch, tmp_path):
     (tmp_path / "Dataset005_Foo").mkdir()
     monkeypatch.setenv("nnUNet_raw", str(tmp_path))
 

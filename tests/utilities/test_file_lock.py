@@ -32,7 +32,7 @@ def test_one_holder_at_a_time(path: Path) -> None:
     second.release()
 
 
-def test_a_process_that_was_killed_holds_nothing(path: Path) -> None:
+def test_a_killed_process_does_not_hold_the_lock(path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from nnunetv2.utilities.file_lock import FileLock;"
         "lock = FileLock(Path(sys.argv[1])); assert lock.take(); print('taken', flush=True); sys.stdin.read()"
@@ -68,7 +68,7 @@ def test_a_file_that_its_holder_has_removed_is_not_the_lock(path: Path, monkeypa
     second.release()
 
 
-def test_a_pickled_copy_holds_nothing(path: Path) -> None:
+def test_a_pickled_copy_does_not_hold_the_lock(path: Path) -> None:
     lock = FileLock(path)
     assert lock.take()
     copy = pickle.loads(pickle.dumps(lock))
@@ -78,7 +78,9 @@ def test_a_pickled_copy_holds_nothing(path: Path) -> None:
     lock.release()
 
 
-def test_a_file_system_without_locks_lets_everybody_work(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_process_gets_the_lock_if_the_file_system_has_no_locks(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def unsupported(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 

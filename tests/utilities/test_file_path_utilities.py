@@ -20,7 +20,7 @@ def test_a_model_folder_is_named_after_trainer_plans_and_configuration():
     assert convert_identifier_to_trainer_plans_config("/somewhere/T__P__2d") == ["T", "P", "2d"]
 
 
-def test_the_output_folder_lies_in_the_results_of_the_data_set(nnunet_folders):
+def test_the_output_folder_is_in_the_results_of_the_dataset(nnunet_folders):
     (nnunet_folders.raw / "Dataset005_Foo").mkdir()
     model = nnunet_folders.results / "Dataset005_Foo" / "nnUNetTrainer__nnUNetPlans__3d_fullres"
 
@@ -50,12 +50,12 @@ def test_paths_in_and_below_a_model_folder_are_parsed(path):
 
 
 @pytest.mark.parametrize("path", ["", "T__P__2d", "/a/Foo/T__P__2d"])
-def test_paths_without_a_data_set_give_none(path):
+def test_paths_without_a_dataset_give_none(path):
     assert parse_dataset_trainer_plans_configuration_from_path(path) is None
 
 
 @pytest.mark.parametrize("path", ["/a/Dataset005_Foo/T__P", "/a/Dataset005_Foo/ensembles/x"])
-def test_paths_of_a_data_set_without_a_model_are_assertion_errors(path):
+def test_paths_of_a_dataset_without_a_model_are_assertion_errors(path):
     with pytest.raises(AssertionError, match="<trainer>__<plans>__<configuration>"):
         parse_dataset_trainer_plans_configuration_from_path(path)
 
@@ -70,7 +70,7 @@ def test_ensemble_names_can_be_taken_apart_again():
     )
 
 
-def test_an_ensemble_of_something_that_is_no_model_is_refused():
+def test_an_ensemble_of_something_that_is_not_a_model_is_refused():
     with pytest.raises(AssertionError, match="expected a model folder"):
         get_ensemble_name("/a/T__P__2d", "/a/Dataset005_Foo/T__P__2d", (0,))
 

@@ -140,7 +140,7 @@ def test_json_that_is_missing_or_malformed_is_named(tmp_path: Path) -> None:
             read_json(tmp_path / "x.json")
 
 
-def test_what_cannot_be_json_leaves_no_file(tmp_path: Path) -> None:
+def test_content_that_cannot_be_json_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_json({"a": json}, tmp_path / "x.json")
     assert names(tmp_path) == []

@@ -91,7 +91,7 @@ def test_a_broken_module_does_not_hide_others_and_is_remembered(package, source)
     assert f"  {broken}: " in describe_failed_imports(str(package))
 
 
-def test_a_mended_module_is_found_and_no_longer_reported(package):
+def test_a_repaired_module_is_found_and_no_longer_reported(package):
     file = write(package, "drift_mended.py", "import drift_no_such_package\nclass Wanted: pass")
     assert recursive_find_python_class(str(package), "Wanted", None) is None
     assert "No module named 'drift_no_such_package'" in describe_failed_imports(str(package))

@@ -54,7 +54,7 @@ def test_an_unknown_trainer_is_an_error_with_folders_and_failed_imports(tmp_path
 
 
 @pytest.mark.parametrize("source", ["class DriftNoTrainer: pass", "DriftNoTrainer = 3"])
-def test_something_that_is_no_trainer_is_an_assertion_error(tmp_path, monkeypatch, source):
+def test_something_that_is_not_a_trainer_is_an_assertion_error(tmp_path, monkeypatch, source):
     (tmp_path / "drift_trainer.py").write_text(source)
     monkeypatch.setenv("nnUNet_extTrainer", str(tmp_path))
 

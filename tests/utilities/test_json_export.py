@@ -63,5 +63,5 @@ def test_other_types_stay_as_they_are():
     assert content == {"set": {1}, "range": range(2), "object": marker}
 
 
-def test_elements_are_given_back_in_the_container_asked_for():
+def test_elements_are_returned_in_the_requested_container():
     assert fix_types_iterable(np.array([1, 2]), tuple) == (1, 2)

@@ -13,7 +13,7 @@ def has(image: np.ndarray, colour: tuple[int, int, int]) -> bool:
     return bool((image == colour).all(axis=-1).any())
 
 
-def test_names_and_colours_stand_below_the_picture():
+def test_names_and_colours_are_below_the_picture():
     legend = add_legend(picture(50, 400), [("tumor", RED), ("stroma", GREEN)])
     assert legend.shape == (50 + 22, 400, 3)
     assert np.array_equal(legend[:50], picture(50, 400))
@@ -31,9 +31,9 @@ def test_a_narrow_picture_gets_a_row_for_each_name_and_a_margin():
     assert has(legend[32:], GREEN)
 
 
-def test_letters_grow_with_the_picture():
+def test_the_letters_grow_with_the_picture():
     assert add_legend(picture(10, 2000), [("tumor", RED)]).shape[0] == 10 + 2 * 50
 
 
-def test_without_labels_the_picture_stays():
+def test_without_labels_the_picture_is_unchanged():
     assert np.array_equal(add_legend(picture(5, 5), []), picture(5, 5))

@@ -1,4 +1,4 @@
-"""Pictures of whole data sets, raw and preprocessed, 2D in colour and 3D in grey."""
+"""Pictures of whole datasets, raw and preprocessed, 2D in colour and 3D in grey."""
 
 import json
 import subprocess
@@ -129,7 +129,7 @@ def test_preprocessed_slides_are_shown_in_colour(nnunet_folders: NnunetFolders, 
     assert np.array_equal(read(tmp_path / "out" / "case0.png")[:40, :40], expected)
 
 
-def test_a_single_channel_of_slides_can_be_asked_for(nnunet_folders: NnunetFolders, tmp_path: Path) -> None:
+def test_a_single_channel_of_slides_can_be_shown(nnunet_folders: NnunetFolders, tmp_path: Path) -> None:
     data_folder = write_preprocessed(nnunet_folders, RGB, 1, "2d")
     generate_overlays_from_preprocessed(820, str(tmp_path / "out"), num_processes=0, channel_idx=2)
     data = nnUNetDatasetBlosc2(str(data_folder)).load_case("case0")[0][:]
@@ -144,9 +144,7 @@ def test_of_volumes_the_plane_with_labels_is_shown_in_grey(nnunet_folders: Nnune
     assert np.array_equal(read(tmp_path / "out" / "case0.png"), expected)
 
 
-def test_a_channel_that_is_not_there_is_an_assertion_as_in_nnunet(
-    nnunet_folders: NnunetFolders, tmp_path: Path
-) -> None:
+def test_a_missing_channel_is_an_assertion_error_as_in_nnunet(nnunet_folders: NnunetFolders, tmp_path: Path) -> None:
     dataset = nnUNetDatasetBlosc2(str(write_preprocessed(nnunet_folders, RGB, 1, "2d")))
     with pytest.raises(AssertionError, match="has the channels 0 to 2"):
         plot_overlay_preprocessed(dataset, "case0", str(tmp_path), channel_idx=3)
@@ -163,11 +161,11 @@ def test_a_channel_that_is_not_there_is_an_assertion_as_in_nnunet(
         (["rgb_to_0_1"], False),
     ],
 )
-def test_channel_names_tell_slides_from_scans(names: list[str], expected: bool) -> None:
+def test_channel_names_distinguish_slides_from_scans(names: list[str], expected: bool) -> None:
     assert has_colour_channels({"channel_names": dict(enumerate(names))}) is expected
 
 
-def test_a_label_in_several_regions_is_called_after_the_smallest() -> None:
+def test_a_label_in_several_regions_has_the_name_of_the_smallest() -> None:
     regions = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": [3], "ignore": 4}
     expected = {0: "background", 1: "whole", 2: "core", 3: "enhancing", 4: "ignore"}
     assert label_names_of({"labels": regions}) == expected
@@ -181,7 +179,7 @@ def test_the_command_draws_raw_images(raw: Path, tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.usefixtures("nnunet_folders")
-def test_plans_that_are_not_there_are_one_line(
+def test_missing_plans_are_an_error_of_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["nnUNetv2_plot_overlay_pngs", "-d", NAME, "-o", str(tmp_path / "out")])

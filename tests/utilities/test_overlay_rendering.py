@@ -22,12 +22,12 @@ def test_six_hexadecimal_digits_are_red_green_and_blue():
 
 
 @pytest.mark.parametrize("text", ["#4363d8", "436", "4363dz", "43 63 d8", ""])
-def test_other_texts_are_no_colours(text):
+def test_other_texts_are_not_colours(text):
     with pytest.raises(AssertionError, match="six hexadecimal digits"):
         hex_to_rgb(text)
 
 
-def test_colours_come_again_without_black():
+def test_colours_are_repeated_without_black():
     assert [colour_of(index) for index in (1, 14, 15, 28, 29)] == [BLUE, colour_of(14), BLUE, colour_of(14), BLUE]
     assert colour_of(3, ("ff0000",)) == (255, 0, 0)
 

@@ -12,7 +12,7 @@ def write(folder, content):
     return folder
 
 
-def test_a_good_file_is_returned_as_it_is(tmp_path):
+def test_a_good_file_is_returned_unchanged(tmp_path):
     assert read_dataset_json(write(tmp_path, GOOD)) == GOOD
 
 
@@ -52,8 +52,8 @@ def test_channels_may_be_called_modality():
     assert dataset_json_problems({**content, "modality": {"0": "CT"}}) == []
 
 
-def test_a_list_is_no_dataset_json():
-    assert dataset_json_problems([]) == ["expected an object with keys such as labels and channel_names, got list"]
+def test_a_list_is_not_a_dataset_json():
+    assert dataset_json_problems([]) == ["expected an object with keys like labels and channel_names, got list"]
 
 
 @pytest.mark.parametrize("files", [None, [], {}, {"images": [], "label": "l"}, {"images": ["i"]}, {"images": "i"}])

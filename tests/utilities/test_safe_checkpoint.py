@@ -83,6 +83,6 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
         load_checkpoint_file(path, "cpu")
 
 
-def test_a_file_that_holds_no_dict_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="holds a list"):
+def test_a_file_without_a_dict_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="contains a list"):
         load_checkpoint_file(save([1, 2], tmp_path), "cpu")

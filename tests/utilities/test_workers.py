@@ -94,7 +94,7 @@ def test_results_come_in_the_order_of_the_cases(workers: int) -> None:
     assert list(iterate_cases(later_ones_are_faster, CASES[:3], workers)) == [("a", 0), ("b", 1), ("c", 2)]
 
 
-def test_cases_behind_a_slow_one_do_not_pile_up(tmp_path: Path) -> None:
+def test_the_number_of_results_behind_a_slow_case_is_limited(tmp_path: Path) -> None:
     drawn = []
 
     def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -176,7 +176,7 @@ def test_a_worker_killed_while_it_answers_is_noticed() -> None:
             pool.wait()
 
 
-def test_leaving_a_pool_ends_work_under_way(tmp_path: Path) -> None:
+def test_leaving_a_pool_ends_running_work(tmp_path: Path) -> None:
     started = time.monotonic()
     with WorkerPool(1) as pool:
         pool.submit("long", tell_and_sleep, tmp_path / "id")

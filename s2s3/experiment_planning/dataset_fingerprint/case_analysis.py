@@ -45,8 +45,6 @@ def analyze_case_exactly(
     for channel, image in enumerate(case.images):
         values = image[foreground]
         if not np.isfinite(values).all():
-            raise UnfitImageError(
-                f"infinite values in the foreground of channel {channel}; make them finite"
-            )
+            raise UnfitImageError(f"infinite values in the foreground of channel {channel}; make them finite")
         summaries.append(summarize_intensities(values, Path(f"{spill_prefix}_{channel}.f32")))
     return CaseAnalysis(case.shape, case.spacing, case.relative_size, tuple(summaries))

@@ -93,9 +93,7 @@ class DatasetFingerprintExtractor:
         """Return the fingerprint. If there is one, it is read, unless it is to be overwritten."""
         if not self.dataset:
             ending = self.dataset_json["file_ending"]
-            raise DatasetError(
-                f"no training cases: {self.input_folder}/imagesTr has no images <case>_0000{ending}"
-            )
+            raise DatasetError(f"no training cases: {self.input_folder}/imagesTr has no images <case>_0000{ending}")
         output_folder = make_folder(nnUNet_preprocessed / self.dataset_name, "nnUNet_preprocessed")
         take_over_domain_files(self.input_folder, output_folder, self.dataset)
         file = output_folder / "dataset_fingerprint.json"

@@ -1,4 +1,4 @@
-"""The `architecture` block of a configuration in plans.json: class names as text, so that nothing heavy is imported."""
+"""The `architecture` block of a configuration in plans.json; classes are names, so that nothing heavy is imported."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def unet_architecture(
 
     Parameters:
         class_path: dotted path of the network class.
-        encoder_key: name under which the class takes the counts of its encoder stages.
+        encoder_key: argument of the class for the counts of its encoder stages.
         encoder_counts: convolutions or blocks per stage; the first `n_stages` are taken.
         decoder_counts: convolutions per decoder level; the first `n_stages - 1` are taken.
     """

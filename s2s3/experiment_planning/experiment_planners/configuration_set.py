@@ -1,4 +1,4 @@
-"""Which configurations a data set gets, and what each is: 2d, 3d_lowres, 3d_fullres, 3d_cascade_fullres."""
+"""Plans the configurations of a dataset: 2d, 3d_lowres, 3d_fullres, 3d_cascade_fullres."""
 
 import logging
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 class PlansOneConfiguration(Protocol):
-    """What is needed of a planner here."""
+    """The part of a planner that is used here."""
 
     lowres_creation_threshold: float
     dataset_json: dict[str, Any]
@@ -29,7 +29,7 @@ class PlansOneConfiguration(Protocol):
 
 
 class ConfigurationSet:
-    """Plans all configurations of a data set through one planner.
+    """Plans all configurations of a dataset through one planner.
 
     Parameters:
         spacing: target spacing of full resolution, axes transposed.
@@ -44,7 +44,7 @@ class ConfigurationSet:
         self._cache: dict[str, int] = {}
 
     def plan(self) -> dict[str, dict[str, Any]]:
-        """Return configuration name -> entry, in the order of plans.json. Images of one slice get `2d` only."""
+        """Return configuration name -> entry, in the order of plans.json; only `2d` for images of one slice."""
         fullres = lowres = None
         if self._median_shape[0] != 1:
             fullres = self._plan_one("3d_fullres", self._spacing, self._median_shape)
@@ -64,7 +64,7 @@ class ConfigurationSet:
         )
 
     def _plan_lowres(self, fullres: dict[str, Any]) -> dict[str, Any] | None:
-        """Coarsen the spacing until a patch covers enough of the image; None if the voxels do not even halve."""
+        """Coarsen the spacing until a patch covers enough of the image; return None if the voxels do not even halve."""
         spacing, lowres = self._spacing, None
         full_voxels = voxels = float(np.prod(self._median_shape))
         patch_voxels = np.prod(fullres["patch_size"], dtype=np.float64)

@@ -1,7 +1,7 @@
-"""ExperimentPlanner: from the fingerprint of a data set to its plans.json.
+"""ExperimentPlanner: from the fingerprint of a dataset to its plans.json.
 
-The arithmetic lives in the modules beside this one; the class asks its own overridable methods, so that a planner of
-somebody else may replace any of them.
+The arithmetic is in other modules of this package; the class calls its own methods, each of which planners outside this
+package may override.
 """
 
 import logging
@@ -45,12 +45,13 @@ _log = logging.getLogger(__name__)
 class ExperimentPlanner(ConfigurationPlanning):
     """Plans a plain U-Net for 8 GB of GPU memory.
 
-    All numbers that decide a plan are attributes set by `__init__`; planners derived from this class change them after
-    `super().__init__`. Needs dataset.json of the raw data set and its fingerprint.
+    All parameters of planning are attributes set by `__init__`; derived planners change them after `super().__init__`.
+    Requires dataset.json of the raw dataset and its fingerprint.
 
     Raises:
         DatasetError: the fingerprint is missing.
-        DatasetLayoutError: dataset.json is missing or malformed, or `overwrite_target_spacing` is no list of floats.
+        DatasetLayoutError: dataset.json is missing or malformed, or `overwrite_target_spacing` is not a list of three
+            floats.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class ExperimentPlanner(ConfigurationPlanning):
         return coarsest_axis_first(target)
 
     def plan_experiment(self) -> dict[str, Any]:
-        """Plan all configurations, save the plans and return them, merged with what the plans file held before."""
+        """Plan all configurations, save the plans and return them, merged with those of an existing plans file."""
         fingerprint = self.dataset_fingerprint
         forward, backward = self.determine_transpose()
         target = self.determine_fullres_target_spacing()
@@ -137,7 +138,7 @@ class ExperimentPlanner(ConfigurationPlanning):
         return shape
 
     def save_plans(self, plans: dict[str, Any]) -> None:
-        """Write plans, dataset.json and the domain files; `plans` becomes exactly what was written."""
+        """Write plans, dataset.json and the domain files; `plans` is changed to what was written."""
         recursive_fix_for_json_export(plans)
         folder = make_folder(self._preprocessed_folder, "nnUNet_preprocessed")
         copy_file(Path(self.raw_dataset_folder) / "dataset.json", folder / "dataset.json")
@@ -146,11 +147,11 @@ class ExperimentPlanner(ConfigurationPlanning):
         _log.info("Plans were saved to %s", folder / f"{self.plans_identifier}.json")
 
     def generate_data_identifier(self, configuration_name: str) -> str:
-        """Return the name of the folder that holds the preprocessed data of a configuration."""
+        """Return the name of the folder with the preprocessed data of a configuration."""
         return f"{self.plans_identifier}_{configuration_name}"
 
     def load_plans(self, fname: str) -> None:
-        """Take over the plans of a file."""
+        """Read plans from a file."""
         self.plans = read_json(fname, "plans file")
 
 
@@ -174,7 +175,7 @@ def _checked_spacing(spacing: list[float] | tuple[float, ...] | None) -> list[fl
     if spacing is None:
         return None
     if len(spacing) != 3 or not all(isinstance(edge, float) for edge in spacing):
-        raise DatasetLayoutError(f"overwrite_target_spacing is {spacing!r}, expected three floats, one an axis")
+        raise DatasetLayoutError(f"overwrite_target_spacing is {spacing!r}, expected three floats, one per axis")
     if not all(0 < edge < math.inf for edge in spacing):
         raise ArgumentError(f"overwrite_target_spacing is {spacing!r}, expected positive numbers")
     return spacing

@@ -1,4 +1,4 @@
-"""How many feature-map elements a U-Net holds for one sample, in closed form: no network is built, torch not needed."""
+"""The number of feature-map elements of a U-Net for one sample, by a formula: no network is built, no torch needed."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -28,15 +28,15 @@ _ENCODER_KEY = {PLAIN_UNET: "n_conv_per_stage", RESIDUAL_UNET: "n_blocks_per_sta
 def closed_form_estimate(
     patch_size: Sequence[int], num_labels: int, arch_class_name: str, arch_kwargs: Mapping[str, Any]
 ) -> int | None:
-    """Count the elements of all feature maps for one patch; None for a network whose layers are not known here.
+    """Count the elements of all feature maps for one patch; return None for networks whose layers are not known here.
 
-    Counted are the outputs of all convolutions and transposed convolutions, and of the layer that gives the classes.
+    The outputs of all convolutions, transposed convolutions and the final layer for the classes are counted.
 
     Parameters:
         patch_size: patch in voxels.
         num_labels: output channels.
         arch_class_name: dotted path of the network class.
-        arch_kwargs: its arguments as they stand in plans.json.
+        arch_kwargs: its arguments as in plans.json.
     """
     encoder_key = _ENCODER_KEY.get(arch_class_name)
     if encoder_key is None or not _is_standard(arch_kwargs, encoder_key):
@@ -53,7 +53,7 @@ def closed_form_estimate(
 
 
 def _is_standard(arch_kwargs: Mapping[str, Any], encoder_key: str) -> bool:
-    """Tell whether these are exactly the arguments that planners write, with one entry a stage (not one for all)."""
+    """Tell whether these are exactly the arguments that planners write, with one entry per stage."""
     per_stage = ("features_per_stage", "strides", encoder_key, "n_conv_per_stage_decoder")
     return set(arch_kwargs) == _STANDARD_KEYS | {encoder_key} and all(
         isinstance(arch_kwargs[key], list | tuple) for key in per_stage
@@ -61,7 +61,7 @@ def _is_standard(arch_kwargs: Mapping[str, Any], encoder_key: str) -> bool:
 
 
 def _residual_encoder(blocks_per_stage: Sequence[int], maps: Sequence[int]) -> int:
-    """Two convolutions a block, one on the skip path where a stage changes size, and the stem."""
+    """Count two convolutions per block, one on the skip path of each stage but the first, and the stem."""
     stages = zip(blocks_per_stage, maps, strict=True)
     return maps[0] + sum((2 * blocks + (stage > 0)) * size for stage, (blocks, size) in enumerate(stages))
 

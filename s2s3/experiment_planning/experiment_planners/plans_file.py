@@ -1,4 +1,4 @@
-"""Writing plans.json without losing what a user has added to it."""
+"""Writes plans.json and keeps what a user has added to it."""
 
 import logging
 from pathlib import Path
@@ -14,9 +14,9 @@ _log = logging.getLogger(__name__)
 
 
 def write_plans(plans: dict[str, Any], path: Path) -> None:
-    """Write plans.json; configurations that only the existing file has are kept, also in `plans`, which is changed."""
+    """Write plans.json; configurations that only the existing file has are kept and added to `plans`."""
     if path.name in _OTHER_FILES:
-        raise SettingsError(f"plans cannot have the name {path.stem!r}: {path} is another file of the data set")
+        raise SettingsError(f"plans cannot have the name {path.stem!r}: {path} is another file of the dataset")
     if path.is_file():
         old = _configurations_in(path)
         kept = {name: content for name, content in old.items() if name not in plans["configurations"]}
@@ -24,8 +24,8 @@ def write_plans(plans: dict[str, Any], path: Path) -> None:
         stale = [name for name in DEFAULT_CONFIGURATIONS if name in kept]
         if stale:
             _log.warning(
-                "%s: %s kept from an earlier planning, this planning does not yield them. "
-                "Delete the file before planning if they should go.",
+                "%s: keeping %s from an earlier planning, although this one does not yield them. "
+                "Delete the file before planning to drop them.",
                 path,
                 ", ".join(stale),
             )
@@ -36,5 +36,5 @@ def _configurations_in(path: Path) -> dict[str, Any]:
     content = read_json(path, "plans file")
     configurations = content.get("configurations", {}) if isinstance(content, dict) else None
     if not isinstance(configurations, dict):
-        raise InvalidValueError(f"{path}: expected plans with an object 'configurations'; mend or delete the file")
+        raise InvalidValueError(f"{path}: expected plans with an object 'configurations'; correct or delete the file")
     return configurations

@@ -1,4 +1,4 @@
-"""Takes the plans of one data set over to another, so that a network trained on the first fits the second."""
+"""Copies the plans of one dataset to another, so that a network trained on the first fits the second."""
 
 import argparse
 from os.path import isdir, isfile, join
@@ -19,11 +19,11 @@ def move_plans_between_datasets(
 ) -> None:
     """Write the source's plans into the preprocessed folder of the target, overwriting plans of that name.
 
-    The reader becomes the target's; under another plans name the data identifiers get names of their own. All else,
-    normalization, intensities and topology included, is taken over.
+    The reader becomes that of the target, and data identifiers are renamed if the plans are. Everything else is copied,
+    including normalisation, intensities and topology.
 
     Raises:
-        DatasetLayoutError: the source's folder or plans are missing.
+        DatasetLayoutError: the source has no preprocessed folder or no such plans.
         MissingFileError: the target has no preprocessed folder.
     """
     source = maybe_convert_to_dataset_name(source_dataset_name_or_id)
@@ -54,7 +54,7 @@ def _read_source_plans(source: str, plans_identifier: str) -> dict[str, Any]:
 
 
 def renamed_identifier(data_identifier: str, old_plans: str, new_plans: str) -> str:
-    """Return the folder name of preprocessed data under other plans: the plans' name replaced, or put in front."""
+    """Return the folder name of preprocessed data with the name of the plans replaced or, if absent, prepended."""
     if data_identifier.startswith(old_plans):
         return new_plans + data_identifier[len(old_plans) :]
     return f"{new_plans}_{data_identifier}"
@@ -76,10 +76,10 @@ def _reader_name(dataset_name: str) -> str:
 @command
 def entry_point_move_plans_between_datasets() -> None:
     """Run nnUNetv2_move_plans_between_datasets."""
-    parser = argparse.ArgumentParser(description="Use the plans of one data set for another (pretraining).")
-    parser.add_argument("-s", required=True, metavar="DATASET", help="id or name of the data set that has the plans")
-    parser.add_argument("-t", required=True, metavar="DATASET", help="id or name of the data set to write them for")
-    parser.add_argument("-sp", required=True, metavar="NAME", help="name of the plans, such as nnUNetPlans")
-    parser.add_argument("-tp", metavar="NAME", help="their name at the target (default: the same)")
+    parser = argparse.ArgumentParser(description="Use the plans of one dataset for another (pretraining).")
+    parser.add_argument("-s", required=True, metavar="DATASET", help="id or name of the dataset that has the plans")
+    parser.add_argument("-t", required=True, metavar="DATASET", help="id or name of the dataset to copy them to")
+    parser.add_argument("-sp", required=True, metavar="NAME", help="name of the plans, for example nnUNetPlans")
+    parser.add_argument("-tp", metavar="NAME", help="their new name (default: the same)")
     arguments = parser.parse_args()
     move_plans_between_datasets(arguments.s, arguments.t, arguments.sp, arguments.tp)

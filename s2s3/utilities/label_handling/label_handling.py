@@ -1,4 +1,4 @@
-"""What the labels of a data set mean: regions, the ignore label, and how predictions become label images."""
+"""The labels of a dataset: regions, the ignore label, and how predictions become label images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class LabelManager:
-    """The labels of a data set, as in dataset.json.
+    """The labels of a dataset, as in dataset.json.
 
     Raises DatasetLayoutError (an AssertionError and a RuntimeError) if background is not 0, if the ignore label is not
     the highest label plus one, or if regions come without a regions_class_order of the same length.
@@ -44,7 +44,7 @@ class LabelManager:
         label_dict: name -> label, or labels that make up a region.
         regions_class_order: label to write for each region; later ones overwrite earlier ones.
         force_use_labels: treat the labels as plain ones even if there are regions.
-        inference_nonlin: logits (c, ...) -> probabilities; by default a sigmoid for regions, else a softmax.
+        inference_nonlin: logits (c, ...) -> probabilities; by default a sigmoid for regions, otherwise a softmax.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class LabelManager:
 
     @staticmethod
     def filter_background(classes_or_regions: Sequence[LabelOrRegion]) -> list[LabelOrRegion]:
-        """Drop 0 and regions that hold nothing but 0."""
+        """Drop 0 and regions that contain nothing but 0."""
         return [entry for entry in classes_or_regions if not is_background(entry)]
 
     def apply_inference_nonlin(self, logits: np.ndarray | torch.Tensor) -> torch.Tensor:
@@ -139,7 +139,7 @@ class LabelManager:
     def revert_cropping_on_probabilities(
         self, predicted_probabilities: Array, bbox: Sequence[Sequence[int]], original_shape: Sequence[int]
     ) -> Array:
-        """Put probabilities (c, ...) of a crop back into the whole image: arrays give arrays, tensors CPU tensors.
+        """Put probabilities (c, ...) of a crop back into the whole image; tensors become CPU tensors.
 
         Outside the crop everything is background: channel 0 is 1, or all channels are 0 with regions. `bbox` holds
         [first, end) per axis. Not for logits.
@@ -216,9 +216,9 @@ def convert_labelmap_to_one_hot(
     all_labels: Sequence[int] | np.ndarray | torch.Tensor,
     output_dtype: Any = None,
 ) -> Any:
-    """Return one channel a label, shape (len(all_labels), *segmentation.shape), 1 where the segmentation has it.
+    """Return one channel per label, shape (len(all_labels), *segmentation.shape), 1 where the segmentation has it.
 
-    The type is uint8, or uint16 for labels of 255 and above, unless given. In an array other values give zeros in all
+    The type is uint8, or uint16 for labels of 255 and above, unless given. In an array other values are zero in all
     channels. For tensors the labels have to be 0, 1, 2, ..., other values raise a RuntimeError.
     """
     use_uint8 = max(all_labels) < 255
@@ -241,7 +241,7 @@ def determine_num_input_channels(
     configuration_or_config_manager: str | ConfigurationManager,
     dataset_json: dict[str, Any],
 ) -> int:
-    """Return the channels a network gets: those of the images and, after a previous stage, one a foreground label."""
+    """Return the channels a network gets: those of the images and, after a previous stage, one per foreground label."""
     configuration = configuration_or_config_manager
     if isinstance(configuration, str):
         configuration = plans_manager.get_configuration(configuration)

@@ -1,4 +1,4 @@
-"""Reading and checking the entry `labels` of a dataset.json: name -> label, or name -> labels that make up a region."""
+"""Read and check the entry `labels` of a dataset.json: name -> label, or name -> labels that make up a region."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def uses_regions(labels: dict[str, Any]) -> bool:
 
 
 def is_background(label_or_region: Any) -> bool:
-    """Tell whether a label is 0, or a region holds nothing but 0; an empty region is not background."""
+    """Tell whether a label is 0, or a region contains nothing but 0; an empty region is not background."""
     if is_region(label_or_region):
         return len(label_or_region) > 0 and all(label == 0 for label in label_or_region)
     return label_or_region == 0

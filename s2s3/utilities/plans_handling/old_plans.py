@@ -1,4 +1,4 @@
-"""Plans written before nnU-Net 2.3.1 describe a U-Net by single entries; turn these into the architecture block."""
+"""Translates plans from before nnU-Net 2.3.1, which describe a U-Net by single entries, to an architecture block."""
 
 from typing import Any
 

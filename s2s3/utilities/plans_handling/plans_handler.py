@@ -37,8 +37,8 @@ def _find_class(sub_package: str, name: str) -> Any:
 class ConfigurationManager:
     """One configuration of the plans, inheritance resolved; absent entries raise MissingEntryError, a KeyError.
 
-    `configuration` is the dict behind the properties. It may be changed; plans from before nnU-Net 2.3.1 are given an
-    `architecture` block in it.
+    `configuration` is the dict behind the properties. It may be changed; for plans from before nnU-Net 2.3.1 an
+    `architecture` block is added.
     """
 
     def __init__(self, configuration_dict: dict[str, Any]):
@@ -70,7 +70,7 @@ class ConfigurationManager:
 
     @property
     def preprocessor_class(self) -> Any:
-        """The class called `preprocessor_name` below nnunetv2.preprocessing, None if there is none."""
+        """The class called `preprocessor_name` in nnunetv2.preprocessing, None if there is none."""
         return _find_class("preprocessing", self.preprocessor_name)
 
     @property
@@ -148,7 +148,7 @@ class ConfigurationManager:
     def previous_stage_name(self) -> str | None:
         return self.configuration.get("previous_stage")
 
-    # What follows was asked for by code written for plans before nnU-Net 2.3.1.
+    # The following properties are for code that was written for plans before nnU-Net 2.3.1.
 
     @property
     def UNet_class_name(self) -> str:
@@ -160,7 +160,7 @@ class ConfigurationManager:
 
     @property
     def unet_max_num_features(self) -> int:
-        """The largest number of features that a stage has."""
+        """The largest number of features of a stage."""
         return max(self._network_argument("features_per_stage"))
 
     @property
@@ -184,7 +184,7 @@ class ConfigurationManager:
 
 
 class PlansManager:
-    """The content of a plans file; `plans` is the dict itself, which may be given instead of a path."""
+    """The content of a plans file; `plans` is the dict itself, which may be passed instead of a path."""
 
     def __init__(self, plans_file_or_dict: str | os.PathLike[str] | dict[str, Any]):
         given = plans_file_or_dict
@@ -200,8 +200,8 @@ class PlansManager:
     def get_configuration(self, configuration_name: str) -> ConfigurationManager:
         """Return a configuration, the same object at each call for a name.
 
-        Its dict is a copy of the entry in the plans, put over a copy of what it inherits from. Raises SettingsError
-        (a RuntimeError) for an unknown name or circular inheritance, InvalidValueError for an unknown parent.
+        Its dict is a copy of the entry in the plans, merged over that of its parent. Raises SettingsError (a
+        RuntimeError) for an unknown name or circular inheritance, InvalidValueError for an unknown parent.
         """
         if configuration_name not in self._configurations:
             if configuration_name not in self._get("configurations"):
@@ -245,7 +245,7 @@ class PlansManager:
 
     @property
     def image_reader_writer_class(self) -> Any:
-        """The reader the plans were made with; a RuntimeError if there is no class of that name."""
+        """The reader that the plans name; a RuntimeError if there is no class of this name."""
         from nnunetv2.imageio.reader_writer_registry import recursive_find_reader_writer_by_name
 
         return recursive_find_reader_writer_by_name(self._get("image_reader_writer"))
@@ -264,7 +264,7 @@ class PlansManager:
 
     @property
     def experiment_planner_class(self) -> Any:
-        """The planner class below nnunetv2.experiment_planning, None if there is none of that name."""
+        """The planner class in nnunetv2.experiment_planning, None if there is none of this name."""
         return _find_class("experiment_planning", self.experiment_planner_name)
 
     @property
@@ -276,7 +276,7 @@ class PlansManager:
         return get_labelmanager_class_from_plans(self.plans)
 
     def get_label_manager(self, dataset_json: dict[str, Any], **kwargs: Any) -> LabelManager:
-        """Return the label manager of a data set; `kwargs` go to its class."""
+        """Return the label manager of a dataset; `kwargs` are passed to its class."""
         labels = _entry(dataset_json, "labels", "dataset.json")
         return self.label_manager_class(labels, dataset_json.get("regions_class_order"), **kwargs)
 

@@ -1,4 +1,4 @@
-"""The fingerprint of tiny data sets: what it holds, what it leaves behind, what it refuses."""
+"""The fingerprint of tiny datasets: what it holds, what it leaves behind, what it refuses."""
 
 import json
 from pathlib import Path
@@ -217,7 +217,7 @@ def test_infinite_foreground_is_refused(nnunet_folders: NnunetFolders) -> None:
         extract()
 
 
-def test_a_data_set_without_images_is_refused(nnunet_folders: NnunetFolders) -> None:
+def test_a_dataset_without_images_is_refused(nnunet_folders: NnunetFolders) -> None:
     (nnunet_folders.raw / NAME / "imagesTr").mkdir(parents=True)
     write_dataset_json(nnunet_folders.raw / NAME, 0)
 
@@ -225,7 +225,7 @@ def test_a_data_set_without_images_is_refused(nnunet_folders: NnunetFolders) -> 
         extract()
 
 
-def test_domain_files_are_checked_and_travel_along(nnunet_folders: NnunetFolders) -> None:
+def test_domain_files_are_checked_and_copied(nnunet_folders: NnunetFolders) -> None:
     folder = write_rgb_dataset(nnunet_folders.raw / NAME)
     write_json({"domains": {"A": ["a"], "B": ["b"]}}, folder / "domains.json")
     with pytest.raises(DomainMapError, match="'c' is in no domain"):

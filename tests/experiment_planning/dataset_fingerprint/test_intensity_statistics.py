@@ -99,7 +99,7 @@ def test_a_case_without_foreground_adds_nothing(tmp_path: Path) -> None:
     assert statistics.properties()["mean"] == 5
 
 
-def test_keys_sort_as_their_values_and_lead_back_to_them() -> None:
+def test_keys_sort_like_their_values_and_can_be_converted_back() -> None:
     values = np.sort(np.concatenate([RNG.normal(0, 1e3, 500), [-3e38, 3e38, 0, 1e-40, -1e-40]]).astype(np.float32))
     keys = keys_of(values)
 

@@ -1,4 +1,4 @@
-"""Plans of one data set written for another."""
+"""Plans of one dataset written for another."""
 
 import json
 import sys
@@ -40,7 +40,7 @@ def moved(folders: NnunetFolders, name: str) -> dict:
     return json.loads((folders.preprocessed / TARGET / f"{name}.json").read_text())
 
 
-def test_under_another_name_data_get_a_folder_of_their_own(folders: NnunetFolders) -> None:
+def test_renamed_plans_get_their_own_data_folders(folders: NnunetFolders) -> None:
     move_plans_between_datasets(11, TARGET, "srcP", "myP")
 
     plans = moved(folders, "myP")
@@ -53,18 +53,18 @@ def test_under_another_name_data_get_a_folder_of_their_own(folders: NnunetFolder
     }
 
 
-def test_under_the_same_name_identifiers_stay(folders: NnunetFolders) -> None:
+def test_plans_of_the_same_name_keep_their_data_folders(folders: NnunetFolders) -> None:
     move_plans_between_datasets(SOURCE, 12, "srcP")
 
     assert moved(folders, "srcP")["configurations"] == PLANS["configurations"]
 
 
-def test_identifiers() -> None:
+def test_the_name_of_the_plans_is_replaced_or_prepended() -> None:
     assert renamed_identifier("A_2d", "A", "B") == "B_2d"
     assert renamed_identifier("other_2d", "A", "B") == "B_other_2d"
 
 
-def test_missing_source_and_missing_target(folders: NnunetFolders) -> None:
+def test_a_missing_source_and_a_missing_target_are_named(folders: NnunetFolders) -> None:
     with pytest.raises(AssertionError, match=r"none\.json does not exist"):
         move_plans_between_datasets(11, 12, "none")
     (folders.preprocessed / TARGET).rmdir()
@@ -72,7 +72,7 @@ def test_missing_source_and_missing_target(folders: NnunetFolders) -> None:
         move_plans_between_datasets(11, 12, "srcP")
 
 
-def test_the_command(
+def test_the_command_copies_the_plans(
     folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["x", "-s", "11", "-t", "12", "-sp", "srcP", "-tp", "myP"])

@@ -134,7 +134,7 @@ class TestPredictions:
     def test_bfloat16_tensors_are_accepted(self, plain):
         assert plain.convert_logits_to_segmentation(torch.eye(3, dtype=torch.bfloat16)).tolist() == [0, 1, 2]
 
-    def test_gradients_do_not_hinder(self, plain):
+    def test_tensors_with_gradients_are_accepted(self, plain):
         assert plain.convert_logits_to_segmentation(torch.eye(3, requires_grad=True)).tolist() == [0, 1, 2]
 
     def test_regions_are_written_in_order_where_above_one_half(self, kind):
@@ -195,11 +195,11 @@ class TestOneHot:
         assert one_hot.tolist() == [[[1, 0], [0, 0]], [[0, 1], [0, 0]], [[0, 0], [1, 1]]]
         assert one_hot.dtype in (np.uint8, torch.uint8)
 
-    def test_arrays_may_hold_values_that_are_no_label(self):
+    def test_arrays_may_contain_values_that_are_not_labels(self):
         assert convert_labelmap_to_one_hot(np.array([0, 7, 5]), [0, 5]).tolist() == [[1, 0, 0], [0, 0, 1]]
 
     @pytest.mark.parametrize("value", [3, -1])
-    def test_tensors_may_not(self, value):
+    def test_tensors_may_not_contain_other_values(self, value):
         with pytest.raises(RuntimeError, match="out of bounds"):
             convert_labelmap_to_one_hot(torch.tensor([0, value]), [0, 1, 2])
 
@@ -215,7 +215,7 @@ class TestOneHot:
         assert convert_labelmap_to_one_hot(torch.tensor([1]), [0, 1], torch.float32).dtype == torch.float32
 
     @pytest.mark.parametrize("labels", [np.arange(3), torch.arange(3), (0, 1, 2)])
-    def test_labels_may_be_any_row(self, labels, kind):
+    def test_labels_may_be_any_sequence(self, labels, kind):
         assert convert_labelmap_to_one_hot(kind(np.array([2.0])), labels).tolist() == [[0], [0], [1]]
 
 

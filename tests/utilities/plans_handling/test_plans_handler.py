@@ -290,7 +290,7 @@ class TestOldPlans:
         assert manager.network_arch_class_name.endswith("residual_unet.ResidualEncoderUNet")
 
     @pytest.mark.parametrize("network", ["PlainConvUNet", "ResidualEncoderUNet"])
-    def test_the_old_properties_still_answer(self, network):
+    def test_the_old_properties_still_work(self, network):
         expected = old_configuration(UNet_class_name=network)
 
         manager = read_old(UNet_class_name=network)
