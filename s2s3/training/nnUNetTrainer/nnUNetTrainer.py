@@ -148,7 +148,7 @@ class nnUNetTrainer(TrainingResumption):
             output, target = output[0], target[0]
         labels = self.label_manager
         counts = epoch_metrics.hard_counts(output, target, labels.has_regions, labels.ignore_label)
-        return {"loss": loss.detach().cpu().numpy(), **counts, **self.domains.tag(batch["keys"])}
+        return {"loss": loss.detach().cpu().numpy(), **counts, **self.domains.tag(batch.get("keys", ()))}
 
     def on_validation_epoch_end(self, val_outputs: list[dict[str, Any]]) -> None:
         """Log loss and pseudo Dice of the epoch, also per domain if there are several."""

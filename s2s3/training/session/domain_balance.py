@@ -6,7 +6,7 @@ interface, so the trainer's hooks need not know which of the two they have.
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from nnunetv2.domains.domain_summary import format_domain_table, write_domain_su
 from nnunetv2.domains.mixing_ratios import FROM_STAGE_1, MixingRatios, RatioMode, mixing_ratios
 from nnunetv2.training.session.domain_curves import DomainCurves
 from nnunetv2.training.session.domain_files import DomainFiles
-from nnunetv2.training.session.epoch_metrics import Counts
+from nnunetv2.training.session.epoch_metrics import UNKNOWN_DOMAIN, Counts
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from s1.domain_map import DomainMap, check_cases
 
@@ -82,7 +82,7 @@ class SingleDomain:
         """Return the validation cases of each domain; a single part if there are none."""
         return {"": list(cases)}
 
-    def tag(self, case_keys: Sequence[str]) -> dict[str, list[str]]:
+    def tag(self, case_keys: Iterable[str]) -> dict[str, list[str]]:
         """Return an entry for the output of a validation step that names its domain; empty for one domain."""
         return {}
 
@@ -168,9 +168,10 @@ class DomainBalance(SingleDomain):
             parts.setdefault(self._map.domain_of(case), []).append(case)
         return {name: parts[name] for name in self.names if name in parts}
 
-    def tag(self, case_keys: Sequence[str]) -> dict[str, list[str]]:
-        """Return the domain of a validation batch, which is that of each of its cases."""
-        return {"domain": [self._map.domain_of(str(case_keys[0]))]}
+    def tag(self, case_keys: Iterable[str]) -> dict[str, list[str]]:
+        """Return the domain of all cases of a validation batch; UNKNOWN_DOMAIN if they have not one in common."""
+        domains = {self._map.domain_by_case.get(str(case), UNKNOWN_DOMAIN) for case in case_keys}
+        return {"domain": [domains.pop() if len(domains) == 1 else UNKNOWN_DOMAIN]}
 
     def log_validation(self, counts: Mapping[str, Counts], epoch: int, logger: Any) -> None:
         """Log the Dice of each domain and class, the balanced mean and the worst domain."""

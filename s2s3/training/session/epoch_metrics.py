@@ -11,6 +11,8 @@ from torch import Tensor
 from nnunetv2.domains.domain_metrics import dice_from_counts
 from nnunetv2.training.loss.dice import get_tp_fp_fn_tn
 
+UNKNOWN_DOMAIN = ""
+"""Tag of a validation step whose cases have no domain, or not all the same one."""
 _COUNT_KEYS = ("tp_hard", "fp_hard", "fn_hard")
 
 
@@ -63,7 +65,7 @@ def total_counts(outputs: Mapping[str, Any]) -> Counts:
 def counts_by_domain(outputs: Mapping[str, Any]) -> dict[str, Counts]:
     """Sum the counts of the steps of each domain; empty unless all steps name theirs (key `domain`)."""
     domains = np.asarray(outputs.get("domain", []))
-    if len(domains) != len(outputs["tp_hard"]):
+    if len(domains) != len(outputs["tp_hard"]) or UNKNOWN_DOMAIN in domains:
         return {}
     return {
         str(domain): total_counts({key: np.asarray(outputs[key])[domains == domain] for key in _COUNT_KEYS})
@@ -77,6 +79,8 @@ def merge_counts(parts: Sequence[Counts]) -> Counts:
 
 
 def merge_domain_counts(parts: Sequence[Mapping[str, Counts]]) -> dict[str, Counts]:
-    """Add up the counts of all ranks by domain; ranks may have different domains."""
+    """Add up the counts of all ranks by domain; ranks may have different domains. Empty if those of a rank are."""
+    if not all(parts):
+        return {}
     names = sorted({name for part in parts for name in part})
     return {name: merge_counts([part[name] for part in parts if name in part]) for name in names}

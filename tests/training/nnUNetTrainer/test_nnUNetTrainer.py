@@ -495,6 +495,38 @@ def test_loaders_may_be_none_if_a_trainer_needs_none(nnunet_folders: NnunetFolde
     assert (Path(trainer.output_folder) / "checkpoint_final.pth").is_file()
 
 
+class MixedValidation(TinyTrainer):
+    def get_dataloaders(self):
+        train, val = super().get_dataloaders()
+        loader = next(iter(val.data_loader.loaders.values()))
+        loader.get_indices = lambda: np.array(SEVERAL.case_names[:2])
+        return train, loader
+
+
+class BatchesWithoutKeys(TinyTrainer):
+    def get_dataloaders(self):
+        return tuple(
+            ({name: batch[name] for name in ("data", "target")} for batch in loader)
+            for loader in super().get_dataloaders()
+        )
+
+
+@pytest.mark.parametrize("dataset", [SINGLE, SEVERAL], ids=["one domain", "several"])
+def test_batches_of_own_loaders_may_lack_the_names_of_the_cases(
+    nnunet_folders: NnunetFolders, dataset: TinyDataset
+) -> None:
+    trainer = run(dataset, nnunet_folders, BatchesWithoutKeys)
+
+    assert trainer._best_ema == max(trainer.logger.get_value("ema_fg_dice", None))
+
+
+def test_validation_batches_that_mix_domains_give_no_metrics_of_domains(nnunet_folders: NnunetFolders) -> None:
+    trainer = run(SEVERAL, nnunet_folders, MixedValidation)
+
+    assert all(math.isnan(value) for curve in trainer.domains.curves.dice.values() for value in curve)
+    assert trainer._best_ema == max(trainer.logger.get_value("ema_fg_dice", None))
+
+
 def test_an_epoch_without_a_class_to_score_does_not_spoil_the_best_checkpoint(nnunet_folders: NnunetFolders) -> None:
     class FirstEpochEmpty(TinyTrainer):
         def validation_step(self, batch):

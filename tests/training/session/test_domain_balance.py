@@ -128,7 +128,14 @@ def test_batches_are_not_divided_if_that_part_is_off() -> None:
 def test_validation_is_divided_by_domain() -> None:
     assert balance().validation_parts(["b1", "a1", "b0"]) == {"A": ["a1"], "B": ["b1", "b0"]}
     assert balance().validation_parts(["b1"]) == {"B": ["b1"]}
-    assert balance().tag(np.array(["b1", "b0"])) == {"domain": ["B"]}  # type: ignore[arg-type]
+
+
+def test_a_validation_batch_is_tagged_only_if_its_cases_share_a_domain() -> None:
+    domains = balance()
+
+    assert domains.tag(np.array(["b1", "b0"])) == {"domain": ["B"]}
+    for keys in (["a1", "b1"], ["b1", "random"], ["random", "random"], []):
+        assert domains.tag(keys) == {"domain": [""]}
 
 
 def test_the_best_checkpoint_follows_the_average_of_the_balanced_dice() -> None:

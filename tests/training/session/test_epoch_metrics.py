@@ -73,10 +73,17 @@ def test_steps_of_another_trainer_that_name_no_domain_give_none() -> None:
     assert counts_by_domain({"tp_hard": np.ones((2, 1)), "fp_hard": np.ones((2, 1)), "fn_hard": np.ones((2, 1))}) == {}
 
 
-def test_ranks_may_have_different_domains() -> None:
+def test_an_epoch_with_a_step_of_no_single_domain_gives_none() -> None:
+    steps = np.ones((2, 1))
+
+    assert counts_by_domain({"tp_hard": steps, "fp_hard": steps, "fn_hard": steps, "domain": ["a", ""]}) == {}
+
+
+def test_ranks_may_have_different_domains_but_each_must_know_its_own() -> None:
     one = Counts(np.array([1.0]), np.array([2.0]), np.array([3.0]))
 
     merged = merge_domain_counts([{"a": one}, {"a": one, "b": one}])
 
     assert merged["a"].fn.tolist() == [6]
     assert merged["b"].fn.tolist() == [3]
+    assert merge_domain_counts([{"a": one}, {}]) == {}
