@@ -14,6 +14,8 @@ from nnunetv2.reporting.result_sections import results_section, verdict, worst_c
 from nnunetv2.reporting.training_sections import curves_section, training_data_section
 from nnunetv2.utilities.files import read_json
 
+_CROSS_VALIDATION = "crossval_results_folds_"
+
 
 def model_report(folder: Path, images_dir: Path | None = None, worst_cases: int = 6) -> str:
     """Return the HTML report of a trained model, or of one of its folds.
@@ -59,14 +61,20 @@ def predictions_report(folder: Path, images_dir: Path | None = None, worst_cases
 
 
 def _evaluations(model_folder: Path, folds: list[Path], pooled: bool) -> Iterator[tuple[str, Results]]:
-    """Yield title and results: of the cross-validation if its folds were accumulated, otherwise of each fold."""
-    together = sorted(model_folder.glob("crossval_results_folds_*/summary.json")) if pooled else []
+    """Yield title and results: of the cross-validation of most folds if there is one, otherwise of each fold."""
+    together = sorted(model_folder.glob(f"{_CROSS_VALIDATION}*/summary.json")) if pooled else []
     if together:
-        yield "cross-validation, all folds together", read_results(together[-1].parent)
+        largest = max((file.parent for file in together), key=lambda folder: len(_folds_of(folder)))
+        yield f"cross-validation of {', '.join(map(_words, _folds_of(largest)))}", read_results(largest)
         return
     for fold in folds:
         if (fold / "validation" / "summary.json").is_file():
             yield f"{_words(fold)}, validation cases", read_results(fold / "validation")
+
+
+def _folds_of(cross_validation: Path) -> list[Path]:
+    folds = cross_validation.name.removeprefix(_CROSS_VALIDATION).split("_")
+    return [cross_validation.with_name(f"fold_{fold}") for fold in folds]
 
 
 def _verdicts(evaluations: list[tuple[str, Results]]) -> list[str]:

@@ -127,12 +127,14 @@ def test_several_folds_are_reported_in_order(model: Path, nnunet_folders) -> Non
     assert "fold 0, fold 1, trained on all cases" in text
 
 
-def test_an_accumulated_cross_validation_replaces_the_single_folds(model: Path, nnunet_folders) -> None:
-    write_evaluation(model / "crossval_results_folds_0_1_2_3_4", nnunet_folders.raw)
+def test_the_cross_validation_of_most_folds_replaces_the_single_folds(model: Path, nnunet_folders) -> None:
+    for folds in ("0_1_2_3_4", "1_2"):
+        write_evaluation(model / f"crossval_results_folds_{folds}", nnunet_folders.raw, with_domains=folds == "1_2")
 
     text = text_of(model_report(model, worst_cases=0))
 
-    assert "cross-validation, all folds together" in text
+    assert "cross-validation of fold 0, fold 1, fold 2, fold 3, fold 4" in text
+    assert "2 cases evaluated" in text  # without domains: the scores are those of five folds
     assert "fold 0, validation cases" not in text
 
 
