@@ -15,6 +15,17 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 PathLike = str | os.PathLike[str]
 
+_WRITTEN = {
+    "dataset.json",
+    "plans.json",
+    "summary.json",
+    "domain_summary.json",
+    "postprocessing.json",
+    "postprocessing.pkl",
+    "postprocessed",
+}
+"""What lies beside the predictions of a cross-validation."""
+
 
 def accumulate_cv_results(
     trained_model_folder: PathLike,
@@ -36,7 +47,7 @@ def accumulate_cv_results(
     plans_manager = PlansManager(read_json(model / "plans.json", "plans.json of the model"))
     files = _validation_files(model, folds, dataset_json["file_ending"])
     if overwrite and merged.is_dir():
-        _remove_earlier_results(merged)
+        _remove_earlier_results(merged, dataset_json["file_ending"])
     merged.mkdir(parents=True, exist_ok=True)
     for name in ("dataset.json", "plans.json"):
         copy_file(model / name, merged / name)
@@ -65,10 +76,15 @@ def _validation_files(model: Path, folds: Sequence[int | str], file_ending: str)
     return files
 
 
-def _remove_earlier_results(folder: Path) -> None:
-    is_result = (folder / "dataset.json").is_file() and (folder / "plans.json").is_file()
-    if any(folder.iterdir()) and not is_result:
-        raise SettingsError(f"{folder} contains no cross-validation results and is not replaced; choose another folder")
+def _remove_earlier_results(folder: Path, file_ending: str) -> None:
+    """Remove a folder that holds nothing but predictions and what commands of nnU-Net write beside them."""
+    names = {path.name for path in folder.iterdir()}
+    foreign = sorted(n for n in names - _WRITTEN if not n.endswith(file_ending) and not n.startswith("."))
+    if foreign or (names and not {"dataset.json", "plans.json"} <= names):
+        raise SettingsError(
+            f"{folder} is not replaced: it is not, or not only, the result of a cross-validation"
+            f"{f' (it contains {foreign[0]})' if foreign else ''}. Choose another folder, or empty this one yourself."
+        )
     shutil.rmtree(folder)
 
 

@@ -84,18 +84,33 @@ def test_a_case_in_two_folds_is_named(root: Path) -> None:
         accumulate_cv_results(folds, root / "merged", (0, 1), 0)
 
 
-def test_earlier_results_are_replaced_and_other_folders_are_not(root: Path) -> None:
+def test_earlier_results_are_replaced_even_if_they_are_incomplete(root: Path) -> None:
+    merged = root / "merged"
+    for _ in range(2):
+        accumulate_cv_results(model_folder(root, "2d"), merged, (0, 1), 0)
+        assert not (merged / "stale.png").exists()
+        (merged / "stale.png").write_bytes((merged / "case0.png").read_bytes())
+        (merged / ".killed.partial.png").touch()
+        (merged / "summary.json").unlink()
+        (merged / "postprocessed").mkdir()
+
+
+@pytest.mark.parametrize("foreign", ["thesis.txt", "fold_7/checkpoint_final.pth", "predict_from_raw_data_args.json"])
+def test_a_folder_with_anything_else_is_not_replaced(root: Path, foreign: str) -> None:
     merged = root / "merged"
     accumulate_cv_results(model_folder(root, "2d"), merged, (0, 1), 0)
-    (merged / "stale.png").write_bytes((merged / "case0.png").read_bytes())
-    accumulate_cv_results(model_folder(root, "2d"), merged, (0, 1), 0)
-    assert not (merged / "stale.png").exists()
-    precious = root / "precious"
-    precious.mkdir()
-    (precious / "thesis.txt").write_text("years of work")
-    with pytest.raises(SettingsError, match="not replaced"):
-        accumulate_cv_results(model_folder(root, "2d"), precious, (0, 1), 0)
-    assert (precious / "thesis.txt").exists()
+    (merged / foreign).parent.mkdir(exist_ok=True)
+    (merged / foreign).write_text("years of work")
+    with pytest.raises(SettingsError, match=rf"merged is not replaced.*contains {foreign.split('/')[0]}"):
+        accumulate_cv_results(model_folder(root, "2d"), merged, (0, 1), 0)
+    assert (merged / foreign).exists()
+
+
+def test_a_folder_of_labels_is_not_replaced(root: Path) -> None:
+    labels = root / "raw" / DATASET / "labelsTr"
+    with pytest.raises(SettingsError, match="labelsTr is not replaced"):
+        accumulate_cv_results(model_folder(root, "2d"), labels, (0, 1), 0)
+    assert len(list(labels.iterdir())) == 6
 
 
 def test_without_overwrite_existing_results_are_kept(root: Path) -> None:
