@@ -30,10 +30,24 @@ class MixingRatios:
 
     ratios: dict[str, float]
     """Domain -> ratio, at least 0, summing to 1 over the domains that have a case, in the order of the domain map."""
-    source: str
-    """Where the ratios come from, as text for the log."""
+    mode: RatioMode
+    """Where the ratios come from: the requested mode or, for AUTO, the one that was chosen."""
     left_out: tuple[str, ...]
     """Domains of the map without a case here; the other ratios were rescaled."""
+
+    @property
+    def source(self) -> str:
+        """The mode in words, for the log."""
+        return _SOURCES[self.mode]
+
+
+_SOURCES = {
+    RatioMode.PRISM: "stage 1 (prism_dd.json)",
+    RatioMode.UNIFORM: "the same for every domain",
+    RatioMode.PROPORTIONAL: "number of cases per domain",
+    RatioMode.EXPLICIT: "ratios in domains.json",
+}
+NO_PRISM = "there is no prism_dd.json; run `drift prism`, then `nnUNetv2_preprocess`, which copies it"
 
 
 def mixing_ratios(
@@ -54,18 +68,10 @@ def mixing_ratios(
     for case in present_cases:
         counts[domain_map.domain_of(case)] += 1
     mode = _settle(RatioMode(mode), domain_map, prism_ratios)
-    weights, source = _weights(mode, counts, domain_map, prism_ratios)
+    weights = _weights(mode, counts, domain_map, prism_ratios)
     present = {name: weights[name] for name, count in counts.items() if count}
-    return MixingRatios(
-        ratios=_normalized(present, source),
-        source=source,
-        left_out=tuple(name for name, count in counts.items() if not count),
-    )
-
-
-FROM_STAGE_1 = "stage 1 (prism_dd.json)"
-"""`source` of ratios that stage 1 computed."""
-NO_PRISM = "there is no prism_dd.json; run `drift prism`, then `nnUNetv2_preprocess`, which copies it"
+    left_out = tuple(name for name, count in counts.items() if not count)
+    return MixingRatios(_normalized(present, _SOURCES[mode]), mode, left_out)
 
 
 def _settle(mode: RatioMode, domain_map: DomainMap, prism_ratios: Mapping[str, float] | None) -> RatioMode:
@@ -78,20 +84,16 @@ def _settle(mode: RatioMode, domain_map: DomainMap, prism_ratios: Mapping[str, f
 
 def _weights(
     mode: RatioMode, counts: Mapping[str, int], domain_map: DomainMap, prism_ratios: Mapping[str, float] | None
-) -> tuple[Mapping[str, float], str]:
+) -> Mapping[str, float]:
     if mode is RatioMode.EXPLICIT:
-        return _existing(domain_map.ratios, "explicit", "domains.json has no 'ratios'"), "ratios in domains.json"
+        return _existing(domain_map.ratios, "explicit", "domains.json has no 'ratios'")
     if mode is RatioMode.PRISM:
-        ratios = _existing(
-            prism_ratios,
-            "prism",
-            NO_PRISM,
-        )
+        ratios = _existing(prism_ratios, "prism", NO_PRISM)
         _check_names(ratios, domain_map)
-        return ratios, FROM_STAGE_1
+        return ratios
     if mode is RatioMode.PROPORTIONAL:
-        return counts, "number of cases per domain"
-    return dict.fromkeys(counts, 1.0), "the same for every domain"
+        return counts
+    return dict.fromkeys(counts, 1.0)
 
 
 def _existing(ratios: Mapping[str, float] | None, mode: str, problem: str) -> Mapping[str, float]:

@@ -31,15 +31,17 @@ def test_explicit_ratios_are_scaled_to_sum_to_one() -> None:
 @pytest.mark.parametrize(
     ("domain_map", "prism", "expected"),
     [
-        (MAP_WITH_RATIOS, {"A": 0.4, "B": 0.6}, 0.75),
-        (MAP, {"A": 0.4, "B": 0.6}, 0.4),
-        (MAP, None, 0.5),
+        (MAP_WITH_RATIOS, {"A": 0.4, "B": 0.6}, (RatioMode.EXPLICIT, 0.75)),
+        (MAP, {"A": 0.4, "B": 0.6}, (RatioMode.PRISM, 0.4)),
+        (MAP, None, (RatioMode.UNIFORM, 0.5)),
     ],
 )
 def test_auto_prefers_explicit_over_prism_over_uniform(
-    domain_map: DomainMap, prism: dict[str, float] | None, expected: float
+    domain_map: DomainMap, prism: dict[str, float] | None, expected: tuple[RatioMode, float]
 ) -> None:
-    assert mixing_ratios(RatioMode.AUTO, domain_map, CASES, prism).ratios["A"] == pytest.approx(expected)
+    result = mixing_ratios(RatioMode.AUTO, domain_map, CASES, prism)
+
+    assert (result.mode, result.ratios["A"]) == (expected[0], pytest.approx(expected[1]))
 
 
 def test_the_mode_may_be_a_string() -> None:

@@ -178,7 +178,7 @@ class nnUNetTrainer(TrainingResumption):
             self.save_checkpoint(join(self.output_folder, "checkpoint_best.pth"))
         if self.local_rank == 0:
             self.logger.plot_progress_png(self.output_folder)
-            curves = training_curves(self.logger.get_checkpoint(), self.domains.curves)
+            curves = training_curves(self.logger.get_checkpoint(), self.domains.curves, self.domains.train_ratios)
             write_json(curves, join(self.output_folder, "training_curves.json"))
         self.current_epoch += 1
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from nnunetv2.domains.domain_splits import check_groups, stratified_splits
 from nnunetv2.domains.domain_summary import format_domain_table, write_domain_summary
-from nnunetv2.domains.mixing_ratios import FROM_STAGE_1, MixingRatios, RatioMode, mixing_ratios
+from nnunetv2.domains.mixing_ratios import MixingRatios, RatioMode, mixing_ratios
 from nnunetv2.training.session.domain_curves import DomainCurves
 from nnunetv2.training.session.domain_files import DomainFiles
 from nnunetv2.training.session.epoch_metrics import UNKNOWN_DOMAIN, Counts
@@ -49,13 +49,25 @@ class SingleDomain:
 
     names: tuple[str, ...] = ()
     use_edge_heads = False
+    ratios: Mapping[str, float] | None = None
+    """Weights of the domains in all balanced metrics; None: those of domains.json, or equal ones."""
 
-    def __init__(self, groups: Mapping[str, str] | None = None, domain_map: DomainMap | None = None):
-        """Store groups for the folds, and domains that are only used in the summary of the final validation."""
+    def __init__(
+        self,
+        groups: Mapping[str, str] | None = None,
+        domain_map: DomainMap | None = None,
+        source: str = "domains.json",
+    ):
+        """Store groups for the folds, and domains that are only used in the summary of the final validation.
+
+        Parameters:
+            source: path of domains.json, for messages.
+        """
         self._groups = groups
-        self._domain_map = domain_map
+        self._map = domain_map
+        self._source = source
         self.train_ratios: dict[str, float] = {}
-        """Share of each domain in the batches."""
+        """Share of each domain in the batches; empty if they are drawn as in nnU-Net."""
         self.curves = DomainCurves()
 
     def make_splits(self, cases: Sequence[str]) -> Splits:
@@ -69,7 +81,9 @@ class SingleDomain:
         check_groups(splits, self._groups or {}, source)
 
     def check_cases(self, cases: Sequence[str]) -> None:
-        """Raise DomainMapError for cases that do not match domains.json."""
+        """Raise DomainMapError for cases that do not match domains.json, if the dataset has domains."""
+        if self._map is not None:
+            check_cases(self._map, cases, self._source)
 
     def begin_fold(self, train_cases: Sequence[str], report: Report) -> None:
         """Prepare for the training cases of a fold."""
@@ -108,24 +122,26 @@ class SingleDomain:
 
     def summarize(self, validation_folder: str | os.PathLike[str], report: Report) -> None:
         """Write domain_summary.json next to summary.json and report its table, if the dataset has domains."""
-        if self._domain_map is not None:
-            _summarize(validation_folder, self._domain_map, None, report)
+        if self._map is not None:
+            summary, target = (os.path.join(validation_folder, f"{kind}summary.json") for kind in ("", "domain_"))
+            table = format_domain_table(write_domain_summary(summary, self._map, self.ratios, target))
+            report(f"\n{table}")
 
 
 class DomainBalance(SingleDomain):
     """Several domains, balanced."""
 
+    _map: DomainMap
+    ratios: Mapping[str, float]
+
     def __init__(self, files: DomainFiles, settings: DomainBalanceSettings):
-        assert files.domain_map is not None
-        super().__init__(files.groups, files.domain_map)
-        self._map = files.domain_map
+        super().__init__(files.groups, files.domain_map, files.source)
         self._files = files
         self._settings = settings
         self.names = self._map.names
         self.use_edge_heads = settings.use_edge_heads
         all_cases = [case for name in self.names for case in self._map.domains[name]]
         self.ratios = self._mixing_ratios(all_cases).ratios
-        """Weights of the domains in all balanced metrics."""
 
     def make_splits(self, cases: Sequence[str]) -> Splits:
         """Return five folds that spread every domain evenly and keep groups together."""
@@ -138,15 +154,10 @@ class DomainBalance(SingleDomain):
         if self._settings.stratify_splits:
             super().check_splits(splits, source)
 
-    def check_cases(self, cases: Sequence[str]) -> None:
-        """Raise DomainMapError for cases that do not match domains.json."""
-        check_cases(self._map, cases, self._files.source)
-
     def begin_fold(self, train_cases: Sequence[str], report: Report) -> None:
         """Compute the mixing ratios of the fold."""
         mixing = self._mixing_ratios(train_cases)
-        self.train_ratios = mixing.ratios
-        if self._files.prism_is_outdated and mixing.source == FROM_STAGE_1:
+        if self._files.prism_is_outdated and mixing.mode is RatioMode.PRISM:
             report(
                 "WARNING: domains.json has changed since stage 1 measured the domains; run `drift prism` again, then "
                 "`nnUNetv2_preprocess`"
@@ -154,6 +165,7 @@ class DomainBalance(SingleDomain):
         for name in mixing.left_out:
             report(f"Domain {name} has no training case in this fold; it is left out, the other ratios are rescaled.")
         if self._settings.balance_batches:
+            self.train_ratios = mixing.ratios
             shares = ", ".join(f"{name} {ratio:.4f}" for name, ratio in mixing.ratios.items())
             report(f"Mixing ratios of the domains: {shares} ({mixing.source})")
 
@@ -217,19 +229,8 @@ class DomainBalance(SingleDomain):
         self.curves = DomainCurves.from_dict(entry.get("domain_curves", {}))
         getattr(logger, "local_logger", logger).load_extra_curves(self.curves.drawn())
 
-    def summarize(self, validation_folder: str | os.PathLike[str], report: Report) -> None:
-        """Write domain_summary.json next to summary.json and report its table."""
-        _summarize(validation_folder, self._map, self.ratios, report)
-
     def _mixing_ratios(self, cases: Sequence[str]) -> MixingRatios:
         return mixing_ratios(self._settings.ratio_mode, self._map, cases, self._files.prism_ratios)
-
-
-def _summarize(
-    folder: str | os.PathLike[str], domain_map: DomainMap, ratios: Mapping[str, float] | None, report: Report
-) -> None:
-    summary, target = (os.path.join(folder, name) for name in ("summary.json", "domain_summary.json"))
-    report(f"\n{format_domain_table(write_domain_summary(summary, domain_map, ratios, target))}")
 
 
 def balance_domains(files: DomainFiles, settings: DomainBalanceSettings) -> SingleDomain:
@@ -237,5 +238,5 @@ def balance_domains(files: DomainFiles, settings: DomainBalanceSettings) -> Sing
     if not files.has_domains:
         return SingleDomain(files.groups)
     if not settings.anything_on:
-        return SingleDomain(domain_map=files.domain_map)
+        return SingleDomain(domain_map=files.domain_map, source=files.source)
     return DomainBalance(files, settings)

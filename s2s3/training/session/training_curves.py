@@ -9,10 +9,15 @@ from nnunetv2.training.session.domain_curves import DomainCurves
 STOCK_CURVES = ("train_losses", "val_losses", "mean_fg_dice", "ema_fg_dice", "lrs")
 
 
-def training_curves(logged: Mapping[str, Sequence[Any]], domains: DomainCurves) -> dict[str, Any]:
+def training_curves(
+    logged: Mapping[str, Sequence[Any]], domains: DomainCurves, mixing_ratios: Mapping[str, float]
+) -> dict[str, Any]:
     """Return the content of the file; numbers that do not exist are null.
 
-    Parameters: the lists of the logger, and the curves of the domains (empty in a training of one domain).
+    Parameters:
+        logged: the lists of the logger.
+        domains: the curves of the domains, empty in a training of one domain.
+        mixing_ratios: domain -> share of the training batches; empty if they are not balanced, null in the file.
     """
     spans = zip(logged["epoch_start_timestamps"], logged["epoch_end_timestamps"], strict=False)
     content = {
@@ -24,6 +29,7 @@ def training_curves(logged: Mapping[str, Sequence[Any]], domains: DomainCurves) 
         "balanced_dice": domains.balanced_dice,
         "worst_domain_dice": domains.worst_domain_dice,
         "edge_loss": domains.edge_loss,
+        "mixing_ratios": mixing_ratios or None,
     }
     return {name: _as_json(value) for name, value in content.items()}
 
@@ -33,6 +39,6 @@ def _as_json(value: Any) -> Any:
         return {key: _as_json(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_as_json(entry) for entry in value]
-    if isinstance(value, int):
+    if value is None or isinstance(value, int):
         return value
     return float(value) if math.isfinite(value) else None

@@ -25,6 +25,9 @@ SEVERAL = TinyDataset(domains=("north", "south"))
 REGIONS = TinyDataset(
     labels={"background": 0, "whole": [1, 2], "inner": 2, "ignore": 3}, regions_class_order=(1, 2), cases=5
 )
+EVERY_PART_OFF = dict.fromkeys(
+    ("balance_batches", "use_edge_heads", "select_by_balanced_dice", "stratify_splits"), False
+)
 DRAW = MetaLogger.plot_progress_png
 STOCK_KEYS = [
     "network_weights",
@@ -687,7 +690,8 @@ def test_a_held_out_domain_is_validated_though_it_is_not_trained_on(nnunet_folde
     trainer.run_training()
     trainer.perform_actual_validation()
 
-    assert trainer.domains.train_ratios == {"north": 1.0}
+    written = json.loads((Path(trainer.output_folder) / "training_curves.json").read_text())
+    assert written["mixing_ratios"] == {"north": 1.0}
     assert "Domain south has no training case" in Path(trainer.log_file).read_text()
     curves = trainer.domains.curves
     assert curves.balanced_dice == curves.dice["south"]
@@ -701,13 +705,16 @@ def test_all_cases_may_be_trained_on(nnunet_folders: NnunetFolders) -> None:
     assert not (nnunet_folders.preprocessed / "Dataset901_Tiny" / "splits_final.json").exists()
 
 
-def test_domains_that_do_not_match_the_cases_are_refused(nnunet_folders: NnunetFolders) -> None:
+@pytest.mark.parametrize("switches", [{}, EVERY_PART_OFF], ids=["balanced", "stock"])
+def test_domains_that_do_not_match_the_cases_are_refused_before_training(
+    nnunet_folders: NnunetFolders, switches: dict[str, bool]
+) -> None:
     folder = write_preprocessed(SEVERAL, nnunet_folders.preprocessed)
     names = SEVERAL.case_names
     (folder / "domains.json").write_text(json.dumps({"domains": {"a": names[:5], "b": [*names[5:9], "case_00"]}}))
 
     with pytest.raises(DomainMapError, match="case_009") as caught:
-        make_trainer(SEVERAL).run_training()
+        make_trainer(SEVERAL, trainer_class=type("Variant", (TinyTrainer,), switches)).on_train_start()
     assert "case_00" in str(caught.value)
 
 
@@ -752,8 +759,7 @@ def test_each_part_can_be_switched_off_alone(
 def test_with_every_part_off_several_domains_are_trained_as_stock_and_still_summarized(
     nnunet_folders: NnunetFolders,
 ) -> None:
-    off = dict.fromkeys(("balance_batches", "use_edge_heads", "select_by_balanced_dice", "stratify_splits"), False)
-    trainer = run(SEVERAL, nnunet_folders, type("NoDomains", (TinyTrainer,), off))
+    trainer = run(SEVERAL, nnunet_folders, type("NoDomains", (TinyTrainer,), EVERY_PART_OFF))
     trainer.perform_actual_validation()
 
     fold = Path(trainer.output_folder)

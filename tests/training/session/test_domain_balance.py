@@ -125,6 +125,15 @@ def test_batches_are_not_divided_if_that_part_is_off() -> None:
     assert balance().case_domains(["a1", "b1"]) == {"a1": "A", "b1": "B"}
 
 
+def test_only_balanced_batches_have_mixing_ratios() -> None:
+    balanced, unbalanced = balance(), balance(DomainBalanceSettings(balance_batches=False))
+    for domains in (balanced, unbalanced):
+        domains.begin_fold(CASES, ignore)
+
+    assert balanced.train_ratios == {"A": 0.5, "B": 0.5}
+    assert unbalanced.train_ratios == {}
+
+
 def test_validation_is_divided_by_domain() -> None:
     assert balance().validation_parts(["b1", "a1", "b0"]) == {"A": ["a1"], "B": ["b1", "b0"]}
     assert balance().validation_parts(["b1"]) == {"B": ["b1"]}

@@ -67,7 +67,7 @@ def test_training_curves_are_plain_json_with_null_for_missing_numbers() -> None:
         "epoch_end_timestamps": [12.5],
     }
 
-    content = json.loads(json.dumps(training_curves(logged, curves), allow_nan=False))
+    content = json.loads(json.dumps(training_curves(logged, curves, RATIOS), allow_nan=False))
 
     assert content == {
         "version": 1,
@@ -82,4 +82,6 @@ def test_training_curves_are_plain_json_with_null_for_missing_numbers() -> None:
         "balanced_dice": [0.5],
         "worst_domain_dice": [0.5],
         "edge_loss": [],
+        "mixing_ratios": RATIOS,
     }
+    assert training_curves(logged, curves, {})["mixing_ratios"] is None
