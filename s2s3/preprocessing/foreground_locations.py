@@ -13,7 +13,7 @@ Locations = dict[int | tuple[int, ...], np.ndarray | list[Any]]
 
 def classes_to_locate(labels: LabelManager) -> list[int | Sequence[int]]:
     """Return the classes or regions to locate; with an ignore label also, as one more region, all annotated voxels."""
-    classes: list[Any] = list(labels.foreground_regions if labels.has_regions else labels.foreground_labels)
+    classes: list[Any] = list(labels.foreground_classes)
     if labels.has_ignore_label:
         classes.append([-1, *labels.all_labels])
     return classes

@@ -98,6 +98,11 @@ class LabelManager:
         return self.filter_background(cast("list[LabelOrRegion]", self.all_regions))
 
     @property
+    def foreground_classes(self) -> list[LabelOrRegion]:
+        """What is learnt and scored: the foreground regions if there are regions, otherwise the foreground labels."""
+        return list(self.foreground_regions if self.has_regions else self.foreground_labels)
+
+    @property
     def num_segmentation_heads(self) -> int:
         """Number of output channels of a network."""
         return len(self.foreground_regions) if self.has_regions else len(self.all_labels)

@@ -35,7 +35,7 @@ def regions():
 class TestMeaning:
     def test_plain_labels(self, plain):
         assert plain.all_labels == [0, 1, 2]
-        assert plain.foreground_labels == [1, 2]
+        assert plain.foreground_classes == plain.foreground_labels == [1, 2]
         assert plain.num_segmentation_heads == 3
         assert plain.all_regions is None
         assert not plain.has_regions
@@ -51,7 +51,7 @@ class TestMeaning:
 
         manager = LabelManager(labels, [1, 2, 3])
 
-        assert manager.all_regions == manager.foreground_regions == [2, (2, 1), (0, 1)]
+        assert manager.all_regions == manager.foreground_regions == manager.foreground_classes == [2, (2, 1), (0, 1)]
         assert manager.all_labels == [0, 1, 2]
         assert manager.num_segmentation_heads == 3
 
