@@ -24,6 +24,7 @@ __all__ = [
     "iterate_cases",
     "run_cases",
     "usable_cpus",
+    "workers_worth_starting",
 ]
 
 CASES_PER_WORKER = 8
@@ -208,6 +209,12 @@ def _raise_failures(tasks: Iterable[Task]) -> None:
     for task in tasks:
         if task.error is not None:
             raise task.error
+
+
+def workers_worth_starting(wanted: int, cases: int) -> int:
+    """Return at most one worker per case, and 0 (this process) instead of a single one, which would save no time."""
+    workers = min(wanted, cases)
+    return 0 if workers == 1 else workers
 
 
 def run_cases(

@@ -15,7 +15,14 @@ import psutil
 import pytest
 
 from nnunetv2.errors import CaseFailedError, InvalidValueError, WorkerDiedError
-from nnunetv2.utilities.workers import CASES_PER_WORKER, WorkerPool, describe_exit, iterate_cases, run_cases
+from nnunetv2.utilities.workers import (
+    CASES_PER_WORKER,
+    WorkerPool,
+    describe_exit,
+    iterate_cases,
+    run_cases,
+    workers_worth_starting,
+)
 
 CASES = [(name, (number,)) for number, name in enumerate("abcdef")]
 LONG = 60.0
@@ -234,6 +241,11 @@ def start_script(folder: Path) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+
+
+def test_a_single_worker_is_not_worth_starting() -> None:
+    wanted_and_cases = [(0, 5), (1, 5), (5, 1), (2, 5), (5, 3), (5, 0)]
+    assert [workers_worth_starting(*pair) for pair in wanted_and_cases] == [0, 0, 0, 2, 3, 0]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs process groups")
