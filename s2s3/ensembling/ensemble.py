@@ -11,9 +11,10 @@ import numpy as np
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError, MissingFileError
+from nnunetv2.evaluation.validation_files import validation_files
 from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.files import copy_file, read_json, write_json
-from nnunetv2.utilities.workers import run_cases
+from nnunetv2.utilities.files import copy_file, json_content, read_json, write_json
+from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -80,18 +81,14 @@ def ensemble_folders(
     dataset.json and plans.json come from the first folder unless given; both are written to the output folder.
     """
     first = Path(list_of_input_folders[0])
-    dataset_json = _content(dataset_json_file_or_dict, first / "dataset.json")
-    plans = _content(plans_json_file_or_dict, first / "plans.json")
+    dataset_json = json_content(dataset_json_file_or_dict, first / "dataset.json")
+    plans = json_content(plans_json_file_or_dict, first / "plans.json")
     names = _common_names(list_of_input_folders)
     os.makedirs(output_folder, exist_ok=True)
     cases = {name: [os.path.join(folder, f"{name}.npz") for folder in list_of_input_folders] for name in names}
     _merge_cases(cases, Path(output_folder), dataset_json, plans, save_merged_probabilities, num_processes)
     write_json(dataset_json, Path(output_folder) / "dataset.json")
     write_json(plans, Path(output_folder) / "plans.json")
-
-
-def _content(given: dict[str, Any] | PathLike | None, default: Path) -> dict[str, Any]:
-    return given if isinstance(given, dict) else read_json(given or default)
 
 
 def _common_names(folders: Sequence[PathLike]) -> list[str]:
@@ -127,8 +124,7 @@ def _merge_cases(
     writer = plans_manager.image_reader_writer_class()
     description = (dataset_json["file_ending"], writer, plans_manager.get_label_manager(dataset_json))
     tasks = [(name, (files, output_folder / name, *description, save_probabilities)) for name, files in cases.items()]
-    workers = min(num_processes, len(tasks))
-    run_cases(merge_files, tasks, 0 if workers == 1 else workers, "Ensembling")
+    run_cases(merge_files, tasks, workers_worth_starting(num_processes, len(tasks)), "Ensembling")
 
 
 def ensemble_crossvalidations(
@@ -144,7 +140,7 @@ def ensemble_crossvalidations(
     DatasetError for folds without npz files and models with different cases, DatasetLayoutError for a case that two
     folds of one model validated.
     """
-    models = [_validation_files(Path(folder), folds) for folder in list_of_trained_model_folders]
+    models = [validation_files(Path(folder), folds, ".npz") for folder in list_of_trained_model_folders]
     cases = {name: [model[name] for model in models if name in model] for name in sorted(models[0])}
     differing = sorted({name for model in models for name in model.keys() ^ models[0].keys()})
     if differing:
@@ -158,21 +154,6 @@ def ensemble_crossvalidations(
         ending = dataset_json["file_ending"]
         cases = {name: files for name, files in cases.items() if not (output / f"{name}{ending}").is_file()}
     _merge_cases(cases, output, dataset_json, read_json(first / "plans.json"), False, num_processes)
-
-
-def _validation_files(model_folder: Path, folds: Sequence[int | str]) -> dict[str, Path]:
-    """Return case -> npz file of the validations of all folds."""
-    files: dict[str, Path] = {}
-    for fold in folds:
-        folder = model_folder / f"fold_{fold}" / "validation"
-        found = sorted(folder.glob("*.npz"))
-        if not found:
-            raise DatasetError(f"{folder}: no .npz files; run the validation again with --val --npz")
-        twice = [path.stem for path in found if path.stem in files]
-        if twice:
-            raise DatasetLayoutError(f"{folder}: cases that another fold of this model also validated:", twice)
-        files.update({path.stem: path for path in found})
-    return files
 
 
 @command

@@ -26,10 +26,11 @@ from nnunetv2.evaluation.summary_file import (
 )
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import read_json
-from nnunetv2.utilities.workers import run_cases
+from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 __all__ = [
     "compute_metrics",
@@ -45,6 +46,7 @@ __all__ = [
     "load_summary_json",
     "region_or_label_to_mask",
     "save_summary_json",
+    "score_predictions",
 ]
 
 PathLike = str | os.PathLike[str]
@@ -93,8 +95,8 @@ def compute_metrics_on_folder(
         )
         for name in names
     ]
-    workers = min(num_processes, len(cases))
-    results = summarize(run_cases(compute_metrics, cases, 0 if workers == 1 else workers, "Evaluation"))
+    workers = workers_worth_starting(num_processes, len(cases))
+    results = summarize(run_cases(compute_metrics, cases, workers, "Evaluation"))
     if output_file is not None:
         save_summary_json(results, output_file)
     return results
@@ -117,6 +119,28 @@ def _check_pairs(
     missing = [] if chill else sorted(set(references) - set(names))
     if missing:
         raise DatasetLayoutError(f"{folder_ref}: references without a prediction in {folder_pred}:", missing)
+
+
+def score_predictions(
+    folder_ref: PathLike,
+    folder_pred: PathLike,
+    output_file: PathLike | None,
+    plans_manager: "PlansManager",
+    dataset_json: dict[str, Any],
+    num_processes: int,
+) -> dict[str, Any]:
+    """Score a model's predictions, with the reader, the labels or regions and the ignore label of the model."""
+    label_manager = plans_manager.get_label_manager(dataset_json)
+    return compute_metrics_on_folder(
+        folder_ref,
+        folder_pred,
+        output_file,
+        plans_manager.image_reader_writer_class(),
+        dataset_json["file_ending"],
+        label_manager.foreground_classes,
+        label_manager.ignore_label,
+        num_processes,
+    )
 
 
 def compute_metrics_on_folder2(
@@ -146,7 +170,7 @@ def compute_metrics_on_folder2(
         output_file or os.path.join(folder_pred, "summary.json"),
         reader,
         ending,
-        label_manager.foreground_regions if label_manager.has_regions else label_manager.foreground_labels,
+        label_manager.foreground_classes,
         label_manager.ignore_label,
         num_processes,
         chill,

@@ -17,7 +17,7 @@ from typing import Any
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import DatasetError, MissingFileError, OutputExistsError, SettingsError
 from nnunetv2.evaluation.accumulate_cv_results import accumulate_cv_results
-from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder, load_summary_json
+from nnunetv2.evaluation.evaluate_predictions import load_summary_json, score_predictions
 from nnunetv2.evaluation.evaluation_report import domains_of_folder, report_evaluation
 from nnunetv2.evaluation.find_best_arguments import accumulate_parser, find_best_parser
 from nnunetv2.evaluation.inference_instructions import generate_inference_command, inference_instructions
@@ -156,18 +156,14 @@ def _score_pair(
     ensemble_crossvalidations(folders, output, folds, num_processes, overwrite)
     plans_manager = PlansManager(join(folders[0], "plans.json"))
     dataset_json = read_json(join(folders[0], "dataset.json"))
-    label_manager = plans_manager.get_label_manager(dataset_json)
-    results = compute_metrics_on_folder(
-        join(nnUNet_preprocessed, dataset, "gt_segmentations"),  # as in nnU-Net, also if the raw dataset exists
-        output,
-        join(output, "summary.json"),
-        plans_manager.image_reader_writer_class(),
-        dataset_json["file_ending"],
-        label_manager.foreground_regions if label_manager.has_regions else label_manager.foreground_labels,
-        label_manager.ignore_label,
-        num_processes,
-    )
+    summary = join(output, "summary.json")
+    results = score_predictions(_copied_labels(dataset), output, summary, plans_manager, dataset_json, num_processes)
     return _Candidate(name, output, models, results["foreground_mean"]["Dice"])
+
+
+def _copied_labels(dataset: str) -> str:
+    """Return the folder of the preprocessed references, which nnU-Net takes here even if the raw ones exist."""
+    return join(nnUNet_preprocessed, dataset, "gt_segmentations")
 
 
 def _describe_best(dataset: str, best: _Candidate, num_processes: int) -> dict[str, Any]:
@@ -175,8 +171,7 @@ def _describe_best(dataset: str, best: _Candidate, num_processes: int) -> dict[s
     from nnunetv2.postprocessing.remove_connected_components import determine_postprocessing
 
     plans_file, dataset_json_file = join(best.folder, "plans.json"), join(best.folder, "dataset.json")
-    reference = join(nnUNet_preprocessed, dataset, "gt_segmentations")
-    determine_postprocessing(best.folder, reference, plans_file, dataset_json_file, num_processes, True)
+    determine_postprocessing(best.folder, _copied_labels(dataset), plans_file, dataset_json_file, num_processes, True)
     scores = read_json(join(best.folder, "postprocessing.json"))
     return {
         "result_on_crossval_pre_pp": scores["input_folder"]["foreground_mean"]["Dice"],

@@ -18,16 +18,16 @@ import numpy as np
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import MissingFileError
 from nnunetv2.evaluation.evaluate_predictions import (
-    compute_metrics_on_folder,
     label_or_region_to_key,
     load_summary_json,
     save_summary_json,
+    score_predictions,
 )
 from nnunetv2.postprocessing.postprocessing_arguments import apply_parser, determine_parser
 from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.files import copy_file, read_json, replacing, write_json
+from nnunetv2.utilities.files import copy_file, json_content, replacing, write_json
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.workers import run_cases
+from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -103,8 +103,8 @@ def apply_postprocessing_to_folder(
 ) -> None:
     """Postprocess all segmentations of a folder; plans.json and dataset.json come from there unless given."""
     source, target = Path(input_folder), Path(output_folder)
-    plans = content_of(plans_file_or_dict, source / "plans.json")
-    ending = content_of(dataset_json_file_or_dict, source / "dataset.json")["file_ending"]
+    plans = json_content(plans_file_or_dict, source / "plans.json")
+    ending = json_content(dataset_json_file_or_dict, source / "dataset.json")["file_ending"]
     reader_writer = PlansManager(plans).image_reader_writer_class()
     files = sorted(path for path in source.glob(f"*{ending}") if path.is_file())
     if not files:
@@ -114,16 +114,11 @@ def apply_postprocessing_to_folder(
         (path.name.removesuffix(ending), (path, target / path.name, reader_writer, list(pp_fns), list(pp_fn_kwargs)))
         for path in files
     ]
-    workers = min(num_processes, len(cases))
-    run_cases(load_postprocess_save, cases, 0 if workers == 1 else workers, "Postprocessing")
+    workers = workers_worth_starting(num_processes, len(cases))
+    run_cases(load_postprocess_save, cases, workers, "Postprocessing")
     for name in ("plans.json", "dataset.json"):
         if (source / name).is_file() and target != source:
             copy_file(source / name, target / name)
-
-
-def content_of(given: dict[str, Any] | PathLike | None, default: Path) -> dict[str, Any]:
-    """Return JSON content given as a dict or as the path of a file, which for None is `default`."""
-    return given if isinstance(given, dict) else read_json(given or default)
 
 
 @dataclass(frozen=True)
@@ -139,17 +134,14 @@ class _Trials:
     @property
     def classes(self) -> list[LabelOrRegion]:
         """Labels or regions to score, in order."""
-        manager = self.label_manager
-        entries = manager.foreground_regions if manager.has_regions else manager.foreground_labels
+        entries = self.label_manager.foreground_classes
         return [tuple(map(int, entry)) if isinstance(entry, tuple) else int(entry) for entry in entries]
 
     def scores(self, folder: Path) -> dict[str, Any]:
         """Score a folder; replace its summary.json unless it already has these scores."""
-        ending = self.dataset_json["file_ending"]
-        reader = PlansManager(self.plans).image_reader_writer_class()
-        ignore = self.label_manager.ignore_label
-        results = compute_metrics_on_folder(
-            self.reference_folder, folder, None, reader, ending, self.classes, ignore, self.num_processes
+        plans_manager = PlansManager(self.plans)
+        results = score_predictions(
+            self.reference_folder, folder, None, plans_manager, self.dataset_json, self.num_processes
         )
         file = folder / "summary.json"
         if not file.is_file() or _as_text(load_summary_json(file)) != _as_text(results):
@@ -179,8 +171,8 @@ def determine_postprocessing(
     the postprocessed segmentations to the folder of predictions. Returns the accepted functions and their arguments.
     """
     predictions = Path(folder_predictions)
-    plans = content_of(plans_file_or_dict, predictions / "plans.json")
-    dataset_json = content_of(dataset_json_file_or_dict, predictions / "dataset.json")
+    plans = json_content(plans_file_or_dict, predictions / "plans.json")
+    dataset_json = json_content(dataset_json_file_or_dict, predictions / "dataset.json")
     label_manager = PlansManager(plans).get_label_manager(dataset_json)
     trials = _Trials(folder_ref, plans, dataset_json, num_processes, label_manager)
     before = trials.scores(predictions)

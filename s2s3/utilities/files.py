@@ -100,6 +100,13 @@ def read_json(path: str | os.PathLike[str], what: str = "JSON file") -> Any:
         raise InvalidValueError(f"{path}: not valid JSON ({error})") from None
 
 
+def json_content(
+    given: dict[str, Any] | str | os.PathLike[str] | None, default: str | os.PathLike[str]
+) -> dict[str, Any]:
+    """Return JSON content given as such or as the path of its file, which for None is `default`."""
+    return given if isinstance(given, dict) else read_json(given or default)
+
+
 def copy_file(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
     """Copy bytes, mode and times, atomically."""
     with replacing(target) as temporary:

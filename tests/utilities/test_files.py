@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from nnunetv2.errors import InvalidValueError, MissingFileError, SettingsError
-from nnunetv2.utilities.files import copy_file, describe_os_error, make_folder, read_json, replacing, write_json
+from nnunetv2.utilities.files import (
+    copy_file,
+    describe_os_error,
+    json_content,
+    make_folder,
+    read_json,
+    replacing,
+    write_json,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -156,3 +164,12 @@ def test_a_folder_that_cannot_be_made_or_written_names_its_variable(
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(SettingsError, match=r"cannot write into .*read-only disk\. Check nnUNet_results"):
         make_folder(tmp_path, "nnUNet_results")
+
+
+def test_json_content_is_given_as_such_or_as_a_path_or_is_in_the_default_file(tmp_path: Path) -> None:
+    for name in ("given", "default"):
+        write_json({"name": name}, tmp_path / name)
+    assert json_content({"name": "here"}, tmp_path / "default") == {"name": "here"}
+    assert json_content({}, tmp_path / "default") == {}
+    assert json_content(str(tmp_path / "given"), tmp_path / "default") == {"name": "given"}
+    assert json_content(None, tmp_path / "default") == {"name": "default"}
