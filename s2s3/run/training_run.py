@@ -1,8 +1,6 @@
 """The steps of `nnUNetv2_train`, which can also be called from Python."""
 
-import os
 import shutil
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from os.path import isfile, join
@@ -11,11 +9,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.backends import cudnn
 
 from nnunetv2.errors import ArgumentError, CheckpointError, DriftError, MissingFileError, SettingsError
 from nnunetv2.paths import nnUNet_preprocessed
+from nnunetv2.run.gpu_processes import find_free_network_port, run_on_gpus
 from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.session.case_splits import fold_of
@@ -26,6 +24,17 @@ from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.workers import usable_cpus
+
+__all__ = [
+    "cleanup_ddp",
+    "find_free_network_port",
+    "get_trainer_from_args",
+    "maybe_load_checkpoint",
+    "run_ddp",
+    "run_training",
+    "set_up_device",
+    "setup_ddp",
+]
 
 CUDA = torch.device("cuda")
 DEFAULT_PLANS = "nnUNetPlans"
@@ -41,13 +50,6 @@ def set_up_device(name: str, known: Sequence[str]) -> torch.device:
         torch.set_num_threads(1)
         torch.set_num_interop_threads(1)
     return torch.device(name)
-
-
-def find_free_network_port() -> int:
-    """Return a free network port of this machine."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 def get_trainer_from_args(
@@ -153,7 +155,7 @@ def run_training(
     if num_gpus > 1:
         names = (dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier)
         flags = (disable_checkpointing, continue_training, only_run_validation, pretrained_weights)
-        _spawn(num_gpus, (*names, *flags, export_validation_probabilities, val_with_best, num_gpus))
+        run_on_gpus(run_ddp, num_gpus, (*names, *flags, export_validation_probabilities, val_with_best, num_gpus))
         return
     trainer = get_trainer_from_args(
         dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier, continue_training, device
@@ -166,24 +168,17 @@ def run_training(
 
 @contextmanager
 def _leaving_nothing_of_a_failed_start(trainer: nnUNetTrainer) -> Iterator[None]:
-    """After an error in the input, remove the output folder if it contains nothing but the log of this run."""
+    """After an error in the input, remove the output folder if it contains nothing but the log of this run (rank 0)."""
     try:
         yield
     except DriftError:
         folder = Path(trainer.output_folder)
-        if {str(file) for file in folder.iterdir()} <= {trainer.log_file}:
+        if trainer.local_rank == 0 and {str(file) for file in folder.iterdir()} <= {trainer.log_file}:
             shutil.rmtree(folder)
             with suppress(OSError):  # the folder of the model or of the dataset is not empty
                 folder.parent.rmdir()
                 folder.parent.parent.rmdir()
         raise
-
-
-def _spawn(num_gpus: int, arguments: tuple[Any, ...]) -> None:
-    """Run `run_ddp` in one process per GPU; they connect at MASTER_ADDR:MASTER_PORT, by default on this machine."""
-    os.environ.setdefault("MASTER_ADDR", "localhost")
-    os.environ.setdefault("MASTER_PORT", str(find_free_network_port()))
-    mp.spawn(run_ddp, args=arguments, nprocs=num_gpus, join=True)
 
 
 def _train_and_validate(trainer: nnUNetTrainer, only_validation: bool, with_best: bool, probabilities: bool) -> None:
@@ -253,6 +248,7 @@ def run_ddp(
     torch.cuda.set_device(torch.device("cuda", rank))
     trainer = get_trainer_from_args(dataset_name_or_id, configuration, fold, tr, p, c)
     trainer.disable_checkpointing = disable_checkpointing
-    maybe_load_checkpoint(trainer, c, val, pretrained_weights)
-    _train_and_validate(trainer, val, val_with_best, npz)
+    with _leaving_nothing_of_a_failed_start(trainer):
+        maybe_load_checkpoint(trainer, c, val, pretrained_weights)
+        _train_and_validate(trainer, val, val_with_best, npz)
     cleanup_ddp()

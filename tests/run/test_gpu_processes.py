@@ -1,0 +1,100 @@
+"""Mistakes and interruption of a training in several processes, on the CPU."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nnunetv2.errors import DatasetError, DomainMapError, DriftError, WorkerDiedError
+from nnunetv2.run import gpu_processes, training_run
+from nnunetv2.run.gpu_processes import run_on_gpus
+from tests.conftest import NnunetFolders
+from tests.training.tiny_dataset import CPU, DATASET, TinyDataset, write_preprocessed
+
+
+def fail_on_the_second(rank: int) -> None:
+    if rank == 1:
+        raise DatasetError("broken", ["case_1: no image", "case_2: no image"])
+    time.sleep(600)
+
+
+def be_killed(rank: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def divide_by_zero(rank: int) -> None:
+    raise ZeroDivisionError("a bug")
+
+
+def wait_for_long(rank: int, folder: str) -> None:
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(600)
+
+
+def train_on_the_cpu(rank: int, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    torch.cuda.set_device = lambda _: None
+    make_trainer: Any = training_run.get_trainer_from_args
+    training_run.get_trainer_from_args = lambda *names: make_trainer(*names, CPU)
+    training_run.run_ddp(rank, DATASET, "2d", 0, "nnUNetTrainer", "nnUNetPlans", *[False] * 3, None, False, False, 2)
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_processes, "SECONDS_TO_END", 0.1)
+    for variable in ("MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        (fail_on_the_second, DatasetError, "broken\n  case_1: no image\n  case_2: no image"),
+        (be_killed, WorkerDiedError, "GPU [01]: the worker process was killed by signal SIGKILL"),
+        (divide_by_zero, Exception, "(?s)Process [01] terminated.*Traceback.*ZeroDivisionError: a bug"),
+    ],
+)
+def test_a_failing_process_ends_all_and_its_error_arrives(function: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        run_on_gpus(function, 2, ())
+
+    assert isinstance(caught.value, DriftError) is (error is not Exception)
+
+
+def test_a_start_that_fails_in_all_processes_is_one_error_and_leaves_no_folder(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gpu_processes, "SECONDS_TO_END", 60)
+    folder = write_preprocessed(TinyDataset(), nnunet_folders.preprocessed)
+    (folder / "domains.json").write_text('{"domains": {"a": ["case_000"], "b": ["no_such_case"]}}')
+
+    with pytest.raises(DomainMapError, match="no_such_case"):
+        run_on_gpus(train_on_the_cpu, 2, ({**nnunet_folders.environment, "nnUNet_n_proc_DA": "0"},))
+
+    assert list(nnunet_folders.results.iterdir()) == []
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_stopping_the_command_stops_its_processes(tmp_path: Path) -> None:
+    def stop(*_: Any) -> None:
+        if len(list(tmp_path.iterdir())) == 2:
+            raise SystemExit(143)
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
+    try:
+        with pytest.raises(SystemExit):
+            run_on_gpus(wait_for_long, 2, (str(tmp_path),))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    processes = [int(file.name) for file in tmp_path.iterdir()]
+    for process in processes:
+        ended, status = os.waitpid(process, 0)
+        assert (ended, os.WTERMSIG(status)) == (process, signal.SIGTERM)
