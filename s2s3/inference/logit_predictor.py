@@ -4,7 +4,6 @@ Names that clients of nnU-Net replace in the module `predict_from_raw_data` are 
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
@@ -25,10 +24,9 @@ from nnunetv2.inference.tile_accumulation import (
     pad_to_tile,
 )
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+from nnunetv2.utilities.progress import redraw_interval_s
 
 _GAUSSIAN_MAXIMUM = 10
-_PAUSE_IN_FILES_S = 10.0
-"""Seconds between two states of a progress bar that is written to a file, which they would otherwise fill."""
 _TRAINER_PACKAGE = "nnunetv2.training.nnUNetTrainer"
 
 
@@ -218,8 +216,8 @@ class LogitPredictor:
             weights = public.compute_gaussian(
                 tile_size, sigma_scale=1 / 8, value_scaling_factor=_GAUSSIAN_MAXIMUM, device=device
             )
-        pause_s = 0.1 if sys.stderr.isatty() else _PAUSE_IN_FILES_S
-        with public.tqdm(desc=self._case, total=len(slicers), disable=not self.allow_tqdm, mininterval=pause_s) as bar:
+        options = {"desc": self._case, "total": len(slicers), "mininterval": redraw_interval_s()}
+        with public.tqdm(disable=not self.allow_tqdm, **options) as bar:
             return accumulate_tiles(
                 self._cut_tiles(data.to(device), slicers, bar),
                 self._internal_maybe_mirror_and_predict,

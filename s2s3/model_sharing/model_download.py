@@ -9,7 +9,7 @@ from typing import Any
 
 from nnunetv2.errors import DownloadError
 from nnunetv2.model_sharing.model_import import install_archive
-from nnunetv2.model_sharing.zip_archive import PathLike, require_free_space
+from nnunetv2.model_sharing.zip_archive import PathLike, byte_bar, require_free_space
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.files import make_folder, replacing
 
@@ -66,12 +66,10 @@ def _answer_of(url: str) -> Iterator[Any]:
 
 def _receive(answer: Any, stream: Any, url: str, folder: PathLike, chunk_size: int) -> None:
     """Copy an answer's body, which has to be as long as its header says, if it says so."""
-    from tqdm import tqdm
-
     header = answer.headers.get("Content-Length")
     length = int(header) if header is not None else None
     require_free_space(folder, length or 0)
-    with tqdm(total=length, unit="B", unit_scale=True, unit_divisor=1024, desc="downloading") as bar:
+    with byte_bar(length, "downloading") as bar:
         while chunk := answer.read(chunk_size):
             stream.write(chunk)
             bar.update(len(chunk))

@@ -10,9 +10,11 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from nnunetv2.errors import ArchiveError
 from nnunetv2.utilities.files import replacing
+from nnunetv2.utilities.progress import redraw_interval_s
 
 _CHUNK_BYTES = 1 << 20
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -22,15 +24,21 @@ _LISTED = 10
 PathLike = str | os.PathLike[str]
 
 
-def write_zip(files: Sequence[tuple[Path, str]], target: PathLike) -> None:
-    """Write files, deflated, under the names given with them; `target` appears when it is complete."""
+def byte_bar(total: int | None, description: str) -> Any:
+    """Return a progress bar that counts bytes."""
     from tqdm import tqdm
 
+    units = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
+    return tqdm(total=total, desc=description, mininterval=redraw_interval_s(), **units)
+
+
+def write_zip(files: Sequence[tuple[Path, str]], target: PathLike) -> None:
+    """Write files, deflated, under the names given with them; `target` appears when it is complete."""
     total = sum(file.stat().st_size for file, _ in files)
     with (
         replacing(target) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
-        tqdm(total=total, unit="B", unit_scale=True, unit_divisor=1024, desc="packing") as bar,
+        byte_bar(total, "packing") as bar,
     ):
         for file, name in files:
             entry = zipfile.ZipInfo.from_file(file, name, strict_timestamps=False)
@@ -91,11 +99,9 @@ def _problem(entry: zipfile.ZipInfo) -> str | None:
 
 def unpack(archive: zipfile.ZipFile, files: dict[PurePosixPath, zipfile.ZipInfo], folder: Path) -> None:
     """Write the files below an empty folder, with checksums tested."""
-    from tqdm import tqdm
-
     total = sum(entry.file_size for entry in files.values())
     require_free_space(folder, total)
-    with tqdm(total=total, unit="B", unit_scale=True, unit_divisor=1024, desc="unpacking") as bar:
+    with byte_bar(total, "unpacking") as bar:
         for path, entry in files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nnunetv2.errors import WorkerDiedError
+from nnunetv2.utilities.progress import redraw_interval_s
 from nnunetv2.utilities.worker_process import describe_exit, describe_failure, start_process
 
 __all__ = [
@@ -41,6 +42,10 @@ class Task:
     finished: bool = False
     result: Any = None
     error: BaseException | None = None
+
+    def end(self, result: Any = None, error: BaseException | None = None) -> None:
+        """Note the outcome and let go of the arguments, which may be large."""
+        self.result, self.error, self.arguments, self.finished = result, error, (), True
 
     def outcome(self) -> Any:
         """Return the result, or raise the error of the task."""
@@ -147,11 +152,7 @@ class WorkerPool:
                 self._report_death(worker)
             assert worker.task is not None
             task, worker.task = worker.task, None
-            task.finished = True
-            if succeeded:
-                task.result = value
-            else:
-                task.error = value
+            task.end(result=value if succeeded else None, error=None if succeeded else value)
         self._hand_out()
 
     def _report_death(self, worker: _Worker) -> None:
@@ -162,11 +163,11 @@ class WorkerPool:
 
 def _run_here(task: Task) -> None:
     try:
-        task.result = task.function(*task.arguments)
+        task.end(result=task.function(*task.arguments))
     except Exception as error:
-        task.error = describe_failure(task.case, error)
-        task.error.__cause__ = error
-    task.finished = True
+        failure = describe_failure(task.case, error)
+        failure.__cause__ = error
+        task.end(error=failure)
 
 
 def usable_cpus() -> int:
@@ -232,5 +233,6 @@ def run_cases(
 
     cases = list(cases)
     with closing(iterate_cases(function, cases, min(num_workers, len(cases)))) as results:
-        bar = tqdm(results, total=len(cases), desc=description, disable=not show_progress)
+        options = {"total": len(cases), "desc": description, "mininterval": redraw_interval_s()}
+        bar = tqdm(results, disable=not show_progress, **options)
         return [result for _, result in bar]

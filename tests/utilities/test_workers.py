@@ -7,10 +7,12 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
@@ -114,6 +116,18 @@ def test_the_number_of_results_behind_a_slow_case_is_limited(tmp_path: Path) -> 
     assert next(results) == ("0", 0)
     assert len(drawn) <= 2 * CASES_PER_WORKER + 1
     assert [number for _, number in results] == list(range(1, 200))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_finished_task_lets_go_of_its_arguments(workers: int) -> None:
+    array = np.zeros(3)
+    alive = weakref.ref(array)
+    with WorkerPool(workers) as pool:
+        task = pool.submit("a", len, array)
+        del array
+        pool.wait()
+        assert task.outcome() == 3
+        assert alive() is None
 
 
 def test_no_cases_need_no_workers() -> None:

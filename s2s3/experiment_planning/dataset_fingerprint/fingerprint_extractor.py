@@ -21,6 +21,7 @@ from nnunetv2.preprocessing.case_checks import channel_problems, nan_problems, r
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.files import make_folder, read_json, write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
+from nnunetv2.utilities.progress import redraw_interval_s
 from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 from nnunetv2.utilities.scratch_folder import scratch_folder
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
@@ -165,7 +166,8 @@ class DatasetFingerprintExtractor:
             for (case, files), more in zip(self.dataset.items(), arguments, strict=True)
         )
         with closing(iterate_cases(function, cases, min(self.num_processes, len(self.dataset)))) as results:
-            bar = tqdm(results, total=len(self.dataset), desc="fingerprint", disable=not self.show_progress_bar)
+            options = {"total": len(self.dataset), "desc": "fingerprint", "mininterval": redraw_interval_s()}
+            bar = tqdm(results, disable=not self.show_progress_bar, **options)
             yield (result for _, result in bar)
 
     def _check_foreground(self, is_empty: bool) -> None:
