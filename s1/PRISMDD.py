@@ -18,7 +18,7 @@ from s1.domain_comparison import compare_domains
 from s1.domain_shift import DomainFeatures, PairShift, default_class_weights, difference, mixing_ratios, pair_shift
 from s1.domain_sources import DomainSource, open_folders, open_raw_dataset
 from s1.errors import DriftError, SourceError
-from s1.files import json_bytes, write_together
+from s1.files import describe_os_error, json_bytes, write_together
 from s1.prism_result import FILE_NAME, PrismResult, read_prism_result, write_prism_result
 
 __all__ = [
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except DriftError as error:
         sys.exit(_complain(str(error)))
     except OSError as error:
-        sys.exit(_complain(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
+        sys.exit(_complain(describe_os_error(error)))
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         sys.exit(130)

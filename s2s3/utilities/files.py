@@ -1,71 +1,23 @@
 """Read and write small files; they are written next to the target and renamed, so that no incomplete file remains."""
 
-import errno
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import InvalidValueError, MissingFileError, SettingsError
+from s1.files import describe_os_error, replacing
 
-_LONGEST_SUFFIX = len(".jsonl")
-"""A longer text after a dot is not a file ending but part of the name, and names may have any length."""
-
-
-@contextmanager
-def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path next to `target`, same ending; it replaces the target on success, or is removed."""
-    target = Path(target)
-    suffixes = [suffix for suffix in target.suffixes[-2:] if len(suffix) <= _LONGEST_SUFFIX]
-    ending = f".partial{''.join(suffixes)}"
-    with _blaming(target, ending), _temporary_file(target.parent, ending) as temporary:
-        yield temporary
-        _take_default_mode(temporary)
-        os.replace(temporary, target)
-
-
-@contextmanager
-def _temporary_file(folder: Path, ending: str) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=ending)
-    os.close(handle)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-@contextmanager
-def _blaming(target: Path, ending: str) -> Iterator[None]:
-    """Name the target in errors about its temporary file and in those without a file name, as from a full disk."""
-    try:
-        yield
-    except OSError as error:
-        files = [str(file) for file in (error.filename, error.filename2) if file is not None]
-        if error.errno is None or (files and not any(file.endswith(ending) for file in files)):
-            raise
-        raise OSError(error.errno, error.strerror, str(target)) from error
-
-
-def describe_os_error(error: OSError) -> str:
-    """Return one line: which file, what happened and, if a disk is full, what to do."""
-    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
-        source, target, reason = error.args[0][0]
-        return f"{source}: cannot be copied to {target} ({reason}); {len(error.args[0])} such failure(s)"
-    file, text = error.filename, error.strerror or str(error) or type(error).__name__
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        file = error.filename2 or file  # a copy fails if there is no space at its target
-        text += "; free some space, then run the command again"
-    return f"{file}: {text}" if file else text
-
-
-def _take_default_mode(path: Path) -> None:
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
+__all__ = [
+    "copy_file",
+    "describe_os_error",
+    "json_content",
+    "make_folder",
+    "read_json",
+    "replacing",
+    "write_json",
+]
 
 
 def make_folder(folder: str | os.PathLike[str], variable: str) -> Path:

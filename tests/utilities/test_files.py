@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from nnunetv2.errors import InvalidValueError, MissingFileError, SettingsError
 from nnunetv2.utilities.files import (
     copy_file,
-    describe_os_error,
     json_content,
     make_folder,
     read_json,
@@ -24,49 +22,10 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_is_replaced_at_the_end_and_nothing_else_stays(tmp_path: Path) -> None:
-    target = tmp_path / "x.nii.gz"
-    target.write_text("old")
-    with replacing(target) as temporary:
-        assert temporary.parent == tmp_path
-        assert temporary.name.startswith(".")
-        assert temporary.name.endswith(".nii.gz")
-        temporary.write_text("new")
-        assert target.read_text() == "old"
-    assert target.read_text() == "new"
-    assert names(tmp_path) == ["x.nii.gz"]
-
-
-@pytest.mark.parametrize("name", ["x" * 250 + ".b2nd", "x." + "y" * 248 + ".b2nd", "x" * 255, "x." + "y" * 253])
-def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path, name: str) -> None:
-    with replacing(tmp_path / name) as temporary:
-        assert temporary.suffix == (".b2nd" if name.endswith(".b2nd") else ".partial")
-        temporary.write_text("new")
-    assert names(tmp_path) == [name]
-
-
-@pytest.mark.parametrize("error", [ValueError("bug"), KeyboardInterrupt(), SystemExit(143)])
-def test_a_file_stays_as_it_was_if_writing_breaks_off(tmp_path: Path, error: BaseException) -> None:
-    target = tmp_path / "x.json"
-    target.write_text("old")
-    with pytest.raises(type(error)), replacing(target) as temporary:  # noqa: PT012
-        temporary.write_text("half")
-        raise error
-    assert target.read_text() == "old"
-    assert names(tmp_path) == ["x.json"]
-
-
 def test_new_files_have_the_usual_mode(tmp_path: Path) -> None:
     (tmp_path / "usual").touch()
     write_json({}, tmp_path / "x.json")
     assert (tmp_path / "x.json").stat().st_mode == (tmp_path / "usual").stat().st_mode
-
-
-def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=r"x\.json") as caught, replacing(tmp_path / "x.json"):
-        raise OSError(errno.ENOSPC, "No space left on device")  # what writing raises: it names no file
-    expected = f"{tmp_path / 'x.json'}: No space left on device; free some space, then run the command again"
-    assert describe_os_error(caught.value) == expected
 
 
 def test_errors_name_the_target_not_its_temporary_file(tmp_path: Path) -> None:
@@ -97,25 +56,6 @@ def test_a_full_disk_while_copying_names_the_copy(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="No space") as caught:
         copy_file(tmp_path / "source.png", tmp_path / "target.png")
     assert caught.value.filename == str(tmp_path / "target.png")
-
-
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [
-        (PermissionError(errno.EACCES, "Permission denied", "/a"), "/a: Permission denied"),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "Disk quota exceeded; free some space, then run the command"),
-        (OSError(errno.ENOSPC, "Full", "/source", None, "/target"), "/target: Full; free some space, then run the"),
-        (
-            shutil.Error([("/a/x", "/b/x", "Full"), ("/a/y", "/b/y", "Full")]),
-            "/a/x: cannot be copied to /b/x (Full); 2 such failure(s)",
-        ),
-        (shutil.Error("/a and /b are the same file"), "/a and /b are the same file"),
-        (OSError("decoder error"), "decoder error"),
-        (OSError(), "OSError"),
-    ],
-)
-def test_an_os_error_in_one_line(error: OSError, text: str) -> None:
-    assert describe_os_error(error).startswith(text)
 
 
 def test_a_copy_has_the_content_mode_and_time_of_its_source(tmp_path: Path) -> None:
