@@ -51,7 +51,7 @@ def run_steps(with_edges: bool, size: int, batch: int, steps: int) -> None:
     """Print the median wall and CPU seconds per step, and the peak memory in MB."""
     torch.manual_seed(0)
     network = planned_network()
-    branch = EdgeBranch.build(network, 6, 2, 2, BoundaryLossSettings(), (1, 2)) if with_edges else NoEdgeBranch()
+    branch = EdgeBranch.build(network, 6, 2, BoundaryLossSettings(), (1, 2)) if with_edges else NoEdgeBranch()
     wrapped = branch.wrap(network)
     optimizer = torch.optim.SGD(wrapped.parameters(), lr=1e-3, momentum=0.99, nesterov=True)
     images = torch.randn(batch, 3, size, size)

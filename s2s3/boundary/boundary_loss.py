@@ -24,23 +24,19 @@ def boundary_loss(
     targets: Sequence[tuple[Tensor, Tensor | None]],
     scale_weights: Sequence[float],
     settings: BoundaryLossSettings,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return L_edge, and its terms by name without gradient, both summed over the scales with their weights.
+) -> Tensor:
+    """Return L_edge, summed over the scales with their weights.
 
     Parameters:
         logits: edge logits of each scale, (B, K, *S).
         targets: edges (B, K, *S) and valid pixels, (B, 1, *S) or None, of each scale.
         scale_weights: weights of deep supervision; scales of weight 0 are skipped.
     """
-    names = list(settings.term_weights)
     loss = torch.zeros((), device=logits[0].device)
-    total = torch.zeros(len(names), device=logits[0].device)
     for scale_logits, (edges, valid), weight in zip(logits, targets, scale_weights, strict=True):
-        if weight != 0 and names:
-            scale_loss, terms = _ScaleLoss.apply(scale_logits, edges, valid, settings)  # type: ignore[no-untyped-call]
-            loss = loss + weight * scale_loss
-            total += weight * terms
-    return loss, dict(zip(names, total, strict=True))
+        if weight != 0 and settings.term_weights:
+            loss = loss + weight * _ScaleLoss.apply(scale_logits, edges, valid, settings)  # type: ignore[no-untyped-call]
+    return loss
 
 
 class _ScaleLoss(Function):
@@ -53,7 +49,7 @@ class _ScaleLoss(Function):
     @staticmethod
     def forward(
         ctx: Any, logits: Tensor, targets: Tensor, valid: Tensor | None, settings: BoundaryLossSettings
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
         maps, edges = logits.flatten(0, 1), targets.flatten(0, 1)
         mask = None if valid is None else valid.expand_as(targets).flatten(0, 1)
         weights = torch.tensor(list(settings.term_weights.values())) / len(maps)
@@ -69,9 +65,7 @@ class _ScaleLoss(Function):
             sums += stacked.detach()
         ctx.save_for_backward(gradient.view_as(logits))
         ctx.dtype = logits.dtype
-        means = sums / len(maps)
-        ctx.mark_non_differentiable(means)
-        return (sums * weights).sum(), means
+        return (sums * weights).sum()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

@@ -6,14 +6,13 @@ The trainer owns a branch, wraps its network once, and passes each segmentation 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings, boundary_loss
 from nnunetv2.boundary.edge_heads import EdgeHeads, head_device
 from nnunetv2.boundary.edge_network import EdgeAwareNetwork, plain_network, stage_channels, unwrapped
 from nnunetv2.boundary.edge_targets import ClassLabels, edge_targets, edge_targets_from_regions
-from nnunetv2.errors import InvalidValueError, SettingsError
+from nnunetv2.errors import SettingsError
 
 __all__ = ["EdgeAwareNetwork", "EdgeBranch", "NoEdgeBranch", "plain_network"]
 
@@ -21,7 +20,7 @@ __all__ = ["EdgeAwareNetwork", "EdgeBranch", "NoEdgeBranch", "plain_network"]
 class NoEdgeBranch:
     """Training as in nnU-Net: network and loss stay unchanged."""
 
-    loss_terms: Mapping[str, float] = {}
+    edge_loss: float | None = None
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """Return the network unchanged."""
@@ -70,14 +69,13 @@ class EdgeBranch:
         self._classes = tuple(classes)
         self._ignore_label = ignore_label
         self._has_regions = has_regions
-        self._last_terms: dict[str, Tensor] = {}
+        self._last_loss: Tensor | None = None
 
     @classmethod
     def build(
         cls,
         network: nn.Module,
         num_supervised_scales: int,
-        num_classes: int,
         dims: int,
         settings: BoundaryLossSettings,
         classes: Sequence[ClassLabels],
@@ -88,15 +86,13 @@ class EdgeBranch:
 
         Parameters:
             num_supervised_scales: number of outputs of deep supervision; 1 without it.
-            num_classes: number of edge maps, K = len(classes): foreground classes or regions.
             dims: 2 or 3 spatial axes.
+            classes: foreground classes or regions; each gets an edge map.
 
         Raises SettingsError if the network has no decoder stages to take features from.
         """
-        if num_classes != len(classes):
-            raise InvalidValueError(f"num_classes is {num_classes}, expected {len(classes)} for the classes {classes}")
         channels = stage_channels(network, num_supervised_scales)
-        heads = EdgeHeads(channels, num_classes, dims).to(head_device(network))
+        heads = EdgeHeads(channels, len(classes), dims).to(head_device(network))
         return cls(heads, settings, classes, ignore_label, has_regions)
 
     def wrap(self, network: nn.Module) -> EdgeAwareNetwork:
@@ -126,15 +122,14 @@ class EdgeBranch:
         edges = [
             self._edges(scale) if weight else (scale, None) for scale, weight in zip(targets, weights, strict=True)
         ]
-        loss, terms = boundary_loss(logits, edges, weights, self.settings)
-        self._last_terms = {name: value.detach() for name, value in {**terms, "edge": loss}.items()}
+        loss = boundary_loss(logits, edges, weights, self.settings)
+        self._last_loss = loss.detach()
         return segmentation_loss + self.settings.edge_weight * loss
 
     @property
-    def loss_terms(self) -> dict[str, float]:
-        """The terms of the last loss by name, unweighted, and their weighted sum `edge`; synchronises the device."""
-        values = torch.stack(list(self._last_terms.values())).tolist() if self._last_terms else []
-        return dict(zip(self._last_terms, values, strict=True))
+    def edge_loss(self) -> float | None:
+        """The last L_edge; None if there was none yet. Waits for the device."""
+        return None if self._last_loss is None else float(self._last_loss)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the parameters of the heads."""

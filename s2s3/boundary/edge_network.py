@@ -1,8 +1,9 @@
 """Wrap the plain network with edge heads, and get the plain network back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from nnunetv2.boundary.edge_heads import EdgeHeads
@@ -34,6 +35,7 @@ class EdgeAwareNetwork(nn.Module):
         output = self.network(image)
         if self.training:
             self.edge_logits = self.heads(self._features)
+            output = _with_zero_gradient(output, self.heads.parameters())
         for scale in range(len(self._features)):
             self._features[scale] = None
         return output
@@ -66,6 +68,16 @@ class _KeepFeatures:
     def __call__(self, module: nn.Module, _: Any, output: Tensor) -> None:
         if module.training:
             self._features[self._scale] = output
+
+
+def _with_zero_gradient(output: Any, parameters: Iterable[nn.Parameter]) -> Any:
+    """Return the same output, which also depends on the parameters, with a gradient of zero.
+
+    Training on several GPUs requires a gradient of every parameter, also from a training step without an edge loss.
+    """
+    if isinstance(output, list | tuple):
+        return [_with_zero_gradient(output[0], parameters), *output[1:]]
+    return output + 0 * torch.stack([parameter.sum() for parameter in parameters]).sum()
 
 
 def supervised_stages(network: nn.Module, count: int) -> list[nn.Module]:

@@ -1,6 +1,7 @@
 """Heads around a U-Net: same output, same weights file, edge loss through every wrapper."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings
 from nnunetv2.boundary.edge_branch import EdgeAwareNetwork, EdgeBranch, NoEdgeBranch, plain_network
-from nnunetv2.errors import InvalidValueError, SettingsError
+from nnunetv2.errors import SettingsError
 
 WEIGHTS = [2 / 3, 1 / 3]
 
@@ -26,7 +27,7 @@ def make_network(dims: int = 2, kind: type[nn.Module] = PlainConvUNet, deep_supe
 
 
 def make_branch(network: nn.Module, dims: int = 2, scales: int = 2, **more: Any) -> EdgeBranch:
-    return EdgeBranch.build(network, scales, 2, dims, BoundaryLossSettings(), (1, 2), **more)
+    return EdgeBranch.build(network, scales, dims, BoundaryLossSettings(), (1, 2), **more)
 
 
 def make_labels(dims: int = 2) -> list[Tensor]:
@@ -64,22 +65,10 @@ def test_the_edge_loss_reaches_heads_decoder_and_encoder(dims: int) -> None:
     loss = branch.add_loss(torch.tensor(1.0), network, make_labels(dims), WEIGHTS)
     loss.backward()
 
-    assert float(loss.detach()) == pytest.approx(1 + 0.2 * branch.loss_terms["edge"])
+    assert float(loss.detach()) == pytest.approx(1 + 0.2 * branch.edge_loss)
     for name in ("heads.heads.0.weight", "network.decoder.stages.1", "network.encoder.stages.0"):
         found = [p.grad for key, p in network.named_parameters() if key.startswith(name)]
         assert any(gradient is not None and gradient.any() for gradient in found), name
-
-
-def test_loss_terms_have_names_and_add_up() -> None:
-    plain = make_network()
-    branch = make_branch(plain)
-    network = branch.wrap(plain)
-    network(image())
-    branch.add_loss(torch.tensor(0.0), network, make_labels(), WEIGHTS)
-
-    terms = branch.loss_terms
-
-    assert terms["edge"] == pytest.approx(0.3 * terms["inverse"] + 0.2 * terms["field"] + 0.2 * terms["skeleton"])
 
 
 def test_the_plain_network_keeps_its_state_dict(tmp_path: Path) -> None:
@@ -127,13 +116,15 @@ def test_logits_are_used_once() -> None:
 def test_without_deep_supervision_one_head_sits_on_the_last_stage() -> None:
     plain = make_network(deep_supervision=False)
     branch = make_branch(plain, scales=1)
+    expected = plain(image())
     network = branch.wrap(plain)
-    network(image())
+    assert torch.equal(network(image()), expected)
 
     loss = branch.add_loss(torch.tensor(0.0), network, make_labels()[0], None)
 
     assert math.isfinite(float(loss.detach()))
-    assert branch.loss_terms["edge"] > 0
+    assert branch.edge_loss is not None
+    assert branch.edge_loss > 0
 
 
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
@@ -157,21 +148,41 @@ def test_the_edge_loss_survives_torch_compile(backend: str) -> None:
     assert branch.heads.heads[0].weight.grad is not None
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_the_edge_loss_survives_distributed_training(tmp_path: Path) -> None:
+@pytest.fixture
+def distributed(tmp_path: Path) -> Iterator[None]:
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/rendezvous", rank=0, world_size=1)
-    try:
-        plain = make_network()
-        branch = make_branch(plain)
-        network = nn.parallel.DistributedDataParallel(branch.wrap(plain))
-        for _ in range(2):
-            output = network(image())
-            segmentation = sum(scale.square().mean() for scale in output)
-            branch.add_loss(segmentation, network, make_labels(), WEIGHTS).backward()
-        assert plain_network(network) is plain
-        assert network.module.heads.heads[1].weight.grad.any()
-    finally:
-        torch.distributed.destroy_process_group()
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("distributed")
+def test_the_edge_loss_survives_distributed_training() -> None:
+    plain = make_network()
+    branch = make_branch(plain)
+    network = nn.parallel.DistributedDataParallel(branch.wrap(plain))
+    for _ in range(2):
+        output = network(image())
+        segmentation = sum(scale.square().mean() for scale in output)
+        branch.add_loss(segmentation, network, make_labels(), WEIGHTS).backward()
+    assert plain_network(network) is plain
+    assert network.module.heads.heads[1].weight.grad.any()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("distributed")
+def test_distributed_steps_without_the_edge_loss_train_the_plain_network_alone() -> None:
+    plain, alone = make_network(), make_network()
+    branch = make_branch(plain)
+    network = nn.parallel.DistributedDataParallel(branch.wrap(plain))
+    for _ in range(2):
+        for one in (network, alone):
+            sum(scale.square().mean() for scale in one(image())).backward()
+
+    for parameter, expected in zip(plain.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, expected.grad, rtol=0, atol=0)
+    assert not any(parameter.grad.any() for parameter in branch.heads.parameters())
+    assert branch.edge_loss is None
 
 
 def test_regions_and_ignore_channel_are_understood() -> None:
@@ -217,11 +228,6 @@ def test_a_network_without_decoder_is_refused_with_the_way_out() -> None:
         make_branch(make_network(), scales=5)
 
 
-def test_a_wrong_number_of_maps_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match="num_classes is 3"):
-        EdgeBranch.build(make_network(), 2, 3, 2, BoundaryLossSettings(), (1, 2))
-
-
 def test_a_network_that_was_not_wrapped_is_refused() -> None:
     plain = make_network()
 
@@ -236,7 +242,7 @@ def test_the_null_branch_changes_nothing() -> None:
     assert branch.wrap(plain) is plain
     assert branch.add_loss(loss, plain, make_labels(), WEIGHTS) is loss
     assert branch.state_dict() == {}
-    assert branch.loss_terms == {}
+    assert branch.edge_loss is None
     branch.load_state_dict({"anything": 1})
 
 

@@ -23,7 +23,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 # Clients replace PolyLRScheduler here; configure_optimizers must look it up in this module.
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.session import checkpoints, epoch_metrics, final_validation, optimizer_step, run_log
-from nnunetv2.training.session.edge_learning import edge_output
+from nnunetv2.training.session.edge_learning import edge_output, report_idle_heads
 from nnunetv2.training.session.next_stage import next_stages
 from nnunetv2.training.session.progress import end_loader, with_progress
 from nnunetv2.training.session.ranks import current_ranks
@@ -133,6 +133,7 @@ class nnUNetTrainer(TrainingResumption):
         self.logger.log("train_losses", np.mean(np.concatenate(ranks.gather(outputs["loss"]))), self.current_epoch)
         edge_losses = np.concatenate(ranks.gather(outputs.get("edge_loss", [])))
         self.domains.log_edge_loss(edge_losses.tolist(), self.current_epoch, self.logger)
+        report_idle_heads(self.edge_branch, self.print_to_log_file)
 
     def on_validation_epoch_start(self) -> None:
         """Switch the network to evaluation mode."""

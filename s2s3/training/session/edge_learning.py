@@ -1,5 +1,7 @@
 """Boundary learning in a training: the edge branch of its network, and the loss that a step reports."""
 
+from collections.abc import Callable
+
 from torch import nn
 
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings
@@ -18,7 +20,6 @@ def build_edge_branch(
     return EdgeBranch.build(
         network,
         num_scales,
-        len(classes),
         dims,
         settings,
         classes,
@@ -29,5 +30,14 @@ def build_edge_branch(
 
 def edge_output(branch: EdgeBranch | NoEdgeBranch) -> dict[str, float]:
     """Return L_edge of the last step as {"edge_loss": value}; empty without edge heads."""
-    terms = branch.loss_terms
-    return {"edge_loss": terms["edge"]} if "edge" in terms else {}
+    loss = branch.edge_loss
+    return {} if loss is None else {"edge_loss": loss}
+
+
+def report_idle_heads(branch: EdgeBranch | NoEdgeBranch, report: Callable[[str], None]) -> None:
+    """Report edge heads whose loss no training step has added so far."""
+    if isinstance(branch, EdgeBranch) and branch.edge_loss is None:
+        report(
+            "WARNING: the boundary loss is not part of this training: train_step does not call "
+            "self.edge_branch.add_loss. Call it, or set use_edge_heads = False"
+        )

@@ -530,6 +530,26 @@ def test_validation_batches_that_mix_domains_give_no_metrics_of_domains(nnunet_f
     assert trainer._best_ema == max(trainer.logger.get_value("ema_fg_dice", None))
 
 
+class OwnStep(TinyTrainer):
+    def train_step(self, batch):
+        self.optimizer.zero_grad()
+        loss = self.loss(self.network(batch["data"]), batch["target"])
+        loss.backward()
+        self.optimizer.step()
+        return {"loss": loss.detach().numpy()}
+
+
+@pytest.mark.parametrize("dataset", [SINGLE, SEVERAL], ids=["one domain", "several"])
+def test_a_train_step_without_the_boundary_loss_works_and_is_warned_about(
+    nnunet_folders: NnunetFolders, dataset: TinyDataset
+) -> None:
+    trainer = run(dataset, nnunet_folders, OwnStep)
+
+    warnings = Path(trainer.log_file).read_text().count("WARNING: the boundary loss is not part of this training")
+    assert warnings == (2 if dataset is SEVERAL else 0)
+    assert trainer.domains.curves.edge_loss == []
+
+
 def test_an_epoch_without_a_class_to_score_does_not_spoil_the_best_checkpoint(nnunet_folders: NnunetFolders) -> None:
     class FirstEpochEmpty(TinyTrainer):
         def validation_step(self, batch):
