@@ -60,25 +60,18 @@ class DomainRoundRobin:
     Augmenters use it like a loader: process w of n makes batches w, w + n, ...
 
     Parameters:
-        loaders: domain -> loader.
-        ratios: domain -> share of the batches; equal shares if None.
+        loaders: domain -> loader; all have the same share of the batches.
         first_batch: number of the first batch, so that the ranks of a distributed training differ.
     """
 
     in_turn = True
     """Batches must be used in the order in which they are made."""
 
-    def __init__(
-        self,
-        loaders: Mapping[str, nnUNetDataLoader],
-        ratios: Mapping[str, float] | None = None,
-        first_batch: int = 0,
-    ):
+    def __init__(self, loaders: Mapping[str, nnUNetDataLoader], first_batch: int = 0):
         self.loaders = dict(loaders)
         self.first_batch = first_batch
         self.thread_id = 0
         self.number_of_threads_in_multithreaded = 1
-        self._apportionment = Apportionment(ratios or dict.fromkeys(self.loaders, 1.0))
         self._batches_made = 0
 
     @property
@@ -106,8 +99,7 @@ class DomainRoundRobin:
     def __next__(self) -> dict[str, Any]:
         batch_number = self.thread_id + self._batches_made * self.number_of_threads_in_multithreaded
         self._batches_made += 1
-        (domain,) = self._apportionment.slots(self.first_batch + batch_number, 1)
-        return next(self.loaders[domain])
+        return next(list(self.loaders.values())[(self.first_batch + batch_number) % len(self.loaders)])
 
 
 def _cases_of_domains(cases: Sequence[str], case_domains: Mapping[str, str]) -> dict[str, list[str]]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
 
 from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, DomainRoundRobin
@@ -57,24 +56,21 @@ def step_stream(batch_sizes: Sequence[int], rank: int) -> tuple[int, int]:
 
 
 def build_augmenters(
-    train_loader: Any, val_loader: Any, num_processes: int, pin_memory: bool, seed: int | None = None
+    train_loader: Any, val_loader: Any, num_processes: int, pin_memory: bool
 ) -> tuple["SingleThreadedAugmenter | SupervisedAugmenter", "SingleThreadedAugmenter | SupervisedAugmenter"]:
     """Return iterators over the batches of both loaders, with as many processes and cached batches as nnU-Net.
 
     Parameters:
         num_processes: for training; validation gets half as many. 0 makes batches in this process, with its own random
             generators.
-        seed: seed of the processes' separate random streams; None takes entropy from the system.
     """
     if num_processes == 0:
         return SingleThreadedAugmenter(train_loader, None), SingleThreadedAugmenter(val_loader, None)
-    seeds = worker_seeds(seed, num_processes + max(1, num_processes // 2))
     train = SupervisedAugmenter(
         train_loader,
         None,
         num_processes,
         num_cached=max(6, num_processes // 2),
-        seeds=seeds[:num_processes],
         pin_memory=pin_memory,
         wait_time=0.002,
     )
@@ -83,14 +79,7 @@ def build_augmenters(
         None,
         max(1, num_processes // 2),
         num_cached=max(3, num_processes // 4),
-        seeds=seeds[num_processes:],
         pin_memory=pin_memory,
         wait_time=0.002,
     )
     return train, val
-
-
-def worker_seeds(seed: int | None, count: int) -> list[int]:
-    """Return one seed per process, each of a different stream."""
-    sequence = np.random.SeedSequence(seed)
-    return [int(child.generate_state(1, np.uint64)[0]) for child in sequence.spawn(count)]

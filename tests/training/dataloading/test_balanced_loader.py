@@ -87,12 +87,6 @@ def test_a_round_robin_gives_each_domain_its_turn_and_never_mixes() -> None:
     assert Counter(domain for domains in row for domain in domains) == {"large": 3, "small": 3}
 
 
-def test_a_round_robin_can_follow_ratios() -> None:
-    batches = DomainRoundRobin(domain_loaders(), ratios={"large": 3, "small": 1})
-    drawn = Counter(DOMAINS[next(batches)["keys"][0]] for _ in range(8))
-    assert drawn == {"large": 6, "small": 2}
-
-
 def test_ranks_begin_a_round_robin_at_different_domains() -> None:
     first = [next(DomainRoundRobin(domain_loaders(), first_batch=rank))["keys"][0] for rank in range(2)]
     assert {DOMAINS[case] for case in first} == {"large", "small"}

@@ -122,15 +122,6 @@ def test_every_process_has_numpy_and_torch_streams_of_its_own(augmenters) -> Non
         assert len(set(draws)) == 3
 
 
-def test_a_seed_repeats_the_streams(augmenters) -> None:
-    runs = []
-    for _ in range(2):
-        train, _ = build_augmenters(loader(kind=NoiseLoader), loader(), 1, pin_memory=False, seed=7)
-        augmenters.append(train)
-        runs.append([(batch["numpy"], batch["torch"]) for batch in (next(train) for _ in range(3))])
-    assert runs[0] == runs[1]
-
-
 @pytest.mark.parametrize("processes", [0, 2])
 def test_a_case_that_cannot_be_loaded_is_named(augmenters, processes) -> None:
     broken = loader(BrokenDataset(OSError("truncated file")))
