@@ -6,8 +6,8 @@ import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from s1.domain_cases import closest_names, raise_together
 from s1.errors import DomainMapError
+from s1.problem_lists import closest_names, raise_together
 
 _DELIMITERS = ",;\t"
 _FILE_ENDING = re.compile(r"(\.[A-Za-z]\w{0,4}){1,2}$")
@@ -65,7 +65,7 @@ def entries_by_case(
             problems.append(f"line {line}: case {case!r} is in {entry!r} here, in {entries[case]!r} above")
     named = {case for _, case, _ in rows}
     problems += [f"case {case!r} is not in the table" for case in existing if case not in named]
-    raise_together(str(source), "does not match the cases", problems)
+    raise_together(DomainMapError, "does not match the cases", problems, str(source))
     return entries
 
 

@@ -1,64 +1,50 @@
-"""Read, check and write domains.json: which case belongs to which domain (method, section 0).
+"""The domain map: every case in exactly one domain, with optional mixing ratios (method, section 0)."""
 
-    {"domains": {"rumc": ["case_001", "case_002"], "tcga": ["case_101"]}}
-
-Optionally, `"ratios": {"rumc": 0.6, "tcga": 0.4}` sets how often each domain is drawn in training. groups.json in the
-same folder says which cases belong together: `{"groups": {"case_001": "patient_7", ...}}`.
-"""
-
+import math
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
-from s1.domain_cases import DomainMap, closest_name, closest_names, raise_together
-from s1.domain_map_makers import (
-    domain_map_from_csv,
-    domain_map_from_pattern,
-    domain_map_from_ranges,
-    groups_from_csv,
-)
 from s1.errors import DomainMapError
-from s1.files import read_json_object, write_json
-
-__all__ = [
-    "DomainMap",
-    "check_cases",
-    "check_group_cases",
-    "domain_map_from_csv",
-    "domain_map_from_pattern",
-    "domain_map_from_ranges",
-    "groups_from_csv",
-    "read_domain_map",
-    "read_groups",
-    "require_domains",
-    "write_domain_map",
-]
-
-PathLike = str | os.PathLike[str]
-_KEYS = ("domains", "ratios")
+from s1.problem_lists import closest_name, closest_names, raise_together
 
 
-def read_domain_map(path: PathLike) -> DomainMap:
-    """Read domains.json. Raises DomainMapError naming the file and the problem."""
-    content = read_json_object(path)
-    unknown = [f"unknown key {key!r}{closest_name(key, _KEYS)}" for key in content if key not in _KEYS]
-    if unknown or "domains" not in content:
-        raise DomainMapError(f"{path}: " + "; ".join(unknown or ["the key 'domains' is missing"]))
-    try:
-        return DomainMap(_domains_of(content["domains"]), _ratios_of(content.get("ratios")))
-    except DomainMapError as error:
-        raise DomainMapError(f"{path}: {error}") from None
+@dataclass(frozen=True)
+class DomainMap:
+    """Assigns every case to exactly one domain.
+
+    Raises DomainMapError for a case in two domains, an empty domain, or ratios that do not match the domains.
+    """
+
+    domains: dict[str, tuple[str, ...]]
+    """Domain -> its cases, both in the order of the file."""
+    ratios: dict[str, float] | None = None
+    """Requested mixing ratios, one per domain: none negative, not all zero; they need not sum to 1."""
+
+    def __post_init__(self) -> None:
+        problems = [*_domain_problems(self.domains), *_ratio_problems(self.ratios, self.domains)]
+        if problems:
+            raise DomainMapError("; ".join(problems))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the domains, in order."""
+        return tuple(self.domains)
+
+    @cached_property
+    def domain_by_case(self) -> dict[str, str]:
+        """Case -> its domain."""
+        return {case: domain for domain, cases in self.domains.items() for case in cases}
+
+    def domain_of(self, case: str) -> str:
+        """Return the domain of a case. Raises DomainMapError, with the closest known name, for an unknown case."""
+        if case not in self.domain_by_case:
+            raise DomainMapError(f"case {case!r} is in no domain{closest_name(case, self.domain_by_case)}")
+        return self.domain_by_case[case]
 
 
-def write_domain_map(domain_map: DomainMap, path: PathLike) -> None:
-    """Write domains.json atomically."""
-    content: dict[str, Any] = {"domains": {name: list(cases) for name, cases in domain_map.domains.items()}}
-    if domain_map.ratios is not None:
-        content["ratios"] = dict(domain_map.ratios)
-    write_json(content, path)
-
-
-def check_cases(domain_map: DomainMap, cases: Iterable[str], source: PathLike) -> None:
+def check_cases(domain_map: DomainMap, cases: Iterable[str], source: str | os.PathLike[str]) -> None:
     """Raise one DomainMapError that lists the cases without a domain and the mapped cases that do not exist.
 
     Parameters:
@@ -72,62 +58,44 @@ def check_cases(domain_map: DomainMap, cases: Iterable[str], source: PathLike) -
         f"case {case!r} in domain {domain_map.domain_of(case)!r} does not exist{suggestion}"
         for case, suggestion in suggestions.items()
     ]
-    raise_together(str(source), "does not match the cases", problems)
+    raise_together(DomainMapError, "does not match the cases", problems, str(source))
 
 
-def require_domains(domain_map: DomainMap, cases: Iterable[str], source: PathLike) -> None:
+def require_domains(domain_map: DomainMap, cases: Iterable[str], source: str | os.PathLike[str]) -> None:
     """Raise one DomainMapError that lists the cases without a domain; `source` is that of `check_cases`."""
-    raise_together(str(source), "lacks cases", _without_domain(domain_map, cases))
+    raise_together(DomainMapError, "lacks cases", _without_domain(domain_map, cases), str(source))
 
 
 def _without_domain(domain_map: DomainMap, cases: Iterable[str]) -> list[str]:
     return [f"case {case!r} is in no domain" for case in cases if case not in domain_map.domain_by_case]
 
 
-def read_groups(path: PathLike) -> dict[str, str]:
-    """Read groups.json: case -> group (a patient or a slide, never divided between training and validation)."""
-    content = read_json_object(path)
-    groups = content.get("groups")
-    if list(content) != ["groups"] or not isinstance(groups, dict):
-        raise DomainMapError(f"{path}: expected only {{'groups': {{case: group}}}}, got the keys {sorted(content)}")
-    wrong = [case for case, group in groups.items() if not isinstance(group, str) or not group]
-    if wrong:
-        raise DomainMapError(f"{path}: expected a non-empty string as the group of {_listed(wrong)}")
-    return groups
+def _domain_problems(domains: Mapping[str, tuple[str, ...]]) -> list[str]:
+    problems = [] if domains else ["no domains, expected one or more"]
+    seen: dict[str, str] = {}
+    for domain, cases in domains.items():
+        if not domain.strip() or not cases:
+            problems.append(f"domain {domain!r} has " + ("no case" if not cases else "an empty name"))
+        for case in cases:
+            if case in seen:
+                where = f"twice in domain {domain!r}" if seen[case] == domain else f"in {seen[case]!r} and {domain!r}"
+                problems.append(f"case {case!r} is {where}, expected in exactly one domain")
+            seen.setdefault(case, domain)
+    return problems
 
 
-def check_group_cases(groups: Mapping[str, str], cases: Iterable[str], source: PathLike) -> None:
-    """Raise one DomainMapError that lists the cases of groups.json that do not exist; not every case needs a group."""
-    existing = dict.fromkeys(cases)
-    suggestions = closest_names([case for case in groups if case not in existing], existing)
-    problems = [f"case {case!r} does not exist{suggestion}" for case, suggestion in suggestions.items()]
-    raise_together(str(source), "does not match the cases", problems)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(repr(name) for name in names)
-
-
-def _domains_of(value: Any) -> dict[str, tuple[str, ...]]:
-    if not isinstance(value, dict):
-        raise DomainMapError(f"'domains' is a {type(value).__name__}, expected an object {{domain: [cases]}}")
-    wrong = [name for name, cases in value.items() if not _is_list_of_names(cases)]
-    if wrong:
-        raise DomainMapError(f"domain {_listed(wrong)}: expected a list of case names")
-    return {name: tuple(cases) for name, cases in value.items()}
-
-
-def _is_list_of_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(entry, str) and entry for entry in value)
-
-
-def _ratios_of(value: Any) -> dict[str, float] | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or not all(_is_number(ratio) for ratio in value.values()):
-        raise DomainMapError("'ratios' must be an object {domain: number}")
-    return {name: float(ratio) for name, ratio in value.items()}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _ratio_problems(ratios: Mapping[str, float] | None, domains: Mapping[str, tuple[str, ...]]) -> list[str]:
+    if ratios is None:
+        return []
+    problems = [f"'ratios' lacks domain {name!r}" for name in domains if name not in ratios]
+    problems += [
+        f"'ratios' names the unknown domain {name!r}{closest_name(name, domains)}"
+        for name in ratios
+        if name not in domains
+    ]
+    problems += [
+        f"the ratio of {name!r} is {ratio}, expected a finite number, 0 or more"
+        for name, ratio in ratios.items()
+        if not math.isfinite(ratio) or ratio < 0
+    ]
+    return problems or ([] if sum(ratios.values()) > 0 else ["all 'ratios' are 0"])

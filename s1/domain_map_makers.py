@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 from s1.case_table import entries_by_case, read_case_table
-from s1.domain_cases import DomainMap, raise_together
+from s1.domain_map import DomainMap
 from s1.errors import DomainMapError
+from s1.problem_lists import raise_together
 
 
 def domain_map_from_csv(path: str | os.PathLike[str], cases: Iterable[str]) -> DomainMap:
@@ -38,9 +39,8 @@ def domain_map_from_pattern(pattern: str, cases: Iterable[str]) -> DomainMap:
         raise DomainMapError(f"{source}: has no group named domain; write the domain's part as (?P<domain>...)")
     matches = {case: expression.search(case) for case in cases}
     found = {case: match["domain"] or "" if match else "" for case, match in matches.items()}
-    raise_together(
-        source, "does not match all cases", [f"gives no domain for case {c!r}" for c, d in found.items() if not d]
-    )
+    problems = [f"gives no domain for case {case!r}" for case, domain in found.items() if not domain]
+    raise_together(DomainMapError, "does not match all cases", problems, source)
     return _collect(found)
 
 
@@ -60,7 +60,7 @@ def domain_map_from_ranges(ranges: Mapping[str, str], cases: Iterable[str]) -> D
             domain_by_case[case] = hits[0]
         else:
             problems.append(f"case {case!r} {_explain_misfit(number, hits)}")
-    raise_together("ranges", "do not match all cases", problems)
+    raise_together(DomainMapError, "do not match all cases", problems, "ranges")
     return _collect(domain_by_case, order=ranges)
 
 

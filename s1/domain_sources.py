@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s1.domain_cases import closest_name
-from s1.domain_map import check_cases, read_domain_map
+from s1.domain_files import read_domain_map
+from s1.domain_map import check_cases
 from s1.domain_shift import default_class_weights
-from s1.errors import DomainMapError, DriftError, SourceError
+from s1.errors import DomainMapError, DriftError, ImageProblemError, SourceError
 from s1.files import read_json_object
-from s1.image_pairs import ImagePair, find_pairs, raise_together
+from s1.image_pairs import ImagePair, find_pairs
+from s1.problem_lists import closest_name, raise_together
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def open_folders(specifications: Sequence[str]) -> DomainSource:
             pairs[name] = find_pairs(images, masks)
         except DriftError as error:
             problems.append(str(error))
-    raise_together("the domains cannot be read", problems)
+    raise_together(ImageProblemError, "the domains cannot be read", problems)
     return DomainSource(pairs)
 
 
@@ -121,7 +122,7 @@ def _cases_of(folder: Path, description: dict[str, Any]) -> dict[str, ImagePair]
             problems.append(f"case {case!r} has {len(images)} image files, expected one RGB or grey image")
         elif mask is not None and not mask.is_file():
             problems.append(f"{mask}: no such file, the mask of case {case!r} is missing")
-    raise_together(f"{folder}: cases are incomplete", problems)
+    raise_together(ImageProblemError, f"{folder}: cases are incomplete", problems)
     return {case: ImagePair(images[0], mask) for case, (images, mask) in files.items()}
 
 

@@ -16,7 +16,8 @@ from s1.domain_shift import DomainFeatures
 from s1.errors import ImageProblemError
 from s1.grey_statistics import GreyStatistics, measure_grey
 from s1.image_files import Labels, Pixels, image_size, read_image, read_mask
-from s1.image_pairs import ImagePair, raise_together
+from s1.image_pairs import ImagePair
+from s1.problem_lists import raise_together
 from s1.stain_histogram import BINS, STAINS, stain_histograms
 
 THUMBNAILS = 6
@@ -109,11 +110,10 @@ def measure_domains(
             measured[domain].add(outcome)
         else:
             problems.append(outcome)
-    raise_together("these files cannot be used", problems)
+    raise_together(ImageProblemError, "these files cannot be used", problems)
     unlabelled = [d for d, m in measured.items() if m.has_masks and m.label_counts.total() == 0]
-    raise_together(
-        "domains without labels", [f"domain {d!r}: its masks contain only the ignore label" for d in unlabelled]
-    )
+    problems = [f"domain {domain!r}: its masks contain only the ignore label" for domain in unlabelled]
+    raise_together(ImageProblemError, "domains without labels", problems)
     return measured
 
 
@@ -197,7 +197,9 @@ def _common_size(pairs_by_domain: Mapping[str, Sequence[ImagePair]], workers: in
     """Return the smallest height and the smallest width of all images, from their file headers."""
     images = [pair.image for pairs in pairs_by_domain.values() for pair in pairs]
     outcomes = [outcome for _, outcome in in_parallel(_try_sizing, images, workers)]
-    raise_together("these files cannot be used", [problem for problem in outcomes if isinstance(problem, str)])
+    raise_together(
+        ImageProblemError, "these files cannot be used", [problem for problem in outcomes if isinstance(problem, str)]
+    )
     heights, widths = zip(*(size for size in outcomes if isinstance(size, tuple)), strict=True)
     return min(heights), min(widths)
 

@@ -1,11 +1,11 @@
 """Pair images with their masks."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from s1.errors import ImageProblemError
+from s1.problem_lists import raise_together
 
 ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 
@@ -41,17 +41,8 @@ def find_pairs(image_folder: Path, mask_folder: Path | None) -> list[ImagePair]:
             problems.append(f"{image}: its mask {found[0].name} also belongs to {taken[found[0]].name}")
         else:
             pairs.append(ImagePair(image, found[0]))
-    raise_together("images and masks do not match", problems)
+    raise_together(ImageProblemError, "images and masks do not match", problems)
     return pairs
-
-
-def raise_together(summary: str, problems: Iterable[str]) -> None:
-    """Raise one ImageProblemError for all problems, one per line if there are several; do nothing without any."""
-    lines = list(problems)
-    if len(lines) == 1:
-        raise ImageProblemError(lines[0])
-    if lines:
-        raise ImageProblemError("\n  ".join([f"{summary} ({len(lines)} problems):", *lines]))
 
 
 def _images_in(folder: Path) -> list[Path]:

@@ -22,7 +22,9 @@ from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from nnunetv2.utilities.files import write_json
 from nnunetv2.utilities.workers import run_cases
-from s1.domain_map import DomainMap, domain_map_from_csv, groups_from_csv, write_domain_map
+from s1.domain_files import write_domain_map
+from s1.domain_map import DomainMap
+from s1.domain_map_makers import domain_map_from_csv, groups_from_csv
 
 _LARGEST_LABEL = 65535
 _Key = TypeVar("_Key")

@@ -20,7 +20,7 @@ _SCHEMES = ("stratified", "leave-one-domain-out")
 def domains_entry() -> None:
     """Make domains.json of a raw dataset from a table, a pattern or number ranges."""
     arguments = _domains_parser().parse_args()
-    from s1.domain_map import write_domain_map
+    from s1.domain_files import write_domain_map
 
     folder = _raw_folder(arguments.d)
     target = Path(arguments.o) if arguments.o else folder / "domains.json"
@@ -110,7 +110,7 @@ def _raw_cases(folder: Path) -> list[str]:
 
 
 def _make_map(arguments: argparse.Namespace, cases: Sequence[str]) -> "DomainMap":
-    from s1.domain_map import domain_map_from_csv, domain_map_from_pattern, domain_map_from_ranges
+    from s1.domain_map_makers import domain_map_from_csv, domain_map_from_pattern, domain_map_from_ranges
 
     if arguments.csv:
         return domain_map_from_csv(arguments.csv, cases)
@@ -131,7 +131,8 @@ def _parse_named(texts: Sequence[str]) -> dict[str, str]:
 
 def _make_splits(arguments: argparse.Namespace, preprocessed: Path, target: Path) -> tuple["DomainMap", "list[Split]"]:
     from nnunetv2.domains.domain_splits import check_groups, leave_one_domain_out_splits, stratified_splits
-    from s1.domain_map import check_cases, read_domain_map, read_groups
+    from s1.domain_files import read_domain_map, read_groups
+    from s1.domain_map import check_cases
 
     source = _dataset_file(preprocessed, "domains.json") or _raw_folder(arguments.d) / "domains.json"
     domain_map = read_domain_map(source)

@@ -30,7 +30,7 @@ def read_domains(domains_file: PathLike | None) -> KnownDomains | None:
     """
     if domains_file is None:
         return None
-    from s1.domain_map import read_domain_map
+    from s1.domain_files import read_domain_map
     from s1.prism_result import read_prism_result
 
     source, domain_map = Path(domains_file), read_domain_map(domains_file)

@@ -9,7 +9,8 @@ from typing import Any
 
 from nnunetv2.errors import DatasetLayoutError
 from nnunetv2.utilities.files import copy_file, make_folder, read_json
-from s1.domain_map import check_cases, check_group_cases, read_domain_map, read_groups
+from s1.domain_files import check_group_cases, read_domain_map, read_groups
+from s1.domain_map import check_cases
 
 DOMAIN_FILES = ("domains.json", "groups.json", "prism_dd.json")
 """Domains, groups and the result of stage 1 (method, section 0)."""

@@ -1,72 +1,14 @@
-import json
-from pathlib import Path
-
 import pytest
 
-from s1.domain_map import DomainMap, check_cases, check_group_cases, read_domain_map, read_groups, write_domain_map
+from s1.domain_map import DomainMap, check_cases, require_domains
 from s1.errors import DomainMapError
 
-TWO_DOMAINS = {"domains": {"rumc": ["case_001", "case_002"], "tcga": ["case_101"]}}
 
-
-def written(folder: Path, content: object, name: str = "domains.json") -> Path:
-    path = folder / name
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return path
-
-
-def test_reading_keeps_the_order_of_the_file(tmp_path):
-    domain_map = read_domain_map(written(tmp_path, {"domains": {"z": ["b", "a"], "a": ["c"]}}))
-    assert domain_map.names == ("z", "a")
-    assert domain_map.domains["z"] == ("b", "a")
-    assert domain_map.ratios is None
-
-
-def test_the_domain_of_a_case_is_found_and_an_unknown_case_gets_the_closest_name(tmp_path):
-    domain_map = read_domain_map(written(tmp_path, TWO_DOMAINS))
+def test_the_domain_of_a_case_is_found_and_an_unknown_case_gets_the_closest_name():
+    domain_map = DomainMap({"rumc": ("case_001", "case_002"), "tcga": ("case_101",)})
     assert domain_map.domain_of("case_101") == "tcga"
     with pytest.raises(DomainMapError, match=r"'cse_002'.*did you mean 'case_002'"):
         domain_map.domain_of("cse_002")
-
-
-def test_a_written_map_reads_back_equal_and_leaves_no_other_file(tmp_path):
-    domain_map = DomainMap({"Zürich": ("a",), "b": ("c", "d")}, {"Zürich": 0.25, "b": 0.75})
-    write_domain_map(domain_map, tmp_path / "domains.json")
-    assert read_domain_map(tmp_path / "domains.json") == domain_map
-    assert [path.name for path in tmp_path.iterdir()] == ["domains.json"]
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        ("{", "not valid JSON"),
-        ("[]", "expected a JSON object"),
-        ({}, "'domains' is missing"),
-        ({"domains": {"a": ["1"]}, "ratio": {}}, r"unknown key 'ratio', did you mean 'ratios'\?"),
-        ({"domains": ["a"]}, "expected an object"),
-        ({"domains": {"a": "case"}}, "domain 'a': expected a list"),
-        ({"domains": {"a": [1]}}, "domain 'a': expected a list"),
-        ({"domains": {}}, "no domain"),
-        ({"domains": {"a": []}}, "domain 'a' has no case"),
-        ({"domains": {"a": ["x"], "b": ["x"]}}, "case 'x' is in 'a' and 'b'"),
-        ({"domains": {"a": ["x", "x"]}}, "case 'x' is twice in domain 'a'"),
-        ('{"domains": {"a": ["x"], "a": ["y"]}}', "'a' occurs twice"),
-        ({"domains": {"a": ["x"]}, "ratios": {"b": 1}}, "lacks domain 'a'.*unknown domain 'b'"),
-        ({"domains": {"a": ["x"]}, "ratios": {"a": -1}}, "the ratio of 'a' is -1"),
-        ({"domains": {"a": ["x"]}, "ratios": {"a": 0}}, "all 'ratios' are 0"),
-        ({"domains": {"a": ["x"]}, "ratios": {"a": True}}, "'ratios' must be"),
-    ],
-)
-def test_a_malformed_file_is_refused_with_its_name_and_the_reason(tmp_path, content, reason):
-    path = written(tmp_path, content)
-    with pytest.raises(DomainMapError, match=reason) as caught:
-        read_domain_map(path)
-    assert str(path) in str(caught.value)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DomainMapError, match=r"domains\.json: no such file"):
-        read_domain_map(tmp_path / "domains.json")
 
 
 def test_matching_cases_pass_the_check():
@@ -96,18 +38,8 @@ def test_of_very_many_mismatches_the_first_are_listed_and_the_rest_counted():
     assert lines[-1].strip() == "and 5980 more"
 
 
-def test_groups_are_read(tmp_path):
-    assert read_groups(written(tmp_path, {"groups": {"a": "p1", "b": "p1"}})) == {"a": "p1", "b": "p1"}
-
-
-def test_cases_with_a_group_have_to_exist_but_not_all_cases_need_one():
-    check_group_cases({"case_1": "p"}, ["case_1", "case_2"], "groups.json")
-    with pytest.raises(DomainMapError, match=r"^groups\.json: case 'case_3' does not exist, did you mean 'case_2'\?$"):
-        check_group_cases({"case_1": "p", "case_3": "p"}, ["case_1", "case_2"], "groups.json")
-
-
-@pytest.mark.parametrize("content", [{}, {"groups": []}, {"groups": {}, "more": 1}, {"groups": {"a": 7}}])
-def test_malformed_groups_are_refused(tmp_path, content):
-    path = written(tmp_path, content, "groups.json")
-    with pytest.raises(DomainMapError, match=r"groups\.json"):
-        read_groups(path)
+def test_only_some_cases_of_the_map_may_be_required():
+    domain_map = DomainMap({"a": ("x", "y")})
+    require_domains(domain_map, ["x"], "domains.json")
+    with pytest.raises(DomainMapError, match=r"^domains\.json: case 'z' is in no domain$"):
+        require_domains(domain_map, ["x", "z"], "domains.json")

@@ -1,11 +1,6 @@
 import pytest
 
-from s1.domain_map import (
-    domain_map_from_csv,
-    domain_map_from_pattern,
-    domain_map_from_ranges,
-    groups_from_csv,
-)
+from s1.domain_map_makers import domain_map_from_csv, domain_map_from_pattern, domain_map_from_ranges, groups_from_csv
 from s1.errors import DomainMapError
 
 

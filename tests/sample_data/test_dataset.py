@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s1.domain_map import check_cases, read_domain_map, read_groups
+from s1.domain_files import read_domain_map, read_groups
+from s1.domain_map import check_cases
 from sample_data.__main__ import main
 from sample_data.dataset import DatasetSettings, draw_case, plan_cases
 

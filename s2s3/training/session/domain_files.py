@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nnunetv2.utilities.files import copy_file
-from s1.domain_map import DomainMap, read_domain_map, read_groups
+from s1.domain_files import read_domain_map, read_groups
+from s1.domain_map import DomainMap
 
 PROVENANCE_FILES = ("domains.json", "groups.json", "prism_dd.json")
 

@@ -17,7 +17,8 @@ from nnunetv2.training.session.domain_files import DomainFiles, read_domain_file
 from nnunetv2.training.session.epoch_metrics import Counts
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from s1.domain_comparison import compare_domains
-from s1.domain_map import DomainMap, write_domain_map
+from s1.domain_files import write_domain_map
+from s1.domain_map import DomainMap
 from s1.domain_shift import DomainFeatures
 from s1.prism_result import write_prism_result
 
