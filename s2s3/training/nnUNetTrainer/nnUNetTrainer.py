@@ -1,8 +1,8 @@
 """The trainer: hooks that subclasses may override, each a few lines around a module of `training.session`.
 
-The order of the hooks and their return values are nnU-Net's. Hooks are called through `self`, which those modules never
-see. Constructor, building, data and checkpoints are in the base classes TrainingState, TrainingSetup, TrainingData and
-TrainingResumption.
+The order of the hooks and their return values are nnU-Net's. Hooks are called through `self`; the modules of
+`training.session` receive values, never the trainer. Constructor, building, data and checkpoints are in the classes of
+`base`, each of which extends the previous one: TrainingState, TrainingSetup, TrainingData, TrainingResumption.
 """
 
 import os
@@ -22,6 +22,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 # Clients replace PolyLRScheduler here; configure_optimizers must look it up in this module.
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
+from nnunetv2.training.nnUNetTrainer.base.training_resumption import TrainingResumption
 from nnunetv2.training.session import checkpoints, epoch_metrics, final_validation, optimizer_step, run_log
 from nnunetv2.training.session.edge_learning import edge_output, report_idle_heads
 from nnunetv2.training.session.next_stage import next_stages
@@ -29,7 +30,6 @@ from nnunetv2.training.session.progress import end_loader, with_progress
 from nnunetv2.training.session.ranks import current_ranks
 from nnunetv2.training.session.run_files import write_model_files
 from nnunetv2.training.session.training_curves import training_curves
-from nnunetv2.training.session.training_resumption import TrainingResumption
 from nnunetv2.utilities.collate_outputs import collate_outputs
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.files import write_json

@@ -21,6 +21,7 @@ from nnunetv2.training.loss.segmentation_loss import (
     segmentation_loss,
     supervise_deeply,
 )
+from nnunetv2.training.nnUNetTrainer.base.training_state import TrainingState
 from nnunetv2.training.session import run_files
 from nnunetv2.training.session.builder_forms import accepts_older_forms
 from nnunetv2.training.session.domain_balance import DomainBalanceSettings, balance_domains
@@ -28,7 +29,6 @@ from nnunetv2.training.session.domain_files import read_domain_files
 from nnunetv2.training.session.edge_learning import build_edge_branch
 from nnunetv2.training.session.network_plot import plot_network
 from nnunetv2.training.session.ranks import current_ranks, share_batch
-from nnunetv2.training.session.training_state import TrainingState
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager

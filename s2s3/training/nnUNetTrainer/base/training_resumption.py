@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.training.nnUNetTrainer.base.training_data import TrainingData
 from nnunetv2.training.session import checkpoints
 from nnunetv2.training.session.checkpoint_writing import write_checkpoint
 from nnunetv2.training.session.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
-from nnunetv2.training.session.training_data import TrainingData
 
 PathLike = str | os.PathLike[str]
 

@@ -17,11 +17,11 @@ from nnunetv2.training.dataloading.loader_factory import (
     training_loader,
     validation_loader,
 )
+from nnunetv2.training.nnUNetTrainer.base.training_setup import TrainingSetup
 from nnunetv2.training.session.case_splits import split_into_fold
 from nnunetv2.training.session.next_stage import require_previous_stage
 from nnunetv2.training.session.ranks import batch_sizes, current_ranks
 from nnunetv2.training.session.run_files import require_preprocessed
-from nnunetv2.training.session.training_setup import TrainingSetup
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 
 
