@@ -4,14 +4,13 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-import nnunetv2.imageio
 from nnunetv2.errors import SettingsError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 from nnunetv2.imageio.tif_reader_writer import Tiff3DIO
-from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recursive_find_python_class
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_by_name
 
 LIST_OF_IO_CLASSES: list[type[BaseReaderWriter]] = [
     NaturalImage2DIO,
@@ -36,11 +35,11 @@ def determine_reader_writer_from_dataset_json(
     """
     wanted = dataset_json_content.get("overwrite_image_reader_writer")
     if wanted is not None and wanted != "None":
-        found = _find(wanted)
-        if found is not None:
-            return found
-        if verbose:
-            _log.warning("%s; the reader is chosen by the file ending", _describe_absence(wanted))
+        try:
+            return recursive_find_reader_writer_by_name(wanted)
+        except SettingsError as error:
+            if verbose:
+                _log.warning("%s; the reader is chosen by the file ending", error)
     return determine_reader_writer_from_file_ending(
         dataset_json_content["file_ending"], example_file, allow_nonmatching_filename, verbose
     )
@@ -76,18 +75,7 @@ def determine_reader_writer_from_file_ending(
 
 def recursive_find_reader_writer_by_name(rw_class_name: str) -> type[BaseReaderWriter]:
     """Return the class of this name from nnunetv2.imageio; SettingsError if there is none."""
-    found = _find(rw_class_name)
-    if found is None:
-        raise SettingsError(_describe_absence(rw_class_name))
-    return found
-
-
-def _find(name: str) -> type[BaseReaderWriter] | None:
-    return recursive_find_python_class(nnunetv2.imageio.__path__[0], name, "nnunetv2.imageio")
-
-
-def _describe_absence(name: str) -> str:
-    return f"no reader named {name!r} in nnunetv2.imageio{describe_failed_imports(nnunetv2.imageio.__path__[0])}"
+    return require_by_name("nnunetv2.imageio", rw_class_name, "reader", recursive_find_python_class)
 
 
 def _candidates(file_ending: str, also_nonmatching: bool) -> Iterator[type[BaseReaderWriter]]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import nnunetv2
 from nnunetv2.errors import SettingsError
 
 _failed_imports: dict[str, str] = {}
@@ -84,7 +83,7 @@ def require_by_name(
 
     Raises SettingsError if there is none, with the modules that could not be imported.
     """
-    folder = os.path.join(nnunetv2.__path__[0], *package.split(".")[1:])
+    folder = importlib.import_module(package).__path__[0]
     found = find(folder, name, package)
     if found is None:
         raise SettingsError(f"no {kind} named {name!r} in {package}{describe_failed_imports(folder)}")

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-import nnunetv2
-from nnunetv2.errors import DatasetLayoutError, SettingsError, UnfitImageError
+from nnunetv2.errors import DatasetLayoutError, UnfitImageError
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.case import Case, crop_case, in_axis_order, read_case, requiring_voxels
 from nnunetv2.preprocessing.case_checks import raise_first, shape_problems
@@ -19,7 +18,7 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 from nnunetv2.utilities.files import read_json
 
 # Clients replace this name in this module; it has to be called through it.
-from nnunetv2.utilities.find_class_by_name import describe_failed_imports, recursive_find_python_class
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_by_name
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
@@ -202,14 +201,8 @@ def _as_dict(dataset_json: dict[str, Any] | str) -> dict[str, Any]:
 
 
 def _find_normalization(name: str) -> Any:
-    folder = join(nnunetv2.__path__[0], "preprocessing", "normalization")
-    found = recursive_find_python_class(folder, name, "nnunetv2.preprocessing.normalization")
-    if found is None:
-        raise SettingsError(
-            f"no normalization scheme named {name!r} in nnunetv2.preprocessing.normalization."
-            f"{describe_failed_imports(folder)}"
-        )
-    return found
+    package = "nnunetv2.preprocessing.normalization"
+    return require_by_name(package, name, "normalization scheme", recursive_find_python_class)
 
 
 def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager, dict[str, Any]]:
