@@ -16,6 +16,7 @@ from batchgenerators.dataloading.data_loader import DataLoader
 
 from nnunetv2.inference.case_preparation import PathLike, prepare_array, prepare_files
 from nnunetv2.inference.prepared_cases import Case, Item, PreparedCases, make_item
+from nnunetv2.preprocessing.preprocessor_lookup import require_preprocessor_class
 
 if TYPE_CHECKING:
     from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
@@ -44,7 +45,7 @@ def preprocessing_iterator_fromfiles(
         num_processes: worker processes, at most one per case; 0 preprocesses in this process.
         pin_memory: ignored, as in nnU-Net.
     """
-    preprocessor = configuration_manager.preprocessor_class(verbose=verbose)
+    preprocessor = require_preprocessor_class(configuration_manager)(verbose=verbose)
     cases = [
         Case(
             os.path.basename(ofile or os.fspath(files[0])),
@@ -74,7 +75,7 @@ def preprocessing_iterator_fromnpy(
     verbose: bool = False,
 ) -> PreparedCases:
     """Like `preprocessing_iterator_fromfiles`, for images in memory. Properties are copied."""
-    preprocessor = configuration_manager.preprocessor_class(verbose=verbose)
+    preprocessor = require_preprocessor_class(configuration_manager)(verbose=verbose)
     cases = [
         Case(
             os.path.basename(ofile) if ofile else f"number {number}",
@@ -229,7 +230,7 @@ class PreprocessAdapterFromNpy(DataLoader):  # type: ignore[misc]
         num_threads_in_multithreaded: int = 1,
         verbose: bool = False,
     ):
-        self.preprocessor = configuration_manager.preprocessor_class(verbose=verbose)
+        self.preprocessor = require_preprocessor_class(configuration_manager)(verbose=verbose)
         self.plans_manager = plans_manager
         self.configuration_manager = configuration_manager
         self.dataset_json = dataset_json
