@@ -12,10 +12,11 @@ from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor impo
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.preprocessing.preprocessor_lookup import require_preprocessor_class
 from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name, maybe_convert_to_dataset_name
 from nnunetv2.utilities.files import make_folder
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_by_name
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
@@ -190,15 +191,10 @@ def preprocess_dataset(
             _log.info("%s: skipping configuration %s, the plans only have %s", name, configuration, known)
             continue
         _log.info("%s: preprocessing for %s", name, configuration)
-        preprocessor = _preprocessor_class(plans_manager.get_configuration(configuration))(verbose=verbose)
+        preprocessor = require_preprocessor_class(plans_manager.get_configuration(configuration))(verbose=verbose)
         preprocessor.show_progress_bar = show_progress_bar
         preprocessor.run(name, configuration, plans_identifier, num_processes=count)
     copy_newer_labels(dataset, folder / "gt_segmentations", dataset_json["file_ending"])
-
-
-def _preprocessor_class(configuration: ConfigurationManager) -> Any:
-    name = configuration.preprocessor_name
-    return configuration.preprocessor_class or require_by_name("nnunetv2.preprocessing", name, "preprocessor")
 
 
 def _processes_per_configuration(num_processes: int | Sequence[int], num_configurations: int) -> list[int]:
