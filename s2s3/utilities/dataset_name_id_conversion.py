@@ -44,7 +44,7 @@ def convert_id_to_dataset_name(dataset_id: int) -> str:
         )
     raise SettingsError(
         f"Could not find a dataset with the ID {dataset_id}, expected a folder Dataset{int(dataset_id):03d}_<Name> in "
-        f"{_describe_folders()}. Known ids: {_known_ids()}."
+        f"{_describe_folders()}. Known datasets: {_known_datasets()}."
     )
 
 
@@ -53,9 +53,9 @@ def _describe_folders() -> str:
     return ", ".join(f"{name}={variable.get() or 'not set'}" for name, variable in folders.items())
 
 
-def _known_ids() -> str:
-    matches = (_NAME.match(name) for folder in _known_folders() for name in _subfolders(folder))
-    return ", ".join(map(str, sorted({int(match[1]) for match in matches if match}))) or "none"
+def _known_datasets() -> str:
+    names = {name for folder in _known_folders() for name in _subfolders(folder) if _NAME.match(name)}
+    return ", ".join(sorted(names)) or "none"
 
 
 def convert_dataset_name_to_id(dataset_name: str) -> int:

@@ -92,7 +92,7 @@ def test_a_data_set_that_does_not_exist(raw: Workspace) -> None:
     error = raw.run("nnUNetv2_plan_and_preprocess", "-d", 311).error
 
     assert "Could not find a dataset with the ID 311" in error
-    assert "Known ids: 310" in error
+    assert "Known datasets: Dataset310_" in error
     assert raw.written() == []
 
 

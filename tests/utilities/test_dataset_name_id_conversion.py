@@ -43,7 +43,7 @@ def test_a_longer_number_counts_where_no_other_folder_begins_like_the_id(nnunet_
     assert convert_id_to_dataset_name(77) == "Dataset0770_x"
 
 
-def test_the_error_for_a_missing_dataset_shows_the_folders_and_the_known_ids(nnunet_folders):
+def test_the_error_for_a_missing_dataset_shows_the_folders_and_the_known_datasets(nnunet_folders):
     (nnunet_folders.raw / "Dataset004_There").mkdir()
 
     with pytest.raises(RuntimeError, match=r"ID 6, expected a folder Dataset006_<Name>") as caught:
@@ -51,7 +51,7 @@ def test_the_error_for_a_missing_dataset_shows_the_folders_and_the_known_ids(nnu
 
     assert isinstance(caught.value, DriftError)
     assert str(nnunet_folders.raw) in str(caught.value)
-    assert "Known ids: 4." in str(caught.value)
+    assert "Known datasets: Dataset004_There." in str(caught.value)
 
 
 def test_two_folders_with_one_id_are_an_error_that_names_both(nnunet_folders):

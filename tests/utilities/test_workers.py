@@ -277,12 +277,13 @@ def test_ctrl_c_is_quiet_even_while_workers_start(tmp_path: Path, delay_s: float
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     program = start_script(tmp_path)
     workers = [appeared(tmp_path / name) for name in ("a", "b")]
-    program.kill()
-    program.communicate()
     end = time.monotonic() + LONG / 4
+    program.kill()
+    program.wait()  # its pipes stay open as long as a worker lives
     while any(is_alive(worker) for worker in workers):
         assert time.monotonic() < end, "a worker outlives its parent"
         time.sleep(0.01)
+    program.communicate()
 
 
 def is_alive(process: psutil.Process) -> bool:
