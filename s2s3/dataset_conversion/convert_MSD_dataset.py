@@ -1,8 +1,6 @@
 """Converts a dataset of the Medical Segmentation Decathlon to nnU-Net's raw layout."""
 
 import argparse
-import errno
-import os
 import shutil
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from nnunetv2.dataset_conversion.target_folder import new_raw_dataset
 from nnunetv2.errors import DatasetLayoutError, ImageProblemError, UnfitImageError
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
-from nnunetv2.utilities.files import read_json, replacing, write_json
+from nnunetv2.utilities.files import read_json, write_json
 from nnunetv2.utilities.workers import run_cases
 
 _ENDING = ".nii.gz"
@@ -22,7 +20,7 @@ def split_4d_nifti(filename: str, output_folder: str) -> None:
     """Write `<base>_0000.nii.gz`, ... to a folder: one file for a 3D image, one for each volume of a 4D image."""
     import SimpleITK as sitk
 
-    from nnunetv2.imageio.whole_files import is_whole
+    from nnunetv2.imageio.whole_files import write_whole
 
     try:
         image = sitk.ReadImage(filename)
@@ -40,10 +38,7 @@ def split_4d_nifti(filename: str, output_folder: str) -> None:
         part.SetSpacing(image.GetSpacing()[:3])
         part.SetOrigin(image.GetOrigin()[:3])
         part.SetDirection(direction)
-        with replacing(Path(output_folder) / f"{base}_{number:04d}{_ENDING}") as temporary:
-            sitk.WriteImage(part, str(temporary))
-            if not is_whole(temporary, part):  # SimpleITK ignores a full disk
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_whole(part, Path(output_folder) / f"{base}_{number:04d}{_ENDING}")
 
 
 def convert_msd_dataset(

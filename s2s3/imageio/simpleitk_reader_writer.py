@@ -1,7 +1,5 @@
 """Medical volumes read with SimpleITK: NIfTI, NRRD, MetaImage, GIPL."""
 
-import errno
-import os
 import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -11,8 +9,7 @@ import numpy as np
 from nnunetv2.errors import CallError, ImageProblemError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
 from nnunetv2.imageio.reading_errors import reading
-from nnunetv2.imageio.whole_files import is_whole
-from nnunetv2.utilities.files import replacing
+from nnunetv2.imageio.whole_files import is_whole, write_whole
 
 MISSING_AXIS_FACTOR = 999
 """A 2D image gets this many times its larger spacing along the missing axis."""
@@ -36,7 +33,7 @@ class SimpleITKIO(BaseReaderWriter):
 
     def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write labels (z, y, x) compressed, with spacing, origin and direction of the image."""
-        _write(_as_itk_image(seg, output_fname, properties), output_fname)
+        write_whole(_as_itk_image(seg, output_fname, properties), output_fname)
 
 
 class SimpleITKIOWithReorient(SimpleITKIO):
@@ -66,7 +63,7 @@ class SimpleITKIOWithReorient(SimpleITKIO):
         import SimpleITK as sitk
 
         image = _as_itk_image(seg, output_fname, properties)
-        _write(sitk.DICOMOrient(image, properties["sitk_stuff"]["original_orientation"]), output_fname)
+        write_whole(sitk.DICOMOrient(image, properties["sitk_stuff"]["original_orientation"]), output_fname)
 
 
 def _open(path: str) -> Any:
@@ -137,12 +134,3 @@ def _as_itk_image(seg: np.ndarray, output_fname: str, properties: dict[str, Any]
     direction = np.reshape(stuff["direction"], (size, size))[:dimensions, :dimensions]
     image.SetDirection(tuple(direction.ravel()))
     return image
-
-
-def _write(image: Any, path: str) -> None:
-    import SimpleITK as sitk
-
-    with replacing(path) as temporary:
-        sitk.WriteImage(image, str(temporary), True)
-        if not is_whole(temporary, image):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)

@@ -1,13 +1,16 @@
-"""Whether a file holds all bytes of its image.
+"""Whether a file holds all bytes of its image, and writing that is sure of it.
 
 ITK reads what a NIfTI or GIPL file lacks as zeros, and ignores that the disk is full when it writes one.
 """
 
+import errno
 import gzip
 import math
 import os
 import zlib
 from typing import Any
+
+from nnunetv2.utilities.files import replacing
 
 _HEADER_BYTES = {".nii": 352, ".nii.gz": 352, ".gipl": 256}
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -26,6 +29,16 @@ def is_whole(path: str | os.PathLike[str], image: Any) -> bool:
     with open(path, "rb") as stream:
         is_compressed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     return _holds_uncompressed(path, expected) if is_compressed else os.path.getsize(path) >= expected
+
+
+def write_whole(image: Any, path: str | os.PathLike[str]) -> None:
+    """Write a SimpleITK image compressed and atomically; OSError if the disk is full."""
+    import SimpleITK as sitk
+
+    with replacing(path) as temporary:
+        sitk.WriteImage(image, str(temporary), True)
+        if not is_whole(temporary, image):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _stated_bytes(image: Any) -> int | None:

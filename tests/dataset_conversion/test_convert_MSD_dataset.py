@@ -89,8 +89,8 @@ def test_a_full_disk_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     write(sitk.JoinSeries([volume(0), volume(1)]), tmp_path / "x.nii.gz")
     written = sitk.WriteImage
 
-    def write_half(image: sitk.Image, path: str) -> None:
-        written(image, path)
+    def write_half(image: sitk.Image, path: str, compressed: bool) -> None:
+        written(image, path, compressed)
         os.truncate(path, os.path.getsize(path) // 2)
 
     monkeypatch.setattr(sitk, "WriteImage", write_half)
