@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.autograd import Function
 
 from nnunetv2.boundary.boundary_settings import BoundaryLossSettings
-from nnunetv2.boundary.boundary_terms import boundary_terms, terms_by_map
+from nnunetv2.boundary.boundary_terms import terms_by_map
 
-__all__ = ["BoundaryLossSettings", "boundary_loss", "boundary_terms"]
+__all__ = ["BoundaryLossSettings", "boundary_loss"]
 
 _PIXELS_AT_ONCE = {"cpu": 2**17}
 _PIXELS_AT_ONCE_ELSEWHERE = 2**21  # takes about 0.8 GB; a GPU is fastest with few, large calls

@@ -10,28 +10,19 @@ from nnunetv2.boundary.masked_means import masked_square_error
 from nnunetv2.boundary.skeleton_loss import skeleton_loss
 
 
-def boundary_terms(
-    logits: Tensor, targets: Tensor, valid: Tensor | None, settings: BoundaryLossSettings
-) -> dict[str, Tensor]:
-    """Return the terms of one scale by name (inverse, field, skeleton), each a mean over samples and classes.
-
-    If a class has no edge in a sample, each of its terms is the mean squared probability instead, which pulls the
-    prediction to zero. Computed in float32 for logits of any precision.
-
-    Parameters:
-        logits: edge logits (B, K, *S).
-        targets: edges (B, K, *S), 0 or 1.
-        valid: (B, 1, *S) bool, False for ignored pixels; None if all pixels count.
-    """
-    mask = None if valid is None else valid.expand_as(targets).flatten(0, 1)
-    terms = terms_by_map(logits.flatten(0, 1), targets.flatten(0, 1), mask, settings)
-    return {name: values.mean() for name, values in terms.items()}
-
-
 def terms_by_map(
     logits: Tensor, targets: Tensor, valid: Tensor | None, settings: BoundaryLossSettings
 ) -> dict[str, Tensor]:
-    """Return the terms of each of the maps (M, *S) by name, each (M,)."""
+    """Return the terms of each of the maps (M, *S) by name (inverse, field, skeleton), each (M,).
+
+    If a map has no edge, each of its terms is the mean squared probability instead, which pulls the prediction to zero.
+    Computed in float32 for logits of any precision.
+
+    Parameters:
+        logits: edge logits, a map per sample and class.
+        targets: edges, 0 or 1.
+        valid: bool, False for ignored pixels; None if all pixels count.
+    """
     with torch.autocast(logits.device.type, enabled=False):
         prediction, target = torch.sigmoid(logits.float()), targets.float()
         if valid is not None:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from nnunetv2.boundary import boundary_loss as module
-from nnunetv2.boundary.boundary_loss import BoundaryLossSettings, boundary_loss, boundary_terms
+from nnunetv2.boundary.boundary_loss import BoundaryLossSettings, boundary_loss
+from nnunetv2.boundary.boundary_terms import terms_by_map
 from nnunetv2.boundary.edge_targets import edge_targets
 from nnunetv2.errors import InvalidValueError
 
@@ -21,6 +22,15 @@ def example(shape: tuple[int, ...] = (24, 20), classes: int = 2, seed: int = 0) 
     labels[1, :, 10:, 8:] = 2
     logits = torch.randn(2, classes, *shape, generator=generator)
     return logits, edge_targets(labels, list(range(1, classes + 1)))[0]
+
+
+def boundary_terms(
+    logits: Tensor, targets: Tensor, valid: Tensor | None, settings: BoundaryLossSettings
+) -> dict[str, Tensor]:
+    """Return the means of the terms over samples and classes, all maps computed at once and with autograd."""
+    mask = None if valid is None else valid.expand_as(targets).flatten(0, 1)
+    terms = terms_by_map(logits.flatten(0, 1), targets.flatten(0, 1), mask, settings)
+    return {name: values.mean() for name, values in terms.items()}
 
 
 def test_settings_are_the_published_weights() -> None:
