@@ -3,8 +3,8 @@
 import errno
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,18 +24,17 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     ending = f".partial{''.join(suffixes)}"
     with _blaming(target, ending), _temporary_file(target.parent, ending) as temporary:
         yield temporary
-        _take_default_mode(temporary)
         os.replace(temporary, target)
 
 
 @contextmanager
 def _temporary_file(folder: Path, ending: str) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=ending)
-    os.close(handle)
+    path = folder / f".{secrets.token_hex(4)}{ending}"  # named before it exists: Ctrl-C at any moment removes it
     try:
-        yield Path(name)
+        path.touch(exist_ok=False)
+        yield path
     finally:
-        Path(name).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -48,12 +47,6 @@ def _blaming(target: Path, ending: str) -> Iterator[None]:
         if error.errno is None or (files and not any(file.endswith(ending) for file in files)):
             raise
         raise OSError(error.errno, error.strerror, str(target)) from error
-
-
-def _take_default_mode(path: Path) -> None:
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
 
 
 def describe_os_error(error: OSError) -> str:
