@@ -19,6 +19,7 @@ from s1.domain_shift import DomainFeatures, PairShift, default_class_weights, di
 from s1.domain_sources import DomainSource, open_folders, open_raw_dataset
 from s1.errors import DriftError, SourceError
 from s1.files import describe_os_error, json_bytes, write_together
+from s1.output_places import case_folder_at, input_at
 from s1.prism_result import FILE_NAME, PrismResult, read_prism_result, write_prism_result
 
 __all__ = [
@@ -93,7 +94,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
     device = choose_device(arguments.device)
     source = open_raw_dataset(arguments.dataset) if arguments.dataset else open_folders(arguments.domain)
-    output = _checked_output(arguments.output or source.folder or Path.cwd())
+    output = _checked_output(arguments.output or source.folder or Path.cwd(), source)
     ignore_label = source.ignore_label if arguments.ignore_label is None else arguments.ignore_label
     settings = MeasureSettings(
         crop_common=arguments.crop_common,
@@ -129,8 +130,12 @@ def _summary(result: PrismResult, output: Path, files: Sequence[str]) -> str:
     return "\n".join([*lines, *result.notes, f"written to {output}: {', '.join(files)}", ""])
 
 
-def _checked_output(folder: Path) -> Path:
-    """Refuse a folder that cannot be written, before hours are spent on measuring."""
+def _checked_output(folder: Path, source: DomainSource) -> Path:
+    """Refuse a folder that cannot be written or holds the images, before hours are spent on measuring."""
+    files = (file for pairs in source.pairs.values() for pair in pairs for file in (pair.image, pair.mask) if file)
+    taken = case_folder_at(folder) or input_at(folder, {str(place): place for place in {f.parent for f in files}})
+    if taken:
+        raise SourceError(f"{folder}: holds images or masks ({taken}); choose another folder with --output")
     existing = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise SourceError(f"{folder}: cannot be written; choose another folder with --output")

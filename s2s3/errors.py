@@ -10,7 +10,7 @@
     │   └── ArgumentError      AssertionError    arguments that exclude each other, or an unknown choice
     ├── InvalidValueError      ValueError        a value outside its range
     │   ├── WrongShapeError    AssertionError    an array of the wrong shape
-    │   ├── InvalidOutputError AssertionError    a name that an output file must not have
+    │   ├── InvalidOutputError AssertionError    a name or place that an output must not have
     │   └── ArchiveError       zipfile.BadZipFile a zip file that cannot or must not be unpacked
     ├── CallError              AssertionError    a call that breaks a documented rule of a function
     │   └── RepeatedCallError  RuntimeError      a second call of a method that may be called once
@@ -101,7 +101,7 @@ class WrongShapeError(InvalidValueError, AssertionError):
 
 
 class InvalidOutputError(InvalidValueError, AssertionError):
-    """An output file has a name that it must not have."""
+    """An output file has a name that it must not have, or an output would replace an input."""
 
 
 class ArchiveError(InvalidValueError, BadZipFile):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nnunetv2.errors import DatasetLayoutError, MissingFileError, SettingsError
 from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.output_guard import check_output_file, is_json_with
 
 if TYPE_CHECKING:
     from nnunetv2.domains.domain_splits import Split
@@ -25,6 +26,8 @@ def domains_entry() -> None:
     folder = _raw_folder(arguments.d)
     target = Path(arguments.o) if arguments.o else folder / "domains.json"
     _refuse_overwriting(target, arguments.overwrite)
+    if arguments.o:
+        check_output_file(target, "a file of domains", is_json_with("domains"), {"--csv": arguments.csv})
     domain_map = _make_map(arguments, _raw_cases(folder))
     write_domain_map(domain_map, target)
     for name, cases in domain_map.domains.items():
@@ -41,6 +44,8 @@ def splits_entry() -> None:
     preprocessed = _preprocessed_folder(arguments.d)
     target = Path(arguments.o) if arguments.o else preprocessed / "splits_final.json"
     _refuse_overwriting(target, arguments.overwrite)
+    if arguments.o:
+        check_output_file(target, "a file of folds", is_json_with("train", "val"), {})
     domain_map, splits = _make_splits(arguments, preprocessed, target)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_json(splits, target)

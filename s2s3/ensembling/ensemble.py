@@ -14,6 +14,7 @@ from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError,
 from nnunetv2.evaluation.validation_files import validation_files
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import copy_file, json_content, read_json, write_json
+from nnunetv2.utilities.output_guard import check_output_folder
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 
 if TYPE_CHECKING:
@@ -78,8 +79,10 @@ def ensemble_folders(
 ) -> None:
     """Average the predictions of several models, each in a folder; all must contain the same cases (.npz, .pkl).
 
-    dataset.json and plans.json come from the first folder unless given; both are written to the output folder.
+    dataset.json and plans.json come from the first folder unless given; both are written to the output folder, which
+    must be neither an input folder nor that of a dataset or a model (InvalidOutputError).
     """
+    check_output_folder(output_folder, {f"the predictions {folder}": folder for folder in list_of_input_folders})
     first = Path(list_of_input_folders[0])
     dataset_json = json_content(dataset_json_file_or_dict, first / "dataset.json")
     plans = json_content(plans_json_file_or_dict, first / "plans.json")

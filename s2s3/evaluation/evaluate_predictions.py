@@ -26,6 +26,7 @@ from nnunetv2.evaluation.summary_file import (
 )
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.output_guard import check_output_file, is_json_with
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ __all__ = [
 ]
 
 PathLike = str | os.PathLike[str]
+
+is_summary = is_json_with("metric_per_case", "mean")
 
 
 def labels_to_list_of_regions(labels: Sequence[int]) -> list[tuple[int]]:
@@ -233,9 +236,11 @@ def _example(folder: PathLike, names: Sequence[str]) -> str:
 def evaluate_folder_entry_point() -> None:
     """Run `nnUNetv2_evaluate_folder`."""
     arguments = folder_parser().parse_args()
+    output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
+    inputs = {"-djfile": arguments.djfile, "-pfile": arguments.pfile, "--domains": arguments.domains}
+    check_output_file(output, "a summary of scores", is_summary, inputs)
     domains = read_domains(arguments.domains)
     check_domains(domains, arguments.pred_folder, _read_description(arguments.djfile)["file_ending"])
-    output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
     compute_metrics_on_folder2(
         arguments.gt_folder,
         arguments.pred_folder,
@@ -252,9 +257,10 @@ def evaluate_folder_entry_point() -> None:
 def evaluate_simple_entry_point() -> None:
     """Run `nnUNetv2_evaluate_simple`."""
     arguments = simple_parser().parse_args()
+    output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
+    check_output_file(output, "a summary of scores", is_summary, {"--domains": arguments.domains})
     domains = read_domains(arguments.domains)
     check_domains(domains, arguments.pred_folder, _common_ending(arguments.gt_folder))
-    output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
     compute_metrics_on_folder_simple(
         arguments.gt_folder,
         arguments.pred_folder,

@@ -32,12 +32,14 @@ def list_inputs(source: Source, file_ending: str) -> list[list[str]]:
 def list_outputs(target: Target, inputs: Sequence[Sequence[str]], file_ending: str) -> list[str] | None:
     """Return each case's output name without file ending; None if results are returned instead of written.
 
-    A file ending on a listed name is removed.
+    A file ending on a listed name is removed. Raises CallError if the numbers of names and cases differ.
     """
     if target is None:
         return None
     if isinstance(target, str | os.PathLike):
         return [os.path.join(os.fspath(target), case_name(files[0], file_ending)) for files in inputs]
+    if len(target) != len(inputs):
+        raise CallError(f"{len(target)} output names for {len(inputs)} cases; give one name for each case")
     return [os.fspath(name).removesuffix(file_ending) for name in target]
 
 
@@ -75,12 +77,18 @@ def output_folder_of(target: Target) -> Path | None:
     return Path(next(iter(target))).parent if len(target) else None
 
 
+def output_folders(target: Target) -> list[PathLike]:
+    """Return all folders that results are written to, each once."""
+    if target is None:
+        return []
+    if isinstance(target, str | os.PathLike):
+        return [target]
+    return list(dict.fromkeys(os.path.dirname(os.fspath(name)) for name in target))
+
+
 def make_output_folders(target: Target) -> None:
     """Create the output folders; an OSError names the folder as given."""
-    if target is None:
-        return
-    names = [target] if isinstance(target, str | os.PathLike) else [os.path.dirname(os.fspath(n)) for n in target]
-    for folder in dict.fromkeys(names):
+    for folder in output_folders(target):
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:

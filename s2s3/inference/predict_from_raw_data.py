@@ -79,8 +79,11 @@ def predict_entry_point_modelfolder() -> None:
 
 def _predict(arguments: Namespace, model_folder: str) -> None:
     from nnunetv2.inference.case_lists import check_part, list_inputs, make_output_folders
+    from nnunetv2.utilities.output_guard import check_output_folder
 
     check_part(arguments.part_id, arguments.num_parts)
+    inputs = {"the images": arguments.i, "the previous stage's predictions": arguments.prev_stage_predictions}
+    check_output_folder(arguments.o, {**inputs, "the model": model_folder})
     predictor = sys.modules[__name__].nnUNetPredictor(
         tile_step_size=arguments.step_size,
         use_gaussian=True,

@@ -12,6 +12,7 @@ import numpy as np
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import CallError
 from nnunetv2.inference import predict_from_raw_data as public
+from nnunetv2.inference.case_checks import check_files, check_output_folders
 from nnunetv2.inference.case_lists import (
     PathLike,
     Source,
@@ -142,17 +143,15 @@ class nnUNetPredictor(ItemPredictor):
     def _start_run(
         self, record: dict[str, Any], num_parts: int, part_id: int
     ) -> tuple[list[list[str]], list[str] | None, list[str | None]]:
-        """Create the output folders, write the call's arguments there, and return the cases to predict.
+        """Return the cases to predict; create the output folders and write the call's arguments there.
 
-        Raises CallError if predictions of the previous stage are missing, or given but not needed.
+        Raises CallError if predictions of the previous stage are missing, or given but not needed, InvalidOutputError
+        if results would replace images, annotations or a model; nothing is written then.
         """
         target, previous_stage_folder = record[_TARGET], record[_PREVIOUS_STAGE]
         _check_previous_stage(self.configuration_manager.previous_stage_name, previous_stage_folder)
-        make_output_folders(target)
-        folder = output_folder_of(target)
-        if folder is not None:
-            write_run_record(folder, record, self.dataset_json, self.plans_manager.plans)
-        return self._manage_input_and_output_lists(
+        check_output_folders(target)
+        cases = self._manage_input_and_output_lists(
             record[_SOURCE],
             target,
             previous_stage_folder,
@@ -161,6 +160,12 @@ class nnUNetPredictor(ItemPredictor):
             num_parts,
             record["save_probabilities"],
         )
+        check_files(*cases, self.dataset_json["file_ending"])
+        make_output_folders(target)
+        folder = output_folder_of(target)
+        if folder is not None:
+            write_run_record(folder, record, self.dataset_json, self.plans_manager.plans)
+        return cases
 
     def _model_description(self) -> tuple[Any, dict[str, Any], Any]:
         return self.plans_manager, self.dataset_json, self.configuration_manager

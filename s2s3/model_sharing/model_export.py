@@ -10,6 +10,7 @@ from nnunetv2.model_sharing.zip_archive import write_zip
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.file_path_utilities import get_output_folder
+from nnunetv2.utilities.output_guard import check_output_file, is_model_archive
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def export_pretrained_model(
     Raises IncompleteModelError, which lists everything that is missing; nothing is written then. The code of a
     trainer of one's own is not packed.
     """
+    check_output_file(output_file, "a zip file of models", is_model_archive, {})
     dataset = maybe_convert_to_dataset_name(dataset_name_or_id)
     wanted = Wanted(_as_tuple(folds), _as_tuple(save_checkpoints), export_crossval_predictions)
     names = [

@@ -26,8 +26,10 @@ from nnunetv2.evaluation.evaluate_predictions import (
 from nnunetv2.postprocessing.postprocessing_arguments import apply_parser, determine_parser
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import copy_file, json_content, replacing, write_json
+from nnunetv2.utilities.output_guard import check_apart, check_output_folder
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
+from s1.output_places import same_place
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -101,7 +103,11 @@ def apply_postprocessing_to_folder(
     dataset_json_file_or_dict: dict[str, Any] | PathLike | None = None,
     num_processes: int = default_num_processes,
 ) -> None:
-    """Postprocess all segmentations of a folder; plans.json and dataset.json come from there unless given."""
+    """Postprocess all segmentations of a folder; plans.json and dataset.json come from there unless given.
+
+    Raises InvalidOutputError if the output folder is that of a dataset or a model.
+    """
+    check_output_folder(output_folder)
     source, target = Path(input_folder), Path(output_folder)
     plans = json_content(plans_file_or_dict, source / "plans.json")
     ending = json_content(dataset_json_file_or_dict, source / "dataset.json")["file_ending"]
@@ -117,7 +123,7 @@ def apply_postprocessing_to_folder(
     workers = workers_worth_starting(num_processes, len(cases))
     run_cases(load_postprocess_save, cases, workers, "Postprocessing")
     for name in ("plans.json", "dataset.json"):
-        if (source / name).is_file() and target != source:
+        if (source / name).is_file() and not same_place(source, target):
             copy_file(source / name, target / name)
 
 
@@ -245,6 +251,7 @@ def _copy_files(source: Path, target: Path) -> None:
 def entry_point_determine_postprocessing_folder() -> None:
     """Run `nnUNetv2_determine_postprocessing`."""
     arguments = determine_parser().parse_args()
+    check_apart(arguments.i, {"the references": arguments.ref})
     keep = not arguments.remove_postprocessed
     files = (arguments.plans_json, arguments.dataset_json)
     determine_postprocessing(arguments.i, arguments.ref, *files, arguments.np, keep)
@@ -254,6 +261,7 @@ def entry_point_determine_postprocessing_folder() -> None:
 def entry_point_apply_postprocessing() -> None:
     """Run `nnUNetv2_apply_postprocessing`."""
     arguments = apply_parser().parse_args()
+    check_output_folder(arguments.o, {"the predictions": arguments.i})
     functions, keywords = load_postprocessing(arguments.pp_pkl_file)
     files = (arguments.plans_json, arguments.dataset_json)
     apply_postprocessing_to_folder(arguments.i, arguments.o, functions, keywords, *files, arguments.np)

@@ -16,12 +16,14 @@ def report_entry() -> None:
         raise SettingsError("expected either the folder of a model (or one of its folds) or --predictions FOLDER")
     from nnunetv2.reporting.run_report import model_report, predictions_report
     from nnunetv2.utilities.files import replacing
+    from nnunetv2.utilities.output_guard import check_output_file, is_web_page
 
     folder = Path(arguments.folder or arguments.predictions).resolve()
+    target = Path(arguments.o) if arguments.o else folder / "report.html"
+    check_output_file(target, "a report", is_web_page, {})
     images_dir = _existing(arguments.images_dir) if arguments.images_dir else None
     make = predictions_report if arguments.predictions else model_report
     html = make(folder, images_dir, arguments.worst_cases)
-    target = Path(arguments.o) if arguments.o else folder / "report.html"
     with replacing(target) as temporary:
         temporary.write_text(html, encoding="utf-8")
     print(f"written: {target}")

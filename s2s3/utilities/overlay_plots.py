@@ -14,6 +14,7 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.output_guard import check_output_folder
 from nnunetv2.utilities.overlay_cases import (
     multiprocessing_plot_overlay,
     multiprocessing_plot_overlay_preprocessed,
@@ -70,6 +71,8 @@ def generate_overlays_from_raw(
         raise DatasetError(f"{folder}: not every case has labels and an image file number {channel_idx}", problems)
     images = [files["images"][channel_idx] for files in cases.values()]
     labels = [files["label"] for files in cases.values()]
+    folders = {os.path.dirname(file) for file in images + labels}
+    check_output_folder(output_folder, {f"the files in {folder}": folder for folder in folders})
     reader = determine_reader_writer_from_dataset_json(dataset_json, images[0] if images else None)()
     os.makedirs(output_folder, exist_ok=True)
     outputs = [join(output_folder, f"{case}.png") for case in cases]
@@ -98,6 +101,7 @@ def generate_overlays_from_preprocessed(
     if configuration is None:
         configuration = "3d_fullres" if "3d_fullres" in plans.available_configurations else "2d"
     data_folder = join(folder, plans.get_configuration(configuration).data_identifier)
+    check_output_folder(output_folder)
     dataset = infer_dataset_class(data_folder)(data_folder)
     os.makedirs(output_folder, exist_ok=True)
     multiprocessing_plot_overlay_preprocessed(

@@ -18,7 +18,12 @@ LAYERS: list[set[str]] = [
     {"nnunetv2.training"},
     {"nnunetv2.run"},
 ]
-REPORTING_MAY_USE = {"nnunetv2.errors", "nnunetv2.utilities.files", "nnunetv2.utilities.command_line"}
+REPORTING_MAY_USE = {
+    "nnunetv2.errors",
+    "nnunetv2.utilities.files",
+    "nnunetv2.utilities.command_line",
+    "nnunetv2.utilities.output_guard",
+}
 
 # module -> the module it looks up to, inside a function
 LAZY_UPWARD = {
@@ -97,7 +102,7 @@ def test_reporting_uses_nobody() -> None:
                 assert allowed or used in ("nnunetv2", "nnunetv2.utilities"), f"{module} imports {used}"
 
 
-def test_stage_1_is_only_used_for_domain_files_prism_results_errors_and_writing() -> None:
+def test_stage_1_is_only_used_for_domain_files_prism_results_errors_and_files() -> None:
     allowed = {
         "s1",
         "s1.domain_files",
@@ -106,6 +111,7 @@ def test_stage_1_is_only_used_for_domain_files_prism_results_errors_and_writing(
         "s1.prism_result",
         "s1.errors",
         "s1.files",
+        "s1.output_places",
     }
     for module, file in module_files():
         if not is_within(module, "s1") and not module.endswith(("command_line", "drift_command")):

@@ -172,3 +172,19 @@ def test_help_comes_quickly_and_loads_nothing_heavy(name: str) -> None:
 
     assert "heavy: []" in output
     assert time.perf_counter() - started < 5
+
+
+def test_neither_the_table_nor_another_file_of_the_dataset_is_replaced(dataset, monkeypatch, tmp_path, capsys) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("case,domain\n" + "".join(f"case_{n},A\n" for n in range(1, 13)))
+    before = table.read_bytes(), (dataset / "dataset.json").read_bytes()
+
+    for target, reason in ((table, "is the file of --csv"), (dataset / "dataset.json", "is not a file of domains")):
+        with pytest.raises(SystemExit, match="2"):
+            call(domains_entry, monkeypatch, "-d", "110", "--csv", str(table), "-o", str(target), "--overwrite")
+        assert reason in capsys.readouterr().err
+    make_domains(monkeypatch)
+    with pytest.raises(SystemExit, match="2"):
+        call(splits_entry, monkeypatch, "-d", "110", "-o", str(dataset / "dataset.json"), "--overwrite")
+    assert "is not a file of folds" in capsys.readouterr().err
+    assert (table.read_bytes(), (dataset / "dataset.json").read_bytes()) == before

@@ -156,3 +156,15 @@ def test_cases_that_cannot_be_merged_are_named(models: list[Path], tmp_path: Pat
     with pytest.raises(DatasetLayoutError, match=r"(?s)another fold.*a") as caught:
         ensemble_crossvalidations(models, tmp_path / "out", (0, 1), 0)
     assert isinstance(caught.value, AssertionError)
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_the_command_does_not_write_into_its_inputs(folders: list[Path], monkeypatch, capsys, number: int) -> None:
+    before = sorted(folders[number].iterdir())
+    arguments = ["nnUNetv2_ensemble", "-i", *map(str, folders), "-o", f"{folders[number]}/../model{number}"]
+    monkeypatch.setattr(sys, "argv", arguments)
+
+    with pytest.raises(SystemExit, match="2"):
+        entry_point_ensemble_folders()
+    assert f"is the folder of the predictions {folders[number]}" in capsys.readouterr().err
+    assert sorted(folders[number].iterdir()) == before

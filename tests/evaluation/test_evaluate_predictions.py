@@ -225,3 +225,16 @@ def test_the_command_ends_with_one_line_for_a_missing_folder(folders, tmp_path, 
         run_simple(monkeypatch, *folders, "-l", 1)
     assert caught.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_scores_replace_only_scores(folders, tmp_path: Path, monkeypatch, capsys) -> None:
+    write_json({"domains": {"all": ["case_1", "case_2"]}}, tmp_path / "domains.json")
+    for name, reason in (("domains.json", "is the file of --domains"), ("dataset.json", "is not a summary of scores")):
+        write_json({"domains": {"all": ["case_1", "case_2"]}}, tmp_path / name)
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(SystemExit, match="2"):
+            run_simple(monkeypatch, *folders, "-l", 1, "--domains", tmp_path / "domains.json", "-o", tmp_path / name)
+        assert reason in capsys.readouterr().err
+        assert (tmp_path / name).read_bytes() == before
+    for _ in range(2):
+        run_simple(monkeypatch, *folders, "-l", 1, "-o", tmp_path / "scores.json")

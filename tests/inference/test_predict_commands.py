@@ -184,3 +184,34 @@ def test_a_picture_of_5000_by_5000_pixels_is_predicted(run: Run) -> None:
     assert run("-step_size", 1, "--disable_tta") == 0
     with Image.open(run.out / "large.png") as segmentation:
         assert segmentation.size == (5000, 5000)
+
+
+def test_results_do_not_go_into_the_folder_of_the_images(run: Run) -> None:
+    before = sorted(run.images.iterdir())
+    run.out = run.images / ".." / run.images.name
+
+    assert run() == 2
+    assert "is the folder of the images" in run.message
+    assert sorted(run.images.iterdir()) == before
+
+
+@pytest.mark.parametrize("command", [predict_entry_point_modelfolder, predict_entry_point])
+def test_results_do_not_replace_annotations(run: Run, tmp_path: Path, nnunet_folders, command) -> None:
+    run.model.rename((nnunet_folders.results / "Dataset901_Tiny").mkdir() or tmp_path / "moved")
+    run.model = (tmp_path / "moved").rename(nnunet_folders.results / "Dataset901_Tiny/nnUNetTrainer__nnUNetPlans__2d")
+    annotation = tmp_path / "Dataset001_T/labelsTr/a.png"
+    annotation.parent.mkdir(parents=True)
+    annotation.write_bytes(b"drawn by hand")
+    run.out = annotation.parent
+
+    assert run(*(("-d", 901, "-c", "2d") if command is predict_entry_point else ()), command=command) == 2
+    assert "Dataset001_T/labelsTr" in run.message
+    assert annotation.read_bytes() == b"drawn by hand"
+    assert len(list(run.out.iterdir())) == 1
+
+
+def test_results_do_not_go_into_the_model(run: Run) -> None:
+    run.out = run.model
+
+    assert run() == 2
+    assert "is the folder of the model" in run.message

@@ -11,7 +11,15 @@ import pytest
 import torch
 from PIL import Image
 
-from nnunetv2.errors import CaseFailedError, CasesFailedError, InvalidValueError, WorkerDiedError
+from nnunetv2.errors import (
+    CallError,
+    CaseFailedError,
+    CasesFailedError,
+    DatasetError,
+    InvalidOutputError,
+    InvalidValueError,
+    WorkerDiedError,
+)
 from nnunetv2.inference import predict_from_raw_data, predictor
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.files import read_json
@@ -349,3 +357,40 @@ def test_the_cached_gaussian_is_cleared_after_a_run(model, rgb_images) -> None:
     model.predict_from_files_sequential([[rgb_images / "a_0000.png"]], None)
     assert predict_from_raw_data.compute_gaussian.cache_info().currsize == 0
     assert predictor.public is predict_from_raw_data
+
+
+def test_results_that_would_replace_an_input_are_refused_before_anything_is_written(model, tmp_path) -> None:
+    for name in ("x_0000.png", "x_0000_0000.png"):
+        write_rgb(tmp_path / name, 1, (40, 40))
+    (tmp_path / "link").symlink_to(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("*.png")}
+
+    with pytest.raises(InvalidOutputError, match=r"link/x_0000\.png: this is an input"):
+        model.predict_from_files(str(tmp_path), str(tmp_path / "link"), False, True, 0, 0)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.png")} == before
+    assert not (tmp_path / "dataset.json").exists()
+
+
+def test_two_cases_with_one_result_are_refused(model, rgb_images, tmp_path) -> None:
+    cases = [[rgb_images / "a_0000.png"], [tmp_path / "other/a_0000.png"]]
+
+    with pytest.raises(InvalidOutputError, match="the result of 2 cases"):
+        model.predict_from_files_sequential(cases, tmp_path / "out")
+    with pytest.raises(CallError, match="1 output names for 2 cases"):
+        model.predict_from_files_sequential(cases, [tmp_path / "out/a"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_listed_case_without_files_is_refused(model, rgb_images, tmp_path) -> None:
+    with pytest.raises(DatasetError, match="case number 1 has no image file"):
+        model.predict_from_files_sequential([[rgb_images / "a_0000.png"], []], [tmp_path / "a", tmp_path / "b"])
+
+
+def test_every_missing_prediction_of_the_previous_stage_is_named_first(model, rgb_images, tmp_path) -> None:
+    model.configuration_manager.configuration["previous_stage"] = "2d_lowres"
+    (tmp_path / "stage").mkdir()
+
+    with pytest.raises(DatasetError) as caught:
+        model.predict_from_files(rgb_images, tmp_path / "out", folder_with_segs_from_prev_stage=tmp_path / "stage")
+    assert [line.split(":")[0].rsplit("/", 1)[1] for line in caught.value.problems] == ["a.png", "b.png", "c.png"]
+    assert not (tmp_path / "out").exists()

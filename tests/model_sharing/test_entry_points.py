@@ -83,3 +83,19 @@ def test_sharing_models_imports_neither_torch_nor_numeric_libraries() -> None:
     imports = "\n".join(f"import nnunetv2.model_sharing.{name}" for name in modules)
     code = f"{imports}\nimport sys\nassert not {{'torch', 'scipy', 'pandas', 'requests'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_zip_file_replaces_only_a_zip_file_of_models(
+    nnunet_folders: NnunetFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(nnunet_folders.results, folds=[0])
+    for _ in range(2):
+        arguments(monkeypatch, "-d", 905, "-c", "2d", "-f", 0, "-o", tmp_path / "model.zip")
+        export_pretrained_model_entry()
+    there = files_below(nnunet_folders.results)
+    checkpoint = nnunet_folders.results / DATASET / model_name() / "fold_0/checkpoint_final.pth"
+    arguments(monkeypatch, "-d", 905, "-c", "2d", "-f", 0, "-o", checkpoint)
+    with pytest.raises(SystemExit, match="2"):
+        export_pretrained_model_entry()
+    assert "is not a zip file of models" in capsys.readouterr().err
+    assert files_below(nnunet_folders.results) == there

@@ -159,7 +159,8 @@ def test_an_older_zip_stays_until_the_new_one_is_complete(
     results: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_model(results)
-    target.write_text("older")
+    export_pretrained_model(DATASET, str(target), ("2d",), folds=(0, 1))
+    older = target.read_bytes()
 
     def fail(*_: object, **__: object) -> None:
         raise OSError("disk is full")
@@ -167,7 +168,7 @@ def test_an_older_zip_stays_until_the_new_one_is_complete(
     monkeypatch.setattr(zipfile.ZipFile, "open", fail)
     with pytest.raises(OSError, match="disk is full"):
         export_pretrained_model(DATASET, str(target), ("2d",), folds=(0, 1))
-    assert files_below(target.parent) == {"model.zip": b"older"}
+    assert files_below(target.parent) == {"model.zip": older}
 
 
 def test_an_unset_results_folder_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

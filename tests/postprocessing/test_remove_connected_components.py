@@ -1,3 +1,4 @@
+import os
 import pickle
 import shutil
 import sys
@@ -147,6 +148,33 @@ def test_the_commands_determine_and_apply(predictions: Path, tmp_path: Path, mon
         run(monkeypatch, entry_point_determine_postprocessing_folder, "-i", tmp_path / "no", "-ref", tmp_path / "gt")
     assert caught.value.code == 2
     assert "no/plans.json" in capsys.readouterr().err
+
+
+def test_the_commands_change_neither_predictions_nor_references(predictions: Path, monkeypatch, capsys) -> None:
+    references, pkl = predictions.parent / "gt", predictions / "postprocessing.pkl"
+    run(monkeypatch, entry_point_determine_postprocessing_folder, "-i", predictions, "-ref", references)
+    before = (predictions / "a.png").read_bytes(), (references / "a.png").read_bytes()
+    capsys.readouterr()
+    for entry_point, arguments in (
+        (entry_point_apply_postprocessing, ("-i", predictions, "-o", predictions / ".", "-pp_pkl_file", pkl)),
+        (entry_point_determine_postprocessing_folder, ("-i", references, "-ref", references)),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            run(monkeypatch, entry_point, *arguments)
+        assert "results need a folder of their own" in capsys.readouterr().err
+    assert ((predictions / "a.png").read_bytes(), (references / "a.png").read_bytes()) == before
+
+
+def test_a_result_replaces_a_link_and_not_what_it_leads_to(predictions: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.png").symlink_to(predictions / "a.png")
+    os.link(predictions / "b.png", out / "b.png")
+    before = [(predictions / f"{case}.png").read_bytes() for case in "ab"]
+
+    apply_postprocessing_to_folder(predictions, out, [keep_largest], [{"labels_or_regions": 1}], num_processes=0)
+    assert [(predictions / f"{case}.png").read_bytes() for case in "ab"] == before
+    assert [(out / f"{case}.png").read_bytes() for case in "ab"] != before
 
 
 class Bomb:

@@ -68,3 +68,15 @@ def test_help_loads_nothing_heavy_and_the_report_no_torch(nnunet_folders, tmp_pa
 
     assert "heavy: []" in output
     assert "torch: False" in output
+
+
+def test_the_report_replaces_only_a_report(nnunet_folders, monkeypatch, capsys) -> None:
+    model = write_model(nnunet_folders.results, nnunet_folders.raw)
+    before = (model / "plans.json").read_bytes()
+
+    for _ in range(2):
+        call(monkeypatch, str(model))
+    with pytest.raises(SystemExit, match="2"):
+        call(monkeypatch, str(model), "-o", str(model / "plans.json"))
+    assert "exists and is not a report" in capsys.readouterr().err
+    assert (model / "plans.json").read_bytes() == before

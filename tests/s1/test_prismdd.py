@@ -260,3 +260,20 @@ def test_real_domains_give_small_shifts(real_data, tmp_path, monkeypatch, datase
     result = read_prism_result(tmp_path / "prism_dd.json")
     assert max(abs(pair.outcome.shift) for pair in result.pairs) < 0.015
     assert sum(result.ratios.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("part", ["imagesTr", "labelsTr"])
+def test_the_result_does_not_go_among_images_or_masks(dataset, capsys, part):
+    before = sorted((dataset / part).iterdir())
+    message = refusal(capsys, "-d", "110", "--output", f"{dataset / part}")
+    assert f"holds images or masks ({dataset.name}/{part})" in message
+    assert sorted((dataset / part).iterdir()) == before
+
+
+def test_the_result_does_not_go_into_a_folder_of_a_domain(dataset, capsys, tmp_path):
+    pictures = tmp_path / "pictures"
+    shutil.copytree(dataset / "imagesTr", pictures)
+    message = refusal(
+        capsys, "--domain", f"A={pictures}", "--domain", f"B={dataset / 'imagesTr'}", f"--output={pictures}"
+    )
+    assert f"holds images or masks ({pictures})" in message

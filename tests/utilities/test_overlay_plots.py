@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnunetv2.errors import CaseFailedError, DatasetError
+from nnunetv2.errors import CaseFailedError, DatasetError, InvalidOutputError
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.preprocessing.storage.blosc2_dataset import nnUNetDatasetBlosc2
 from nnunetv2.utilities.overlay_plots import (
@@ -194,3 +194,14 @@ def test_missing_plans_are_an_error_of_one_line(
 def test_the_command_imports_no_torch_for_its_help() -> None:
     code = "import nnunetv2.utilities.overlay_plots, sys; assert not {'torch', 'PIL', 'blosc2'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("part", ["imagesTr", "labelsTr"])
+def test_pictures_do_not_replace_images_or_labels(raw: Path, part: str) -> None:
+    before = {path.name: path.read_bytes() for path in (raw / part).iterdir()}
+
+    with pytest.raises(InvalidOutputError, match=part):
+        generate_overlays_from_raw(NAME, str(raw / part), 0)
+    with pytest.raises(InvalidOutputError, match="is the folder of a dataset"):
+        generate_overlays_from_raw(NAME, str(raw), 0)
+    assert {path.name: path.read_bytes() for path in (raw / part).iterdir()} == before
