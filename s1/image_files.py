@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s1.damaged_files import require_whole
 from s1.errors import ImageProblemError
 from s1.tiff_files import is_tiff, read_tiff, tiff_size
 
@@ -84,6 +85,7 @@ def _opened(path: Path) -> Iterator[Any]:
     """Open a file that holds one picture."""
     from PIL import Image
 
+    require_whole(path)
     try:
         picture = Image.open(path)
     except FileNotFoundError:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s1.damaged_files import require_whole
 from s1.errors import DriftError, ImageProblemError
 
 _COLOUR_CHANNELS = (3, 4)
@@ -49,6 +50,7 @@ def _with_colours_last(pixels: NDArray[Any], path: Path) -> NDArray[Any]:
 def _opened(path: Path) -> Iterator[Any]:
     import tifffile
 
+    require_whole(path)
     try:
         with tifffile.TiffFile(path) as file:
             yield file

@@ -7,7 +7,7 @@ import numpy as np
 
 from nnunetv2.errors import CallError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
-from nnunetv2.imageio.reading_errors import reading
+from nnunetv2.imageio.reading_errors import naming_file, reading
 from nnunetv2.utilities.files import replacing
 
 
@@ -88,7 +88,7 @@ def _read_case(images: list[Any], image_fnames: list[str] | tuple[str, ...]) -> 
 
 def _voxels(image: Any, path: str) -> np.ndarray:
     """Return the values (1, z, y, x), scaled in float64 if the header has a scale."""
-    with reading(path):
+    with naming_file(path):
         stored = image.dataobj
         is_scaled = getattr(stored, "slope", 1.0) != 1.0 or getattr(stored, "inter", 0.0) != 0.0
         array = np.asanyarray(stored, dtype=np.float64) if is_scaled else np.asanyarray(stored)

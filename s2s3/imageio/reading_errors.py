@@ -5,14 +5,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nnunetv2.errors import DriftError, ImageProblemError, MissingFileError
+from s1.damaged_files import require_whole
 
 
 @contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Raise MissingFileError or ImageProblemError instead of what a library raises about the file.
+    """Check that the file is whole; raise MissingFileError or ImageProblemError for what a library raises about it.
 
-    Our own errors and MemoryError pass.
+    Pipes, devices, lost links, and files that are cut off or have a wrong checksum are refused before a library opens
+    them. Our own errors and MemoryError pass.
     """
+    require_whole(path)
+    with naming_file(path):
+        yield
+
+
+@contextmanager
+def naming_file(path: str) -> Iterator[None]:
+    """Translate errors as `reading` does, for a file that has been checked."""
     try:
         yield
     except (DriftError, MemoryError):

@@ -145,7 +145,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(RANDOM.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ImageProblemError, match=rf"a\.png: cannot be read, damaged or of another format \({kept} byt"):
+    with pytest.raises(ImageProblemError, match=rf"a\.png: .*{kept} bytes"):
         read_pixels(str(path))
 
 
@@ -155,7 +155,7 @@ def test_a_corrupted_file_is_named(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
-    with pytest.raises(ImageProblemError, match=r"a\.png: cannot be read"):
+    with pytest.raises(ImageProblemError, match=r"a\.png: is damaged \(wrong checksum"):
         read_pixels(str(path))
 
 
