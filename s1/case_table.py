@@ -3,11 +3,13 @@
 import csv
 import os
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from s1.case_names import ByName
 from s1.errors import DomainMapError
 from s1.problem_lists import closest_names, raise_together
+from s1.readable_files import require_file
 
 _DELIMITERS = ",;\t"
 _FILE_ENDING = re.compile(r"(\.[A-Za-z]\w{0,4}){1,2}$")
@@ -51,7 +53,7 @@ def entries_by_case(
     A case may be written as a file name, for example `a.png` or `a_0000.png` for the case `a`. Raises one
     DomainMapError, with all cases that are unknown or missing, or have no entry or two.
     """
-    existing = dict.fromkeys(cases)
+    existing = ByName(dict.fromkeys(cases))
     rows = [(row.line, _case_of(row.cells["case"], existing), row.cells[column]) for row in table]
     suggestions = closest_names([case for _, case, _ in rows if case not in existing], existing)
     entries: dict[str, str] = {}
@@ -69,13 +71,16 @@ def entries_by_case(
     return entries
 
 
-def _case_of(name: str, existing: Container[str]) -> str:
+def _case_of(name: str, existing: ByName[None]) -> str:
+    """Return the case in the form in which it exists; a name that belongs to none, unchanged."""
     stem = _FILE_ENDING.sub("", name)
-    return next((case for case in (name, stem, stem.removesuffix(_CHANNEL)) if case in existing), name)
+    candidates = (name, stem, stem.removesuffix(_CHANNEL))
+    return next((existing.given(case) for case in candidates if case in existing), name)
 
 
 def _rows_with_content(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     """Return (line number, cells)."""
+    require_file(path, DomainMapError)
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             lines = stream.read().splitlines()

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from s1.case_names import ByName, same_names
 from s1.domain_map import DomainMap
 from s1.errors import DomainMapError
 from s1.files import read_json_object, write_json
@@ -39,7 +40,7 @@ def write_domain_map(domain_map: DomainMap, path: PathLike) -> None:
     write_json(content, path)
 
 
-def read_groups(path: PathLike) -> dict[str, str]:
+def read_groups(path: PathLike) -> ByName[str]:
     """Read groups.json: case -> group (a patient or a slide, never divided between training and validation)."""
     content = read_json_object(path)
     groups = content.get("groups")
@@ -48,12 +49,13 @@ def read_groups(path: PathLike) -> dict[str, str]:
     wrong = [case for case, group in groups.items() if not isinstance(group, str) or not group]
     if wrong:
         raise DomainMapError(f"{path}: expected a non-empty string as the group of {_listed(wrong)}")
-    return groups
+    raise_together(DomainMapError, "names cases twice", same_names(groups), str(path))
+    return ByName(groups)
 
 
 def check_group_cases(groups: Mapping[str, str], cases: Iterable[str], source: PathLike) -> None:
     """Raise one DomainMapError that lists the cases of groups.json that do not exist; not every case needs a group."""
-    existing = dict.fromkeys(cases)
+    existing = ByName(dict.fromkeys(cases))
     suggestions = closest_names([case for case in groups if case not in existing], existing)
     problems = [f"case {case!r} does not exist{suggestion}" for case, suggestion in suggestions.items()]
     raise_together(DomainMapError, "does not match the cases", problems, str(source))

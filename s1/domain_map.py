@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from s1.case_names import ByName, composed
 from s1.errors import DomainMapError
 from s1.problem_lists import closest_name, closest_names, raise_together
 
@@ -33,9 +34,9 @@ class DomainMap:
         return tuple(self.domains)
 
     @cached_property
-    def domain_by_case(self) -> dict[str, str]:
-        """Case -> its domain."""
-        return {case: domain for domain, cases in self.domains.items() for case in cases}
+    def domain_by_case(self) -> ByName[str]:
+        """Case -> its domain, for the name in any Unicode form."""
+        return ByName({case: domain for domain, cases in self.domains.items() for case in cases})
 
     def domain_of(self, case: str) -> str:
         """Return the domain of a case. Raises DomainMapError, with the closest known name, for an unknown case."""
@@ -51,7 +52,7 @@ def check_cases(domain_map: DomainMap, cases: Iterable[str], source: str | os.Pa
         cases: the existing cases, all of which need a domain.
         source: where the map comes from, for the message (the path of domains.json).
     """
-    existing = dict.fromkeys(cases)
+    existing = ByName(dict.fromkeys(cases))
     problems = _without_domain(domain_map, existing)
     suggestions = closest_names([case for case in domain_map.domain_by_case if case not in existing], existing)
     problems += [
@@ -77,10 +78,11 @@ def _domain_problems(domains: Mapping[str, tuple[str, ...]]) -> list[str]:
         if not domain.strip() or not cases:
             problems.append(f"domain {domain!r} has " + ("no case" if not cases else "an empty name"))
         for case in cases:
-            if case in seen:
-                where = f"twice in domain {domain!r}" if seen[case] == domain else f"in {seen[case]!r} and {domain!r}"
+            before = seen.get(composed(case))
+            if before is not None:
+                where = f"twice in domain {domain!r}" if before == domain else f"in {before!r} and {domain!r}"
                 problems.append(f"case {case!r} is {where}, expected in exactly one domain")
-            seen.setdefault(case, domain)
+            seen.setdefault(composed(case), domain)
     return problems
 
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
+from s1.case_names import composed
 from s1.case_table import entries_by_case, read_case_table
 from s1.domain_map import DomainMap
 from s1.errors import DomainMapError
@@ -37,7 +38,7 @@ def domain_map_from_pattern(pattern: str, cases: Iterable[str]) -> DomainMap:
         raise DomainMapError(f"{source}: not a regular expression ({error})") from None
     if "domain" not in expression.groupindex:
         raise DomainMapError(f"{source}: has no group named domain; write the domain's part as (?P<domain>...)")
-    matches = {case: expression.search(case) for case in cases}
+    matches = {case: expression.search(composed(case)) for case in cases}
     found = {case: match["domain"] or "" if match else "" for case, match in matches.items()}
     problems = [f"gives no domain for case {case!r}" for case, domain in found.items() if not domain]
     raise_together(DomainMapError, "does not match all cases", problems, source)

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from s1.case_names import ByName, same_names
 from s1.domain_files import read_domain_map
 from s1.domain_map import check_cases
 from s1.domain_shift import default_class_weights
 from s1.errors import DomainMapError, DriftError, ImageProblemError, SourceError
 from s1.files import read_json_object
 from s1.image_pairs import ImagePair, find_pairs
+from s1.listed_files import as_on_disk, list_files
 from s1.problem_lists import closest_name, raise_together
+from s1.readable_files import hindrance, is_given
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def open_raw_dataset(identifier: str) -> DomainSource:
     folder = find_raw_dataset(identifier)
     description = read_json_object(folder / "dataset.json")
     domain_file = folder / "domains.json"
-    if not domain_file.is_file():
+    if not is_given(domain_file, DomainMapError):
         raise DomainMapError(
             f"{domain_file}: no such file; expected {{'domains': {{name: [cases]}}}}. `drift domains` makes it from a "
             "table, a pattern or number ranges"
@@ -108,7 +111,7 @@ def _parse_specification(text: str) -> tuple[str, Path, Path | None]:
     return name.strip(), Path(images), Path(masks)
 
 
-def _cases_of(folder: Path, description: dict[str, Any]) -> dict[str, ImagePair]:
+def _cases_of(folder: Path, description: dict[str, Any]) -> ByName[ImagePair]:
     """Return the training cases: those that dataset.json lists, otherwise the files of imagesTr."""
     ending = description.get("file_ending")
     if not isinstance(ending, str) or not (folder / "imagesTr").is_dir():
@@ -120,21 +123,24 @@ def _cases_of(folder: Path, description: dict[str, Any]) -> dict[str, ImagePair]
     for case, (images, mask) in files.items():
         if len(images) != 1:
             problems.append(f"case {case!r} has {len(images)} image files, expected one RGB or grey image")
-        elif mask is not None and not mask.is_file():
-            problems.append(f"{mask}: no such file, the mask of case {case!r} is missing")
+        elif mask is not None and (reason := hindrance(mask)):
+            problems.append(f"{mask}: {reason}, the mask of case {case!r} is missing")
     raise_together(ImageProblemError, f"{folder}: cases are incomplete", problems)
-    return {case: ImagePair(images[0], mask) for case, (images, mask) in files.items()}
+    return ByName({case: ImagePair(images[0], mask) for case, (images, mask) in files.items()})
 
 
 def _files_by_case(folder: Path, ending: str) -> dict[str, tuple[list[Path], Path | None]]:
     masks = folder / "labelsTr"
     files: dict[str, tuple[list[Path], Path | None]] = {}
-    for image in sorted((folder / "imagesTr").iterdir()):
-        stem = image.name.removesuffix(ending)
+    listed = list_files(folder / "imagesTr", ending)
+    for name in listed.names:
+        stem = name.removesuffix(ending)
         case, number = stem[:-5], stem[-5:]
-        if image.name.endswith(ending) and number[:1] == "_" and number[1:].isdigit():
-            mask = masks / f"{case}{ending}" if masks.is_dir() else None
-            files.setdefault(case, ([], mask))[0].append(image)
+        if number[:1] == "_" and number[1:].isdigit():
+            mask = Path(as_on_disk(str(masks / f"{case}{ending}"))) if masks.is_dir() else None
+            files.setdefault(case, ([], mask))[0].append(folder / "imagesTr" / name)
+    problems = listed.problems + same_names(files)
+    raise_together(ImageProblemError, f"{folder}: not every entry is a case", problems)
     if not files:
         raise SourceError(f"{folder / 'imagesTr'}: contains no image named CASE_0000{ending}")
     return files
@@ -143,11 +149,15 @@ def _files_by_case(folder: Path, ending: str) -> dict[str, tuple[list[Path], Pat
 def _listed_files(folder: Path, listed: dict[str, Any]) -> dict[str, tuple[list[Path], Path | None]]:
     try:
         return {
-            case: ([folder / image for image in entry["images"]], folder / entry["label"])
+            case: ([_on_disk(folder, image) for image in entry["images"]], _on_disk(folder, entry["label"]))
             for case, entry in listed.items()
         }
     except (KeyError, TypeError):
         raise SourceError(f"{folder / 'dataset.json'}: 'dataset' needs images and label for each case") from None
+
+
+def _on_disk(folder: Path, name: str) -> Path:
+    return Path(as_on_disk(str(folder / name)))
 
 
 def _labels_of(folder: Path, description: dict[str, Any]) -> tuple[dict[int, str], int | None]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from s1.errors import DomainMapError
+from s1.readable_files import require_file
 
 _LONGEST_SUFFIX = len(".jsonl")
 """A longer text after a dot is not a file ending but part of the name, and names may have any length."""
@@ -89,6 +90,7 @@ def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises DomainMapError, naming the file, if it is missing, not JSON or not an object, or if an object repeats a key
     (plain JSON readers silently keep the last).
     """
+    require_file(path, DomainMapError)
     try:
         content = json.loads(Path(path).read_text("utf-8"), object_pairs_hook=_object_without_repeats)
     except FileNotFoundError:

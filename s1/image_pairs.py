@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from s1.case_names import composed
 from s1.errors import ImageProblemError
+from s1.listed_files import list_files
 from s1.problem_lists import raise_together
 
 ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
@@ -24,16 +26,19 @@ def find_pairs(image_folder: Path, mask_folder: Path | None) -> list[ImagePair]:
     Image `x_0000.png` or `x.png` belongs to mask `x.png`, each with any of ENDINGS. Masks without an image are ignored.
     Raises ImageProblemError for a missing or empty folder, and listing all images without exactly one mask.
     """
-    images = _images_in(image_folder)
+    images, problems = _images_in(image_folder)
     if mask_folder is None:
+        raise_together(ImageProblemError, "not everything with the ending of an image is one", problems)
         return [ImagePair(image, None) for image in images]
     masks: dict[str, list[Path]] = {}
-    for mask in _images_in(mask_folder):
-        masks.setdefault(mask.stem, []).append(mask)
-    pairs, problems, taken = [], [], dict[Path, Path]()
+    mask_files, of_masks = _images_in(mask_folder)
+    for mask in mask_files:
+        masks.setdefault(composed(mask.stem), []).append(mask)
+    pairs, taken = [], dict[Path, Path]()
+    problems += of_masks
     for image in images:
-        case = re.sub(r"_0000$", "", image.stem)
-        found = masks.get(case) or masks.get(image.stem) or []
+        case = re.sub(r"_0000$", "", composed(image.stem))
+        found = masks.get(case) or masks.get(composed(image.stem)) or []
         if len(found) != 1:
             names = " and ".join(mask.name for mask in found) or "none"
             problems.append(f"{image}: expected one mask named {case} in {mask_folder}, found {names}")
@@ -45,10 +50,11 @@ def find_pairs(image_folder: Path, mask_folder: Path | None) -> list[ImagePair]:
     return pairs
 
 
-def _images_in(folder: Path) -> list[Path]:
+def _images_in(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the images of a folder, and a line for everything else that has an image's ending."""
     if not folder.is_dir():
         raise ImageProblemError(f"{folder}: no such folder")
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
-    if not files:
+    listed = list_files(folder, ENDINGS, ignore_case=True)
+    if not listed.names and not listed.problems:
         raise ImageProblemError(f"{folder}: contains no image (looked for {', '.join(ENDINGS)})")
-    return files
+    return [folder / name for name in listed.names], listed.problems

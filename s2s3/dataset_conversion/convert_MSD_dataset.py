@@ -11,6 +11,7 @@ from nnunetv2.errors import DatasetLayoutError, ImageProblemError, UnfitImageErr
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from nnunetv2.utilities.files import read_json, write_json
+from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases
 
 _ENDING = ".nii.gz"
@@ -70,10 +71,8 @@ def convert_msd_dataset(
 
 
 def _images(folder: Path) -> list[Path]:
-    """Return the images of a folder, without the hidden files of macOS (`._x.nii.gz`)."""
-    return sorted(
-        file for file in folder.iterdir() if file.name.endswith(_ENDING) and file.name[0] not in "._" and file.is_file()
-    )
+    """Return the images of a folder, without hidden files and, as in nnU-Net, names that start with `_`."""
+    return [folder / name for name in files_in_folder(folder, _ENDING) if not name.startswith("_")]
 
 
 def _target_name(source: Path, target_id: int | None) -> str:

@@ -2,20 +2,24 @@
 
 import argparse
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
-from nnunetv2.errors import DatasetLayoutError
+from nnunetv2.errors import DatasetError, DatasetLayoutError
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import read_json, write_json
+from s1.listed_files import list_files
+from s1.readable_files import hindrance
 
+_ENDING = ".nii.gz"
 _NEEDED = ("imagesTr", "labelsTr")
 _OPTIONAL = ("imagesTs", "labelsTs", "imagesVal", "labelsVal")
 
 
 def convert(source_folder: str, target_dataset_name: str) -> None:
-    """Copy a v1 dataset to `nnUNet_raw/<target_dataset_name>` and translate its dataset.json.
+    """Copy a v1 dataset, without hidden files, to `nnUNet_raw/<target_dataset_name>`; translate its dataset.json.
 
     Raises DatasetLayoutError if the folder is not a v1 dataset, DatasetError if the target exists or files are empty.
     """
@@ -26,11 +30,21 @@ def convert(source_folder: str, target_dataset_name: str) -> None:
     dataset_json = converted_dataset_json(
         read_json(source / "dataset.json"), str(source / "dataset.json"), from_v1=True
     )
+    folders = [name for name in (*_NEEDED, *_OPTIONAL) if (source / name).is_dir()]
+    _refuse_what_is_no_file(source, folders)
     with new_raw_dataset(check_dataset_name(target_dataset_name)) as target:
-        for name in (*_NEEDED, *_OPTIONAL):
-            if (source / name).is_dir():
-                shutil.copytree(source / name, target / name)
+        for name in folders:
+            shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns(".*"))
         write_json(dataset_json, target / "dataset.json")
+
+
+def _refuse_what_is_no_file(source: Path, folders: Iterable[str]) -> None:
+    """Raise DatasetError, which lists images that are folders, and pipes, devices and lost links of any name."""
+    problems = [line for name in folders for line in list_files(source / name, _ENDING).problems]
+    paths = [path for name in folders for path in sorted((source / name).rglob("[!.]*")) if not path.is_dir()]
+    problems += [f"{path}: {reason}" for path in paths if (reason := hindrance(path))]
+    if problems:
+        raise DatasetError(f"{source}: nothing was written, because of", list(dict.fromkeys(problems)))
 
 
 @command

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from nnunetv2.errors import DriftError
+from s1.case_names import composed
+from s1.listed_files import ListedFiles, list_files
 
 IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
@@ -29,14 +31,16 @@ def find_pairs(images: Path, masks: Path, mask_suffix: str = "") -> tuple[dict[s
     The mask of image `x.png` is `x<mask_suffix>.png`, each with any supported ending; so is that of `x_0000.png` if
     there is no `x_0000<mask_suffix>.png`. Images and masks may share a folder.
     """
-    mask_files = [file for file in _files(masks, MASK_ENDINGS) if file.stem.endswith(mask_suffix)]
+    listed_masks, listed_images = _files(masks, MASK_ENDINGS), _files(images, IMAGE_ENDINGS)
+    mask_files = [masks / name for name in listed_masks.names if Path(name).stem.endswith(mask_suffix)]
     masks_among_images = {file.name for file in mask_files} if images.samefile(masks) else set()
-    image_files = [file for file in _files(images, IMAGE_ENDINGS) if file.name not in masks_among_images]
+    image_files = [images / name for name in listed_images.names if name not in masks_among_images]
+    problems = list(dict.fromkeys(listed_masks.problems + listed_images.problems))
     if not image_files:
-        return {}, [f"{images}: no images ({', '.join(IMAGE_ENDINGS)}){_hint(masks_among_images)}"]
-    mask_of, problems = _by_case((file.stem.removesuffix(mask_suffix), file) for file in mask_files)
-    image_of, more = _by_case((_case_name(file.stem, mask_of), file) for file in image_files)
-    problems += more
+        return {}, [*problems, f"{images}: no images ({', '.join(IMAGE_ENDINGS)}){_hint(masks_among_images)}"]
+    mask_of, of_masks = _by_case((file.stem.removesuffix(mask_suffix), file) for file in mask_files)
+    image_of, of_images = _by_case((_case_name(file.stem, mask_of), file) for file in image_files)
+    problems += of_masks + of_images
     problems += [
         f"{file}: case name ends in _seg; rename it" for case, file in image_of.items() if case.endswith("_seg")
     ]
@@ -49,22 +53,20 @@ def _hint(masks_among_images: Collection[str]) -> str:
     return " other than the masks; pass the ending of mask names with --mask-suffix" if masks_among_images else ""
 
 
-def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    return sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in endings and not file.name.startswith(".") and not file.is_dir()
-    )
+def _files(folder: Path, endings: tuple[str, ...]) -> ListedFiles:
+    return list_files(folder, endings, ignore_case=True)
 
 
 def _case_name(image_stem: str, masks: Collection[str]) -> str:
-    return image_stem if image_stem in masks else image_stem.removesuffix(_CHANNEL)
+    return image_stem if composed(image_stem) in masks else image_stem.removesuffix(_CHANNEL)
 
 
 def _by_case(named_files: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], list[str]]:
+    """Return case -> file, names in composed Unicode form, and a line for each file whose case another one has."""
     files: dict[str, Path] = {}
     problems = []
-    for case, file in named_files:
+    for name, file in named_files:
+        case = composed(name)
         if case in files:
             problems.append(f"{file}: {files[case].name} has the same case name {case!r}; keep one of them")
         files[case] = file

@@ -154,21 +154,24 @@ def _make_splits(arguments: argparse.Namespace, preprocessed: Path, target: Path
 
 def _dataset_file(preprocessed: Path, name: str) -> Path | None:
     """Return the path of a file in the preprocessed dataset, else in the raw one; None if neither has it."""
+    from nnunetv2.errors import DomainMapError
     from nnunetv2.paths import nnUNet_raw
+    from s1.readable_files import is_given
 
     candidates = [preprocessed / name, *([nnUNet_raw / preprocessed.name / name] if nnUNet_raw.is_set() else [])]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_given(path, DomainMapError)), None)
 
 
 def _split_cases(dataset: str, preprocessed: Path) -> list[str]:
     """Return the preprocessed cases, or those of the raw dataset if it was not preprocessed."""
     from nnunetv2.utilities.files import read_json
+    from nnunetv2.utilities.utils import files_in_folder
 
     references = preprocessed / "gt_segmentations"
     if not references.is_dir():
         return _raw_cases(_raw_folder(dataset))
     ending = read_json(preprocessed / "dataset.json", "dataset.json")["file_ending"]
-    return sorted(file.name.removesuffix(ending) for file in references.iterdir() if file.name.endswith(ending))
+    return [name.removesuffix(ending) for name in files_in_folder(references, ending)]
 
 
 def _refuse_overwriting(target: Path, overwrite: bool) -> None:

@@ -15,7 +15,9 @@ from nnunetv2.evaluation.validation_files import validation_files
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import copy_file, json_content, read_json, write_json
 from nnunetv2.utilities.output_guard import check_output_folder
+from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
+from s1.case_names import ByName, composed
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -86,31 +88,31 @@ def ensemble_folders(
     first = Path(list_of_input_folders[0])
     dataset_json = json_content(dataset_json_file_or_dict, first / "dataset.json")
     plans = json_content(plans_json_file_or_dict, first / "plans.json")
-    names = _common_names(list_of_input_folders)
+    cases = _common_cases(list_of_input_folders)
     os.makedirs(output_folder, exist_ok=True)
-    cases = {name: [os.path.join(folder, f"{name}.npz") for folder in list_of_input_folders] for name in names}
     _merge_cases(cases, Path(output_folder), dataset_json, plans, save_merged_probabilities, num_processes)
     write_json(dataset_json, Path(output_folder) / "dataset.json")
     write_json(plans, Path(output_folder) / "plans.json")
 
 
-def _common_names(folders: Sequence[PathLike]) -> list[str]:
-    names = {str(folder): _npz_names(Path(folder)) for folder in folders}
-    everywhere, somewhere = set.intersection(*names.values()), set.union(*names.values())
-    if everywhere != somewhere:
-        problems = [
-            f"{folder}: no {name}.npz" for folder, present in names.items() for name in sorted(somewhere - present)
-        ]
+def _common_cases(folders: Sequence[PathLike]) -> dict[str, list[PathLike]]:
+    """Return case -> its file in each folder, where its name may have another Unicode form."""
+    found = {str(folder): _npz_files(Path(folder)) for folder in folders}
+    somewhere = sorted({composed(case) for files in found.values() for case in files})
+    problems = [
+        f"{folder}: no {case}.npz" for folder, files in found.items() for case in somewhere if case not in files
+    ]
+    if problems:
         raise DatasetLayoutError("the folders do not contain the same cases:", problems)
-    if not everywhere:
+    if not somewhere:
         raise MissingFileError(f"{folders[0]}: no .npz files; predict with --save_probabilities")
-    return sorted(everywhere)
+    return {case: [files[case] for files in found.values()] for case in next(iter(found.values()))}
 
 
-def _npz_names(folder: Path) -> set[str]:
+def _npz_files(folder: Path) -> ByName[Path]:
     if not folder.is_dir():
         raise MissingFileError(f"folder of predictions not found: {folder}")
-    return {path.stem for path in folder.glob("*.npz")}
+    return ByName({name.removesuffix(".npz"): folder / name for name in files_in_folder(folder, ".npz")})
 
 
 def _merge_cases(
@@ -143,9 +145,9 @@ def ensemble_crossvalidations(
     DatasetError for folds without npz files and models with different cases, DatasetLayoutError for a case that two
     folds of one model validated.
     """
-    models = [validation_files(Path(folder), folds, ".npz") for folder in list_of_trained_model_folders]
+    models = [ByName(validation_files(Path(folder), folds, ".npz")) for folder in list_of_trained_model_folders]
     cases = {name: [model[name] for model in models if name in model] for name in sorted(models[0])}
-    differing = sorted({name for model in models for name in model.keys() ^ models[0].keys()})
+    differing = sorted({name for one in models for name in one if any(name not in other for other in models)})
     if differing:
         raise DatasetError("the models did not validate the same cases; these are missing from some:", differing)
     first, output = Path(list_of_trained_model_folders[0]), Path(output_folder)

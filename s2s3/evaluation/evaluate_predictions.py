@@ -27,7 +27,10 @@ from nnunetv2.evaluation.summary_file import (
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.output_guard import check_output_file, is_json_with
+from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
+from s1.case_names import ByName
+from s1.listed_files import list_files
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -84,12 +87,12 @@ def compute_metrics_on_folder(
     names = _files(folder_pred, file_ending)
     if not names:
         raise MissingFileError(f"{folder_pred}: no predictions found, expected files that end in {file_ending}")
-    _check_pairs(folder_ref, folder_pred, names, file_ending, chill)
+    reference_of = _reference_names(folder_ref, folder_pred, names, file_ending, chill)
     cases = [
         (
             name.removesuffix(file_ending),
             (
-                os.path.join(folder_ref, name),
+                os.path.join(folder_ref, reference_of[name]),
                 os.path.join(folder_pred, name),
                 image_reader_writer,
                 list(regions_or_labels),
@@ -108,20 +111,22 @@ def compute_metrics_on_folder(
 def _files(folder: PathLike, file_ending: str) -> list[str]:
     if not os.path.isdir(folder):
         raise MissingFileError(f"folder not found: {folder}")
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.name.endswith(file_ending) and entry.is_file())
+    return files_in_folder(folder, file_ending)
 
 
-def _check_pairs(
+def _reference_names(
     folder_ref: PathLike, folder_pred: PathLike, names: Sequence[str], file_ending: str, chill: bool
-) -> None:
-    references = _files(folder_ref, file_ending)
-    surplus = sorted(set(names) - set(references))
+) -> dict[str, str]:
+    """Return the reference of each prediction; their names may differ in Unicode form."""
+    references = ByName(dict.fromkeys(_files(folder_ref, file_ending)))
+    surplus = [name for name in names if name not in references]
     if surplus:
         raise DatasetError(f"{folder_pred}: predictions without a reference in {folder_ref}:", surplus)
-    missing = [] if chill else sorted(set(references) - set(names))
+    predictions = ByName(dict.fromkeys(names))
+    missing = [] if chill else [name for name in references if name not in predictions]
     if missing:
         raise DatasetLayoutError(f"{folder_ref}: references without a prediction in {folder_pred}:", missing)
+    return {name: references.given(name) for name in names}
 
 
 def score_predictions(
@@ -216,7 +221,9 @@ def compute_metrics_on_folder_simple(
 
 
 def _common_ending(folder_ref: PathLike) -> str:
-    endings = Counter(_ending(name) for name in _files(folder_ref, ""))
+    if not os.path.isdir(folder_ref):
+        raise MissingFileError(f"folder not found: {folder_ref}")
+    endings = Counter(_ending(name) for name in list_files(folder_ref).names)
     return endings.most_common(1)[0][0] if endings else ""
 
 

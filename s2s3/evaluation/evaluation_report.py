@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nnunetv2.errors import DomainMapError
 from nnunetv2.evaluation.summary_file import load_summary_json
+from s1.listed_files import list_files
+from s1.readable_files import is_given
 
 if TYPE_CHECKING:
     from s1.domain_map import DomainMap
@@ -35,7 +38,7 @@ def read_domains(domains_file: PathLike | None) -> KnownDomains | None:
 
     source, domain_map = Path(domains_file), read_domain_map(domains_file)
     prism_file = source.parent / "prism_dd.json"
-    if domain_map.ratios is None and prism_file.is_file():
+    if domain_map.ratios is None and is_given(prism_file, DomainMapError):
         return KnownDomains(source, domain_map, read_prism_result(prism_file).ratios)
     return KnownDomains(source, domain_map, domain_map.ratios)
 
@@ -43,7 +46,7 @@ def read_domains(domains_file: PathLike | None) -> KnownDomains | None:
 def domains_of_folder(folder: PathLike) -> KnownDomains | None:
     """Return the domains of a model or dataset folder, None if it has no domains.json."""
     file = Path(folder) / "domains.json"
-    return read_domains(file) if file.is_file() else None
+    return read_domains(file) if is_given(file, DomainMapError) else None
 
 
 def check_domains(domains: KnownDomains | None, folder: PathLike, file_ending: str) -> None:
@@ -51,8 +54,8 @@ def check_domains(domains: KnownDomains | None, folder: PathLike, file_ending: s
     if domains is not None:
         from s1.domain_map import require_domains
 
-        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        cases = [name.removesuffix(file_ending) for name in names if name.endswith(file_ending)]
+        names = list_files(folder, file_ending).names if os.path.isdir(folder) else []
+        cases = [name.removesuffix(file_ending) for name in names]
         require_domains(domains.domain_map, cases, domains.source)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnunetv2.errors import DatasetError, DatasetLayoutError
+from nnunetv2.utilities.utils import files_in_folder
 
 
 def validation_files(model_folder: Path, folds: Sequence[int | str], file_ending: str) -> dict[str, Path]:
@@ -14,7 +15,8 @@ def validation_files(model_folder: Path, folds: Sequence[int | str], file_ending
     files: dict[str, Path] = {}
     for fold in folds:
         folder = model_folder / f"fold_{fold}" / "validation"
-        found = {path.name.removesuffix(file_ending): path for path in sorted(folder.glob(f"*{file_ending}"))}
+        names = files_in_folder(folder, file_ending) if folder.is_dir() else []
+        found = {name.removesuffix(file_ending): folder / name for name in names}
         if not found:
             options = "--val --npz" if file_ending == ".npz" else "--val"
             raise DatasetError(

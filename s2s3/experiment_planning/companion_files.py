@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import DatasetLayoutError
+from nnunetv2.errors import DatasetLayoutError, DomainMapError
 from nnunetv2.utilities.files import copy_file, make_folder, read_json
+from s1.case_names import composed
 from s1.domain_files import check_group_cases, read_domain_map, read_groups
 from s1.domain_map import check_cases
+from s1.readable_files import is_given
 
 DOMAIN_FILES = ("domains.json", "groups.json", "prism_dd.json")
 """Domains, groups and the result of stage 1 (method, section 0)."""
@@ -22,14 +24,14 @@ _log = logging.getLogger(__name__)
 def check_domains(raw_folder: PathLike, cases: Iterable[str]) -> None:
     """Raise DomainMapError if domains.json exists and is malformed or does not match the cases."""
     path = Path(raw_folder) / "domains.json"
-    if path.is_file():
+    if is_given(path, DomainMapError):
         check_cases(read_domain_map(path), cases, path)
 
 
 def check_groups(raw_folder: PathLike, cases: Iterable[str]) -> None:
     """Raise DomainMapError if groups.json exists and is malformed or names a case that does not exist."""
     path = Path(raw_folder) / "groups.json"
-    if path.is_file():
+    if is_given(path, DomainMapError):
         check_group_cases(read_groups(path), cases, path)
 
 
@@ -43,9 +45,10 @@ def take_over_domain_files(raw_folder: PathLike, preprocessed_folder: PathLike, 
     check_groups(raw_folder, cases)
     for name in DOMAIN_FILES:
         source, target = Path(raw_folder) / name, Path(preprocessed_folder) / name
-        if source.is_file() and not (target.is_file() and filecmp.cmp(source, target, shallow=False)):
-            copy_file(source, target)
-        elif not source.is_file() and target.is_file():
+        if is_given(source, DomainMapError):
+            if not (target.is_file() and filecmp.cmp(source, target, shallow=False)):
+                copy_file(source, target)
+        elif target.is_file():
             _log.warning("removing %s: the raw dataset no longer has %s", target, name)
             target.unlink()
 
@@ -56,10 +59,10 @@ def take_over_splits(raw_folder: PathLike, preprocessed_folder: PathLike) -> Non
     Raises DatasetLayoutError if it has not, or if a file contains no folds.
     """
     source, target = Path(raw_folder) / "splits_final.json", Path(preprocessed_folder) / "splits_final.json"
-    if not source.is_file():
+    if not is_given(source, DatasetLayoutError):
         return
     wanted = _folds_in(source)
-    if not target.is_file():
+    if not is_given(target, DatasetLayoutError):
         copy_file(source, target)
         return
     existing = _folds_in(target)
@@ -73,7 +76,7 @@ def take_over_splits(raw_folder: PathLike, preprocessed_folder: PathLike) -> Non
 
 def _folds_in(path: Path) -> list[dict[str, set[str]]]:
     try:
-        return [{part: set(fold[part]) for part in ("train", "val")} for fold in read_json(path)]
+        return [{part: set(map(composed, fold[part])) for part in ("train", "val")} for fold in read_json(path)]
     except (TypeError, KeyError):
         raise DatasetLayoutError(f'{path}: expected a list of folds {{"train": [case, ...], "val": [...]}}') from None
 

@@ -1,5 +1,6 @@
 """What can be wrong with a raw dataset as a whole: folders, names, counts, labels, domains."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from nnunetv2.errors import DomainMapError
 from nnunetv2.experiment_planning.companion_files import check_domains, check_groups
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
+from s1.listed_files import is_hidden
+from s1.readable_files import hindrance
 
 _CHANNEL = re.compile(r"_(\d{4})$")
 _MOST_NAMES = 5
@@ -29,9 +32,9 @@ def count_problems(dataset: Dataset, dataset_json: Mapping[str, Any]) -> list[st
 
 
 def missing_files(dataset: Dataset) -> list[str]:
-    """Return a line for every image and label file that does not exist."""
+    """Return a line for every image and label that does not exist or is no file."""
     return [
-        f"{what} of case {case} is missing: {path}"
+        f"{what} of case {case} {f'is missing: {path}' if not os.path.lexists(path) else f'{path}: {hindrance(path)}'}"
         for case, files in dataset.items()
         for what, path in (*(("image", image) for image in files["images"]), ("label", files["label"]))
         if not Path(path).is_file()
@@ -41,7 +44,7 @@ def missing_files(dataset: Dataset) -> list[str]:
 def orphan_labels(dataset: Dataset, labels_folder: Path, file_ending: str) -> list[str]:
     """Return a line for each label file that does not belong to a case."""
     known = {Path(files["label"]).name for files in dataset.values()}
-    names = sorted(path.name for path in labels_folder.iterdir() if path.name.endswith(file_ending))
+    names = sorted(name for name in os.listdir(labels_folder) if name.endswith(file_ending) and not is_hidden(name))
     return [f"{labels_folder.name}/{name}: no image belongs to it" for name in names if name not in known]
 
 

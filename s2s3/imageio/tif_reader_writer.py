@@ -11,6 +11,7 @@ from nnunetv2.errors import CallError, ImageProblemError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, label_dtype, stack_channels
 from nnunetv2.imageio.reading_errors import reading
 from nnunetv2.utilities.files import read_json, replacing, write_json
+from s1.readable_files import is_given
 
 CHANNEL_SUFFIX_LENGTH = len("_0000")
 
@@ -73,7 +74,7 @@ def _read_stack(path: str) -> np.ndarray:
 
 
 def _read_spacing(path: str) -> list[float] | tuple[int, int, int]:
-    if not os.path.isfile(path):
+    if not is_given(path, UnfitImageError):
         warnings.warn(f"no spacing file {path}, spacing (1, 1, 1) is used", stacklevel=3)
         return (1, 1, 1)
     content = read_json(path, "spacing file")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nnunetv2.errors import CallError, InvalidValueError
 from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
+from s1.listed_files import as_on_disk
 
 PathLike = str | os.PathLike[str]
 Source = PathLike | Sequence[Sequence[PathLike]]
@@ -49,7 +50,8 @@ def list_previous_stages(
     """Return each case's segmentation file from the previous cascade stage; without a folder, None for each case."""
     if folder is None:
         return [None] * len(inputs)
-    return [os.path.join(os.fspath(folder), case_name(files[0], file_ending) + file_ending) for files in inputs]
+    names = [case_name(files[0], file_ending) + file_ending for files in inputs]
+    return [as_on_disk(os.path.join(os.fspath(folder), name)) for name in names]
 
 
 def check_part(part_id: int, num_parts: int) -> None:

@@ -75,7 +75,7 @@ def checkpoint_files(folder: Path, folds: Folds, checkpoint_name: str) -> list[P
 
 
 def _list_checkpoints(folder: Path) -> str:
-    found = sorted(str(file.relative_to(folder)) for file in folder.glob("fold_*/*.pth"))
+    found = sorted(str(file.relative_to(folder)) for file in folder.glob("fold_*/[!.]*.pth"))
     return f"Found: {', '.join(found)}" if found else "Found no checkpoints; was this model trained?"
 
 

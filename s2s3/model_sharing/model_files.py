@@ -60,7 +60,7 @@ def _find_fold_files(folder: Path, wanted: Wanted) -> ModelFiles:
         return ModelFiles((), (f"{name}: no such folder",))
     absent = [checkpoint for checkpoint in wanted.checkpoints if not (folder / checkpoint).is_file()]
     if absent:
-        there = ", ".join(sorted(file.name for file in folder.glob("*.pth"))) or "no checkpoint at all"
+        there = ", ".join(sorted(file.name for file in folder.glob("[!.]*.pth"))) or "no checkpoint at all"
         return ModelFiles((), tuple(f"{name}/{checkpoint} (there is {there})" for checkpoint in absent))
     own = _existing(folder, (*wanted.checkpoints, *_FOLD_EXTRAS))
     validation = folder / "validation"

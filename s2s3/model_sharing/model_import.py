@@ -3,15 +3,16 @@
 import logging
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from zipfile import ZipInfo
 
 from nnunetv2.errors import ArchiveError, MissingFileError
 from nnunetv2.model_sharing.zip_archive import PathLike, files_by_path, opened_zip, top_folders, unpack
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.files import make_folder
+from s1.listed_files import is_hidden
 
-_LITTER = ("__MACOSX", ".DS_Store")
 _log = logging.getLogger(__name__)
 
 
@@ -30,7 +31,7 @@ def install_archive(zip_file: PathLike, shown_as: str) -> list[str]:
     if not os.path.isfile(zip_file):
         raise MissingFileError(f"zip file not found: {zip_file}")
     with opened_zip(zip_file, shown_as) as archive:
-        files = files_by_path(archive, shown_as)
+        files = _without_hidden(files_by_path(archive, shown_as))
         belonging = {path: entry for path, entry in files.items() if _is_of_a_dataset(path)}
         _report_stray(shown_as, files.keys() - belonging.keys(), bool(belonging))
         models = sorted({"/".join(path.parts[:2]) for path in belonging if "__" in path.parts[1]})
@@ -41,12 +42,25 @@ def install_archive(zip_file: PathLike, shown_as: str) -> list[str]:
     return models
 
 
+def _without_hidden(files: Mapping[PurePosixPath, ZipInfo]) -> dict[PurePosixPath, ZipInfo]:
+    """Leave out what macOS adds to archives: hidden files and the folder __MACOSX."""
+    kept = {path: entry for path, entry in files.items() if not any(map(_is_litter, path.parts))}
+    if len(kept) < len(files):
+        example = next(path for path in files if path not in kept)
+        _log.info("not installed: %d hidden file(s), for example %s", len(files) - len(kept), example)
+    return kept
+
+
+def _is_litter(name: str) -> bool:
+    return is_hidden(name) or name == "__MACOSX"
+
+
 def _is_of_a_dataset(path: PurePosixPath) -> bool:
     return len(path.parts) > 1 and path.parts[0].startswith("Dataset")
 
 
 def _report_stray(shown_as: str, stray: Iterable[PurePosixPath], any_model: bool) -> None:
-    tops = [name for name in top_folders(stray) if name not in _LITTER]
+    tops = list(top_folders(stray))
     if not any_model:
         raise ArchiveError(
             f"{shown_as}: no model in it. Expected DatasetXXX_Name/<trainer>__<plans>__<configuration>/... at the top, "
@@ -63,7 +77,7 @@ def _report_overwriting(results: Path, models: Iterable[str], files: Iterable[Pu
         if not (results / model).is_dir():
             continue
         _log.warning("overwriting the model %s", results / model)
-        there = sorted(file.relative_to(results).as_posix() for file in (results / model).glob("fold_*/*.pth"))
+        there = sorted(file.relative_to(results).as_posix() for file in (results / model).glob("fold_*/[!.]*.pth"))
         kept = [file.removeprefix(f"{model}/") for file in there if file not in names]
         if kept:
             _log.warning("checkpoints of the model that was there stay beside it: %s", ", ".join(kept))

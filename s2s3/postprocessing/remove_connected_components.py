@@ -28,7 +28,9 @@ from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import copy_file, json_content, replacing, write_json
 from nnunetv2.utilities.output_guard import check_apart, check_output_folder
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
+from s1.listed_files import list_files
 from s1.output_places import same_place
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def apply_postprocessing_to_folder(
     plans = json_content(plans_file_or_dict, source / "plans.json")
     ending = json_content(dataset_json_file_or_dict, source / "dataset.json")["file_ending"]
     reader_writer = PlansManager(plans).image_reader_writer_class()
-    files = sorted(path for path in source.glob(f"*{ending}") if path.is_file())
+    files = [source / name for name in files_in_folder(source, ending)]
     if not files:
         raise MissingFileError(f"{source}: no segmentations found, expected files that end in {ending}")
     target.mkdir(parents=True, exist_ok=True)
@@ -242,9 +244,8 @@ def _as_text(scores: dict[str, Any]) -> str:
 
 def _copy_files(source: Path, target: Path) -> None:
     target.mkdir()
-    for file in source.iterdir():
-        if file.is_file():
-            shutil.copy(file, target / file.name)
+    for name in list_files(source).names:
+        shutil.copy(source / name, target / name)
 
 
 @command

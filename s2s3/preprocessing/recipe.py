@@ -62,7 +62,9 @@ def _code_digests(classes: Iterable[type]) -> dict[str, str]:
     Neither the place of the installation nor the age of its files counts.
     """
     root = Path(nnunetv2.__path__[0])
-    files = {file.relative_to(root).as_posix(): file for name in _CODE_FOLDERS for file in (root / name).rglob("*.py")}
+    files = {
+        file.relative_to(root).as_posix(): file for name in _CODE_FOLDERS for file in (root / name).rglob("[!.]*.py")
+    }
     for found in classes:
         with suppress(TypeError, OSError):  # built-in classes and those typed in have no file
             files[found.__module__] = Path(inspect.getsourcefile(found) or inspect.getfile(found))

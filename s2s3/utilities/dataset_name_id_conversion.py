@@ -28,8 +28,7 @@ def _known_folders() -> list[str]:
 
 
 def _subfolders(folder: str) -> list[str]:
-    with os.scandir(folder) as entries:
-        return [entry.name for entry in entries if entry.is_dir()]
+    return [name for name in os.listdir(folder) if os.path.isdir(os.path.join(folder, name))]
 
 
 def convert_id_to_dataset_name(dataset_id: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from nnunetv2.errors import InvalidValueError, MissingFileError, SettingsError
 from s1.files import describe_os_error, replacing
+from s1.readable_files import require_file
 
 __all__ = [
     "copy_file",
@@ -43,6 +44,7 @@ def read_json(path: str | os.PathLike[str], what: str = "JSON file") -> Any:
 
     Raises MissingFileError if it is absent, InvalidValueError with line and column if it is malformed.
     """
+    require_file(path, InvalidValueError)
     try:
         with open(path, encoding="utf-8-sig") as stream:
             return json.load(stream)
@@ -60,7 +62,8 @@ def json_content(
 
 
 def copy_file(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
-    """Copy bytes, mode and times, atomically."""
+    """Copy bytes, mode and times, atomically; InvalidValueError if the source is a pipe, a device or a lost link."""
+    require_file(source, InvalidValueError)
     with replacing(target) as temporary:
         shutil.copyfile(source, temporary)
     shutil.copystat(source, target)

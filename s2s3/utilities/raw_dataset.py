@@ -8,6 +8,7 @@ from typing import Any
 from nnunetv2.errors import DatasetLayoutError, DriftError, InvalidValueError
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
+from s1.readable_files import is_given
 
 
 def read_dataset_json(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def read_dataset_json(folder: str | os.PathLike[str]) -> dict[str, Any]:
     regions. The number of cases is not compared with `numTraining`.
     """
     path = join(folder, "dataset.json")
-    if not os.path.isfile(path):
+    if not is_given(path, DatasetLayoutError):
         raise DatasetLayoutError(f"dataset.json not found: {path}; it describes channels, labels and file ending")
     try:
         content = read_json(path, "dataset.json")

@@ -17,6 +17,7 @@ import torch
 
 from nnunetv2.errors import CheckpointError, MissingFileError
 from nnunetv2.utilities.safe_pickle import UNSAFE_VARIABLE, unsafe_is_allowed
+from s1.readable_files import is_given
 
 _INTEGER_DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _FLOAT_DTYPES = ("float16", "float32", "float64")
@@ -29,7 +30,7 @@ def load_checkpoint_file(path: str | os.PathLike[str], map_location: str | torch
     objects of classes that are not allowed.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_given(path, CheckpointError):
         raise MissingFileError(f"checkpoint not found: {path}")
     content = _load_all(path, map_location) if unsafe_is_allowed() else _load_safely(path, map_location)
     if not isinstance(content, dict):

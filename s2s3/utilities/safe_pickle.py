@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnunetv2.errors import CheckpointError, MissingFileError
+from s1.readable_files import require_file
 
 UNSAFE_VARIABLE = "nnUNet_unsafe_checkpoints"
 _NUMPY_NAMES = {"scalar", "_reconstruct", "_frombuffer", "ndarray", "dtype"}
@@ -35,6 +36,7 @@ def load_pickle(path: str | os.PathLike[str], also_allowed: Mapping[tuple[str, s
 
     Raises MissingFileError if there is no such file, CheckpointError if it is damaged or refers to anything else.
     """
+    require_file(path, CheckpointError)
     try:
         with open(path, "rb") as stream:
             return _Unpickler(stream, os.fspath(path), also_allowed or {}).load()

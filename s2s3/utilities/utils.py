@@ -10,6 +10,8 @@ import numpy as np
 
 from nnunetv2.errors import DatasetLayoutError, MissingFileError
 from nnunetv2.utilities.files import read_json
+from s1.case_names import ByName, same_names
+from s1.listed_files import as_on_disk, list_files
 
 _CHANNEL = re.compile(r"_\d\d\d\d")
 _CHANNEL_LENGTH = len("_0000")
@@ -17,23 +19,40 @@ _MOST_FILES_NAMED = 20
 
 
 def get_identifiers_from_splitted_dataset_folder(folder: str, file_ending: str) -> np.ndarray:
-    """Return the sorted case names of a folder of channel files; DatasetLayoutError names files without a channel."""
+    """Return the sorted case names of a folder of channel files; hidden files (`.x`, `._x` of macOS) are no cases.
+
+    Raises DatasetLayoutError, which names files without a channel and what cannot be read as a file.
+    """
     names = _files_with_ending(folder, file_ending)
     strays = [name for name in names if _split_name(name, file_ending) is None]
     if strays:
         raise DatasetLayoutError(
             f"{folder}: {len(strays)} file(s) do not follow <case>_<four digits>{file_ending}; rename or remove them:",
-            sorted(strays)[:_MOST_FILES_NAMED],
+            strays[:_MOST_FILES_NAMED],
         )
-    return np.array(sorted({name[: -len(file_ending) - _CHANNEL_LENGTH] for name in names}), dtype=str)
+    cases = sorted({name[: -len(file_ending) - _CHANNEL_LENGTH] for name in names})
+    alike = same_names(cases)
+    if alike:
+        raise DatasetLayoutError(f"{folder}: names of cases look the same:", alike)
+    return np.array(cases, dtype=str)
 
 
 def _files_with_ending(folder: str, file_ending: str) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if entry.name.endswith(file_ending) and entry.is_file()]
-    except FileNotFoundError:
-        raise MissingFileError(f"folder of images not found: {folder}") from None
+    if not os.path.isdir(folder):
+        raise MissingFileError(f"folder of images not found: {folder}")
+    return files_in_folder(folder, file_ending)
+
+
+def files_in_folder(folder: str | os.PathLike[str], file_ending: str) -> list[str]:
+    """Return the sorted names of the files with an ending, without hidden ones.
+
+    Raises DatasetLayoutError, which names folders, pipes, devices and lost links with this ending, and pairs of names
+    that differ in Unicode form only.
+    """
+    listed = list_files(folder, file_ending)
+    if listed.problems:
+        raise DatasetLayoutError(f"{folder}: not every entry is a case; remove or rename these:", listed.problems)
+    return listed.names
 
 
 def _split_name(name: str, file_ending: str) -> tuple[str, str] | None:
@@ -61,11 +80,12 @@ def create_lists_from_splitted_dataset_folder(
     if identifiers is None:
         identifiers = get_identifiers_from_splitted_dataset_folder(folder, file_ending)
     files_by_case: dict[str, list[str]] = {}
-    for name in sorted(_files_with_ending(folder, file_ending)):
+    for name in _files_with_ending(folder, file_ending):
         case_and_channel = _split_name(name, file_ending)
         if case_and_channel is not None:
             files_by_case.setdefault(case_and_channel[0], []).append(join(folder, name))
-    return [list(files_by_case.get(case, ())) for case in identifiers]
+    known = ByName(files_by_case)
+    return [list(known.get(case, ())) for case in identifiers]
 
 
 def get_filenames_of_train_images_and_targets(
@@ -84,7 +104,7 @@ def get_filenames_of_train_images_and_targets(
     cases = get_identifiers_from_splitted_dataset_folder(images_folder, ending)
     images = create_lists_from_splitted_dataset_folder(images_folder, ending, cases)
     return {
-        case: {"images": files, "label": join(raw_dataset_folder, "labelsTr", case + ending)}
+        case: {"images": files, "label": as_on_disk(join(raw_dataset_folder, "labelsTr", case + ending))}
         for case, files in zip(cases, images, strict=True)
     }
 
@@ -98,4 +118,4 @@ def _complete_paths(dataset: dict[str, dict[str, Any]], raw_dataset_folder: str)
 
 def _complete_path(path: str, raw_dataset_folder: str) -> str:
     path = expandvars(path)
-    return path if isabs(path) else abspath(join(raw_dataset_folder, path))
+    return as_on_disk(path if isabs(path) else abspath(join(raw_dataset_folder, path)))

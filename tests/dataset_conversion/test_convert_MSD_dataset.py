@@ -10,7 +10,9 @@ import pytest
 import SimpleITK as sitk
 
 from nnunetv2.dataset_conversion.convert_MSD_dataset import convert_msd_dataset, entry_point, split_4d_nifti
+from nnunetv2.errors import DatasetLayoutError
 from tests.conftest import NnunetFolders
+from tests.odd_files import KINDS, make_odd
 
 
 def volume(seed: int) -> sitk.Image:
@@ -102,10 +104,18 @@ def test_a_full_disk_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("end", ["", "/", "\\"])
 def test_the_id_can_be_chosen(nnunet_folders: NnunetFolders, task: Path, end: str) -> None:
-    (task / "imagesTr" / "folder.nii.gz").mkdir()
     convert_msd_dataset(str(task) + end, 42, 0)
 
     assert (nnunet_folders.raw / "Dataset042_Prostate").is_dir()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_file_is_named_and_nothing_is_written(nnunet_folders: NnunetFolders, task: Path, kind: str) -> None:
+    make_odd(task / "imagesTr" / "odd.nii.gz", kind)
+    with pytest.raises(DatasetLayoutError, match=rf"odd\.nii\.gz: {KINDS[kind]}"):
+        convert_msd_dataset(str(task), None, 0)
+
+    assert list(nnunet_folders.raw.iterdir()) == []
 
 
 def test_an_id_is_not_negative(nnunet_folders: NnunetFolders, task: Path) -> None:

@@ -20,7 +20,6 @@ def touch(folder, *names):
 
 def test_cases_are_sorted_and_listed_once(tmp_path):
     touch(tmp_path, "b_0000.png", "a_0001.png", "a_0000.png", "b_0000.json", "a_seg_0000.png")
-    (tmp_path / "dir_0000.png").mkdir()
 
     assert get_identifiers_from_splitted_dataset_folder(str(tmp_path), ".png").tolist() == ["a", "a_seg", "b"]
 

@@ -1,11 +1,10 @@
 """Recognises the format of a folder of preprocessed cases."""
 
-import os
-
 from nnunetv2.errors import DatasetLayoutError, MissingEntryError
 from nnunetv2.preprocessing.storage.base_dataset import nnUNetBaseDataset
 from nnunetv2.preprocessing.storage.blosc2_dataset import nnUNetDatasetBlosc2
 from nnunetv2.preprocessing.storage.numpy_dataset import nnUNetDatasetNumpy
+from s1.listed_files import list_files
 
 file_ending_dataset_mapping: dict[str, type[nnUNetBaseDataset]] = {
     "npz": nnUNetDatasetNumpy,
@@ -15,13 +14,12 @@ _ACCOMPANYING_ENDINGS = {"pkl", "npy"}
 
 
 def infer_dataset_class(folder: str) -> type[nnUNetBaseDataset]:
-    """Return the dataset class for the files in a folder.
+    """Return the dataset class for the files in a folder; hidden ones do not count.
 
     Raises DatasetLayoutError (an AssertionError) unless there is exactly one kind of file besides .pkl and .npy,
     MissingEntryError (a KeyError) for an unknown kind.
     """
-    with os.scandir(folder) as entries:
-        endings = {entry.name.rsplit(".", 1)[-1] for entry in entries if entry.is_file()} - _ACCOMPANYING_ENDINGS
+    endings = {name.rsplit(".", 1)[-1] for name in list_files(folder).names} - _ACCOMPANYING_ENDINGS
     if len(endings) != 1:
         raise DatasetLayoutError(
             f"{folder}: found files ending in {', '.join(sorted(endings)) or 'nothing'}; expected preprocessed cases of"

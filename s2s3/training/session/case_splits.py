@@ -1,6 +1,5 @@
 """The training and validation cases of a fold."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,8 @@ import numpy as np
 
 from nnunetv2.errors import DatasetError, InvalidValueError
 from nnunetv2.utilities.files import read_json, write_json
+from s1.case_names import named_as_in
+from s1.readable_files import is_given
 
 Splits = list[dict[str, list[str]]]
 Report = Callable[[str], None]
@@ -67,9 +68,9 @@ def fold_of(fold: int | str) -> int | str:
 def _read_or_make(
     splits_file: str, cases: Sequence[str], make_splits: Callable[[Sequence[str]], Splits], report: Report
 ) -> Splits:
-    if os.path.isfile(splits_file):
+    if is_given(splits_file, InvalidValueError):
         report(f"Using splits from existing split file: {splits_file}")
-        splits = _checked_form(read_json(splits_file, "splits file"), splits_file)
+        splits = _named_as_in(cases, _checked_form(read_json(splits_file, "splits file"), splits_file))
         report(f"The split file contains {len(splits)} splits.")
         _report_unused(splits, cases, report)
         return splits
@@ -89,6 +90,11 @@ def _checked_form(content: Any, splits_file: str) -> Splits:
             f'{splits_file}: expected a list with an entry {{"train": [cases], "val": [cases]}} for each fold'
         )
     return content
+
+
+def _named_as_in(cases: Sequence[str], splits: Splits) -> Splits:
+    """Return the folds with the cases in the Unicode form of the preprocessed ones."""
+    return [{**split, **{part: named_as_in(cases, split[part]) for part in ("train", "val")}} for split in splits]
 
 
 def _report_unused(splits: Splits, cases: Sequence[str], report: Report) -> None:

@@ -2,12 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from nnunetv2.errors import DomainMapError
 from nnunetv2.utilities.files import copy_file
 from s1.domain_files import read_domain_map, read_groups
 from s1.domain_map import DomainMap
+from s1.readable_files import is_given
 
 PROVENANCE_FILES = ("domains.json", "groups.json", "prism_dd.json")
 
@@ -17,7 +19,7 @@ class DomainFiles:
     """The content of the files that exist, None for the others."""
 
     domain_map: DomainMap | None = None
-    groups: dict[str, str] | None = None
+    groups: Mapping[str, str] | None = None
     prism_ratios: dict[str, float] | None = None
     prism_is_outdated: bool = False
     """Whether domains.json has changed since stage 1 read it."""
@@ -37,10 +39,10 @@ def read_domain_files(folder: str | None) -> DomainFiles:
     from s1.prism_result import read_prism_result
 
     domains, groups, prism = (os.path.join(folder, name) for name in PROVENANCE_FILES)
-    measured = read_prism_result(prism) if os.path.isfile(prism) else None
+    measured = read_prism_result(prism) if is_given(prism, DomainMapError) else None
     return DomainFiles(
-        domain_map=read_domain_map(domains) if os.path.isfile(domains) else None,
-        groups=read_groups(groups) if os.path.isfile(groups) else None,
+        domain_map=read_domain_map(domains) if is_given(domains, DomainMapError) else None,
+        groups=read_groups(groups) if is_given(groups, DomainMapError) else None,
         prism_ratios=None if measured is None else dict(measured.ratios),
         prism_is_outdated=measured is not None and measured.domain_file_sha256 not in (None, _sha256(domains)),
         source=domains,

@@ -15,6 +15,7 @@ from nnunetv2.inference.export_queue import ExportQueue
 from nnunetv2.training.session.next_stage import NextStage
 from nnunetv2.training.session.ranks import Ranks
 from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot
+from s1.listed_files import list_files
 
 if TYPE_CHECKING:
     from nnunetv2.utilities.label_handling.label_handling import LabelManager
@@ -114,8 +115,9 @@ def _with_progress(cases: Sequence[str], cases_of_every_rank: int, ranks: Ranks)
 def set_aside_stale_predictions(folder: Path, cases: Sequence[str], file_ending: str, report: Report) -> None:
     """Move predictions of cases that the fold no longer validates to `stale`, so that they are not scored."""
     kept = {f"{case}{file_ending}" for case in cases}
-    for file in sorted(folder.glob(f"*{file_ending}")) if folder.is_dir() else []:
-        if file.name not in kept:
+    for name in list_files(folder, file_ending).names if folder.is_dir() else []:
+        file = folder / name
+        if name not in kept:
             report(f"moving {file.name} to the folder stale: it is not a validation case of this fold")
             (folder / "stale").mkdir(exist_ok=True)
             file.replace(folder / "stale" / file.name)
