@@ -111,7 +111,11 @@ def test_stage_1_is_only_used_for_domain_files_prism_results_errors_and_files() 
         "s1.prism_result",
         "s1.errors",
         "s1.files",
+        "s1.case_names",
+        "s1.damaged_files",
+        "s1.listed_files",
         "s1.output_places",
+        "s1.readable_files",
     }
     for module, file in module_files():
         if not is_within(module, "s1") and not module.endswith(("command_line", "drift_command")):
