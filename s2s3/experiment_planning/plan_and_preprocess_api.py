@@ -15,7 +15,7 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.preprocessor_lookup import require_preprocessor_class
 from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name, maybe_convert_to_dataset_name
 from nnunetv2.utilities.files import make_folder
-from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_by_name
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
@@ -79,7 +79,8 @@ def extract_fingerprints(
     stock_sampling: bool = False,
 ) -> None:
     """Store the fingerprints of several datasets; the extractor is found by its name in this package."""
-    extractor_class = _find_class(fingerprint_extractor_class_name, "fingerprint extractor", "run")
+    name = fingerprint_extractor_class_name
+    extractor_class = _find_class(name, "fingerprint extractor", DatasetFingerprintExtractor)
     for dataset_id in dataset_ids:
         extract_fingerprint_dataset(
             dataset_id,
@@ -93,12 +94,9 @@ def extract_fingerprints(
         )
 
 
-def _find_class(name: str, kind: str, method: str) -> Any:
-    """Return the class of this name in this package; SettingsError if there is none, or if it lacks the method."""
-    found = require_by_name("nnunetv2.experiment_planning", name, kind, recursive_find_python_class)
-    if not hasattr(found, method):
-        raise SettingsError(f"{name} cannot be used as {kind}: {found!r} has no method {method}")
-    return found
+def _find_class(name: str, kind: str, base: type) -> Any:
+    """Return the class of this name in this package; SettingsError if there is none that derives from `base`."""
+    return require_class("nnunetv2.experiment_planning", name, kind, base, recursive_find_python_class)
 
 
 def plan_experiment_dataset(
@@ -146,7 +144,7 @@ def plan_experiments(
             "The default planner is ExperimentPlanner; for new datasets the residual encoder presets are recommended: "
             "-pl nnUNetPlannerResEncM (8 GB), nnUNetPlannerResEncL (24 GB) or nnUNetPlannerResEncXL (40 GB)."
         )
-    planner_class = _find_class(experiment_planner_class_name, "experiment planner", "plan_experiment")
+    planner_class = _find_class(experiment_planner_class_name, "experiment planner", ExperimentPlanner)
     plans_name = None
     for dataset_id in dataset_ids:
         _, plans_name = plan_experiment_dataset(

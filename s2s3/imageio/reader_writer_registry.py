@@ -10,7 +10,7 @@ from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 from nnunetv2.imageio.tif_reader_writer import Tiff3DIO
-from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_by_name
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
 
 LIST_OF_IO_CLASSES: list[type[BaseReaderWriter]] = [
     NaturalImage2DIO,
@@ -74,8 +74,8 @@ def determine_reader_writer_from_file_ending(
 
 
 def recursive_find_reader_writer_by_name(rw_class_name: str) -> type[BaseReaderWriter]:
-    """Return the class of this name from nnunetv2.imageio; SettingsError if there is none."""
-    return require_by_name("nnunetv2.imageio", rw_class_name, "reader", recursive_find_python_class)
+    """Return the class of this name in nnunetv2.imageio; SettingsError if no subclass of BaseReaderWriter has it."""
+    return require_class("nnunetv2.imageio", rw_class_name, "reader", BaseReaderWriter, recursive_find_python_class)
 
 
 def _candidates(file_ending: str, also_nonmatching: bool) -> Iterator[type[BaseReaderWriter]]:

@@ -11,9 +11,9 @@ from typing import Any, cast
 import torch
 
 import nnunetv2
-from nnunetv2.errors import CallError
+from nnunetv2.errors import CallError, SettingsError
 from nnunetv2.inference import predict_from_raw_data as public
-from nnunetv2.inference.model_folder import Folds, PathLike, available_folds, read_model_folder
+from nnunetv2.inference.model_folder import Folds, ModelFiles, PathLike, available_folds, read_model_folder
 from nnunetv2.inference.network_building import build_network, check_weights_fit, compile_if_asked, load_weights
 from nnunetv2.inference.sliding_window_prediction import Slicer, mirror_combinations, tile_slicers
 from nnunetv2.inference.tile_accumulation import (
@@ -97,10 +97,9 @@ class LogitPredictor:
             use_folds = self.auto_detect_available_folds(model_training_output_dir, checkpoint_name) or None
         model = read_model_folder(model_training_output_dir, use_folds, checkpoint_name)
         configuration = model.plans_manager.get_configuration(model.configuration)
-        trainer_name = trainer_class or model.trainer_name
         label_manager = model.plans_manager.get_label_manager(model.dataset_json)
         network = build_network(
-            find_trainer(trainer_name) if isinstance(trainer_name, str) else trainer_name,
+            _choose_trainer(trainer_class, model),
             model.plans_manager,
             configuration,
             model.dataset_json,
@@ -251,13 +250,26 @@ class LogitPredictor:
         return prediction
 
 
+def _choose_trainer(given: Any, model: ModelFiles) -> Any:
+    """Return the given trainer, a class or a name; without one, the trainer that the checkpoint names."""
+    if given:
+        return find_trainer(given) if isinstance(given, str) else given
+    try:
+        return find_trainer(model.trainer_name)
+    except SettingsError as error:
+        file = next(iter(model.parameters))
+        raise type(error)(f"{file}: trainer_name is {model.trainer_name!r}: {error}") from error
+
+
 def find_trainer(name: str) -> Any:
     """Return the trainer class of this name, using whichever of the two finder functions a client has replaced."""
     find_by_name = public.recursive_find_trainer_class_by_name
     if getattr(find_by_name, "__module__", None) != "nnunetv2.utilities.find_objects":
         return find_by_name(name)
     folder = os.path.join(nnunetv2.__path__[0], "training", "nnUNetTrainer")
-    return public.recursive_find_python_class(folder, name, _TRAINER_PACKAGE) or find_by_name(name)
+    found = public.recursive_find_python_class(folder, name, _TRAINER_PACKAGE)
+    is_trainer = isinstance(found, type) and hasattr(found, "build_network_architecture")
+    return found if is_trainer else find_by_name(name)
 
 
 def _describe(value: object) -> str:

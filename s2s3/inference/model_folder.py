@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nnunetv2.errors import IncompleteCheckpointError, InvalidValueError, MissingFileError
+from nnunetv2.errors import CheckpointError, IncompleteCheckpointError, InvalidValueError, MissingFileError
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
@@ -48,7 +48,7 @@ def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str
     if not folder.is_dir():
         raise MissingFileError(f"model folder not found: {folder}")
     dataset_json = read_json(folder / "dataset.json", "dataset.json of the model")
-    plans_manager = PlansManager(read_json(folder / "plans.json", "plans.json of the model"))
+    plans_manager = PlansManager(folder / "plans.json")
     files = checkpoint_files(folder, folds, checkpoint_name)
     parameters: dict[Path, Parameters] = {}
     description: dict[str, Any] = {}
@@ -82,10 +82,19 @@ def _list_checkpoints(folder: Path) -> str:
 def _describe(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
     axes = checkpoint.get("inference_allowed_mirroring_axes")
     return {
-        "configuration": _entry(_entry(checkpoint, "init_args", file), "configuration", file),
-        "trainer_name": _entry(checkpoint, "trainer_name", file),
+        "configuration": _name(_entry(checkpoint, "init_args", file), "configuration", file),
+        "trainer_name": _name(checkpoint, "trainer_name", file),
         "mirroring_axes": None if axes is None else tuple(axes),
     }
+
+
+def _name(entries: Any, key: str, file: Path) -> str:
+    if not isinstance(entries, Mapping):
+        raise CheckpointError(f"{file}: 'init_args' is {entries!r}, expected the arguments of a trainer by name")
+    name = _entry(entries, key, file)
+    if not isinstance(name, str):
+        raise CheckpointError(f"{file}: {key!r} is {name!r}, expected text")
+    return name
 
 
 def _entry(entries: Mapping[str, Any], key: str, file: Path) -> Any:

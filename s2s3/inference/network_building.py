@@ -11,7 +11,7 @@ from torch import nn
 from nnunetv2.configuration import compile_setting
 from nnunetv2.errors import CheckpointMismatchError
 from nnunetv2.utilities.network_weights import weight_differences
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager, named_by
 
 
 def build_network(
@@ -42,9 +42,10 @@ def build_network(
         configuration = configuration_manager
         arguments = (configuration.network_arch_init_kwargs, configuration.network_arch_init_kwargs_req_import)
         described = (configuration.network_arch_class_name, *arguments, *channels)
-    if "enable_deep_supervision" in parameters or inspect.Parameter.VAR_KEYWORD in kinds:
-        return build(*described, enable_deep_supervision=enable_deep_supervision)
-    return build(*described, enable_deep_supervision)
+    with named_by(configuration_manager):
+        if "enable_deep_supervision" in parameters or inspect.Parameter.VAR_KEYWORD in kinds:
+            return build(*described, enable_deep_supervision=enable_deep_supervision)
+        return build(*described, enable_deep_supervision)
 
 
 def _warn_about_old_signature(trainer: Any) -> None:

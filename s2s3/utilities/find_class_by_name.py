@@ -1,6 +1,7 @@
 """Find a class or function by its name in a folder of modules, as they are on disk at the time of the search."""
 
 import importlib
+import inspect
 import os
 import pkgutil
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nnunetv2.errors import SettingsError
+from nnunetv2.errors import SettingsError, WrongClassError
 
 _failed_imports: dict[str, str] = {}
 """Path of a module below a searched folder -> reason why its last import failed."""
@@ -59,7 +60,7 @@ def recursive_find_python_class(
     with ExitStack() as surroundings:
         if cleanup_imports_from_base_folder:
             surroundings.enter_context(_forgetting_imports(base_folder))
-        surroundings.enter_context(_on_search_path(base_folder))
+        surroundings.enter_context(on_search_path(base_folder))
         importlib.invalidate_caches()
         candidates = list(_modules_below(folder, current_module))
         for candidate in sorted(candidates, key=lambda module: not module.mentions(class_name)):
@@ -71,8 +72,13 @@ def recursive_find_python_class(
     return None
 
 
+def derives_from(found: Any, base: type) -> bool:
+    """Tell whether something is a class below `base` from which objects can be made."""
+    return isinstance(found, type) and issubclass(found, base) and not inspect.isabstract(found)
+
+
 def require_by_name(
-    package: str, name: str, kind: str, find: Callable[[str, str, str], Any] = recursive_find_python_class
+    package: str, name: Any, kind: str, find: Callable[[str, str, str], Any] = recursive_find_python_class
 ) -> Any:
     """Return the first attribute called `name` among the modules of a package of nnunetv2.
 
@@ -83,10 +89,30 @@ def require_by_name(
 
     Raises SettingsError if there is none, with the modules that could not be imported.
     """
+    if not isinstance(name, str):
+        raise SettingsError(f"the name of a {kind} is {name!r}, expected text")
     folder = importlib.import_module(package).__path__[0]
     found = find(folder, name, package)
     if found is None:
         raise SettingsError(f"no {kind} named {name!r} in {package}{describe_failed_imports(folder)}")
+    return found
+
+
+def is_of_client(found: Any, package: str, name: str) -> bool:
+    """Tell whether a finder that a client put in place of ours found something that ours does not find in a package.
+
+    Such a finder is the client's code, so what it returns need not derive from anything.
+    """
+    folder = importlib.import_module(package).__path__[0]
+    return recursive_find_python_class(folder, name, package) is not found
+
+
+def require_class(package: str, name: Any, kind: str, base: type, find: Callable[[str, str, str], Any]) -> Any:
+    """Like `require_by_name`, for a class; WrongClassError if what has the name does not derive from `base`."""
+    found = require_by_name(package, name, kind, find)
+    if not derives_from(found, base) and not is_of_client(found, package, name):
+        expected = f"expected a subclass of {base.__name__}"
+        raise WrongClassError(f"no {kind} is named {name!r}, which is {found!r} in {package}; {expected}")
     return found
 
 
@@ -115,7 +141,7 @@ def _import(candidate: _Candidate, required_folder: str | None) -> ModuleType | 
     except (Exception, SystemExit) as error:
         _failed_imports[candidate.path] = f"{type(error).__name__}: {error}"
         return None
-    if required_folder is not None and not _lies_in(module, required_folder):
+    if required_folder is not None and not lies_in(module, required_folder):
         _failed_imports[candidate.path] = f"another module of this name is loaded, {module!r}; rename the file"
         return None
     _failed_imports.pop(candidate.path, None)
@@ -123,7 +149,8 @@ def _import(candidate: _Candidate, required_folder: str | None) -> ModuleType | 
 
 
 @contextmanager
-def _on_search_path(folder: str) -> Iterator[None]:
+def on_search_path(folder: str) -> Iterator[None]:
+    """Put a folder first in Python's search path while the context lasts."""
     sys.path.insert(0, folder)
     try:
         yield
@@ -140,10 +167,11 @@ def _forgetting_imports(folder: str) -> Iterator[None]:
         yield
     finally:
         for name in sys.modules.keys() - loaded_before:
-            if _lies_in(sys.modules[name], folder):
+            if lies_in(sys.modules[name], folder):
                 del sys.modules[name]
 
 
-def _lies_in(module: ModuleType, folder: str) -> bool:
+def lies_in(module: ModuleType, folder: str) -> bool:
+    """Tell whether the source of a module lies below a folder, given as an absolute path."""
     file = getattr(module, "__file__", None)
     return file is not None and os.path.abspath(file).startswith(os.path.join(folder, ""))

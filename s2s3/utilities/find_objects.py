@@ -21,28 +21,31 @@ def recursive_find_trainer_class_by_name(trainer_name: str) -> "type[nnUNetTrain
     Raises SettingsError (a RuntimeError) if there is none, WrongClassError (an AssertionError) if the name belongs to
     something that is not a subclass of nnUNetTrainer.
     """
-    own_folder = join(nnunetv2.__path__[0], "training", "nnUNetTrainer")
-    external_folders = _external_folders()
+    if not isinstance(trainer_name, str):
+        raise SettingsError(f"the name of a trainer is {trainer_name!r}, expected text")
+    own_folder, others = join(nnunetv2.__path__[0], "training", "nnUNetTrainer"), external_folders()
     found = recursive_find_python_class(own_folder, trainer_name, _PACKAGE)
-    for folder in external_folders:
+    for folder in others:
         if found is None:
             found = recursive_find_python_class(
                 folder, trainer_name, None, base_folder=folder, cleanup_imports_from_base_folder=True
             )
     if found is None:
         raise SettingsError(
-            f"Could not find the trainer class {trainer_name}. Looked in {', '.join([own_folder, *external_folders])}. "
+            f"Could not find the trainer class {trainer_name}. Looked in {', '.join([own_folder, *others])}. "
             "Further folders go into the environment variable nnUNet_extTrainer, separated by "
-            f"'{os.pathsep}'.{describe_failed_imports(own_folder, *external_folders)}"
+            f"'{os.pathsep}'.{describe_failed_imports(own_folder, *others)}"
         )
-    return _check_trainer(found, trainer_name)
+    return check_trainer(found, trainer_name)
 
 
-def _external_folders() -> list[str]:
+def external_folders() -> list[str]:
+    """Return the existing folders in `nnUNet_extTrainer`."""
     return [folder for folder in (nnUNet_extTrainer.get() or "").split(os.pathsep) if isdir(folder)]
 
 
-def _check_trainer(found: Any, trainer_name: str) -> "type[nnUNetTrainer]":
+def check_trainer(found: Any, trainer_name: str) -> "type[nnUNetTrainer]":
+    """Return what was found under the name; WrongClassError if it is not a subclass of nnUNetTrainer."""
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
     if not (isinstance(found, type) and issubclass(found, nnUNetTrainer)):

@@ -1,19 +1,22 @@
 """Builds the network that plans describe."""
 
 import functools
-import pydoc
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from os.path import join
 from typing import TYPE_CHECKING, Any
 
-from nnunetv2.errors import UnknownNetworkError
-from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
+from nnunetv2.errors import SettingsError, UnknownNetworkError
+from nnunetv2.utilities.allowed_modules import exists_elsewhere, is_dotted_name
+from nnunetv2.utilities.find_class_by_name import derives_from, recursive_find_python_class
+from nnunetv2.utilities.network_names import require_network_class, require_network_part
 
 if TYPE_CHECKING:
     from torch import nn
 
     from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+
+_CLASS_ENTRY = "network_class_name"
 
 
 def _also_takes_managers(build: Callable[..., "nn.Module"]) -> Callable[..., "nn.Module"]:
@@ -57,47 +60,59 @@ def get_network_from_plans(
 ) -> "nn.Module":
     """Build a network and initialise its weights.
 
+    Nothing is imported but what `allowed_modules` lists, and nothing is called but subclasses of torch.nn.Module and
+    functions of torch that calculate. Raises UnknownNetworkError (an ImportError) for all other names.
+
     Parameters:
         arch_class_name: dotted name of the class; one that is not there is looked for by its last part in
-            `dynamic_network_architectures.architectures`, UnknownNetworkError (an ImportError) if that fails.
+            `dynamic_network_architectures.architectures`.
         arch_kwargs: arguments of the class besides the channel numbers; left unchanged.
-        arch_kwargs_req_import: those arguments that are dotted names of objects; None stays None.
+        arch_kwargs_req_import: those arguments that are dotted names of layers; None stays None.
         allow_init: apply the network's own `initialize` to all its modules, if it has one.
         deep_supervision: passed on unless None.
     """
     kwargs = dict(arch_kwargs)
     for key in arch_kwargs_req_import:
         if kwargs[key] is not None:
-            kwargs[key] = _import_object(kwargs[key], key)
+            kwargs[key] = require_network_part(kwargs[key], key)
     if deep_supervision is not None:
         kwargs["deep_supervision"] = deep_supervision
-    network_class = _find_network_class(arch_class_name)
-    network = network_class(input_channels=input_channels, num_classes=output_channels, **kwargs)
+    network: Any = _construct(_find_network_class(arch_class_name), input_channels, output_channels, kwargs)
     if allow_init and hasattr(network, "initialize"):
         network.apply(network.initialize)
     return network
 
 
-def _import_object(dotted_name: str, key: str) -> Any:
-    found = pydoc.locate(dotted_name)
-    if found is None:
-        raise UnknownNetworkError(f"plans: architecture argument {key!r} is {dotted_name!r}, which cannot be imported")
-    return found
+def _construct(network_class: Any, input_channels: int, output_channels: int, kwargs: Mapping[str, Any]) -> "nn.Module":
+    """Call the class. Arguments that a known architecture does not take are the fault of the plans, not of its code."""
+    try:
+        return network_class(input_channels=input_channels, num_classes=output_channels, **kwargs)
+    except (TypeError, ValueError, AssertionError, AttributeError, IndexError) as error:
+        if not network_class.__module__.startswith("dynamic_network_architectures."):
+            raise
+        reason = f"{type(error).__name__}: {error}"
+        raise SettingsError(f"plans: {network_class.__name__} cannot be built from 'arch_kwargs' ({reason})") from error
 
 
 def _find_network_class(dotted_name: str) -> Any:
-    found = pydoc.locate(dotted_name)
-    if found is not None:
-        return found
-    import dynamic_network_architectures
+    """Return the class; one that has moved within dynamic_network_architectures is found by its last name."""
+    try:
+        return require_network_class(dotted_name, _CLASS_ENTRY)
+    except UnknownNetworkError as error:
+        moved = _find_moved_class(dotted_name)
+        if moved is None:
+            raise error
+    warnings.warn(f"Network class {dotted_name} not found; using {moved.__module__}.{moved.__qualname__}", stacklevel=4)
+    return moved
 
-    warnings.warn(
-        f"Network class {dotted_name} not found; looking for its name in dynamic_network_architectures", stacklevel=3
-    )
+
+def _find_moved_class(dotted_name: str) -> Any:
+    import dynamic_network_architectures
+    from torch import nn
+
+    if not is_dotted_name(dotted_name) or exists_elsewhere(dotted_name):
+        return None
     folder = join(dynamic_network_architectures.__path__[0], "architectures")
-    found = recursive_find_python_class(
-        folder, dotted_name.split(".")[-1], "dynamic_network_architectures.architectures"
-    )
-    if found is None:
-        raise UnknownNetworkError(f"Network class {dotted_name} not found; is the package that defines it installed?")
-    return found
+    name = dotted_name.split(".")[-1]
+    found = recursive_find_python_class(folder, name, "dynamic_network_architectures.architectures")
+    return found if derives_from(found, nn.Module) else None

@@ -32,7 +32,9 @@ LAZY_UPWARD = {
     ("nnunetv2.utilities.overlay_cases", "nnunetv2.preprocessing.storage.base_dataset"),
     ("nnunetv2.utilities.overlay_plots", "nnunetv2.imageio.reader_writer_registry"),
     ("nnunetv2.utilities.overlay_plots", "nnunetv2.preprocessing.storage.dataset_kinds"),
+    ("nnunetv2.utilities.plans_handling.plans_handler", "nnunetv2.experiment_planning.experiment_planners"),
     ("nnunetv2.utilities.plans_handling.plans_handler", "nnunetv2.imageio.reader_writer_registry"),
+    ("nnunetv2.utilities.plans_handling.plans_handler", "nnunetv2.preprocessing.preprocessors"),
     ("nnunetv2.utilities.plans_handling.plans_handler", "nnunetv2.preprocessing.resampling.utils"),
 }
 

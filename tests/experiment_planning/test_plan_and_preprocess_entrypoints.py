@@ -435,7 +435,7 @@ def test_an_unknown_or_unsuitable_class_is_named(
     error = error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6, flag, "Nonexistent"))
     assert f"no {kind} named 'Nonexistent'" in error
     error = error_of(run, capsys, plan_and_preprocess_entry, *quietly("-d", 6, flag, "Path"))
-    assert f"Path cannot be used as {kind}" in error
+    assert f"no {kind} is named 'Path', which is <class 'pathlib" in error
 
 
 def test_an_unknown_preprocessor_is_named(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:

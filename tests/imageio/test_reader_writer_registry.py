@@ -127,3 +127,14 @@ def test_a_reader_whose_module_cannot_be_imported_is_reported_with_the_reason(
         recursive_find_reader_writer_by_name("ReaderOfATest")
     determine_reader_writer_from_dataset_json({"file_ending": ".png", "overwrite_image_reader_writer": "ReaderOfATest"})
     assert re.search(reason, caplog.text)
+
+
+@pytest.mark.parametrize("name", ["os", "BaseReaderWriter", 5, ["NaturalImage2DIO"]])
+def test_what_is_no_reader_is_refused_or_with_dataset_json_passed_over(
+    name: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SettingsError, match="reader"):
+        recursive_find_reader_writer_by_name(name)
+    content = {"file_ending": ".png", "overwrite_image_reader_writer": name}
+    assert determine_reader_writer_from_dataset_json(content).__name__ == "NaturalImage2DIO"
+    assert "the reader is chosen by the file ending" in caplog.text

@@ -1,9 +1,16 @@
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from nnunetv2.errors import CheckpointError, CheckpointMismatchError, MissingFileError
+from nnunetv2.errors import (
+    CheckpointError,
+    CheckpointMismatchError,
+    MissingFileError,
+    SettingsError,
+    UnknownNetworkError,
+)
 from nnunetv2.inference import predict_from_raw_data
 from nnunetv2.inference.model_folder import available_folds, read_model_folder
 from nnunetv2.inference.network_building import build_network, compile_if_asked
@@ -201,3 +208,36 @@ def test_networks_are_compiled_only_on_request(monkeypatch: pytest.MonkeyPatch, 
     result = compile_if_asked(network)
     assert (result is not network) == compiled
     assert compile_if_asked(result) is result
+
+
+@pytest.mark.parametrize("name", ["os", "Path", "torch", "NoSuchTrainer"])
+def test_a_checkpoint_that_names_no_trainer_is_refused_with_its_path(
+    model: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from nnunetv2.utilities import find_objects
+
+    original = find_objects.recursive_find_trainer_class_by_name
+    monkeypatch.setattr(predict_from_raw_data, "recursive_find_trainer_class_by_name", original)
+    file = model / "fold_0" / "checkpoint_final.pth"
+    torch.save({**torch.load(file, weights_only=True), "trainer_name": name}, file)
+    with pytest.raises(SettingsError, match=f"{file}: trainer_name is '{name}'"):
+        load(model, 0)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"trainer_name": 7}, {"init_args": None}, {"init_args": {"configuration": ["2d"]}}]
+)
+def test_entries_of_a_checkpoint_that_are_no_names_are_refused(model: Path, changes: dict) -> None:
+    file = model / "fold_0" / "checkpoint_final.pth"
+    torch.save({**torch.load(file, weights_only=True), **changes}, file)
+    with pytest.raises(CheckpointError, match=f"^{file}: "):
+        load(model, 0)
+
+
+def test_plans_of_a_model_that_name_foreign_code_are_refused_with_their_path(model: Path) -> None:
+    plans = json.loads((model / "plans.json").read_text())
+    architecture = plans["configurations"]["2d"]["architecture"]
+    architecture["arch_kwargs"]["nonlin"] = "os.system"
+    (model / "plans.json").write_text(json.dumps(plans))
+    with pytest.raises(UnknownNetworkError, match=f"^{model / 'plans.json'}: nonlin is 'os.system'"):
+        load(model, 0, trainer_class="nnUNetTrainer")

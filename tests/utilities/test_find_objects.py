@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from nnunetv2.errors import DriftError
+from nnunetv2.errors import DriftError, SettingsError
 from nnunetv2.utilities import find_objects
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
@@ -68,3 +68,9 @@ def test_the_finder_may_be_replaced_in_this_module(monkeypatch, base):
 
     assert recursive_find_trainer_class_by_name("Anything") is base
     assert asked == ["Anything"]
+
+
+@pytest.mark.parametrize("name", ["os", "Path", "torch", "__builtins__", "", "a.b", "../x", 5, None])
+def test_nothing_but_a_trainer_is_a_trainer(name):
+    with pytest.raises(SettingsError):
+        recursive_find_trainer_class_by_name(name)

@@ -4,6 +4,7 @@ import inspect
 import pytest
 import torch
 
+from nnunetv2.errors import SettingsError, UnknownNetworkError
 from nnunetv2.utilities import get_network_from_plans as module
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
@@ -58,24 +59,21 @@ def test_without_init_the_biases_stay_as_torch_makes_them():
 def test_a_class_that_has_moved_is_found_by_its_last_name():
     old_path = "dynamic_network_architectures.architectures.residual_unet.ResidualEncoderUNet"
 
-    with pytest.warns(UserWarning, match="looking for its name"):
+    with pytest.warns(UserWarning, match="not found; using"):
         network = get_network_from_plans(old_path, unet_arguments("n_blocks_per_stage"), REQUIRES_IMPORT, 1, 2)
 
     assert f"{type(network).__module__}.{type(network).__name__}" == RESIDUAL
 
 
 def test_an_unknown_class_is_an_import_error_naming_it():
-    with (
-        pytest.warns(UserWarning, match="looking for its name"),
-        pytest.raises(ImportError, match=r"no_such_package\.Net not found"),
-    ):
+    with pytest.raises(ImportError, match=r"network_class_name is 'no_such_package\.Net'"):
         get_network_from_plans("no_such_package.Net", {}, [], 1, 2)
 
 
 def test_an_argument_that_cannot_be_imported_is_named():
     arguments = {**unet_arguments(), "nonlin": "torch.nn.NoSuchLayer"}
 
-    with pytest.raises(ImportError, match=r"'nonlin' is 'torch.nn.NoSuchLayer'"):
+    with pytest.raises(ImportError, match=r"nonlin is 'torch.nn.NoSuchLayer', which does not exist"):
         get_network_from_plans(PLAIN, arguments, REQUIRES_IMPORT, 1, 2)
 
 
@@ -106,11 +104,35 @@ def test_the_arguments_of_old_versions_build_the_same_network():
 
 
 def test_the_finder_may_be_replaced_in_this_module(monkeypatch):
-    class Net:
+    class Net(torch.nn.Module):
         def __init__(self, input_channels, num_classes):
+            super().__init__()
             self.channels = (input_channels, num_classes)
 
     monkeypatch.setattr(module, "recursive_find_python_class", lambda *_: Net)
 
-    with pytest.warns(UserWarning, match="looking for its name"):
+    with pytest.warns(UserWarning, match="not found; using"):
         assert get_network_from_plans("gone.Net", {}, [], 3, 2).channels == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [("nonlin", "os.system"), ("norm_op", "torch.load"), ("conv_op", "nnunetv2.paths.os.mkdir"), ("dropout_op", 7)],
+)
+def test_arguments_that_are_no_layers_are_refused_before_anything_is_called(entry, name):
+    arguments = {**unet_arguments(), entry: name}
+
+    with pytest.raises(UnknownNetworkError, match=f"plans: {entry} is {name!r}") as caught:
+        get_network_from_plans(PLAIN, arguments, REQUIRES_IMPORT, 1, 2)
+
+    assert "nnUNet_allowed_modules" in str(caught.value)
+
+
+def test_a_class_of_another_package_is_not_replaced_by_one_of_the_same_name():
+    with pytest.raises(UnknownNetworkError, match=r"'json\.PlainConvUNet', which is not imported"):
+        get_network_from_plans("json.PlainConvUNet", unet_arguments(), REQUIRES_IMPORT, 1, 2)
+
+
+def test_arguments_that_an_architecture_does_not_take_are_the_fault_of_the_plans():
+    with pytest.raises(SettingsError, match=r"plans: PlainConvUNet cannot be built .*TypeError: .*no_such_argument"):
+        get_network_from_plans(PLAIN, {**unet_arguments(), "no_such_argument": 1}, REQUIRES_IMPORT, 1, 2)

@@ -12,14 +12,15 @@ from nnunetv2.preprocessing.case import Case, crop_case, in_axis_order, read_cas
 from nnunetv2.preprocessing.case_checks import raise_first, shape_problems
 from nnunetv2.preprocessing.foreground_locations import Locations, classes_to_locate, sample_foreground_locations
 from nnunetv2.preprocessing.label_types import compact_labels, signed_labels
+from nnunetv2.preprocessing.normalization.default_normalization_schemes import ImageNormalization
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
 from nnunetv2.preprocessing.resumable_folder import ResumableFolder
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.files import read_json
 
 # Clients replace this name in this module; it has to be called through it.
-from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_by_name
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager, named_by
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
 
@@ -126,7 +127,8 @@ class DefaultPreprocessor:
         schemes = configuration_manager.normalization_schemes
         if len(data) != len(schemes):
             raise UnfitImageError(f"the image has {len(data)} channel(s), the plans normalise {len(schemes)}")
-        classes = {name: _find_normalization(name) for name in schemes}
+        with named_by(configuration_manager, "normalization_schemes"):
+            classes = {name: _find_normalization(name) for name in schemes}
         result = data if data.flags.c_contiguous else np.empty(data.shape, dtype=data.dtype)
         for index, scheme in enumerate(schemes):
             normalizer = classes[scheme](
@@ -202,7 +204,7 @@ def _as_dict(dataset_json: dict[str, Any] | str) -> dict[str, Any]:
 
 def _find_normalization(name: str) -> Any:
     package = "nnunetv2.preprocessing.normalization"
-    return require_by_name(package, name, "normalization scheme", recursive_find_python_class)
+    return require_class(package, name, "normalization scheme", ImageNormalization, recursive_find_python_class)
 
 
 def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager, dict[str, Any]]:

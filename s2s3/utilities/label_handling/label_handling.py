@@ -11,7 +11,7 @@ import numpy as np
 from nnunetv2.errors import WrongClassError, WrongShapeError
 
 # Clients replace recursive_find_python_class in this module; it has to be called through this name.
-from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_by_name
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
 from nnunetv2.utilities.helpers import sigmoid_helper, softmax_helper_dim0
 from nnunetv2.utilities.label_handling.label_meaning import (
     check_background,
@@ -208,12 +208,15 @@ def _zeros_for_labels(predicted: np.ndarray | torch.Tensor) -> Any:
 
 
 def get_labelmanager_class_from_plans(plans: dict[str, Any]) -> type[LabelManager]:
-    """Return the class that the plans name below nnunetv2.utilities.label_handling, LabelManager if they name none."""
+    """Return the class that the plans name below nnunetv2.utilities.label_handling, LabelManager if they name none.
+
+    Raises SettingsError if there is no subclass of LabelManager of this name.
+    """
     if "label_manager" not in plans:
         _log.info("No label manager specified in plans. Using default: LabelManager")
         return LabelManager
     package = "nnunetv2.utilities.label_handling"
-    return require_by_name(package, plans["label_manager"], "label manager", recursive_find_python_class)
+    return require_class(package, plans["label_manager"], "label manager", LabelManager, recursive_find_python_class)
 
 
 def convert_labelmap_to_one_hot(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
 from math import prod
@@ -16,7 +18,7 @@ from nnunetv2.errors import InvalidValueError, MissingEntryError, SettingsError
 from nnunetv2.utilities.files import read_json
 
 # Clients replace these two names in this module; they have to be called through it.
-from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
+from nnunetv2.utilities.find_class_by_name import derives_from, is_of_client, recursive_find_python_class
 from nnunetv2.utilities.label_handling.label_handling import get_labelmanager_class_from_plans
 from nnunetv2.utilities.plans_handling.old_plans import add_architecture
 
@@ -30,19 +32,54 @@ def _entry(entries: dict[str, Any], key: str, where: str) -> Any:
     return entries[key]
 
 
-def _find_class(sub_package: str, name: str) -> Any:
-    return recursive_find_python_class(join(nnunetv2.__path__[0], sub_package), name, f"nnunetv2.{sub_package}")
+def _find_class(sub_package: str, name: Any, base: type) -> Any:
+    """Return the class of this name below `base` in a package of nnunetv2, None if there is none."""
+    if not isinstance(name, str):
+        return None
+    package = f"nnunetv2.{sub_package}"
+    found = recursive_find_python_class(join(nnunetv2.__path__[0], sub_package), name, package)
+    is_suitable = found is not None and (derives_from(found, base) or is_of_client(found, package, name))
+    return found if is_suitable else None
+
+
+def _check_call(function: Callable[..., Any], keywords: dict[str, Any]) -> None:
+    """Raise SettingsError if a resampling function cannot be called with the keywords of the plans."""
+    try:
+        inspect.signature(function).bind("data", "new shape", "spacing", "new spacing", **keywords)
+    except TypeError as error:
+        raise SettingsError(f"{function} cannot be called with the keywords {keywords}: {error}") from error
+
+
+@contextmanager
+def named_by(manager: Any, entry: str | None = None) -> Iterator[None]:
+    """Put plans file and entry before the message of a SettingsError about something that plans name.
+
+    Parameters:
+        manager: PlansManager, ConfigurationManager, or what a client uses in place of them.
+        entry: None if the message has it.
+    """
+    try:
+        yield
+    except SettingsError as error:
+        where = ": ".join(filter(None, (getattr(manager, "source", "plans"), entry)))
+        raise type(error)(f"{where}: {str(error).removeprefix('plans: ')}") from error
+
+
+def _names(plans: dict[str, Any]) -> str:
+    names = [plans[key] for key in ("dataset_name", "plans_name") if key in plans]
+    return f"plans ({', '.join(map(str, names))})" if names else "plans"
 
 
 class ConfigurationManager:
     """One configuration of the plans, inheritance resolved; absent entries raise MissingEntryError, a KeyError.
 
     `configuration` is the dict behind the properties. It may be changed; for plans from before nnU-Net 2.3.1 an
-    `architecture` block is added.
+    `architecture` block is added. `source` says in messages where it comes from.
     """
 
-    def __init__(self, configuration_dict: dict[str, Any]):
+    def __init__(self, configuration_dict: dict[str, Any], source: str = "plans"):
         self.configuration = configuration_dict
+        self.source = source
         if "architecture" not in self.configuration:
             warnings.warn("These plans are older than nnU-Net 2.3.1; reading them as such", stacklevel=2)
             add_architecture(self.configuration)
@@ -70,8 +107,10 @@ class ConfigurationManager:
 
     @property
     def preprocessor_class(self) -> Any:
-        """The class called `preprocessor_name` in nnunetv2.preprocessing, None if there is none."""
-        return _find_class("preprocessing", self.preprocessor_name)
+        """The subclass of DefaultPreprocessor in nnunetv2.preprocessing called `preprocessor_name`, None if none is."""
+        from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+
+        return _find_class("preprocessing", self.preprocessor_name, DefaultPreprocessor)
 
     @property
     def batch_size(self) -> int:
@@ -132,7 +171,11 @@ class ConfigurationManager:
     def _resampling_function(self, key: str) -> Callable[..., Any]:
         from nnunetv2.preprocessing.resampling.utils import recursive_find_resampling_fn_by_name
 
-        return partial(recursive_find_resampling_fn_by_name(self._get(key)), **self._get(f"{key}_kwargs"))
+        keywords = self._get(f"{key}_kwargs")
+        with named_by(self, key):
+            function = recursive_find_resampling_fn_by_name(self._get(key))
+            _check_call(function, keywords)
+        return partial(function, **keywords)
 
     @property
     def batch_dice(self) -> bool:
@@ -184,11 +227,15 @@ class ConfigurationManager:
 
 
 class PlansManager:
-    """The content of a plans file; `plans` is the dict itself, which may be passed instead of a path."""
+    """The content of a plans file; `plans` is the dict itself, which may be passed instead of a path.
+
+    `source` says in messages where it comes from.
+    """
 
     def __init__(self, plans_file_or_dict: str | os.PathLike[str] | dict[str, Any]):
         given = plans_file_or_dict
         self.plans: dict[str, Any] = given if isinstance(given, dict) else read_json(given, "plans file")
+        self.source = _names(given) if isinstance(given, dict) else os.fspath(given)
         self._configurations: dict[str, ConfigurationManager] = {}
 
     def __repr__(self) -> str:
@@ -210,7 +257,7 @@ class PlansManager:
                     f"Available configurations: {', '.join(self.available_configurations)}"
                 )
             resolved = self._resolve_inheritance(configuration_name)
-            self._configurations[configuration_name] = ConfigurationManager(resolved)
+            self._configurations[configuration_name] = ConfigurationManager(resolved, self.source)
         return self._configurations[configuration_name]
 
     def _resolve_inheritance(self, name: str, heirs: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -248,7 +295,9 @@ class PlansManager:
         """The reader that the plans name; a RuntimeError if there is no class of this name."""
         from nnunetv2.imageio.reader_writer_registry import recursive_find_reader_writer_by_name
 
-        return recursive_find_reader_writer_by_name(self._get("image_reader_writer"))
+        name = self._get("image_reader_writer")
+        with named_by(self, "image_reader_writer"):
+            return recursive_find_reader_writer_by_name(name)
 
     @property
     def transpose_forward(self) -> list[int]:
@@ -264,8 +313,10 @@ class PlansManager:
 
     @property
     def experiment_planner_class(self) -> Any:
-        """The planner class in nnunetv2.experiment_planning, None if there is none of this name."""
-        return _find_class("experiment_planning", self.experiment_planner_name)
+        """The subclass of ExperimentPlanner in nnunetv2.experiment_planning of this name, None if there is none."""
+        from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+
+        return _find_class("experiment_planning", self.experiment_planner_name, ExperimentPlanner)
 
     @property
     def experiment_planner_name(self) -> str:
@@ -273,7 +324,8 @@ class PlansManager:
 
     @property
     def label_manager_class(self) -> type[LabelManager]:
-        return get_labelmanager_class_from_plans(self.plans)
+        with named_by(self, "label_manager"):
+            return get_labelmanager_class_from_plans(self.plans)
 
     def get_label_manager(self, dataset_json: dict[str, Any], **kwargs: Any) -> LabelManager:
         """Return the label manager of a dataset; `kwargs` are passed to its class."""

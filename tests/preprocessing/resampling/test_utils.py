@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from nnunetv2.errors import SettingsError
+from nnunetv2.preprocessing.resampling import utils
 from nnunetv2.preprocessing.resampling.no_resampling import no_resampling_hack
 from nnunetv2.preprocessing.resampling.utils import recursive_find_resampling_fn_by_name
 
@@ -39,3 +40,10 @@ def test_the_default_function_is_found_without_torch() -> None:
         "find('resample_data_or_seg_to_shape'); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_a_client_makes_the_finder_return_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(utils, "recursive_find_python_class", lambda *_: no_resampling_hack)
+    assert recursive_find_resampling_fn_by_name("of_a_client") is no_resampling_hack
+    monkeypatch.setattr(utils, "recursive_find_python_class", lambda *_: len)
+    assert recursive_find_resampling_fn_by_name("of_a_client") is len

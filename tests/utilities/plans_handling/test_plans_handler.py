@@ -3,7 +3,7 @@ from copy import deepcopy
 
 import pytest
 
-from nnunetv2.errors import DriftError
+from nnunetv2.errors import DriftError, SettingsError
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling import plans_handler
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
@@ -319,3 +319,44 @@ class TestOldPlans:
     def test_another_network_is_a_runtime_error(self):
         with pytest.warns(UserWarning, match="older"), pytest.raises(RuntimeError, match="UNet_class_name is 'Foo'"):
             ConfigurationManager(old_configuration(UNet_class_name="Foo"))
+
+
+class TestNames:
+    """Names that lead to something else than they have to."""
+
+    @pytest.mark.parametrize("name", ["Path", "os", "Any", "__builtins__", "BaseReaderWriter", "NoSuchReader", 5, None])
+    def test_only_readers_are_readers(self, name, tmp_path):
+        file = tmp_path / "plans.json"
+        file.write_text(json.dumps({"image_reader_writer": name}))
+
+        with pytest.raises(SettingsError, match=f"^{file}: image_reader_writer: .*{name!r}"):
+            _ = PlansManager(file).image_reader_writer_class
+
+    @pytest.mark.parametrize("name", ["np", "Any", "Sequence", "DatasetLayoutError", 5])
+    def test_only_label_managers_are_label_managers(self, name):
+        manager = PlansManager({"label_manager": name, "dataset_name": "Dataset001_A", "plans_name": "P"})
+
+        with pytest.raises(SettingsError, match=rf"^plans \(Dataset001_A, P\): label_manager: .*{name!r}"):
+            _ = manager.label_manager_class
+
+    @pytest.mark.parametrize("name", ["os", "Path", "Any", "Case", "ImageNormalization", "compute_new_shape", 5, None])
+    def test_nothing_else_is_a_preprocessor_or_a_planner(self, name):
+        assert ConfigurationManager(configuration(preprocessor_name=name)).preprocessor_class is None
+        assert PlansManager({"experiment_planner_used": name}).experiment_planner_class is None
+
+    @pytest.mark.parametrize(
+        ("name", "keywords"),
+        [
+            ("Callable", {}),
+            ("np", {}),
+            ("recursive_find_python_class", {}),
+            ("compute_new_shape", {}),
+            ("resample_data_or_seg_to_shape", {"no_such_keyword": 1}),
+            (5, {}),
+        ],
+    )
+    def test_only_functions_that_resample_do(self, name, keywords):
+        manager = ConfigurationManager(configuration(resampling_fn_seg=name, resampling_fn_seg_kwargs=keywords))
+
+        with pytest.raises(SettingsError, match=r"^plans: resampling_fn_seg: "):
+            _ = manager.resampling_fn_seg
