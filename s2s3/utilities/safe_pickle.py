@@ -3,24 +3,23 @@
 Setting the environment variable `nnUNet_unsafe_checkpoints=1` allows objects of all other classes too.
 """
 
-import importlib
 import os
 import pickle
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import CheckpointError, MissingFileError
+from nnunetv2.utilities.pickle_reader import RefusedNameError, read_pickle
 from s1.readable_files import require_file
 
 UNSAFE_VARIABLE = "nnUNet_unsafe_checkpoints"
-_NUMPY_NAMES = {"scalar", "_reconstruct", "_frombuffer", "ndarray", "dtype"}
-_NUMPY_MODULE = re.compile(r"numpy(\._?core(\.(multiarray|numeric))?)?")
-_PLAIN = {
-    ("_codecs", "encode"),
-    ("collections", "OrderedDict"),
-    *(("builtins", name) for name in ("set", "frozenset", "slice", "complex", "bytearray", "range")),
-}
+LARGEST_FILE_BYTES = 1 << 29
+_DAMAGE = (
+    *(pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, ValueError, TypeError),
+    *(OverflowError, MemoryError, RecursionError),
+)
 
 
 def unsafe_is_allowed() -> bool:
@@ -32,43 +31,42 @@ def load_pickle(path: str | os.PathLike[str], also_allowed: Mapping[tuple[str, s
     """Return the content of a pickle file.
 
     Parameters:
-        also_allowed: (module, name) -> object; further objects that the file may refer to.
+        also_allowed: (module, name) -> object; further objects that the file may refer to, but not call.
 
-    Raises MissingFileError if there is no such file, CheckpointError if it is damaged or refers to anything else.
+    Raises MissingFileError if there is no such file; CheckpointError if it is damaged, refers to anything else, or
+    describes more than a file of its size should (see `pickle_reader`).
     """
-    require_file(path, CheckpointError)
+    file = Path(path)
+    if not file.exists():
+        raise MissingFileError(f"file not found: {path}")
+    require_file(file, CheckpointError)
     try:
-        with open(path, "rb") as stream:
-            return _Unpickler(stream, os.fspath(path), also_allowed or {}).load()
-    except FileNotFoundError:
-        raise MissingFileError(f"file not found: {path}") from None
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged, or not a pickle file ({error})") from error
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, stream: Any, path: str, also_allowed: Mapping[tuple[str, str], Any]):
-        super().__init__(stream)
-        self._path = path
-        self._also_allowed = also_allowed
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return an allowed object; CheckpointError names any other."""
-        if (module, name) in self._also_allowed:
-            return self._also_allowed[module, name]
-        module = _present_name(module)
-        if (module, name) in _PLAIN or (name in _NUMPY_NAMES and _NUMPY_MODULE.fullmatch(module)):
-            return getattr(importlib.import_module(module), name)
-        if module == "numpy.dtypes":
-            return getattr(importlib.import_module(module), name)
-        if unsafe_is_allowed():
-            return super().find_class(module, name)
+        return _load_all(file) if unsafe_is_allowed() else _load_safely(file, also_allowed or {})
+    except RefusedNameError as error:
         raise CheckpointError(
-            f"{self._path}: refers to {module}.{name}, which is not loaded because such a file can run code. "
+            f"{path}: refers to {error.name}, which is not loaded because such a file can run code. "
             f"If you trust its author, set the environment variable {UNSAFE_VARIABLE}=1."
-        )
+        ) from error
+    except _DAMAGE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise CheckpointError(f"{path}: damaged, or not a pickle file of plain values ({reason})") from error
 
 
-def _present_name(module: str) -> str:
-    """Return today's name of a module of numpy 1 or, in old pickle protocols, of Python 2."""
-    return "builtins" if module == "__builtin__" else module.replace("numpy.core", "numpy._core")
+def _load_safely(file: Path, also_allowed: Mapping[tuple[str, str], Any]) -> Any:
+    size = file.stat().st_size
+    if size > LARGEST_FILE_BYTES:
+        raise pickle.UnpicklingError(f"{size} bytes, expected at most {LARGEST_FILE_BYTES}")
+    values = {f"{module} {name}": value for (module, name), value in also_allowed.items()}
+    with file.open("rb") as stream:
+        return read_pickle(stream, size, values)
+
+
+def _load_all(file: Path) -> Any:
+    with file.open("rb") as stream:
+        return _TrustingUnpickler(stream).load()
+
+
+class _TrustingUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """Find names of numpy 1 too."""
+        return super().find_class(re.sub(r"^numpy\.core\b", "numpy._core", module), name)
