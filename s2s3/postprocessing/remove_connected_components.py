@@ -24,6 +24,7 @@ from nnunetv2.evaluation.evaluate_predictions import (
     score_predictions,
 )
 from nnunetv2.postprocessing.postprocessing_arguments import apply_parser, determine_parser
+from nnunetv2.postprocessing.postprocessing_file import checked_postprocessing
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import copy_file, json_content, replacing, write_json
 from nnunetv2.utilities.output_guard import check_apart, check_output_folder
@@ -269,9 +270,9 @@ def entry_point_apply_postprocessing() -> None:
 
 
 def load_postprocessing(file: PathLike) -> tuple[Functions, Arguments]:
-    """Return functions and arguments of a postprocessing.pkl; any other class or function in it is refused."""
+    """Return functions and arguments of a postprocessing.pkl; CheckpointError if the file holds anything else."""
     from nnunetv2.utilities.safe_pickle import load_pickle
 
     function = remove_all_but_largest_component_from_segmentation
-    functions, arguments = load_pickle(file, {(__name__, function.__name__): function})
-    return functions, arguments
+    content = load_pickle(file, {(__name__, function.__name__): function})
+    return checked_postprocessing(content, file, function)
