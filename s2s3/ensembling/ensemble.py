@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunetv2.configuration import default_num_processes
+from nnunetv2.ensembling.probability_files import read_probabilities, require_classes, require_geometry
 from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError, MissingFileError
 from nnunetv2.evaluation.validation_files import validation_files
 from nnunetv2.utilities.command_line import command
@@ -32,8 +33,7 @@ def average_probabilities(list_of_files: Sequence[PathLike]) -> np.ndarray:
         raise InvalidValueError("no files to average, expected one or more")
     total: np.ndarray | None = None
     for file in list_of_files:
-        with np.load(file) as arrays:
-            probabilities = arrays["probabilities"]
+        probabilities = read_probabilities(file)
         if total is None:
             total = probabilities.astype(np.float32, copy=False)
             continue
@@ -56,10 +56,14 @@ def merge_files(
     """Write the segmentation of the mean of npz files, with the geometry from the .pkl next to the first one."""
     from nnunetv2.inference.label_conversion import probabilities_to_labels
     from nnunetv2.inference.output_files import arriving_together, write_npz
-    from nnunetv2.utilities.safe_pickle import load_pickle
+    from nnunetv2.utilities.case_properties import load_properties, needed_entries
 
-    properties = load_pickle(Path(list_of_files[0]).with_suffix(".pkl"))
+    first = list_of_files[0]
+    properties_file = Path(first).with_suffix(".pkl")
+    properties = load_properties(properties_file)
     probabilities = average_probabilities(list_of_files)
+    require_classes(probabilities, first, label_manager.num_segmentation_heads)
+    require_geometry(probabilities, first, properties, properties_file)
     target = Path(output_filename_truncated)
     name = f"{target.name}{output_file_ending}"
     with arriving_together(target.parent, last=name) as folder:
@@ -68,7 +72,8 @@ def merge_files(
             with open(folder / f"{target.name}.pkl", "wb") as stream:
                 pickle.dump(properties, stream)
         segmentation = probabilities_to_labels(probabilities, label_manager)
-        image_reader_writer.write_seg(segmentation, str(folder / name), properties)
+        with needed_entries(properties_file, type(image_reader_writer).__name__):
+            image_reader_writer.write_seg(segmentation, str(folder / name), properties)
 
 
 def ensemble_folders(

@@ -18,6 +18,7 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2.inference.label_conversion import labels_and_probabilities
 from nnunetv2.inference.output_files import arriving_together, write_npz
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.safe_arrays import open_npy
 from nnunetv2.utilities.workers import usable_cpus
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _as_array(values: "np.ndarray | torch.Tensor") -> np.ndarray:
 
 
 def _load_if_file(values: "np.ndarray | torch.Tensor | PathLike") -> "np.ndarray | torch.Tensor":
-    return np.load(values) if isinstance(values, str | os.PathLike) else values
+    return np.array(open_npy(values)) if isinstance(values, str | os.PathLike) else values
 
 
 def as_dict(content_or_file: "dict[str, Any] | PathLike") -> dict[str, Any]:

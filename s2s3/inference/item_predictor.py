@@ -18,6 +18,7 @@ from nnunetv2.inference.export_queue import ExportQueue, raise_failures
 from nnunetv2.inference.logit_predictor import LogitPredictor
 from nnunetv2.inference.prepared_cases import Item, PreparedCases
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+from nnunetv2.utilities.safe_arrays import open_npy
 
 
 class ItemPredictor(LogitPredictor):
@@ -80,7 +81,7 @@ class ItemPredictor(LogitPredictor):
 def _load(data: Any) -> torch.Tensor:
     """Return the data of an item as a tensor; if it is the path of an .npy file, read and remove the file."""
     if isinstance(data, str | os.PathLike):
-        file, data = Path(data), np.load(data)
+        file, data = Path(data), np.array(open_npy(data))
         file.unlink()
     return torch.from_numpy(data) if isinstance(data, np.ndarray) else data
 

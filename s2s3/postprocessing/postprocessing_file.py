@@ -25,7 +25,7 @@ def checked_postprocessing(
         hint = ", the properties of a case" if isinstance(content, Mapping) and "spacing" in content else ""
         raise CheckpointError(
             f"{file}: holds {describe_content(content)}{hint}; expected a list of functions and one of their "
-            "arguments, as nnUNetv2_determine_postprocessing and nnUNetv2_find_best_configuration write to postprocessing.pkl"
+            "arguments (postprocessing.pkl of nnUNetv2_determine_postprocessing or nnUNetv2_find_best_configuration)"
         )
     functions, arguments = content
     for number, (function, keywords) in enumerate(zip(functions, arguments, strict=True), start=1):
@@ -57,4 +57,4 @@ def _are_arguments(keywords: Mapping[str, Any]) -> bool:
 
 
 def _is_label(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and 0 <= value < _LARGEST_LABEL
+    return isinstance(value, int | np.integer) and 0 <= int(value) < _LARGEST_LABEL

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.configuration import default_num_processes
+from nnunetv2.errors import WrongShapeError
+from nnunetv2.utilities.case_properties import load_properties
 from nnunetv2.utilities.files import replacing
-from nnunetv2.utilities.safe_pickle import load_pickle
 
 
 class nnUNetBaseDataset(ABC):
@@ -72,4 +73,21 @@ def write_properties(properties: dict[str, Any], path: str | os.PathLike[str]) -
 
 def read_properties(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Unpickle the properties of a case, without running code; CheckpointError names a damaged or unsafe file."""
-    return load_pickle(path)
+    return load_properties(path)
+
+
+def require_same_space(stem: str, data: Any, seg: Any, seg_prev: Any, previous_folder: str | None) -> None:
+    """Raise WrongShapeError, one line, unless the arrays of a case cover the same voxels.
+
+    Parameters:
+        stem: path of the case without ending.
+        data: (C, x, y, z); seg: (1, x, y, z); seg_prev: (x, y, z) or None.
+    """
+    space = tuple(data.shape[1:])
+    if tuple(seg.shape[1:]) != space:
+        raise WrongShapeError(f"{stem}: data of shape {data.shape}, but labels of shape {seg.shape}; preprocess again")
+    if seg_prev is not None and tuple(seg_prev.shape) != space:
+        raise WrongShapeError(
+            f"{previous_folder}: the previous stage's labels of {os.path.basename(stem)} have shape {seg_prev.shape}, "
+            f"but the case has {space}; repeat the validation of the previous stage (`nnUNetv2_train ... --val`)"
+        )

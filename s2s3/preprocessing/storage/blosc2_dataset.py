@@ -12,7 +12,13 @@ import blosc2
 import numpy as np
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.preprocessing.storage.base_dataset import nnUNetBaseDataset, read_properties, write_properties
+from nnunetv2.preprocessing.storage.b2nd_files import open_b2nd
+from nnunetv2.preprocessing.storage.base_dataset import (
+    nnUNetBaseDataset,
+    read_properties,
+    require_same_space,
+    write_properties,
+)
 from nnunetv2.preprocessing.storage.block_shapes import comp_blosc2_params
 from nnunetv2.utilities.files import replacing
 
@@ -45,8 +51,10 @@ class nnUNetDatasetBlosc2(nnUNetBaseDataset):
         """Open the lazy arrays of a case, memory-mapped, and load its properties."""
         stem = join(self.source_folder, identifier)
         previous = self.folder_with_segs_from_previous_stage
-        seg_prev = None if previous is None else _open(join(previous, identifier + DATA_ENDING))
-        return _open(stem + DATA_ENDING), _open(stem + SEG_ENDING), seg_prev, read_properties(stem + ".pkl")
+        data, seg = open_b2nd(stem + DATA_ENDING), open_b2nd(stem + SEG_ENDING)
+        seg_prev = None if previous is None else open_b2nd(join(previous, identifier + DATA_ENDING))
+        require_same_space(stem, data, seg, seg_prev, previous)
+        return data, seg, seg_prev, read_properties(stem + ".pkl")
 
     @staticmethod
     def save_case(
@@ -122,11 +130,6 @@ def choose_filter(array: np.ndarray) -> blosc2.Filter:
     start = max(0, (values.size - _SAMPLED_VALUES) // 2)
     sample = values[start : start + _SAMPLED_VALUES]
     return blosc2.Filter.SHUFFLE if len(np.unique(sample)) * 4 > len(sample) else blosc2.Filter.NOFILTER
-
-
-def _open(path: str) -> blosc2.NDArray:
-    mapping = {} if os.name == "nt" else {"mmap_mode": "r"}
-    return blosc2.open(path, mode="r", dparams={"nthreads": 1}, **mapping)
 
 
 def _write(

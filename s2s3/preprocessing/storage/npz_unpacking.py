@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.errors import DatasetError
+from nnunetv2.errors import ArchiveError, DatasetError
 from nnunetv2.utilities.files import replacing
+from nnunetv2.utilities.safe_arrays import open_npy, read_npz
 from nnunetv2.utilities.workers import run_cases
 
 ATTEMPTS = 3
@@ -73,14 +74,14 @@ def _convert_to_npy(
 
 
 def _unpack(npz_file: str, targets: dict[str, str]) -> None:
-    with np.load(npz_file) as archive:
-        for key, path in targets.items():
-            with replacing(path) as temporary:
-                np.save(temporary, archive[key])
+    for key, path in targets.items():
+        array = read_npz(npz_file, key, "a preprocessed case")
+        with replacing(path) as temporary:
+            np.save(temporary, array)
 
 
 def _can_be_mapped(path: str) -> bool:
-    with suppress(ValueError, EOFError):
-        np.load(path, mmap_mode="r")
+    with suppress(ArchiveError):
+        open_npy(path)
         return True
     return False

@@ -7,9 +7,15 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.preprocessing.storage.base_dataset import nnUNetBaseDataset, read_properties, write_properties
+from nnunetv2.preprocessing.storage.base_dataset import (
+    nnUNetBaseDataset,
+    read_properties,
+    require_same_space,
+    write_properties,
+)
 from nnunetv2.preprocessing.storage.npz_unpacking import unpack_dataset
 from nnunetv2.utilities.files import replacing
+from nnunetv2.utilities.safe_arrays import open_npy, read_npz
 
 
 class nnUNetDatasetNumpy(nnUNetBaseDataset):
@@ -24,6 +30,7 @@ class nnUNetDatasetNumpy(nnUNetBaseDataset):
         if self.folder_with_segs_from_previous_stage is not None:
             previous = join(self.folder_with_segs_from_previous_stage, identifier)
             seg_prev = _load(previous + ".npy", previous + ".npz", "seg")
+        require_same_space(stem, data, seg, seg_prev, self.folder_with_segs_from_previous_stage)
         return data, seg, seg_prev, read_properties(stem + ".pkl")
 
     @staticmethod
@@ -54,9 +61,8 @@ class nnUNetDatasetNumpy(nnUNetBaseDataset):
 
 def _load(mapped: str, packed: str, key: str) -> np.ndarray:
     if isfile(mapped):
-        return np.load(mapped, mmap_mode="r")
-    with np.load(packed) as archive:
-        return archive[key]
+        return open_npy(mapped)
+    return read_npz(packed, key, "a preprocessed case")
 
 
 def _write(path: str, **arrays: Any) -> None:

@@ -21,6 +21,7 @@ from nnunetv2.training.dataloading.patch_position import (
     lower_bounds,
     random_corner,
 )
+from nnunetv2.utilities.case_properties import needed_entries
 from nnunetv2.utilities.workers import describe_failure
 
 if TYPE_CHECKING:
@@ -164,7 +165,9 @@ class nnUNetDataLoader(DataLoader):
 
     def _cut_patch(self, case: str, force_fg: bool) -> Sample:
         data, seg, seg_prev, properties = self._data.load_case(case)
-        lower, upper = self.get_bbox(data.shape[1:], force_fg, properties["class_locations"])
+        with needed_entries(f"{case}.pkl", "choosing patches"):
+            locations = properties["class_locations"]
+        lower, upper = self.get_bbox(data.shape[1:], force_fg, locations)
         box = [list(corners) for corners in zip(lower, upper, strict=True)]
         image = crop_and_pad_nd(data, box, OUTSIDE_IMAGE)
         segmentation = crop_and_pad_nd(seg, box, OUTSIDE_SEGMENTATION)
