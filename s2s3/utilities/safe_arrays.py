@@ -16,6 +16,7 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from nnunetv2.errors import ArchiveError, DriftError, MissingFileError
+from s1.readable_files import is_given
 
 PathLike = str | os.PathLike[str]
 
@@ -45,7 +46,7 @@ def read_npz(path: PathLike, key: str, what: str = "an npz file") -> np.ndarray:
     Raises MissingFileError, or ArchiveError, one line, if the file is damaged, lacks the array, holds objects instead
     of numbers, or claims more than it can hold or this machine's memory.
     """
-    file = _require_file(path, what)
+    file = _require_file(path)
     with _naming(file, what), zipfile.ZipFile(file) as archive:
         entry = _find_entry(archive, key)
         with archive.open(entry) as stream:
@@ -63,7 +64,7 @@ def open_npy(path: PathLike, mode: Literal["r", "c"] = "r") -> np.memmap:
 
     Raises MissingFileError, or ArchiveError as `read_npz` does.
     """
-    file = _require_file(path, "an npy file")
+    file = _require_file(path)
     with _naming(file, "an npy file"):
         with file.open("rb") as stream:
             shape, dtype, header_bytes = _read_header(stream)
@@ -71,13 +72,10 @@ def open_npy(path: PathLike, mode: Literal["r", "c"] = "r") -> np.memmap:
         return np.lib.format.open_memmap(file, mode=mode)
 
 
-def _require_file(path: PathLike, what: str) -> Path:
-    file = Path(path)
-    if not file.exists():
+def _require_file(path: PathLike) -> Path:
+    if not is_given(path, ArchiveError):
         raise MissingFileError(f"file not found: {path}")
-    if not file.is_file():
-        raise ArchiveError(f"{path}: a folder or a device, expected {what}")
-    return file
+    return Path(path)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 from nnunetv2.errors import CheckpointError, MissingFileError
 from nnunetv2.utilities.pickle_reader import RefusedNameError, read_pickle
-from s1.readable_files import require_file
+from s1.readable_files import is_given
 
 UNSAFE_VARIABLE = "nnUNet_unsafe_checkpoints"
 LARGEST_FILE_BYTES = 1 << 29
@@ -37,9 +37,8 @@ def load_pickle(path: str | os.PathLike[str], also_allowed: Mapping[tuple[str, s
     describes more than a file of its size should (see `pickle_reader`).
     """
     file = Path(path)
-    if not file.exists():
+    if not is_given(file, CheckpointError):
         raise MissingFileError(f"file not found: {path}")
-    require_file(file, CheckpointError)
     try:
         return _load_all(file) if unsafe_is_allowed() else _load_safely(file, also_allowed or {})
     except RefusedNameError as error:

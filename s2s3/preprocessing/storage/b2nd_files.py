@@ -11,6 +11,7 @@ from pathlib import Path
 import blosc2
 
 from nnunetv2.errors import ArchiveError, MissingFileError
+from s1.readable_files import is_given
 
 _MAGIC = slice(2, 10), b"b2frame\0"
 _PARTS = slice(91, 99), b"\xde\x00\x01\xa4b2nd"
@@ -25,10 +26,8 @@ def open_b2nd(path: str | os.PathLike[str]) -> blosc2.NDArray:
     Raises MissingFileError, or ArchiveError, one line, for a file that is damaged or holds anything else.
     """
     file = Path(path)
-    if not file.exists():
+    if not is_given(file, ArchiveError):
         raise MissingFileError(f"file not found: {file}")
-    if not file.is_file():
-        raise ArchiveError(f"{file}: a folder or a device, expected a file with an array (.b2nd)")
     _require_one_array(file)
     mapping = {} if os.name == "nt" else {"mmap_mode": "r"}
     try:
