@@ -3,6 +3,7 @@
     DriftError                      the message says what was got, what was expected, where, and what to do
     ├── DomainMapError              domains.json, groups.json, or the input they are made from
     ├── ImageProblemError           an image or mask that cannot be used
+    │   └── UnfitImageError         AssertionError: it can be read, but its meaning or shape is unsuitable
     ├── SourceError                 a dataset, folder or device that is missing or not as expected
     └── ...                         the classes of nnunetv2.errors
 
@@ -20,6 +21,10 @@ class DomainMapError(DriftError, ValueError):
 
 class ImageProblemError(DriftError, RuntimeError):
     """An image or mask is missing, unreadable, or of the wrong kind or shape."""
+
+
+class UnfitImageError(ImageProblemError, AssertionError):
+    """An image or mask can be read, but its dimensions, channels or values are unsuitable."""
 
 
 class SourceError(DriftError, ValueError):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from s1.domain_shift import DomainFeatures
 from s1.errors import ImageProblemError
 from s1.grey_statistics import GreyStatistics, measure_grey
-from s1.image_files import Labels, Pixels, image_size, read_image, read_mask
+from s1.image_files import Labels, Pixels, image_size, read_image, read_image_and_mask
 from s1.image_pairs import ImagePair
 from s1.problem_lists import raise_together
 from s1.stain_histogram import BINS, STAINS, stain_histograms
@@ -147,8 +147,7 @@ def _try_measuring(
 ) -> ImageFeatures | str:
     """Measure one image with its mask, or return why they cannot be used."""
     try:
-        image = read_image(pair.image)
-        labels = None if pair.mask is None else read_mask(pair.mask, image.shape[:2])
+        image, labels = _read_pair(pair)
         if crop is not None:
             image = image[: crop[0], : crop[1]]
             labels = None if labels is None else labels[: crop[0], : crop[1]]
@@ -160,6 +159,12 @@ def _try_measuring(
         )
     except ImageProblemError as error:
         return str(error)
+
+
+def _read_pair(pair: ImagePair) -> tuple[Pixels, Labels | None]:
+    if pair.mask is None:
+        return read_image(pair.image), None
+    return read_image_and_mask(pair.image, pair.mask)
 
 
 def _count_labels(labels: Labels, pair: ImagePair, settings: MeasureSettings) -> dict[int, int]:

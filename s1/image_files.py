@@ -1,7 +1,5 @@
 """Read image files as 8-bit RGB or grey, and mask files as label numbers."""
 
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,117 +9,72 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s1.damaged_files import require_whole
-from s1.errors import ImageProblemError
-from s1.tiff_files import is_tiff, read_tiff, tiff_size
+from s1.errors import DriftError, ImageProblemError, UnfitImageError
+from s1.orientation import orientation_problems
+from s1.picture import Picture, without_alpha
+from s1.shown_pixels import read_shown_labels, read_shown_pixels, shown_image_size
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[Any]
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return height and width from the file's header. Raises ImageProblemError if it cannot be read."""
-    if is_tiff(path):
-        return tiff_size(path)
-    with _opened(path) as picture:
-        return picture.height, picture.width
+    """Return height and width as shown. Raises ImageProblemError if the file cannot be read."""
+    with _naming_file(path):
+        return shown_image_size(path)
 
 
 def read_image(path: Path) -> Pixels:
-    """Read an 8-bit image as (H, W, 3), or (H, W) if it is grey; alpha is dropped, palettes are resolved.
+    """Read an 8-bit image as shown: (H, W, 3), or (H, W) if it is grey; an opaque alpha channel is dropped.
 
-    The palette of a TIFF is not: training reads the indices. Raises ImageProblemError, naming the file, if it is
-    unreadable, truncated, or not one 8-bit RGB or grey image.
+    Raises ImageProblemError, naming the file, if it is unreadable, cut off, or not one 8-bit RGB or grey image.
     """
-    if is_tiff(path):
-        return _read_tiff_image(path)
-    with _opened(path) as picture:
-        if picture.mode not in ("L", "LA", "RGB", "RGBA", "P", "PA") or _holds_16_bits(picture):
-            kind = "16-bit RGB" if _holds_16_bits(picture) else picture.mode
-            raise ImageProblemError(f"{path}: is a {kind} image, expected 8-bit RGB, RGBA or grey; convert it first")
-        target = {"LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB"}.get(picture.mode, picture.mode)
-        return np.asarray(_decoded(picture, path, target))
+    return _read_8_bits(path).pixels
 
 
-def _read_tiff_image(path: Path) -> Pixels:
-    pixels = read_tiff(path)
-    if pixels.dtype != np.uint8:
+def read_image_and_mask(image: Path, mask: Path) -> tuple[Pixels, Labels]:
+    """Read an image as read_image does and its labels (H, W).
+
+    Raises ImageProblemError as read_image does, and if the mask has another size or an orientation tag of its own.
+    """
+    picture, labels = _read_8_bits(image), _read_labels(mask)
+    if labels.pixels.shape != picture.pixels.shape[:2]:
+        got, expected = (f"{width} x {height}" for height, width in (labels.pixels.shape, picture.pixels.shape[:2]))
+        raise ImageProblemError(f"{mask}: the mask is {got} pixels, its image {expected} (width x height)")
+    height, width = labels.pixels.shape
+    for problem in orientation_problems(picture.orientation, labels.orientation, image, mask, (height, width)):
+        raise UnfitImageError(problem)
+    return picture.pixels, labels.pixels
+
+
+def _read_8_bits(path: Path) -> Picture:
+    with _naming_file(path):
+        picture = read_shown_pixels(path)
+    if picture.pixels.dtype != np.uint8:
         raise ImageProblemError(
-            f"{path}: is a {pixels.dtype} image, expected 8-bit RGB, RGBA or grey; convert it first"
+            f"{path}: is a {picture.pixels.dtype} image, expected 8-bit RGB, RGBA or grey; convert it first"
         )
-    return np.ascontiguousarray(pixels[..., :3]) if pixels.ndim == 3 else pixels
+    return picture._replace(pixels=without_alpha(picture.pixels, path))
 
 
-def read_mask(path: Path, shape: tuple[int, int]) -> Labels:
-    """Read label numbers (H, W): the indices of a palette file, the value all three channels of an RGB file share.
-
-    Parameters:
-        shape: height and width of the image; ImageProblemError if the mask differs.
-    """
-    labels = _stored_labels(path)
-    if labels.ndim == 3:
-        if np.any(labels != labels[..., :1]):
-            raise ImageProblemError(f"{path}: is a colour mask, expected one channel of label numbers")
-        labels = labels[..., 0]
-    if labels.shape != shape:
-        got, expected = (f"{width} x {height}" for height, width in (labels.shape, shape))
-        raise ImageProblemError(f"{path}: the mask is {got} pixels, its image {expected} (width x height)")
-    return labels.astype(np.uint8) if labels.dtype == bool else labels
-
-
-def _stored_labels(path: Path) -> Labels:
-    if is_tiff(path):
-        labels = read_tiff(path)
-        if labels.dtype.kind not in "bui":
-            raise ImageProblemError(f"{path}: is a mask of type {labels.dtype}, expected one integer channel")
-        return labels
-    with _opened(path) as picture:
-        if picture.mode not in ("1", "L", "P", "RGB", "I;16", "I;16B", "I;16L", "I"):
-            raise ImageProblemError(f"{path}: is a mask of Pillow mode {picture.mode}, expected one integer channel")
-        return np.asarray(_decoded(picture, path, picture.mode))
+def _read_labels(path: Path) -> Picture:
+    with _naming_file(path):
+        labels = read_shown_labels(path)
+    if labels.pixels.dtype.kind not in "bui":
+        raise ImageProblemError(f"{path}: is a mask of type {labels.pixels.dtype}, expected one integer channel")
+    return labels._replace(pixels=labels.pixels.astype(np.uint8)) if labels.pixels.dtype == bool else labels
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open a file that holds one picture."""
-    from PIL import Image
-
+def _naming_file(path: Path) -> Iterator[None]:
+    """Check that the file is whole; raise ImageProblemError for whatever a library raises about it, but MemoryError."""
     require_whole(path)
     try:
-        picture = Image.open(path)
+        yield
+    except (DriftError, MemoryError):
+        raise
     except FileNotFoundError:
         raise ImageProblemError(f"{path}: no such file") from None
-    except _reading_errors() as error:
-        raise ImageProblemError(f"{path}: cannot be read as an image ({_first_line(error)})") from None
-    with picture:
-        frames = getattr(picture, "n_frames", 1)
-        if frames != 1:
-            raise ImageProblemError(f"{path}: contains {frames} pictures, expected one per file")
-        yield picture
-
-
-def _decoded(picture: Any, path: Path, mode: str) -> Any:
-    """Decode the pixels and convert them to `mode`."""
-    try:
-        picture.load()
-    except _reading_errors() as error:
-        raise ImageProblemError(f"{path}: is damaged ({_first_line(error)})") from None
-    if picture.mode in ("P", "PA") and mode == "RGB":
-        picture = picture.convert("RGBA")
-    return picture if picture.mode == mode else picture.convert(mode)
-
-
-def _holds_16_bits(picture: Any) -> bool:
-    """Return whether the file has 16 bits per channel, which Pillow would silently reduce to 8."""
-    return any(";16" in str(tile[3]) for tile in picture.tile)
-
-
-def _first_line(error: BaseException) -> str:
-    text = (str(error) or type(error).__name__).splitlines()[0]
-    return "not a known image format" if text.startswith("cannot identify image file") else text
-
-
-def _reading_errors() -> tuple[type[BaseException], ...]:
-    """Return what Pillow raises for files that are damaged or not images."""
-    from PIL import Image
-
-    return (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+    except Exception as error:  # each format has errors of its own
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ImageProblemError(f"{path}: cannot be read, damaged or of another format ({reason})") from None

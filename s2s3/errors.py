@@ -2,7 +2,7 @@
 
     DriftError                                   (from s1.errors) an error that a user can fix
     ├── DomainMapError, ImageProblemError        (from s1.errors)
-    │   └── UnfitImageError    AssertionError    readable, but its dimensions, channels or values are unsuitable
+    │   └── UnfitImageError    AssertionError    (from s1.errors) readable, but its dimensions or values are unsuitable
     ├── SettingsError          RuntimeError      environment variable, argument or plans entry
     │   ├── MissingEntryError  KeyError          plans lack an entry
     │   ├── UnknownNetworkError ImportError      plans name a network that cannot be imported
@@ -33,7 +33,7 @@ Each class also derives from the built-in exception that code written for nnU-Ne
 from collections.abc import Sequence
 from zipfile import BadZipFile
 
-from s1.errors import DomainMapError, DriftError, ImageProblemError
+from s1.errors import DomainMapError, DriftError, ImageProblemError, UnfitImageError
 
 __all__ = [
     "ArchiveError",
@@ -64,10 +64,6 @@ __all__ = [
     "WrongClassError",
     "WrongShapeError",
 ]
-
-
-class UnfitImageError(ImageProblemError, AssertionError):
-    """An image or mask can be read, but its dimensions, channels or values are unsuitable."""
 
 
 class SettingsError(DriftError, RuntimeError):

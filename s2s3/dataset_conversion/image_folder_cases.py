@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,9 @@ import numpy as np
 from nnunetv2.errors import DriftError
 from s1.case_names import composed
 from s1.listed_files import ListedFiles, list_files
+from s1.orientation import orientation_problems
+from s1.picture import Picture, without_alpha
+from s1.pillow_files import is_jpeg, is_plain_png
 
 IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
@@ -83,44 +85,47 @@ class ConvertedCase:
     """Values of the mask after relabelling."""
 
 
-def convert_pair(pair: Pair, case: str, target: Path, relabel: Mapping[int, int]) -> ConvertedCase:
-    """Write `imagesTr/<case>_0000.png` and `labelsTr/<case>.png` below `target`; problems are returned, not raised."""
-    from nnunetv2.imageio.natural_image_files import read_label_pixels, read_pixels, write_label_pixels
+def convert_pair(
+    pair: Pair, case: str, target: Path, relabel: Mapping[int, int], keep_jpeg: bool = False
+) -> ConvertedCase:
+    """Write `imagesTr/<case>_0000.png` and `labelsTr/<case>.png` below `target`; problems are returned, not raised.
+
+    Parameters:
+        keep_jpeg: copy a JPEG file as `imagesTr/<case>_0000.jpg`; any other image is a problem.
+    """
+    from nnunetv2.imageio.natural_image_files import read_label_picture, read_picture, write_label_pixels
 
     try:
-        image, labels = read_pixels(str(pair.image)), read_label_pixels(str(pair.mask))
+        image, mask = read_picture(str(pair.image)), read_label_picture(str(pair.mask))
+        pixels = without_alpha(image.pixels, pair.image)
     except DriftError as error:
         return ConvertedCase((str(error),))
-    problems = tuple(_pair_problems(image, labels, pair))
+    problems = tuple(_pair_problems(image, mask, pair, keep_jpeg))
     if problems:
         return ConvertedCase(problems)
-    labels = _relabelled(labels.astype(np.uint16), relabel)
-    _write_image(image, pair.image, target / "imagesTr" / f"{case}{_CHANNEL}.png")
+    labels = _relabelled(mask.pixels.astype(np.uint16), relabel)
+    ending = ".jpg" if keep_jpeg else ".png"
+    _write_image(pixels, pair.image, target / "imagesTr" / f"{case}{_CHANNEL}{ending}")
     small = labels.max() <= np.iinfo(np.uint8).max
     write_label_pixels(labels.astype(np.uint8) if small else labels, str(target / "labelsTr" / f"{case}.png"))
-    channels = 1 if image.ndim == 2 else 3
+    channels = 1 if pixels.ndim == 2 else 3
     return ConvertedCase((), channels, tuple(np.unique(labels).tolist()))
 
 
-def _pair_problems(image: np.ndarray, labels: np.ndarray, pair: Pair) -> Iterator[str]:
-    if _is_cmyk(pair.image):
-        yield f"{pair.image}: colours for print (CMYK), expected RGB; save it as RGB"
-    if image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.ndim == 2):
-        yield f"{pair.image}: {image.dtype} values, expected 8 bits (grey: 8 or 16 bits)"
-    if image.shape[:2] != labels.shape:
-        yield f"{pair.mask}: {labels.shape} pixels, expected {image.shape[:2]} as {pair.image} has"
+def _pair_problems(image: Picture, mask: Picture, pair: Pair, keep_jpeg: bool) -> Iterator[str]:
+    pixels, labels = image.pixels, mask.pixels
+    if keep_jpeg and not is_jpeg(pair.image):
+        yield f"{pair.image}: is not a JPEG file; leave out --keep-jpeg to store all images as PNG"
+    if pixels.dtype != np.uint8 and not (pixels.dtype == np.uint16 and pixels.ndim == 2):
+        yield f"{pair.image}: {pixels.dtype} values, expected 8 bits (grey: 8 or 16 bits)"
+    if pixels.shape[:2] != labels.shape:
+        yield f"{pair.mask}: {labels.shape} pixels, expected {pixels.shape[:2]} as {pair.image} has"
+    else:
+        yield from orientation_problems(image.orientation, mask.orientation, pair.image, pair.mask, labels.shape)
     if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
         yield f"{pair.mask}: {labels.dtype} values, expected whole numbers as labels"
     elif labels.min() < 0 or labels.max() > np.iinfo(np.uint16).max:
         yield f"{pair.mask}: values {labels.min()} to {labels.max()}, expected labels from 0 to 65535"
-
-
-def _is_cmyk(path: Path) -> bool:
-    from PIL import Image
-
-    with suppress(OSError), Image.open(path) as image:
-        return image.mode == "CMYK"
-    return False
 
 
 def _relabelled(labels: np.ndarray, relabel: Mapping[int, int]) -> np.ndarray:
@@ -131,13 +136,10 @@ def _relabelled(labels: np.ndarray, relabel: Mapping[int, int]) -> np.ndarray:
 
 
 def _write_image(pixels: np.ndarray, source: Path, target: Path) -> None:
-    """Copy a plain PNG unchanged; write others as PNG, with palettes resolved to RGB and without alpha."""
+    """Copy a file that already shows these pixels in the wanted format; write others as PNG."""
     from PIL import Image
 
-    if source.suffix.lower() == ".png":
-        with Image.open(source) as image:
-            plain = image.mode in ("RGB", "L", "I;16")
-        if plain:
-            shutil.copyfile(source, target)
-            return
-    Image.fromarray(pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :3])).save(target)
+    if target.suffix == ".jpg" or is_plain_png(source):
+        shutil.copyfile(source, target)
+    else:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(target)

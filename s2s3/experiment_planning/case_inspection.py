@@ -11,6 +11,7 @@ from nnunetv2.preprocessing.case_checks import (
     label_channel_problems,
     label_problems,
     nan_problems,
+    orientation_tag_problems,
     shape_problems,
 )
 
@@ -81,6 +82,7 @@ def compare_geometry(images: _Read, label: _Read, image_file: str, label_file: s
     """Compare images and label as read: shape and spacing have to agree, origin and orientation should."""
     (image, of_image), (segmentation, of_label) = images, label
     problems = shape_problems(segmentation, image, label_file, image_file)
+    problems += orientation_tag_problems(of_image, of_label, segmentation.shape[1:], (image_file, label_file))
     if not np.allclose(of_image["spacing"], of_label["spacing"]):
         found, expected = ([float(value) for value in properties["spacing"]] for properties in (of_label, of_image))
         problems.append(f"{label_file}: spacing {found}, expected {expected} as in {image_file}")

@@ -5,30 +5,41 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnunetv2.errors import CallError
-from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, label_dtype, stack_channels
-from nnunetv2.imageio.natural_image_files import read_label_pixels, read_pixels, write_label_pixels
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, label_dtype, require_same, stack_channels
+from nnunetv2.imageio.natural_image_files import read_label_picture, read_picture, write_label_pixels
+from s1.orientation import UPRIGHT
 
 
 class NaturalImage2DIO(BaseReaderWriter):
-    """2D images without a physical size: the spacing is (999, 1, 1). An RGB file gives three channels."""
+    """2D images without a physical size: the spacing is (999, 1, 1). An RGB file gives three channels.
+
+    Files are read as viewers show them. Properties have the key `orientation` if a tag says how the pixels are turned.
+    """
 
     supported_file_endings: ClassVar[list[str]] = [".png", ".bmp", ".tif"]
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
         """Read the files of one case as (C, 1, H, W) float32, unscaled; alpha is a channel."""
-        images = [_channels_first(read_pixels(name)) for name in image_fnames]
-        return stack_channels(images, image_fnames), {"spacing": (999, 1, 1)}
+        pictures = [read_picture(name) for name in image_fnames]
+        require_same("orientation tag", [[picture.orientation] for picture in pictures], image_fnames)
+        images = [_channels_first(picture.pixels) for picture in pictures]
+        return stack_channels(images, image_fnames), _properties(pictures[0].orientation)
 
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read labels as (1, 1, H, W) float32; colour files are refused, the labels of a palette are its indices."""
-        labels = read_label_pixels(seg_fname)[None, None]
-        return labels.astype(np.float32), {"spacing": (999, 1, 1)}
+        labels, orientation = read_label_picture(seg_fname)
+        return labels[None, None].astype(np.float32), _properties(orientation)
 
     def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write labels (1, H, W) with 8 bits, or with 16 if the largest is 255 or more."""
         if seg.ndim != 3 or seg.shape[0] != 1:
             raise CallError(f"{output_fname}: expected a 2D label map of shape (1, H, W), got {seg.shape}")
         write_label_pixels(seg[0].astype(label_dtype(seg), copy=False), output_fname)
+
+
+def _properties(orientation: int) -> dict[str, Any]:
+    properties: dict[str, Any] = {"spacing": (999, 1, 1)}
+    return properties if orientation == UPRIGHT else {**properties, "orientation": orientation}
 
 
 def _channels_first(pixels: np.ndarray) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Chooses the reader of a dataset."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
-from nnunetv2.errors import SettingsError
+from nnunetv2.errors import SettingsError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+from nnunetv2.imageio.jpeg_reader_writer import JpegImage2DIO
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
@@ -18,6 +18,7 @@ LIST_OF_IO_CLASSES: list[type[BaseReaderWriter]] = [
     Tiff3DIO,
     NibabelIO,
     NibabelIOWithReorient,
+    JpegImage2DIO,
 ]
 
 _log = logging.getLogger(__name__)
@@ -51,17 +52,17 @@ def determine_reader_writer_from_file_ending(
     allow_nonmatching_filename: bool = False,
     verbose: bool = True,
 ) -> type[BaseReaderWriter]:
-    """Return the first class for this ending that can also read the example, if one is given.
+    """Return the first class for this ending that can also read the example, an image or a label file, if one is given.
 
-    `allow_nonmatching_filename` also tries classes that do not list the ending. Raises SettingsError, with the reasons
-    why the example could not be read.
+    With `allow_nonmatching_filename`, an ending that no class lists is left to those that can read the example. Raises
+    SettingsError, with the reasons why the example could not be read.
     """
     failures = []
     for candidate in _candidates(file_ending, allow_nonmatching_filename and example_file is not None):
         if example_file is None:
             return candidate
         try:
-            candidate().read_images((example_file,))
+            _try_reading(candidate(), example_file)
         except Exception as error:
             failures.append(f"{candidate.__name__}: {error}")
             if verbose:
@@ -78,7 +79,15 @@ def recursive_find_reader_writer_by_name(rw_class_name: str) -> type[BaseReaderW
     return require_class("nnunetv2.imageio", rw_class_name, "reader", BaseReaderWriter, recursive_find_python_class)
 
 
-def _candidates(file_ending: str, also_nonmatching: bool) -> Iterator[type[BaseReaderWriter]]:
-    for candidate in LIST_OF_IO_CLASSES:
-        if file_ending.lower() in candidate.supported_file_endings or also_nonmatching:
-            yield candidate
+def _candidates(file_ending: str, also_nonmatching: bool) -> list[type[BaseReaderWriter]]:
+    """Return the classes that list the ending; if there are none, perhaps all; none reads what another refused."""
+    listing = [reader for reader in LIST_OF_IO_CLASSES if file_ending.lower() in reader.supported_file_endings]
+    return listing or (LIST_OF_IO_CLASSES if also_nonmatching else [])
+
+
+def _try_reading(reader: BaseReaderWriter, example_file: str) -> None:
+    """Read a file as an image, or as labels if it cannot be one: with a transparent background, for example."""
+    try:
+        reader.read_images((example_file,))
+    except UnfitImageError:
+        reader.read_seg(example_file)

@@ -12,6 +12,7 @@ from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, label_dtype, s
 from nnunetv2.imageio.reading_errors import reading
 from nnunetv2.utilities.files import read_json, replacing, write_json
 from s1.readable_files import is_given
+from s1.tiff_files import read_tiff_stack
 
 CHANNEL_SUFFIX_LENGTH = len("_0000")
 
@@ -32,7 +33,7 @@ class Tiff3DIO(BaseReaderWriter):
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as (1, x, y, z) float32."""
         spacing = _read_spacing(_without_ending(seg_fname) + ".json")
-        return stack_channels([_read_stack(seg_fname)], (seg_fname,)), {"spacing": spacing}
+        return stack_channels([_read_stack(seg_fname, is_label=True)], (seg_fname,)), {"spacing": spacing}
 
     def side_files(self, image_fnames: Sequence[str]) -> list[str]:
         """Return the path of the spacing file."""
@@ -62,12 +63,10 @@ def _without_ending(path: str) -> str:
     return stem
 
 
-def _read_stack(path: str) -> np.ndarray:
+def _read_stack(path: str, is_label: bool = False) -> np.ndarray:
     """Return the values (1, x, y, z)."""
-    import tifffile
-
     with reading(path):
-        stack = tifffile.imread(path)
+        stack = read_tiff_stack(path, is_label)
     if stack.ndim != 3:
         raise ImageProblemError(f"{path}: only 3D files can be read, one per channel; this one has shape {stack.shape}")
     return stack[None]

@@ -12,6 +12,7 @@ from nnunetv2.preprocessing.case_checks import (
     channel_problems,
     label_channel_problems,
     label_problems,
+    orientation_tag_problems,
     raise_first,
     shape_problems,
 )
@@ -39,8 +40,9 @@ def read_case(
     raise_first(channel_problems(len(data), image_files, len(channel_names(dataset_json))))
     if seg_file is None:
         return Case(data, None, properties)
-    seg, _ = reader.read_seg(seg_file)
+    seg, of_seg = reader.read_seg(seg_file)
     raise_first(shape_problems(seg, data, seg_file, image_files[0]))
+    raise_first(orientation_tag_problems(properties, of_seg, seg.shape[1:], (image_files[0], seg_file)))
     raise_first(label_channel_problems(seg, seg_file))
     raise_first(label_problems(seg, labels_in_masks(plans_manager.get_label_manager(dataset_json)), seg_file))
     return Case(data, seg, properties)

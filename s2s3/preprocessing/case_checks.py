@@ -3,11 +3,13 @@
 The integrity check lists all of these problems; fingerprint and preprocessing raise the first.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from nnunetv2.errors import UnfitImageError
+from s1.orientation import UPRIGHT, orientation_problems
 
 _MOST_VALUES_LISTED = 10
 _CHANNEL_HINTS = {
@@ -44,6 +46,19 @@ def shape_problems(seg: np.ndarray, data: np.ndarray, seg_name: str, image_name:
         return []
     shapes = f"shape {seg.shape[1:]}, expected {data.shape[1:]} as in {image_name}"
     return [f"{seg_name}: {shapes}; export the mask in the size of its image"]
+
+
+def orientation_tag_problems(
+    image_properties: Mapping[str, Any], seg_properties: Mapping[str, Any], shape: Sequence[int], names: tuple[str, str]
+) -> list[str]:
+    """Compare the orientation tags that a reader found.
+
+    Parameters:
+        shape: spatial shape of both as read, (1, H, W).
+        names: of image and segmentation.
+    """
+    image, seg = (properties.get("orientation", UPRIGHT) for properties in (image_properties, seg_properties))
+    return orientation_problems(image, seg, *names, (shape[-2], shape[-1]))
 
 
 def label_channel_problems(seg: np.ndarray, seg_file: str) -> list[str]:

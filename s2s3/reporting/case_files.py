@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnunetv2.errors import ImageProblemError
+from nnunetv2.errors import DriftError, ImageProblemError, UnfitImageError
 from nnunetv2.reporting.evaluation_results import BadCase
 
 Array = npt.NDArray[Any]
 
-_PIL_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
-_TIFF_ENDINGS = (".tif", ".tiff")
-_PLAIN_MODES = ("L", "RGB", "I", "I;16", "F")
-"""Pillow's modes that need no conversion for display: one channel of grey values, or three of colours."""
+_PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -60,12 +57,12 @@ def read_case_picture(case: BadCase, folders: PictureFolders, file_ending: str) 
     Raises ImageProblemError if a file is not found, naming the folders searched, or cannot be shown.
     """
     name = Path(case.prediction_file).name
-    prediction = _read_labels(_find("prediction", [Path(case.prediction_file), folders.results / name]))
+    prediction = _read(_find("prediction", [Path(case.prediction_file), folders.results / name]), is_label=True)
     references = [
         Path(case.reference_file),
         *(folder / Path(case.reference_file).name for folder in folders.references),
     ]
-    reference = _read_labels(_find("reference", references))
+    reference = _read(_find("reference", references), is_label=True)
     stem = name.removesuffix(file_ending)
     image = _read(_find("image", _image_candidates(stem, file_ending, folders.images)))
     plane = None
@@ -102,30 +99,35 @@ def _find(what: str, candidates: Sequence[Path]) -> Path:
     raise ImageProblemError(f"{what} {candidates[0].name if candidates else 'file'} not found in {looked}")
 
 
-def _read_labels(path: Path) -> Array:
-    """Read labels (*S): the indices of a palette file, the first channel of a colour file."""
-    labels = _read(path, as_stored=True)
-    return labels[..., 0] if path.name.lower().endswith(_PIL_ENDINGS) and labels.ndim == 3 else labels
-
-
-def _read(path: Path, as_stored: bool = False) -> Array:
-    name = path.name.lower()
+def _read(path: Path, is_label: bool = False) -> Array:
+    """Read an image, or labels (*S), as training does."""
     try:
-        if name.endswith(_PIL_ENDINGS):
-            from PIL import Image
-
-            with Image.open(path) as picture:
-                return np.asarray(picture if as_stored or picture.mode in _PLAIN_MODES else picture.convert("RGB"))
-        if name.endswith(_TIFF_ENDINGS):
-            import tifffile
-
-            return tifffile.imread(path)
+        if path.name.lower().endswith(_PICTURE_ENDINGS):
+            return _read_picture(path, is_label)
         import SimpleITK
 
         return SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
-    except (OSError, ValueError, RuntimeError) as error:
+    except DriftError:
+        raise
+    except Exception as error:  # each format has errors of its own
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise ImageProblemError(f"{path} cannot be read ({reason})") from None
+
+
+def _read_picture(path: Path, is_label: bool) -> Array:
+    """Read a 2D image, or a stack of planes in a TIFF file."""
+    from s1.shown_pixels import read_shown_labels, read_shown_pixels
+    from s1.tiff_files import is_tiff, read_tiff_stack
+
+    try:
+        return (read_shown_labels if is_label else read_shown_pixels)(path).pixels
+    except UnfitImageError:
+        if not is_tiff(path):
+            raise
+        stack = read_tiff_stack(path, is_label)
+        if stack.ndim != 3:
+            raise
+        return stack
 
 
 def _as_colour(image: Array) -> Array:

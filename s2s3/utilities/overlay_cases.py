@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnunetv2.errors import ArgumentError, WrongShapeError
+from nnunetv2.errors import ArgumentError, UnfitImageError, WrongShapeError
 from nnunetv2.utilities.files import replacing
 from nnunetv2.utilities.overlay_legend import add_legend
 from nnunetv2.utilities.overlay_rendering import colour_of, generate_overlay, select_slice_to_plot2
 from nnunetv2.utilities.workers import run_cases
+from s1.orientation import UPRIGHT, orientation_problems
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -34,13 +35,16 @@ def plot_overlay(
     A file with three or four channels and one plane is a photograph and shown in colour, with the label names below;
     of others the first channel is shown in grey.
     """
-    image = image_reader_writer.read_images((image_file,))[0]
-    segmentation = image_reader_writer.read_seg(segmentation_file)[0][0]
+    image, of_image = image_reader_writer.read_images((image_file,))
+    (segmentation,), of_labels = image_reader_writer.read_seg(segmentation_file)
     if image.ndim != 4 or image.shape[1:] != segmentation.shape:
         raise WrongShapeError(
             f"{image_file} has shape {image.shape} and {segmentation_file} {segmentation.shape}; "
             "expected (C, x, y, z) and the same (x, y, z)"
         )
+    tag, label_tag = (properties.get("orientation", UPRIGHT) for properties in (of_image, of_labels))
+    for problem in orientation_problems(tag, label_tag, image_file, segmentation_file, image.shape[2:]):
+        raise UnfitImageError(problem)
     channels = slice(0, 3) if image.shape[0] in (3, 4) and image.shape[1] == 1 else 0
     _draw(image, channels, segmentation, output_file, overlay_intensity, label_names)
 

@@ -19,6 +19,8 @@ LAYERS: list[set[str]] = [
     {"nnunetv2.run"},
 ]
 REPORTING_MAY_USE = {
+    "s1.shown_pixels",
+    "s1.tiff_files",
     "nnunetv2.errors",
     "nnunetv2.utilities.files",
     "nnunetv2.utilities.command_line",
@@ -104,7 +106,7 @@ def test_reporting_uses_nobody() -> None:
                 assert allowed or used in ("nnunetv2", "nnunetv2.utilities"), f"{module} imports {used}"
 
 
-def test_stage_1_is_only_used_for_domain_files_prism_results_errors_and_files() -> None:
+def test_stage_1_is_only_used_for_domain_files_prism_results_errors_files_and_images() -> None:
     allowed = {
         "s1",
         "s1.domain_files",
@@ -118,6 +120,12 @@ def test_stage_1_is_only_used_for_domain_files_prism_results_errors_and_files() 
         "s1.listed_files",
         "s1.output_places",
         "s1.readable_files",
+        "s1.claimed_size",
+        "s1.orientation",
+        "s1.picture",
+        "s1.pillow_files",
+        "s1.shown_pixels",
+        "s1.tiff_files",
     }
     for module, file in module_files():
         if not is_within(module, "s1") and not module.endswith(("command_line", "drift_command")):

@@ -24,11 +24,11 @@ NAME = "Dataset030_Folder"
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """images/ with a PNG, a JPEG and a TIFF with alpha; masks/ with 0 and 255; a table of domains and groups."""
+    """images/ with a PNG, a JPEG and a TIFF with opaque alpha; masks/ with 0 and 255; a table of domains and groups."""
     images, masks = tmp_path / "images", tmp_path / "masks"
     write_png(rgb_image(0), images / "a.png")
     write_png(rgb_image(1), images / "b_0000.jpg")
-    write_png(np.dstack([rgb_image(2), rgb_image(2)[..., 0]]), images / "c.tif")
+    write_png(np.dstack([rgb_image(2), np.full_like(rgb_image(2)[..., 0], 255)]), images / "c.tif")
     for seed, case in enumerate("abc"):
         write_png(label_image(seed, most=1) * 255, masks / f"{case}_mask.png")
     (tmp_path / "table.csv").write_text("case,domain,group\na,rumc,p1\nb,rumc,p1\nc,tcga,p2\n")

@@ -121,6 +121,12 @@ def image(array: np.ndarray) -> Callable[[Path], None]:
     return lambda folder: write_png(array, folder / "imagesTr" / "b_0000.png")
 
 
+def turned_image(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 3
+    Image.fromarray(rgb_image(1)).save(folder / "imagesTr" / "b_0000.png", exif=exif)
+
+
 def truncate(name: str) -> Callable[[Path], None]:
     return lambda folder: os.truncate(folder / name, (folder / name).stat().st_size // 2)
 
@@ -158,6 +164,7 @@ def colour_palette(folder: Path) -> None:
         (truncate("imagesTr/a_0000.png"), DatasetError, r"imagesTr/a_0000\.png: "),
         (truncate("labelsTr/b.png"), DatasetError, r"labelsTr/b\.png: "),
         (label(np.arange(24 * 32, dtype=np.uint16).reshape(24, 32)), DatasetError, "755 more such values"),
+        (turned_image, DatasetError, r"b_0000\.png: its orientation tag says turned by 180 degrees, that of .*b\.png"),
         (ending_in_seg, DatasetLayoutError, "case a_seg: the name ends in _seg"),
         (second_channel_without_first, DatasetLayoutError, "case b: channel files 0002, missing 0000"),
     ],

@@ -65,3 +65,35 @@ def test_labels_are_written_as_read(tmp_path: Path, largest: int, mode: str) -> 
 def test_only_a_single_slice_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(CallError, match=r"shape \(1, H, W\), got \(2, 5, 7\)"):
         NaturalImage2DIO().write_seg(np.zeros((2, 5, 7), int), str(tmp_path / "a.png"), {})
+
+
+def test_the_orientation_tag_is_followed_and_noted(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    pixels = RANDOM.integers(0, 256, (5, 7), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    for read in (lambda path: NaturalImage2DIO().read_images([path]), NaturalImage2DIO().read_seg):
+        data, properties = read(str(tmp_path / "a.png"))
+        np.testing.assert_array_equal(data[0, 0], np.rot90(pixels, -1))
+        assert properties == {"spacing": (999, 1, 1), "orientation": 6}
+
+
+def test_channels_with_different_orientation_tags_cannot_be_combined(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 3
+    pixels = RANDOM.integers(0, 256, (5, 7), dtype=np.uint8)
+    for channel in range(2):
+        Image.fromarray(pixels).save(tmp_path / f"a_000{channel}.png", **({"exif": exif} if channel else {}))
+    with pytest.raises(ImageProblemError, match=r"differ in orientation tag: .*a_0000.png: \[1.0\], .*a_0001"):
+        NaturalImage2DIO().read_images([str(tmp_path / f"a_000{channel}.png") for channel in range(2)])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiff_labels_are_compressed_without_loss(tmp_path: Path, dtype: type) -> None:
+    labels = np.zeros((1, 200, 300), np.int64)
+    labels[0, 20:90, 30:200] = 2
+    labels[0, 0, 0] = np.iinfo(dtype).max - 1
+    path = tmp_path / "a.tif"
+    NaturalImage2DIO().write_seg(labels, str(path), {})
+    assert path.stat().st_size < labels.size / 10
+    np.testing.assert_array_equal(NaturalImage2DIO().read_seg(str(path))[0][0], labels)

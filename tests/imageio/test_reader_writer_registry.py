@@ -31,9 +31,16 @@ def own_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
     sys.modules.pop("nnunetv2.imageio.reader_of_a_test", None)
 
 
-def test_the_order_of_the_readers_is_that_of_nnunet() -> None:
+def test_the_order_of_the_readers_is_that_of_nnunet_with_ours_at_the_end() -> None:
     names = [reader.__name__ for reader in LIST_OF_IO_CLASSES]
-    assert names == ["NaturalImage2DIO", "SimpleITKIO", "Tiff3DIO", "NibabelIO", "NibabelIOWithReorient"]
+    assert names == [
+        "NaturalImage2DIO",
+        "SimpleITKIO",
+        "Tiff3DIO",
+        "NibabelIO",
+        "NibabelIOWithReorient",
+        "JpegImage2DIO",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -49,13 +56,16 @@ def test_the_order_of_the_readers_is_that_of_nnunet() -> None:
         (".nrrd", "SimpleITKIO"),
         (".mha", "SimpleITKIO"),
         (".gipl", "SimpleITKIO"),
+        (".jpg", "JpegImage2DIO"),
+        (".jpeg", "JpegImage2DIO"),
+        (".JPG", "JpegImage2DIO"),
     ],
 )
 def test_the_ending_decides(ending: str, name: str) -> None:
     assert determine_reader_writer_from_file_ending(ending, verbose=False).__name__ == name
 
 
-@pytest.mark.parametrize("ending", [".jpg", "png", ""])
+@pytest.mark.parametrize("ending", [".webp", "png", ""])
 def test_an_unknown_ending_is_an_error(ending: str) -> None:
     with pytest.raises(RuntimeError, match=r"no reader for the file ending .* \(known: .*\.png"):
         determine_reader_writer_from_file_ending(ending)
@@ -88,8 +98,19 @@ def test_other_endings_are_tried_only_on_request(tmp_path: Path) -> None:
     example = str(tmp_path / "a_0000.png")
     Image.fromarray(np.zeros((5, 6), np.uint8)).save(example)
     with pytest.raises(SettingsError):
-        determine_reader_writer_from_file_ending(".jpg", example)
-    assert determine_reader_writer_from_file_ending(".jpg", example, True).__name__ == "NaturalImage2DIO"
+        determine_reader_writer_from_file_ending(".webp", example)
+    assert determine_reader_writer_from_file_ending(".webp", example, True).__name__ == "NaturalImage2DIO"
+
+
+def test_labels_that_are_no_image_choose_the_reader_too_and_none_reads_what_another_refused(tmp_path: Path) -> None:
+    palette = Image.fromarray(np.zeros((5, 6), np.uint8)).convert("P")
+    palette.save(tmp_path / "clear.png", transparency=0)
+    Image.fromarray(np.zeros((5, 6, 3), np.uint8)).convert("CMYK").save(tmp_path / "print.png", format="JPEG")
+    for nonmatching in (False, True):
+        chosen = determine_reader_writer_from_file_ending(".png", str(tmp_path / "clear.png"), nonmatching)
+        assert chosen.__name__ == "NaturalImage2DIO"
+        with pytest.raises(SettingsError, match="JPEG file"):
+            determine_reader_writer_from_file_ending(".png", str(tmp_path / "print.png"), nonmatching)
 
 
 @pytest.mark.parametrize("overwrite", [None, "None", "NoSuchReader"])

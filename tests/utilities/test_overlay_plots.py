@@ -113,6 +113,17 @@ def test_a_case_whose_labels_have_another_size_is_named(raw: Path, tmp_path: Pat
         generate_overlays_from_raw(820, str(tmp_path / "out"), num_processes=0)
 
 
+def test_a_case_whose_mask_lacks_the_orientation_tag_of_its_image_is_named(raw: Path, tmp_path: Path) -> None:
+    image = next((raw / "imagesTr").glob("*_0000.png"))
+    exif = Image.Exif()
+    exif[274] = 3
+    with Image.open(image) as picture:
+        pixels = np.asarray(picture)
+    Image.fromarray(pixels).save(image, exif=exif)
+    with pytest.raises(CaseFailedError, match="its orientation tag says turned by 180 degrees"):
+        generate_overlays_from_raw(820, str(tmp_path / "out"), 0)
+
+
 def test_a_picture_is_complete_or_absent(raw: Path, tmp_path: Path) -> None:
     files = (str(raw / "imagesTr" / "case0_0000.png"), str(raw / "labelsTr" / "case0.png"))
     with pytest.raises(ValueError, match="unknown file extension"):

@@ -214,6 +214,17 @@ class TestFiles:
         np.testing.assert_array_equal(seg, expected[1])
         assert properties["bbox_used_for_cropping"] == [[0, 1], [3, 40], [0, 50]]
 
+    def test_a_mask_without_the_orientation_tag_of_its_image_is_refused(self, tiles: Path) -> None:
+        image, mask = tiles / "imagesTr" / "a_0000.png", tiles / "labelsTr" / "a.png"
+        exif = Image.Exif()
+        exif[274] = 3
+        pixels, labels = np.asarray(Image.open(image)), np.asarray(Image.open(mask))
+        Image.fromarray(pixels).save(image, exif=exif)
+        with pytest.raises(UnfitImageError, match=r"a_0000\.png: its orientation tag says turned by 180 degrees"):
+            self.run_case(tiles)
+        Image.fromarray(labels).save(mask, exif=exif)
+        np.testing.assert_array_equal(self.run_case(tiles)[1][0, 0], labels[::-1, ::-1][:37])
+
     def test_an_overridden_method_for_arrays_is_used_for_files(self, tiles: Path) -> None:
         data, _, _ = self.run_case(tiles, DoublesArrays())
         expected, _, _ = self.run_case(tiles)
