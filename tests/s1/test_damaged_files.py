@@ -16,7 +16,7 @@ from nnunetv2.imageio.nibabel_reader_writer import NibabelIO
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 from s1.damaged_files import require_whole
 from s1.errors import ImageProblemError
-from s1.image_files import read_image, read_mask
+from s1.image_files import read_image, read_image_and_mask
 from tests.odd_files import KINDS, make_odd
 
 PICTURES = ("a.png", "a.bmp", "a.jpg", "plain.tif", "packed.tif", "tiled.tif")
@@ -102,10 +102,11 @@ def test_stage_1_the_reader_and_the_conversion_say_the_same(whole: Path, tmp_pat
 
 
 def test_masks_are_judged_like_images(tmp_path: Path) -> None:
-    path = tmp_path / "mask.png"
-    Image.fromarray(np.eye(SIDE_PX, dtype=np.uint8)).save(path)
+    path, image = tmp_path / "mask.png", tmp_path / "image.png"
+    for file in (path, image):
+        Image.fromarray(np.eye(SIDE_PX, dtype=np.uint8)).save(file)
     path.write_bytes(with_wrong_checksum(path.read_bytes()))
-    for read in (lambda: read_mask(path, (SIDE_PX, SIDE_PX)), lambda: NaturalImage2DIO().read_seg(str(path))):
+    for read in (lambda: read_image_and_mask(image, path), lambda: NaturalImage2DIO().read_seg(str(path))):
         with pytest.raises(ImageProblemError, match="wrong checksum"):
             read()
 
