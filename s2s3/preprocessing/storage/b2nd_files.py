@@ -7,6 +7,7 @@ while opening it; and its description of shapes may contradict the chunks that i
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import blosc2
 
@@ -20,7 +21,19 @@ _HEADER_BYTES = 99
 _NUMBERS = "biufc"
 
 
-def open_b2nd(path: str | os.PathLike[str]) -> blosc2.NDArray:
+class StoredArray(blosc2.NDArray):  # type: ignore[misc]
+    """A lazy array that names its file, in an ArchiveError, if a part of it cannot be read."""
+
+    file: Path
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return super().__getitem__(key)
+        except RuntimeError as error:
+            raise _damaged(self.file, str(error)) from error
+
+
+def open_b2nd(path: str | os.PathLike[str]) -> StoredArray:
     """Open an array of numbers for reading, memory-mapped where the system allows it; its values stay in the file.
 
     Raises MissingFileError, or ArchiveError, one line, for a file that is damaged or holds anything else.
@@ -37,6 +50,8 @@ def open_b2nd(path: str | os.PathLike[str]) -> blosc2.NDArray:
         raise _damaged(file, str(error)) from error
     if not fits:
         raise _damaged(file, "its shapes contradict each other, or its values are no numbers")
+    array.__class__ = StoredArray  # blosc2.open has no argument for the class
+    array.file = file
     return array
 
 
@@ -67,4 +82,8 @@ def _chunks_fit(array: blosc2.NDArray) -> bool:
 
 
 def _damaged(file: Path, reason: str) -> ArchiveError:
-    return ArchiveError(f"{file}: damaged, or not an array in the format of blosc2 ({(reason or '?').splitlines()[0]})")
+    cause = (reason or "?").splitlines()[0]
+    return ArchiveError(
+        f"{file}: damaged, or not an array in the format of blosc2 ({cause}). Remove it and run nnUNetv2_preprocess "
+        "again, which makes this case anew"
+    )
