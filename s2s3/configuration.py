@@ -8,6 +8,9 @@ from types import TracebackType
 
 from nnunetv2.errors import SettingsError
 
+STOCK_CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres")
+"""Those that planning makes if the images call for them; commands that list them accept that some are not planned."""
+
 _log = logging.getLogger(__name__)
 
 

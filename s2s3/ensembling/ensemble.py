@@ -93,31 +93,38 @@ def ensemble_folders(
     first = Path(list_of_input_folders[0])
     dataset_json = json_content(dataset_json_file_or_dict, first / "dataset.json")
     plans = json_content(plans_json_file_or_dict, first / "plans.json")
-    cases = _common_cases(list_of_input_folders)
+    cases = _common_cases(list_of_input_folders, dataset_json["file_ending"])
     os.makedirs(output_folder, exist_ok=True)
     _merge_cases(cases, Path(output_folder), dataset_json, plans, save_merged_probabilities, num_processes)
     write_json(dataset_json, Path(output_folder) / "dataset.json")
     write_json(plans, Path(output_folder) / "plans.json")
 
 
-def _common_cases(folders: Sequence[PathLike]) -> dict[str, list[PathLike]]:
-    """Return case -> its file in each folder, where its name may have another Unicode form."""
-    found = {str(folder): _npz_files(Path(folder)) for folder in folders}
-    somewhere = sorted({composed(case) for files in found.values() for case in files})
+def _common_cases(folders: Sequence[PathLike], file_ending: str) -> dict[str, list[PathLike]]:
+    """Return case -> its file in each folder, where its name may have another Unicode form.
+
+    Raises DatasetLayoutError if a folder lacks the probabilities of a case, also of one that has a segmentation only.
+    """
+    found = {str(folder): _files(Path(folder), ".npz") for folder in folders}
+    somewhere = {composed(case) for files in found.values() for case in files}
+    if somewhere:
+        somewhere |= {composed(case) for folder in folders for case in _files(Path(folder), file_ending)}
     problems = [
-        f"{folder}: no {case}.npz" for folder, files in found.items() for case in somewhere if case not in files
+        f"{folder}: no {case}.npz" for folder, files in found.items() for case in sorted(somewhere) if case not in files
     ]
     if problems:
-        raise DatasetLayoutError("the folders do not contain the same cases:", problems)
+        raise DatasetLayoutError(
+            "the folders do not contain the same cases; probabilities come from --save_probabilities:", problems
+        )
     if not somewhere:
         raise MissingFileError(f"{folders[0]}: no .npz files; predict with --save_probabilities")
     return {case: [files[case] for files in found.values()] for case in next(iter(found.values()))}
 
 
-def _npz_files(folder: Path) -> ByName[Path]:
+def _files(folder: Path, ending: str) -> ByName[Path]:
     if not folder.is_dir():
         raise MissingFileError(f"folder of predictions not found: {folder}")
-    return ByName({name.removesuffix(".npz"): folder / name for name in files_in_folder(folder, ".npz")})
+    return ByName({name.removesuffix(ending): folder / name for name in files_in_folder(folder, ending)})
 
 
 def _merge_cases(

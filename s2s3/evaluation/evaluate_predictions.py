@@ -2,13 +2,11 @@
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidOutputError, InvalidValueError, MissingFileError
+from nnunetv2.errors import InvalidOutputError, InvalidValueError, MissingFileError
 from nnunetv2.evaluation.case_metrics import (
     LabelOrRegion,
     compute_metrics,
@@ -17,6 +15,13 @@ from nnunetv2.evaluation.case_metrics import (
 )
 from nnunetv2.evaluation.evaluation_arguments import folder_parser, simple_parser
 from nnunetv2.evaluation.evaluation_report import check_domains, read_domains, report_evaluation
+from nnunetv2.evaluation.prediction_files import (
+    common_ending,
+    example_of,
+    label_files,
+    reference_names,
+    refuse_other_endings,
+)
 from nnunetv2.evaluation.summary_file import (
     key_to_label_or_region,
     label_or_region_to_key,
@@ -27,10 +32,7 @@ from nnunetv2.evaluation.summary_file import (
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.output_guard import check_output_file, is_json_with
-from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
-from s1.case_names import ByName
-from s1.listed_files import list_files
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -84,10 +86,10 @@ def compute_metrics_on_folder(
     """
     if output_file is not None and not os.fspath(output_file).endswith(".json"):
         raise InvalidOutputError(f"output file {output_file}: expected a name that ends in .json")
-    names = _files(folder_pred, file_ending)
+    names = label_files(folder_pred, file_ending)
     if not names:
         raise MissingFileError(f"{folder_pred}: no predictions found, expected files that end in {file_ending}")
-    reference_of = _reference_names(folder_ref, folder_pred, names, file_ending, chill)
+    reference_of = reference_names(folder_ref, folder_pred, names, file_ending, chill)
     cases = [
         (
             name.removesuffix(file_ending),
@@ -106,27 +108,6 @@ def compute_metrics_on_folder(
     if output_file is not None:
         save_summary_json(results, output_file)
     return results
-
-
-def _files(folder: PathLike, file_ending: str) -> list[str]:
-    if not os.path.isdir(folder):
-        raise MissingFileError(f"folder not found: {folder}")
-    return files_in_folder(folder, file_ending)
-
-
-def _reference_names(
-    folder_ref: PathLike, folder_pred: PathLike, names: Sequence[str], file_ending: str, chill: bool
-) -> dict[str, str]:
-    """Return the reference of each prediction; their names may differ in Unicode form."""
-    references = ByName(dict.fromkeys(_files(folder_ref, file_ending)))
-    surplus = [name for name in names if name not in references]
-    if surplus:
-        raise DatasetError(f"{folder_pred}: predictions without a reference in {folder_ref}:", surplus)
-    predictions = ByName(dict.fromkeys(names))
-    missing = [] if chill else [name for name in references if name not in predictions]
-    if missing:
-        raise DatasetLayoutError(f"{folder_ref}: references without a prediction in {folder_pred}:", missing)
-    return {name: references.given(name) for name in names}
 
 
 def score_predictions(
@@ -169,7 +150,7 @@ def compute_metrics_on_folder2(
 
     dataset_json = _read_description(dataset_json_file)
     ending = dataset_json["file_ending"]
-    example = _example(folder_ref, _files(folder_ref, ending))
+    example = example_of(folder_ref, label_files(folder_ref, ending))
     reader = determine_reader_writer_from_dataset_json(dataset_json, example, verbose=False)()
     label_manager = PlansManager(read_json(plans_file, "plans.json")).get_label_manager(dataset_json)
     compute_metrics_on_folder(
@@ -204,8 +185,9 @@ def compute_metrics_on_folder_simple(
     """Score predictions for a list of labels, for the most common file ending in the reference folder."""
     from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_file_ending
 
-    ending = _common_ending(folder_ref)
-    example = _example(folder_ref, _files(folder_ref, ending))
+    ending = common_ending(folder_ref)
+    refuse_other_endings(folder_ref, folder_pred, ending)
+    example = example_of(folder_ref, label_files(folder_ref, ending))
     reader = determine_reader_writer_from_file_ending(ending, example, allow_nonmatching_filename=True, verbose=False)()
     compute_metrics_on_folder(
         folder_ref,
@@ -218,25 +200,6 @@ def compute_metrics_on_folder_simple(
         num_processes,
         chill,
     )
-
-
-def _common_ending(folder_ref: PathLike) -> str:
-    if not os.path.isdir(folder_ref):
-        raise MissingFileError(f"folder not found: {folder_ref}")
-    endings = Counter(_ending(name) for name in list_files(folder_ref).names)
-    return endings.most_common(1)[0][0] if endings else ""
-
-
-def _ending(name: str) -> str:
-    """Return the file ending, with both parts if it is doubled as in .nii.gz."""
-    suffixes = Path(name).suffixes
-    return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
-
-
-def _example(folder: PathLike, names: Sequence[str]) -> str:
-    if not names:
-        raise MissingFileError(f"{folder}: no reference segmentations")
-    return os.path.join(folder, names[0])
 
 
 @command
@@ -267,7 +230,7 @@ def evaluate_simple_entry_point() -> None:
     output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
     check_output_file(output, "a summary of scores", is_summary, {"--domains": arguments.domains})
     domains = read_domains(arguments.domains)
-    check_domains(domains, arguments.pred_folder, _common_ending(arguments.gt_folder))
+    check_domains(domains, arguments.pred_folder, common_ending(arguments.gt_folder))
     compute_metrics_on_folder_simple(
         arguments.gt_folder,
         arguments.pred_folder,

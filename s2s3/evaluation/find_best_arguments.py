@@ -3,6 +3,7 @@
 import argparse
 
 from nnunetv2.configuration import default_num_processes
+from nnunetv2.utilities.command_line import fold
 
 _CONFIGURATIONS = ["2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres"]
 
@@ -42,4 +43,4 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_folds(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-f", nargs="+", type=int, default=[0, 1, 2, 3, 4], help="folds (default 0 1 2 3 4)")
+    parser.add_argument("-f", nargs="+", type=fold, default=[0, 1, 2, 3, 4], help="folds (default 0 1 2 3 4)")

@@ -14,18 +14,20 @@ from os.path import isdir, isfile, join
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.configuration import default_num_processes
+from nnunetv2.configuration import STOCK_CONFIGURATIONS, default_num_processes
 from nnunetv2.errors import DatasetError, MissingFileError, OutputExistsError, SettingsError
 from nnunetv2.evaluation.accumulate_cv_results import accumulate_cv_results
 from nnunetv2.evaluation.evaluate_predictions import load_summary_json, score_predictions
 from nnunetv2.evaluation.evaluation_report import domains_of_folder, report_evaluation
 from nnunetv2.evaluation.find_best_arguments import accumulate_parser, find_best_parser
 from nnunetv2.evaluation.inference_instructions import generate_inference_command, inference_instructions
+from nnunetv2.evaluation.validation_files import refuse_fold_all
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_results
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.file_path_utilities import folds_tuple_to_string, get_ensemble_name, get_output_folder
 from nnunetv2.utilities.files import read_json, replacing, write_json
+from nnunetv2.utilities.model_advice import train_command
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 __all__ = [
@@ -49,18 +51,29 @@ default_trained_models = tuple(
 
 
 def filter_available_models(model_dict: Sequence[Model], dataset_name_or_id: str | int) -> list[Model]:
-    """Return the models whose configuration is in the plans. Raises SettingsError if one of them was not trained."""
+    """Return the models whose configuration is in the plans; nnU-Net's own configurations may be missing there.
+
+    Raises SettingsError if another one is missing, if none remains, or if one of them was not trained.
+    """
     dataset = maybe_convert_to_dataset_name(dataset_name_or_id)
     available = []
     for model in model_dict:
         plans_file = join(nnUNet_preprocessed, dataset, f"{model['plans']}.json")
-        if model["configuration"] not in PlansManager(read_json(plans_file, "plans")).available_configurations:
+        plans_manager = PlansManager(read_json(plans_file, "plans"))
+        known = plans_manager.available_configurations
+        if model["configuration"] in STOCK_CONFIGURATIONS and model["configuration"] not in known:
             _log.warning("configuration %s is not in %s and is skipped", model["configuration"], plans_file)
             continue
+        plans_manager.get_configuration(model["configuration"])
         folder = _model_folder(dataset, model)
         if not isdir(folder):
-            raise SettingsError(f"{folder} not found: {_name(model)} has not been trained. Train it or leave it out.")
+            raise SettingsError(
+                f"{folder} not found: {_name(model)} has not been trained. Train its folds "
+                f"({train_command(folder, 0, '--npz')}, ...), or leave it out with -c"
+            )
         available.append(model)
+    if not available:
+        raise SettingsError(f"{plans_file} has none of the configurations; it has {', '.join(known)}")
     return available
 
 
@@ -200,6 +213,7 @@ def find_best_configuration_entry_point() -> None:
     arguments = find_best_parser().parse_args()
     dataset = maybe_convert_to_dataset_name(arguments.dataset_name_or_id)
     models = dumb_trainer_config_plans_to_trained_models_dict(arguments.tr, arguments.c, arguments.p)
+    refuse_fold_all(Path(_model_folder(dataset, models[0])), arguments.f)
     information = find_best_configuration(
         dataset,
         models,
@@ -224,7 +238,11 @@ def accumulate_crossval_results_entry_point() -> None:
     arguments = accumulate_parser().parse_args()
     folder = get_output_folder(arguments.dataset_name_or_id, arguments.tr, arguments.p, arguments.c)
     if not isfile(join(folder, "plans.json")):
-        raise MissingFileError(f"{folder} is not a model folder; was this configuration trained?")
+        raise MissingFileError(
+            f"{folder} is not a model folder, this configuration was not trained; train its folds "
+            f"({train_command(folder, 0)}, ...)"
+        )
+    refuse_fold_all(Path(folder), arguments.f)
     output = arguments.o or join(folder, f"crossval_results_folds_{folds_tuple_to_string(arguments.f)}")
     if arguments.o and isdir(output) and os.listdir(output):
         raise OutputExistsError(f"{output} exists and is not empty; choose another folder with -o")

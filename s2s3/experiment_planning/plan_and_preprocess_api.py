@@ -3,18 +3,20 @@
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from nnunetv2.configuration import default_num_processes
+from nnunetv2.configuration import STOCK_CONFIGURATIONS, default_num_processes
 from nnunetv2.errors import MissingFileError, SettingsError
 from nnunetv2.experiment_planning.companion_files import copy_newer_labels, take_over_domain_files
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.experiment_planning.experiment_planners.plans_file import OTHER_FILES
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.preprocessor_lookup import require_preprocessor_class
 from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name, maybe_convert_to_dataset_name
-from nnunetv2.utilities.files import make_folder
+from nnunetv2.utilities.files import copy_file, make_folder
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.raw_dataset import read_dataset_json
@@ -166,33 +168,59 @@ def preprocess_dataset(
     verbose: bool = False,
     show_progress_bar: bool = True,
 ) -> None:
-    """Preprocess a dataset for some configurations of its plans; configurations that the plans lack are skipped.
+    """Preprocess a dataset for some configurations of its plans.
+
+    Those of nnU-Net that the plans lack are skipped, if another one is left. A dataset.json that is not there yet, as
+    after moving plans from another dataset, is copied from the raw dataset.
 
     Parameters:
         dataset_id: id or name.
         num_processes: one number for all configurations, or one each; 0 works in this process.
         verbose: passed to the preprocessor.
+
+    Raises SettingsError for other configurations that the plans lack, and if none is left.
     """
     counts = _processes_per_configuration(num_processes, len(configurations))
     name = maybe_convert_to_dataset_name(dataset_id)
     raw_folder, folder = os.path.join(nnUNet_raw, name), nnUNet_preprocessed / name
     plans_file = folder / f"{plans_identifier}.json"
     if not plans_file.is_file():
-        raise MissingFileError(f"no plans for {name}: {plans_file} does not exist. Run nnUNetv2_plan_experiment first.")
+        raise MissingFileError(f"no plans for {name}: {plans_file} does not exist. {_way_to_plans(name, folder)}")
     dataset_json = read_dataset_json(raw_folder)
     dataset = get_filenames_of_train_images_and_targets(raw_folder, dataset_json)
     take_over_domain_files(raw_folder, make_folder(folder, "nnUNet_preprocessed"), dataset)
+    if not (folder / "dataset.json").is_file():
+        copy_file(os.path.join(raw_folder, "dataset.json"), folder / "dataset.json")
     plans_manager = PlansManager(str(plans_file))
+    planned = _planned(configurations, plans_manager, name)
     for configuration, count in zip(configurations, counts, strict=True):
-        if configuration not in plans_manager.available_configurations:
-            known = ", ".join(plans_manager.available_configurations)
-            _log.info("%s: skipping configuration %s, the plans only have %s", name, configuration, known)
+        if configuration not in planned:
             continue
         _log.info("%s: preprocessing for %s", name, configuration)
         preprocessor = require_preprocessor_class(plans_manager.get_configuration(configuration))(verbose=verbose)
         preprocessor.show_progress_bar = show_progress_bar
         preprocessor.run(name, configuration, plans_identifier, num_processes=count)
     copy_newer_labels(dataset, folder / "gt_segmentations", dataset_json["file_ending"])
+
+
+def _way_to_plans(name: str, folder: Path) -> str:
+    others = sorted(file.stem for file in folder.glob("*.json") if file.name not in OTHER_FILES)
+    choice = f", or choose others with -plans_name: {', '.join(others)}" if others else ""
+    return f"Make them with `nnUNetv2_plan_and_preprocess -d {name}`{choice}"
+
+
+def _planned(configurations: Sequence[str], plans: PlansManager, name: str) -> list[str]:
+    """Return the configurations that are in the plans."""
+    known = plans.available_configurations
+    skipped = [entry for entry in configurations if entry not in known and entry in STOCK_CONFIGURATIONS]
+    planned = [entry for entry in configurations if entry not in skipped]
+    for entry in planned:
+        plans.get_configuration(entry)
+    if not planned:
+        raise SettingsError(f"{name}: the plans only have {', '.join(known)}, but not {', '.join(skipped)}")
+    for entry in skipped:
+        _log.info("%s: skipping configuration %s, the plans only have %s", name, entry, ", ".join(known))
+    return planned
 
 
 def _processes_per_configuration(num_processes: int | Sequence[int], num_configurations: int) -> list[int]:

@@ -64,12 +64,6 @@ class InvalidPartError(InvalidValueError, CallError):
     """A part number that does not exist."""
 
 
-def is_finished(output: str, file_ending: str, with_probabilities: bool) -> bool:
-    """Tell whether all output files of a case exist."""
-    needed = [output + file_ending, *([f"{output}.npz"] if with_probabilities else [])]
-    return all(os.path.isfile(file) for file in needed)
-
-
 def output_folder_of(target: Target) -> Path | None:
     """Return the folder for a run's JSON files: the output folder, or that of the first listed name."""
     if target is None:

@@ -10,6 +10,7 @@ import torch
 
 from nnunetv2.errors import CheckpointError, IncompleteCheckpointError, InvalidValueError, MissingFileError
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.model_advice import checkpoints_by_fold, train_command, ways_to_checkpoints
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
 
@@ -46,7 +47,7 @@ def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str
     """
     folder = Path(model_folder)
     if not folder.is_dir():
-        raise MissingFileError(f"model folder not found: {folder}")
+        raise MissingFileError(f"model folder not found: {folder}. {_advice_for_no_model(folder)}")
     dataset_json = read_json(folder / "dataset.json", "dataset.json of the model")
     plans_manager = PlansManager(folder / "plans.json")
     files = checkpoint_files(folder, folds, checkpoint_name)
@@ -64,19 +65,26 @@ def checkpoint_files(folder: Path, folds: Folds, checkpoint_name: str) -> list[P
     if folds is None:
         folds = available_folds(folder, checkpoint_name)
         if not folds:
-            raise MissingFileError(f"{folder}: no fold has a {checkpoint_name}. {_list_checkpoints(folder)}")
+            raise MissingFileError(f"{folder}: no fold has a {checkpoint_name}. {_advice(folder, [], checkpoint_name)}")
     chosen = [folds] if isinstance(folds, str | int) else list(folds)
     files = [folder / f"fold_{fold if fold == 'all' else int(fold)}" / checkpoint_name for fold in chosen]
     missing = [str(file.relative_to(folder)) for file in files if not file.is_file()]
     if missing or not files:
         problem = f"{', '.join(missing)} not found" if missing else "no fold was given"
-        raise MissingFileError(f"{folder}: {problem}. {_list_checkpoints(folder)}")
+        raise MissingFileError(f"{folder}: {problem}. {_advice(folder, chosen, checkpoint_name)}")
     return files
 
 
-def _list_checkpoints(folder: Path) -> str:
-    found = sorted(str(file.relative_to(folder)) for file in folder.glob("fold_*/[!.]*.pth"))
-    return f"Found: {', '.join(found)}" if found else "Found no checkpoints; was this model trained?"
+def _advice(folder: Path, folds: list[str | int], checkpoint: str) -> str:
+    found = [f"fold_{fold}/{name}" for fold, names in checkpoints_by_fold(folder).items() for name in names]
+    ways = ways_to_checkpoints(folder, folds, checkpoint)
+    return f"Found: {', '.join(found) or 'no checkpoint'}{f'. You can {ways}' if ways else ''}"
+
+
+def _advice_for_no_model(folder: Path) -> str:
+    others = sorted(path.name for path in folder.parent.glob("*__*__*")) if folder.parent.is_dir() else []
+    trained = f"Trained are: {', '.join(others)}. " if others else ""
+    return f"{trained}Train it first ({train_command(folder, 0)})"
 
 
 def _describe(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:

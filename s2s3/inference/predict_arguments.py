@@ -3,6 +3,8 @@
 import argparse
 import os
 
+from nnunetv2.utilities.command_line import fold
+
 _FEW_CASES = 10
 
 
@@ -71,8 +73,3 @@ def default_workers(variable: str, on_cpu: bool, num_cases: int) -> int:
     if number.strip().isdecimal():
         return int(number)
     return 0 if on_cpu and num_cases <= _FEW_CASES and not number else 3
-
-
-def fold(text: str) -> int | str:
-    """Return a fold number, or "all"."""
-    return text if text == "all" else int(text)

@@ -18,7 +18,6 @@ from nnunetv2.inference.case_lists import (
     Source,
     Target,
     check_part,
-    is_finished,
     list_inputs,
     list_outputs,
     list_previous_stages,
@@ -26,6 +25,7 @@ from nnunetv2.inference.case_lists import (
     output_folder_of,
 )
 from nnunetv2.inference.data_iterators import preprocessing_iterator_fromfiles, preprocessing_iterator_fromnpy
+from nnunetv2.inference.finished_cases import is_finished
 from nnunetv2.inference.item_predictor import ItemPredictor
 from nnunetv2.inference.prepared_cases import Item
 from nnunetv2.inference.run_record import write_run_record
@@ -50,7 +50,8 @@ class nnUNetPredictor(ItemPredictor):
     ) -> tuple[list[list[str]], list[str] | None, list[str | None]]:
         """Return files, output names (None: results are returned) and previous-stage files of the cases to predict.
 
-        Without `overwrite` finished cases are skipped. With several parts, each has every `num_parts`-th case.
+        Without `overwrite` cases whose results exist and are whole are skipped. With several parts, each has every
+        `num_parts`-th case.
         """
         check_part(part_id, num_parts)
         ending = self.dataset_json["file_ending"]
@@ -60,7 +61,8 @@ class nnUNetPredictor(ItemPredictor):
             target = list(target)[part_id::num_parts]
         outputs = list_outputs(target, inputs, ending)
         if outputs is not None and not overwrite:
-            todo = [not is_finished(name, ending, save_probabilities) for name in outputs]
+            reader = self.plans_manager.image_reader_writer_class()
+            todo = [not is_finished(name, ending, save_probabilities, reader) for name in outputs]
             inputs = [files for files, wanted in zip(inputs, todo, strict=True) if wanted]
             outputs = [name for name, wanted in zip(outputs, todo, strict=True) if wanted]
         return inputs, outputs, list_previous_stages(folder_with_segs_from_prev_stage, inputs, ending)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 
-from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.command_line import command, fold
 
 
 def print_license_warning() -> None:
@@ -80,7 +80,7 @@ def _export_parser() -> argparse.ArgumentParser:
     _add_list(parser, "-c", configurations, "configurations")
     parser.add_argument("-tr", default="nnUNetTrainer", metavar="TRAINER", help="trainer (default %(default)s)")
     parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans (default %(default)s)")
-    _add_list(parser, "-f", (0, 1, 2, 3, 4), "folds, numbers or 'all'", _fold)
+    _add_list(parser, "-f", (0, 1, 2, 3, 4), "folds, numbers or 'all'", fold)
     _add_list(parser, "-chk", ("checkpoint_final.pth",), "names of checkpoints")
     parser.add_argument(
         "--not_strict", action="store_true", help="leave out what is not there, as long as a model remains"
@@ -100,8 +100,3 @@ def _add_list(
 ) -> None:
     text = f"{what} (default {' '.join(map(str, default))})"
     parser.add_argument(flag, nargs="+", default=default, type=convert, metavar=flag[1:].upper(), help=text)
-
-
-def _fold(text: str) -> int | str:
-    """Return a fold as given on the command line: a number, or 'all'."""
-    return text if text == "all" else int(text)

@@ -23,6 +23,7 @@ from nnunetv2.evaluation.evaluate_predictions import (
     save_summary_json,
     score_predictions,
 )
+from nnunetv2.evaluation.prediction_files import warn_of_missing_predictions
 from nnunetv2.postprocessing.postprocessing_arguments import apply_parser, determine_parser
 from nnunetv2.postprocessing.postprocessing_file import checked_postprocessing
 from nnunetv2.utilities.command_line import command
@@ -184,6 +185,7 @@ def determine_postprocessing(
     dataset_json = json_content(dataset_json_file_or_dict, predictions / "dataset.json")
     label_manager = PlansManager(plans).get_label_manager(dataset_json)
     trials = _Trials(folder_ref, plans, dataset_json, num_processes, label_manager)
+    warn_of_missing_predictions(folder_ref, predictions, dataset_json["file_ending"])
     before = trials.scores(predictions)
     kept = predictions / "postprocessed"
     shutil.rmtree(kept, ignore_errors=True)

@@ -22,8 +22,10 @@ from nnunetv2.training.session.run_log import say
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+from nnunetv2.utilities.model_advice import BEST, FINAL, describe_fold, train_command
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.workers import usable_cpus
+from s1.output_places import same_place
 
 __all__ = [
     "cleanup_ddp",
@@ -98,24 +100,47 @@ def maybe_load_checkpoint(
     continue_training: bool,
     validation_only: bool,
     pretrained_weights_file: str | None = None,
+    val_with_best: bool = False,
 ) -> None:
     """Load the checkpoint to continue from, to validate or to start from, if any.
 
-    To continue, this is the first existing one of final, latest and best; without any, a new training starts.
+    To continue, this is the first existing one of final, latest and best; without any, a new training starts. To
+    validate, it is the final one or, `val_with_best`, the best.
     """
     if continue_training and pretrained_weights_file is not None:
         raise SettingsError("--c continues from a checkpoint of this run and excludes -pretrained_weights")
     if continue_training:
         _continue(nnunet_trainer)
     elif validation_only:
-        final = join(nnunet_trainer.output_folder, "checkpoint_final.pth")
-        if not isfile(final):
-            raise CheckpointError(f"--val needs a finished training, but there is no {final}")
-        nnunet_trainer.load_checkpoint(final)
+        nnunet_trainer.load_checkpoint(_checkpoint_to_validate(nnunet_trainer.output_folder, val_with_best))
     elif pretrained_weights_file is not None:
+        _refuse_own_checkpoint(pretrained_weights_file, nnunet_trainer.output_folder)
         if not nnunet_trainer.was_initialized:
             nnunet_trainer.initialize()
         load_pretrained_weights(nnunet_trainer.network, pretrained_weights_file, verbose=True)
+
+
+def _refuse_own_checkpoint(pretrained_weights_file: str, fold_folder: str) -> None:
+    """A training replaces the checkpoints of its fold, so none of them can be what it starts from."""
+    if same_place(Path(pretrained_weights_file).parent, fold_folder):
+        raise SettingsError(
+            f"-pretrained_weights {pretrained_weights_file} is a checkpoint of this fold, which the training would "
+            "replace; continue it with --c, or copy the file to another folder first"
+        )
+
+
+def _checkpoint_to_validate(fold_folder: str, with_best: bool) -> str:
+    wanted = BEST if with_best else FINAL
+    file = join(fold_folder, wanted)
+    if isfile(file):
+        return file
+    model, fold = Path(fold_folder).parent, Path(fold_folder).name.removeprefix("fold_")
+    ways = [describe_fold(model, fold)]
+    if not with_best and isfile(join(fold_folder, BEST)):
+        ways.append(f"validate its best checkpoint so far with {train_command(model, fold, '--val', '--val_best')}")
+    if with_best and isfile(join(fold_folder, FINAL)):
+        ways = [f"validate the final checkpoint with {train_command(model, fold, '--val')}"]
+    raise CheckpointError(f"--val: there is no {file}; {'; or '.join(ways)}")
 
 
 def _continue(trainer: nnUNetTrainer) -> None:
@@ -162,7 +187,7 @@ def run_training(
     )
     trainer.disable_checkpointing = disable_checkpointing
     with _leaving_nothing_of_a_failed_start(trainer):
-        maybe_load_checkpoint(trainer, continue_training, only_run_validation, pretrained_weights)
+        maybe_load_checkpoint(trainer, continue_training, only_run_validation, pretrained_weights, val_with_best)
         _train_and_validate(trainer, only_run_validation, val_with_best, export_validation_probabilities)
 
 
@@ -186,10 +211,16 @@ def _train_and_validate(trainer: nnUNetTrainer, only_validation: bool, with_best
         cudnn.deterministic = False
         cudnn.benchmark = True
     if not only_validation:
+        _announce_repetition(trainer)
         trainer.run_training()
-    if with_best:
-        trainer.load_checkpoint(join(trainer.output_folder, "checkpoint_best.pth"))
+    if with_best and not only_validation:
+        trainer.load_checkpoint(join(trainer.output_folder, BEST))
     trainer.perform_actual_validation(probabilities)
+
+
+def _announce_repetition(trainer: nnUNetTrainer) -> None:
+    if trainer.current_epoch == 0 and isfile(join(trainer.output_folder, FINAL)):
+        trainer.print_to_log_file(f"This training replaces the finished one in {trainer.output_folder}")
 
 
 def _check_arguments(
@@ -249,6 +280,6 @@ def run_ddp(
     trainer = get_trainer_from_args(dataset_name_or_id, configuration, fold, tr, p, c)
     trainer.disable_checkpointing = disable_checkpointing
     with _leaving_nothing_of_a_failed_start(trainer):
-        maybe_load_checkpoint(trainer, c, val, pretrained_weights)
+        maybe_load_checkpoint(trainer, c, val, pretrained_weights, val_with_best)
         _train_and_validate(trainer, val, val_with_best, npz)
     cleanup_ddp()

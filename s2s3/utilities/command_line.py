@@ -76,6 +76,11 @@ def _messages_as_lines() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def fold(text: str) -> int | str:
+    """Return a fold as given on the command line: a number, or `all`."""
+    return text if text == "all" else int(text)
+
+
 def _complain(message: str) -> int:
     sys.stderr.write(f"error: {message}\n")
     return 2

@@ -148,7 +148,7 @@ def test_merged_cases_are_kept_without_overwrite(models: list[Path], tmp_path: P
 
 
 def test_cases_that_cannot_be_merged_are_named(models: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match=r"fold_2.*--npz"):
+    with pytest.raises(RuntimeError, match=r"fold 2 .*--npz"):
         ensemble_crossvalidations(models, tmp_path / "out", (0, 1, 2), 0)
     with pytest.raises(DatasetError, match=r"(?s)missing from some.*a"):
         ensemble_crossvalidations(models, tmp_path / "out", (0,), 0)
@@ -168,3 +168,12 @@ def test_the_command_does_not_write_into_its_inputs(folders: list[Path], monkeyp
         entry_point_ensemble_folders()
     assert f"is the folder of the predictions {folders[number]}" in capsys.readouterr().err
     assert sorted(folders[number].iterdir()) == before
+
+
+def test_a_segmentation_without_probabilities_is_not_left_out(folders: list[Path], tmp_path: Path) -> None:
+    (folders[1] / "c.png").touch()
+
+    with pytest.raises(DatasetLayoutError, match="--save_probabilities") as caught:
+        ensemble_folders(folders, tmp_path / "out", num_processes=0)
+    assert caught.value.problems == tuple(f"{folder}: no c.npz" for folder in folders)
+    assert not (tmp_path / "out").exists()

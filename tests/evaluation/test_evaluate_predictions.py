@@ -238,3 +238,14 @@ def test_the_scores_replace_only_scores(folders, tmp_path: Path, monkeypatch, ca
         assert (tmp_path / name).read_bytes() == before
     for _ in range(2):
         run_simple(monkeypatch, *folders, "-l", 1, "-o", tmp_path / "scores.json")
+
+
+def test_the_simple_evaluation_leaves_no_pair_of_another_ending_out(folders) -> None:
+    for folder in folders:
+        Image.fromarray(np.ones((4, 5), np.uint8)).save(folder / "case_3.bmp")
+
+    with pytest.raises(DatasetError, match=r"most references end in .png") as caught:
+        compute_metrics_on_folder_simple(*folders, [1], num_processes=0)
+    assert caught.value.problems == ("case_3.bmp",)
+    (folders[1] / "case_3.bmp").unlink()
+    compute_metrics_on_folder_simple(*folders, [1], num_processes=0)

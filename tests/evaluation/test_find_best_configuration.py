@@ -71,7 +71,7 @@ def test_references_come_from_the_preprocessed_folder_if_the_raw_one_is_gone(roo
 
 
 def test_a_fold_without_validation_is_named(root: Path) -> None:
-    with pytest.raises(RuntimeError, match="fold 2 has not been validated"):
+    with pytest.raises(RuntimeError, match="fold 2 was not trained"):
         accumulate_cv_results(model_folder(root, "2d"), root / "merged", (0, 1, 2), 0)
 
 
@@ -220,4 +220,24 @@ def test_the_accumulate_command_refuses_a_folder_that_is_not_empty(root: Path, m
     with pytest.raises(SystemExit) as caught:
         run(monkeypatch, accumulate_crossval_results_entry_point, 901, "-c", "3d_lowres")
     assert caught.value.code == 2
-    assert "was this configuration trained?" in capsys.readouterr().err
+    assert "3d_lowres 0`, ...)" in capsys.readouterr().err
+
+
+def test_a_configuration_that_planning_never_makes_is_an_error(root: Path) -> None:
+    with pytest.raises(SettingsError, match=r"3d_lowers not found in plans.*2d, 3d_fullres"):
+        filter_available_models(models("2d", "3d_lowers"), 901)
+    with pytest.raises(SettingsError, match="has none of the configurations; it has 2d, 3d_fullres"):
+        filter_available_models(models("3d_lowres"), 901)
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "arguments"),
+    [
+        (find_best_configuration_entry_point, (901, "-c", "2d", "-f", "all")),
+        (accumulate_crossval_results_entry_point, (901, "-c", "2d", "-f", 0, "all")),
+    ],
+)
+def test_fold_all_is_refused_with_the_way_to_use_it(root: Path, monkeypatch, capsys, entry_point, arguments) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, entry_point, *arguments)
+    assert f"nnUNetv2_predict -d {DATASET} -c 2d -f all" in capsys.readouterr().err

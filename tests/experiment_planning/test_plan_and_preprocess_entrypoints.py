@@ -18,6 +18,9 @@ from nnunetv2.experiment_planning.plan_and_preprocess_entrypoints import (
     plan_experiment_entry,
     preprocess_entry,
 )
+from nnunetv2.experiment_planning.plans_for_pretraining.move_plans_between_datasets import (
+    entry_point_move_plans_between_datasets,
+)
 from tests.conftest import NnunetFolders
 from tests.experiment_planning.factories import (
     label_image,
@@ -396,7 +399,7 @@ def test_preprocessing_without_plans_names_the_missing_step(
     write_rgb_dataset(nnunet_folders.raw / NAME)
 
     error = error_of(run, capsys, preprocess_entry, "-d", 6, "-plans_name", "none")
-    assert "none.json does not exist. Run nnUNetv2_plan_experiment first" in error
+    assert f"none.json does not exist. Make them with `nnUNetv2_plan_and_preprocess -d {NAME}`" in error
 
 
 def test_the_integrity_check_finds_wrong_masks(nnunet_folders: NnunetFolders, run: Any, capsys: Any) -> None:
@@ -501,3 +504,63 @@ def test_foreground_statistics_need_no_random_numbers(nnunet_folders: NnunetFold
     pixels = [np.asarray(Image.open(raw / "imagesTr" / f"{case}_0000.png"))[..., 0] for case in "abc"]
     assert properties["mean"] == pytest.approx(np.mean(pixels), rel=1e-12)
     assert properties["max"] == np.max(pixels)
+
+
+def test_the_documented_steps_of_fine_tuning_work_in_their_order(
+    nnunet_folders: NnunetFolders, run: Callable[..., None]
+) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    write_rgb_dataset(nnunet_folders.raw / "Dataset007_Pretraining")
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "-c", "2d", "--no_pp"))
+
+    run(extract_fingerprint_entry, "-d", 7, "-np", 0, "--no_pbar")
+    run(entry_point_move_plans_between_datasets, "-s", 6, "-t", 7, "-sp", "nnUNetPlans", "-tp", "Moved")
+    run(preprocess_entry, "-d", 7, "-plans_name", "Moved", "-c", "2d", "-np", 0, "--no_pbar")
+
+    target, raw = nnunet_folders.preprocessed / "Dataset007_Pretraining", nnunet_folders.raw / "Dataset007_Pretraining"
+    assert (target / "dataset.json").read_bytes() == (raw / "dataset.json").read_bytes()
+    assert any((target / "Moved_2d").glob("*.b2nd"))
+
+
+def test_a_configuration_that_was_asked_for_is_done_or_an_error(
+    nnunet_folders: NnunetFolders, run: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "--no_pp"))
+
+    assert "3d_lowers not found in plans" in error_of(run, capsys, preprocess_entry, "-d", 6, "-c", "2d", "3d_lowers")
+    assert "the plans only have 2d, but not 3d_lowres" in error_of(
+        run, capsys, preprocess_entry, "-d", 6, "-c", "3d_lowres"
+    )
+    assert not (nnunet_folders.preprocessed / NAME / "nnUNetPlans_2d").exists()
+
+
+@pytest.mark.parametrize("name", ["../Dataset007_Other/nnUNetPlans", "sub/plans", "dataset", "splits_final", ".."])
+def test_plans_neither_leave_their_folder_nor_replace_another_file(
+    nnunet_folders: NnunetFolders, run: Callable[..., None], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "--no_pp"))
+    before = {file: file.read_bytes() for file in nnunet_folders.preprocessed.rglob("*.json")}
+
+    planning = (plan_experiment_entry, "-d", 6, "-overwrite_plans_name", name)
+    moving = (entry_point_move_plans_between_datasets, "-s", 6, "-t", 6, "-sp", "nnUNetPlans", "-tp", name)
+    for entry, *arguments in (planning, moving):
+        assert f"plans cannot have the name {name!r}" in error_of(run, capsys, entry, *arguments)
+    assert {file: file.read_bytes() for file in nnunet_folders.preprocessed.rglob("*.json")} == before
+
+
+@pytest.mark.parametrize("identifier", ["../../nnUNet_raw", "gt_segmentations", ".", "", ".."])
+def test_preprocessing_never_empties_another_folder(
+    nnunet_folders: NnunetFolders, run: Callable[..., None], capsys: pytest.CaptureFixture[str], identifier: str
+) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "--no_pp"))
+    file = nnunet_folders.preprocessed / NAME / "nnUNetPlans.json"
+    plans = json.loads(file.read_text())
+    plans["configurations"]["2d"]["data_identifier"] = identifier
+    file.write_text(json.dumps(plans))
+    before = sorted([*raw.rglob("*"), *nnunet_folders.preprocessed.rglob("*")])
+
+    assert "data_identifier is" in error_of(run, capsys, preprocess_entry, "-d", 6, "-c", "2d", "-np", 0)
+    assert sorted([*raw.rglob("*"), *nnunet_folders.preprocessed.rglob("*")]) == before

@@ -6,7 +6,6 @@ from nnunetv2.errors import MissingFileError
 from nnunetv2.inference.case_lists import (
     case_name,
     check_part,
-    is_finished,
     list_inputs,
     list_outputs,
     list_previous_stages,
@@ -63,16 +62,6 @@ def test_previous_stages_lie_in_their_folder_under_the_name_of_the_case() -> Non
 def test_a_part_that_does_not_exist_is_refused(part: int, parts: int) -> None:
     with pytest.raises(AssertionError, match="part_id"):
         check_part(part, parts)
-
-
-def test_a_case_is_finished_when_all_its_files_exist(tmp_path: Path) -> None:
-    name = str(tmp_path / "case")
-    assert not is_finished(name, ".png", False)
-    (tmp_path / "case.png").touch()
-    assert is_finished(name, ".png", False)
-    assert not is_finished(name, ".png", True)
-    (tmp_path / "case.npz").touch()
-    assert is_finished(name, ".png", True)
 
 
 def test_all_folders_of_listed_outputs_are_created_and_the_first_holds_the_record(tmp_path: Path) -> None:

@@ -152,9 +152,12 @@ def test_cuda_without_a_cuda_device_is_a_one_line_error(run: Run, monkeypatch: p
 def test_a_finished_prediction_can_be_continued(run: Run) -> None:
     assert run() == 0
     (run.out / "b.png").unlink()
-    (run.out / "a.png").write_text("finished before")
+    Image.fromarray(np.full((40, 50), 7, np.uint8)).save(run.out / "a.png")
+    finished_before = (run.out / "a.png").read_bytes()
+    (run.out / "c.png").write_bytes(finished_before[:-30])
     assert run("--continue_prediction") == 0
-    assert (run.out / "a.png").read_text() == "finished before"
+    assert "c.png is damaged; its case is predicted again" in run.error
+    assert (run.out / "a.png").read_bytes() == finished_before
     assert run.written == ["a.png", "b.png", "c.png"]
     assert run("--continue_prediction") == 0
 

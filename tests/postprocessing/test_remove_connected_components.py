@@ -204,3 +204,11 @@ def test_a_folder_without_segmentations_is_named(predictions: Path, tmp_path: Pa
     description = (predictions / "plans.json", predictions / "dataset.json")
     with pytest.raises(MissingFileError, match="empty"):
         apply_postprocessing_to_folder(tmp_path / "empty", tmp_path / "out", [], [], *description)
+
+
+def test_references_without_a_prediction_are_named(predictions: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (predictions / "b.png").unlink()
+
+    determine_postprocessing(predictions, predictions.parent / "gt", None, None, 0)
+    assert "1 reference(s) have no prediction" in caplog.text
+    assert "b.png" in caplog.text

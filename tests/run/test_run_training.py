@@ -135,6 +135,10 @@ def test_the_command_trains_validates_and_continues(
     assert (fold / "validation" / "case_000.npz").is_file()
 
     (fold / "checkpoint_final.pth").unlink()
+    assert "2d 0 -tr ShortTrainer --val --val_best`" in enter(monkeypatch, capsys, *options, "--val")[1]
+    (fold / "validation" / "summary.json").unlink()
+    assert enter(monkeypatch, capsys, *options, "--val", "--val_best")[0] == 0
+    assert (fold / "validation" / "summary.json").is_file()
     assert enter(monkeypatch, capsys, *options, "--c", "--val_best")[0] == 0
     assert torch.load(fold / "checkpoint_final.pth", weights_only=True)["current_epoch"] == 2
 
@@ -270,6 +274,31 @@ def test_continuing_takes_the_first_of_final_latest_and_best(nnunet_folders: Nnu
 def test_validation_needs_a_final_checkpoint(nnunet_folders: NnunetFolders) -> None:
     with pytest.raises(CheckpointError, match=r"no .*checkpoint_final\.pth"):
         maybe_load_checkpoint(make_trainer(SINGLE), False, True, "pretrained.pth")
+
+
+def test_validation_names_the_way_to_a_checkpoint(nnunet_folders: NnunetFolders) -> None:
+    trainer = make_trainer(SINGLE)
+    fold = Path(trainer.output_folder)
+    with pytest.raises(CheckpointError, match="fold 0 was not trained: `nnUNetv2_train Dataset901_Tiny 2d 0 "):
+        maybe_load_checkpoint(trainer, False, True)
+    (fold / "checkpoint_latest.pth").touch()
+    with pytest.raises(CheckpointError, match=r"continue it with `nnUNetv2_train .* --c`$"):
+        maybe_load_checkpoint(trainer, False, True, val_with_best=True)
+    (fold / "checkpoint_best.pth").touch()
+    with pytest.raises(CheckpointError, match=r"--c`; or validate .* --val --val_best`$"):
+        maybe_load_checkpoint(trainer, False, True)
+    (fold / "checkpoint_best.pth").rename(fold / "checkpoint_final.pth")
+    with pytest.raises(CheckpointError, match=r"validate the final checkpoint with .* --val`$"):
+        maybe_load_checkpoint(trainer, False, True, val_with_best=True)
+
+
+def test_a_training_does_not_start_from_a_checkpoint_that_it_would_replace(nnunet_folders: NnunetFolders) -> None:
+    trainer = make_trainer(SINGLE)
+    link = nnunet_folders.raw / "link"
+    link.symlink_to(trainer.output_folder)
+
+    with pytest.raises(SettingsError, match="continue it with --c, or copy the file"):
+        maybe_load_checkpoint(trainer, False, False, str(link / "checkpoint_best.pth"))
 
 
 def test_continuing_and_pretrained_weights_exclude_each_other(nnunet_folders: NnunetFolders) -> None:

@@ -16,7 +16,7 @@ from nnunetv2.errors import ArgumentError, DatasetError, DatasetLayoutError, Set
 from nnunetv2.experiment_planning.companion_files import take_over_domain_files, take_over_splits
 from nnunetv2.experiment_planning.experiment_planners.configuration_planning import ConfigurationPlanning
 from nnunetv2.experiment_planning.experiment_planners.configuration_set import ConfigurationSet
-from nnunetv2.experiment_planning.experiment_planners.plans_file import write_plans
+from nnunetv2.experiment_planning.experiment_planners.plans_file import check_plans_name, write_plans
 from nnunetv2.experiment_planning.experiment_planners.spacing_statistics import (
     coarsest_axis_first,
     fullres_target_spacing,
@@ -139,6 +139,7 @@ class ExperimentPlanner(ConfigurationPlanning):
 
     def save_plans(self, plans: dict[str, Any]) -> None:
         """Write plans, dataset.json and the domain files; `plans` is changed to what was written."""
+        check_plans_name(self.plans_identifier)
         recursive_fix_for_json_export(plans)
         folder = make_folder(self._preprocessed_folder, "nnUNet_preprocessed")
         copy_file(Path(self.raw_dataset_folder) / "dataset.json", folder / "dataset.json")

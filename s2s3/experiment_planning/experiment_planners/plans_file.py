@@ -4,24 +4,31 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.configuration import STOCK_CONFIGURATIONS
 from nnunetv2.errors import InvalidValueError, SettingsError
 from nnunetv2.experiment_planning.companion_files import DOMAIN_FILES
 from nnunetv2.utilities.files import read_json, write_json
 
-DEFAULT_CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres")
-_OTHER_FILES = ("dataset.json", "dataset_fingerprint.json", "splits_final.json", *DOMAIN_FILES)
+OTHER_FILES = ("dataset.json", "dataset_fingerprint.json", "splits_final.json", *DOMAIN_FILES)
 _log = logging.getLogger(__name__)
+
+
+def check_plans_name(name: str) -> None:
+    """Raise SettingsError for a name that leads to another folder or to a file of the dataset that is no plans."""
+    if f"{name}.json" in OTHER_FILES:
+        raise SettingsError(f"plans cannot have the name {name!r}: {name}.json is another file of the dataset")
+    if not name or Path(name).name != name or name == "..":
+        raise SettingsError(f"plans cannot have the name {name!r}: expected a name without folders")
 
 
 def write_plans(plans: dict[str, Any], path: Path) -> None:
     """Write plans.json; configurations that only the existing file has are kept and added to `plans`."""
-    if path.name in _OTHER_FILES:
-        raise SettingsError(f"plans cannot have the name {path.stem!r}: {path} is another file of the dataset")
+    check_plans_name(path.stem)
     if path.is_file():
         old = _configurations_in(path)
         kept = {name: content for name, content in old.items() if name not in plans["configurations"]}
         plans["configurations"].update(kept)
-        stale = [name for name in DEFAULT_CONFIGURATIONS if name in kept]
+        stale = [name for name in STOCK_CONFIGURATIONS if name in kept]
         if stale:
             _log.warning(
                 "%s: keeping %s from an earlier planning, although this one does not yield them. "

@@ -5,6 +5,7 @@ from os.path import isdir, isfile, join
 from typing import Any
 
 from nnunetv2.errors import DatasetLayoutError, MissingFileError
+from nnunetv2.experiment_planning.experiment_planners.plans_file import check_plans_name
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
@@ -25,7 +26,9 @@ def move_plans_between_datasets(
     Raises:
         DatasetLayoutError: the source has no preprocessed folder or no such plans.
         MissingFileError: the target has no preprocessed folder.
+        SettingsError: the new name is not one for plans.
     """
+    check_plans_name(target_plans_identifier or source_plans_identifier)
     source = maybe_convert_to_dataset_name(source_dataset_name_or_id)
     target = maybe_convert_to_dataset_name(target_dataset_name_or_id)
     plans = _read_source_plans(source, source_plans_identifier)

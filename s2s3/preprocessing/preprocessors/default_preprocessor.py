@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from os.path import isdir, isfile, join
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnunetv2.errors import DatasetLayoutError, UnfitImageError
+from nnunetv2.errors import DatasetLayoutError, InvalidValueError, UnfitImageError
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.case import Case, crop_case, in_axis_order, read_case, requiring_voxels
 from nnunetv2.preprocessing.case_checks import raise_first, shape_problems
@@ -166,7 +167,7 @@ class DefaultPreprocessor:
         plans, dataset_json = _load_plans(dataset_name, plans_identifier)
         configuration = plans.get_configuration(configuration_name)
         cases = get_filenames_of_train_images_and_targets(join(nnUNet_raw, dataset_name), dataset_json)
-        target = ResumableFolder(nnUNet_preprocessed / dataset_name / configuration.data_identifier)
+        target = ResumableFolder(_data_folder(nnUNet_preprocessed / dataset_name, configuration.data_identifier))
         run = DatasetRun(self, target, plans, configuration, dataset_json)
         run.store_all(cases, num_processes, f"preprocessing {configuration_name}")
 
@@ -205,6 +206,17 @@ def _as_dict(dataset_json: dict[str, Any] | str) -> dict[str, Any]:
 def _find_normalization(name: str) -> Any:
     package = "nnunetv2.preprocessing.normalization"
     return require_class(package, name, "normalization scheme", ImageNormalization, recursive_find_python_class)
+
+
+def _data_folder(dataset_folder: Path, data_identifier: str) -> Path:
+    """Return the folder for the cases, which is emptied of anything else, so that it must not be another one."""
+    plain = Path(data_identifier).name == data_identifier and data_identifier not in ("", "..", "gt_segmentations")
+    if not plain:
+        raise InvalidValueError(
+            f"plans of {dataset_folder.name}: data_identifier is {data_identifier!r}, expected the name of a folder of "
+            "its own for the preprocessed cases"
+        )
+    return dataset_folder / data_identifier
 
 
 def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager, dict[str, Any]]:

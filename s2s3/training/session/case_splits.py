@@ -74,8 +74,8 @@ def _read_or_make(
         report(f"The split file contains {len(splits)} splits.")
         _report_unused(splits, cases, report)
         return splits
-    report("Creating new 5-fold cross-validation split...")
     splits = make_splits(cases)
+    report(f"Creating new {len(splits)}-fold cross-validation split...")
     write_json(splits, splits_file)
     return splits
 

@@ -13,11 +13,14 @@ from typing import Any
 from nnunetv2.domains.domain_splits import check_groups, stratified_splits
 from nnunetv2.domains.domain_summary import format_domain_table, write_domain_summary
 from nnunetv2.domains.mixing_ratios import MixingRatios, RatioMode, mixing_ratios
+from nnunetv2.errors import InvalidValueError
 from nnunetv2.training.session.domain_curves import DomainCurves
 from nnunetv2.training.session.domain_files import DomainFiles
 from nnunetv2.training.session.epoch_metrics import UNKNOWN_DOMAIN, Counts
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from s1.domain_map import DomainMap, check_cases
+
+_FOLDS = 5
 
 Splits = list[dict[str, list[str]]]
 Report = Callable[[str], None]
@@ -71,10 +74,10 @@ class SingleDomain:
         self.curves = DomainCurves()
 
     def make_splits(self, cases: Sequence[str]) -> Splits:
-        """Return five folds: nnU-Net's or, if there are groups, folds that keep them together."""
+        """Return five folds, fewer for fewer cases: nnU-Net's or, if there are groups, some that keep these whole."""
         if not self._groups:
-            return generate_crossval_split(list(cases), seed=12345, n_splits=5)
-        return stratified_splits(cases, DomainMap({"all": tuple(cases)}), self._groups)
+            return generate_crossval_split(list(cases), seed=12345, n_splits=_number_of_folds(cases))
+        return stratified_splits(cases, DomainMap({"all": tuple(cases)}), self._groups, _number_of_folds(cases))
 
     def check_splits(self, splits: Splits, source: str) -> None:
         """Raise DomainMapError for splits with a group in both training and validation."""
@@ -146,8 +149,8 @@ class DomainBalance(SingleDomain):
     def make_splits(self, cases: Sequence[str]) -> Splits:
         """Return five folds that spread every domain evenly and keep groups together."""
         if not self._settings.stratify_splits:
-            return generate_crossval_split(list(cases), seed=12345, n_splits=5)
-        return stratified_splits(cases, self._map, self._groups)
+            return generate_crossval_split(list(cases), seed=12345, n_splits=_number_of_folds(cases))
+        return stratified_splits(cases, self._map, self._groups, _number_of_folds(cases))
 
     def check_splits(self, splits: Splits, source: str) -> None:
         """Raise DomainMapError for splits with a group in both training and validation."""
@@ -240,3 +243,10 @@ def balance_domains(files: DomainFiles, settings: DomainBalanceSettings) -> Sing
     if not settings.anything_on:
         return SingleDomain(domain_map=files.domain_map, source=files.source)
     return DomainBalance(files, settings)
+
+
+def _number_of_folds(cases: Sequence[str]) -> int:
+    """Return five, as in nnU-Net, which cannot divide fewer cases; each of these gets a fold of its own."""
+    if len(cases) < 2:
+        raise InvalidValueError(f"{len(cases)} case(s) cannot be divided into folds; train with fold all")
+    return min(_FOLDS, len(cases))

@@ -98,9 +98,13 @@ def test_a_malformed_file_is_refused_by_name(tmp_path: Path, content: str) -> No
         split(tmp_path, 0)
 
 
-def test_fewer_cases_than_folds_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="4 cases"):
-        split(tmp_path, 0, CASES[:4])
+def test_fewer_cases_than_folds_have_one_fold_each(tmp_path: Path) -> None:
+    cases, lines = split(tmp_path, 3, CASES[:4])
+
+    assert (len(cases.train), len(cases.val)) == (3, 1)
+    assert "Creating new 4-fold cross-validation split..." in lines
+    with pytest.raises(ValueError, match="train with fold all"):
+        split(tmp_path / "one", 0, CASES[:1])
 
 
 def test_groups_stay_together_also_without_domains(tmp_path: Path) -> None:

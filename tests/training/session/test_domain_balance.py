@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nnunetv2.domains.mixing_ratios import RatioMode
-from nnunetv2.errors import DomainMapError
+from nnunetv2.errors import DomainMapError, InvalidValueError
 from nnunetv2.training.logging.local_logger import LocalLogger
 from nnunetv2.training.session.domain_balance import (
     DomainBalance,
@@ -204,3 +204,15 @@ def test_the_summary_of_the_final_validation_is_written_next_to_the_stock_one(tm
 
     assert (tmp_path / "domain_summary.json").is_file()
     assert "worst domain" in lines[0]
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_fewer_than_five_cases_have_one_fold_each(count: int) -> None:
+    cases = CASES[:count]
+
+    for domains in (balance_domains(files(), DomainBalanceSettings()), balance()):
+        splits = domains.make_splits(cases)
+        assert sorted(case for split in splits for case in split["val"]) == sorted(cases)
+        assert len(splits) == count
+    with pytest.raises(InvalidValueError, match="train with fold all"):
+        balance().make_splits(CASES[:1])
