@@ -8,13 +8,14 @@ classes need are unknown to it.
 import pickletools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pickle import UnpicklingError
 from types import NoneType
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
-from nnunetv2.utilities.pickle_values import Budget, Reference, check_keys, constructors, require, set_state
+from nnunetv2.utilities.pickle_values import Budget, Constant, Reference, check_keys, constructors, require, set_state
 
 MOST_INSTRUCTIONS = 1_000_000
 """One instruction adds at most about 250 bytes besides its own; properties of a case have some hundred."""
@@ -37,22 +38,45 @@ class RefusedNameError(UnpicklingError):
         self.name = name
 
 
-def read_pickle(stream: BinaryIO, size_bytes: int, values: Mapping[str, Any]) -> Any:
+@dataclass(frozen=True)
+class Extension:
+    """What one kind of file may contain."""
+
+    constructors: Mapping[str, Callable[..., Any]]
+    """`<module> <name>` -> function that checks its arguments; all that may be called."""
+    names: frozenset[str] = frozenset()
+    """Names that stand for themselves."""
+    load_persistent: Callable[[Any], Any] | None = None
+    """Returns what the file keeps outside of the pickle."""
+    set_state: Callable[[Any, Any, Budget], None] = set_state
+    leaves: tuple[type, ...] = ()
+
+
+def read_pickle(
+    stream: IO[bytes],
+    size_bytes: int,
+    values: Mapping[str, Any],
+    budget: Budget | None = None,
+    extension: Extension | None = None,
+) -> Any:
     """Return what a pickle of plain values and numpy arrays describes.
 
     Parameters:
         size_bytes: of the whole stream.
+        budget: what may be built; by default in proportion to the stream.
         values: `<module> <name>` -> object; names that stand for a value, which cannot be called.
 
     Raises RefusedNameError for other names; UnpicklingError, ValueError, TypeError, IndexError, KeyError or
     OverflowError for content that is damaged, or that describes more than a file of its size should.
     """
-    result = _Machine(Budget(size_bytes), values).run(_Bytes(stream, size_bytes))
-    _check_tree(result, [id(value) for value in values.values()])
+    budget = budget or Budget(size_bytes)
+    extension = extension or Extension(constructors(budget))
+    result = _Machine(budget, values, extension).run(_Bytes(stream, size_bytes))
+    _check_tree(result, [id(value) for value in values.values()], (*_LEAVES, *extension.leaves))
     return result
 
 
-def _check_tree(result: Any, values: list[int]) -> None:
+def _check_tree(result: Any, values: list[int], leaves: tuple[type, ...]) -> None:
     """Require a tree of plain values of limited size, as any program may walk through it."""
     waiting, seen = [([result], 0)], 0
     while waiting:
@@ -64,7 +88,7 @@ def _check_tree(result: Any, values: list[int]) -> None:
             if type(item) in (list, tuple, set, frozenset, dict, OrderedDict):
                 waiting.append((_items(item), depth + 1))
             else:
-                require(isinstance(item, _LEAVES) or id(item) in values, f"value, a {type(item).__name__}")
+                require(isinstance(item, leaves) or id(item) in values, f"value, a {type(item).__name__}")
 
 
 def _items(container: Any) -> Any:
@@ -74,7 +98,7 @@ def _items(container: Any) -> Any:
 class _Bytes:
     """A stream for `pickletools`, without memory for more bytes than are left of it."""
 
-    def __init__(self, stream: BinaryIO, size_bytes: int):
+    def __init__(self, stream: IO[bytes], size_bytes: int):
         self._stream = stream
         self._left = size_bytes
         self.readline = stream.readline
@@ -87,9 +111,10 @@ class _Bytes:
 
 
 class _Machine:
-    def __init__(self, budget: Budget, values: Mapping[str, Any]):
+    def __init__(self, budget: Budget, values: Mapping[str, Any], extension: Extension):
         self._budget = budget
-        self._constructors = constructors(budget)
+        self._constructors = extension.constructors
+        self._extension = extension
         self._values = values
         self._stack: list[Any] = []
         self._marks: list[int] = []
@@ -196,6 +221,8 @@ class _Machine:
     def refer(self, name: str) -> None:
         if name in self._values:
             self.push(self._values[name])
+        elif name in self._extension.names:
+            self.push(Constant(name))
         elif name in self._constructors or name in _ITSELF:
             self.push(Reference(name))
         else:
@@ -214,7 +241,13 @@ class _Machine:
 
     def build(self, _: None) -> None:
         state = self._stack.pop()
-        set_state(self._stack[-1], state, self._budget)
+        self._extension.set_state(self._stack[-1], state, self._budget)
+
+    def load_persistent(self, _: None) -> None:
+        load = self._extension.load_persistent
+        if load is None:
+            raise UnpicklingError("it refers to things outside of it (BINPERSID)")
+        self.push(load(self._stack.pop()))
 
     def refuse_instance(self, name: str) -> None:
         raise RefusedNameError(_shown(name))
@@ -274,4 +307,5 @@ _INSTRUCTIONS: dict[str, _Instruction] = {
     "INST": _Machine.refuse_instance,
     "REDUCE": _Machine.call,
     "BUILD": _Machine.build,
+    "BINPERSID": _Machine.load_persistent,
 }

@@ -36,6 +36,13 @@ class Reference:
     name: str
 
 
+@dataclass(frozen=True)
+class Constant:
+    """A name in a pickle, `<module> <name>`, that is a value, such as a data type of torch."""
+
+    name: str
+
+
 @dataclass
 class Budget:
     """What a pickle may still build beyond its own bytes, so that repeating a part of the file costs its size again."""

@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,16 @@ import numpy as np
 import torch
 
 from nnunetv2.errors import CheckpointError, MissingFileError
+from nnunetv2.utilities.checkpoint_archive import check_checkpoint_file
+from nnunetv2.utilities.pickle_reader import RefusedNameError
 from nnunetv2.utilities.safe_pickle import UNSAFE_VARIABLE, unsafe_is_allowed
 from s1.readable_files import is_given
 
 _INTEGER_DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_DAMAGE = (
+    *(RuntimeError, EOFError, KeyError, IndexError, ValueError, TypeError, OverflowError, MemoryError, OSError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 _FLOAT_DTYPES = ("float16", "float32", "float64")
 
 
@@ -55,14 +62,17 @@ def allowed_globals() -> list[Callable[..., Any] | tuple[Callable[..., Any], str
 def _load_safely(path: Path, map_location: str | torch.device) -> Any:
     with torch.serialization.safe_globals(allowed_globals()):
         try:
+            check_checkpoint_file(path)
             return torch.load(path, map_location=map_location, weights_only=True)
+        except RefusedNameError as error:
+            refused = _refused_types(path, "") or [error.name]
         except pickle.UnpicklingError as error:
             refused = _refused_types(path, str(error))
             if not refused:
                 raise _damaged(path, error) from error
         except PermissionError:
             raise
-        except (RuntimeError, EOFError, KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             raise _damaged(path, error) from error
     raise CheckpointError(
         f"{path}: contains objects of {', '.join(refused)}, which are not loaded because such a file can run code. "
