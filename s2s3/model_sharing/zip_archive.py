@@ -1,10 +1,10 @@
 """Zip files of models: written under a progress bar, and unpacked only if no entry could land elsewhere."""
 
 import errno
+import lzma
 import os
-import re
 import shutil
-import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nnunetv2.errors import ArchiveError
+from nnunetv2.errors import ArchiveError, DriftError
+from nnunetv2.model_sharing.entry_names import clashes, entry_problem, size_problem
 from nnunetv2.utilities.files import replacing
 from nnunetv2.utilities.progress import redraw_interval_s
 
 _CHUNK_BYTES = 1 << 20
-_DRIVE = re.compile(r"[A-Za-z]:")
-_ENCRYPTED = 0x1
+_BROKEN = (ValueError, RuntimeError, OverflowError, struct.error, lzma.LZMAError)
+"""What `zipfile` raises for files that are damaged, besides BadZipFile."""
 _LISTED = 10
 
 PathLike = str | os.PathLike[str]
@@ -55,46 +56,31 @@ def opened_zip(path: PathLike, shown_as: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except ArchiveError:
+    except DriftError:
         raise
     except zipfile.BadZipFile as error:
         raise ArchiveError(f"{shown_as}: not a zip file, or damaged ({error}); fetch it again") from None
-    except (zlib.error, EOFError, NotImplementedError) as error:
+    except (zlib.error, EOFError, NotImplementedError, *_BROKEN) as error:
         raise ArchiveError(f"{shown_as}: cannot be unpacked ({error})") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # this one is a place before the beginning of the file
+            raise
+        raise ArchiveError(f"{shown_as}: cannot be unpacked, an entry claims a place outside of the file") from None
 
 
 def files_by_path(archive: zipfile.ZipFile, shown_as: str) -> dict[PurePosixPath, zipfile.ZipInfo]:
     """Return the files of an archive by relative path; ArchiveError lists the entries that must not be unpacked."""
-    files: dict[PurePosixPath, zipfile.ZipInfo] = {}
-    problems = []
-    for entry in archive.infolist():
-        path = PurePosixPath(entry.filename)
-        problem = _problem(entry) or ("is there twice" if path in files else None)
-        if problem:
-            problems.append(f"{entry.filename!r} {problem}")
-        elif not entry.is_dir():
-            files[path] = entry
-    problems += [f"{str(path)!r} lies in a file" for path in files if not files.keys().isdisjoint(path.parents)]
+    entries = archive.infolist()
+    problem = size_problem(entries, archive.start_dir)
+    if problem:
+        raise ArchiveError(f"{shown_as}: nothing was unpacked, because {problem}")
+    problems = [f"{entry.orig_filename!r} {reason}" for entry in entries if (reason := entry_problem(entry))]
+    problems = problems or list(clashes(entries))
     if problems:
         more = [f"and {len(problems) - _LISTED} more"] if len(problems) > _LISTED else []
         listed = "".join(f"\n  {line}" for line in [*problems[:_LISTED], *more])
         raise ArchiveError(f"{shown_as}: nothing was unpacked, because of these entries:{listed}")
-    return files
-
-
-def _problem(entry: zipfile.ZipInfo) -> str | None:
-    """Say why an entry must not be unpacked, None if it may."""
-    name = entry.filename
-    if name.startswith("/") or _DRIVE.match(name):
-        return "is an absolute path"
-    if ".." in name.split("/"):
-        return "leads out of the folder"
-    if "\\" in name:
-        return "has a backslash in its name"
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "is a link" if kind == stat.S_IFLNK else "is no ordinary file"
-    return "is encrypted" if entry.flag_bits & _ENCRYPTED else None
+    return {PurePosixPath(entry.filename): entry for entry in entries if not entry.is_dir()}
 
 
 def unpack(archive: zipfile.ZipFile, files: dict[PurePosixPath, zipfile.ZipInfo], folder: Path) -> None:
