@@ -12,6 +12,7 @@ from s1.domain_files import read_domain_map
 from s1.domain_map import check_cases
 from s1.domain_shift import default_class_weights
 from s1.errors import DomainMapError, DriftError, ImageProblemError, SourceError
+from s1.file_endings import label_ending
 from s1.files import read_json_object
 from s1.image_pairs import ImagePair, find_pairs
 from s1.listed_files import as_on_disk, list_files
@@ -137,7 +138,7 @@ def _files_by_case(folder: Path, ending: str) -> dict[str, tuple[list[Path], Pat
         stem = name.removesuffix(ending)
         case, number = stem[:-5], stem[-5:]
         if number[:1] == "_" and number[1:].isdigit():
-            mask = Path(as_on_disk(str(masks / f"{case}{ending}"))) if masks.is_dir() else None
+            mask = Path(as_on_disk(str(masks / f"{case}{label_ending(ending)}"))) if masks.is_dir() else None
             files.setdefault(case, ([], mask))[0].append(folder / "imagesTr" / name)
     problems = listed.problems + same_names(files)
     raise_together(ImageProblemError, f"{folder}: not every entry is a case", problems)

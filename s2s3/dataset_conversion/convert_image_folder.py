@@ -47,6 +47,8 @@ class ConversionSettings:
     """Value in the masks -> label."""
     mask_suffix: str = ""
     """Text that ends the names of masks, but not those of images."""
+    keep_jpeg: bool = False
+    """Copy the images, which have to be JPEG files, instead of storing them as PNG."""
 
 
 def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -> Counter[str]:
@@ -61,7 +63,9 @@ def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -
     with new_raw_dataset(settings.dataset_name) as target:
         (target / "imagesTr").mkdir()
         (target / "labelsTr").mkdir()
-        tasks = [(case, (pair, case, target, dict(settings.relabel))) for case, pair in pairs.items()]
+        tasks = [
+            (case, (pair, case, target, dict(settings.relabel), settings.keep_jpeg)) for case, pair in pairs.items()
+        ]
         converted = dict(zip(pairs, run_cases(convert_pair, tasks, num_processes, "convert"), strict=True))
         problems += [problem for case in converted.values() for problem in case.problems]
         found = sorted({0}.union(*(case.labels for case in converted.values())))
@@ -71,7 +75,7 @@ def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -
             problems = ["no mask contains anything but background (0)"]
         if problems:
             raise DatasetError(f"{len(problems)} problem(s), nothing was written:", problems)
-        _write_dataset_json(target, converted, labels)
+        _write_dataset_json(target, converted, labels, ".jpg" if settings.keep_jpeg else ".png")
         if domains is not None:
             write_domain_map(domains, target / "domains.json")
         if groups:
@@ -104,10 +108,12 @@ def _read_table(path: Path, cases: Sequence[str]) -> tuple[DomainMap, dict[str, 
     return domain_map_from_csv(path, cases), groups_from_csv(path, cases)
 
 
-def _write_dataset_json(target: Path, converted: Mapping[str, ConvertedCase], labels: Mapping[str, int]) -> None:
+def _write_dataset_json(
+    target: Path, converted: Mapping[str, ConvertedCase], labels: Mapping[str, int], file_ending: str
+) -> None:
     channels = next(iter(converted.values())).channels
     names = {"0": "grey"} if channels == 1 else {"0": "R", "1": "G", "2": "B"}
-    generate_dataset_json(str(target), names, dict(labels), len(converted), ".png")
+    generate_dataset_json(str(target), names, dict(labels), len(converted), file_ending)
 
 
 @command
@@ -125,6 +131,7 @@ def convert_entry() -> None:
         _named_once("--labels", arguments.labels) if arguments.labels else None,
         _named_once("--relabel", arguments.relabel),
         arguments.mask_suffix,
+        arguments.keep_jpeg,
     )
     for domain, count in convert_image_folder(settings, arguments.np).items():
         _log.info("%s: %d cases", domain, count)
@@ -157,6 +164,9 @@ def _parser() -> argparse.ArgumentParser:
         "--relabel", nargs="+", type=_value_pair, default=[], metavar="FOUND=LABEL", help="for example 255=1"
     )
     parser.add_argument("--mask-suffix", default="", metavar="TEXT", help="ending of mask names, for example _mask")
+    parser.add_argument(
+        "--keep-jpeg", action="store_true", help="copy JPEG images instead of storing them as PNG; labels are PNG files"
+    )
     parser.add_argument("-np", type=int, default=2, help="processes; 0: in this process (default 2)")
     return parser
 

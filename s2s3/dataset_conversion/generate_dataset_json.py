@@ -32,7 +32,7 @@ def generate_dataset_json(
         channel_names: number of the channel -> name; the name decides the normalization ("CT", "rgb_to_0_1", ...).
         labels: name -> value, or -> values of a region; "background" is 0, others follow without a gap.
         num_training_cases: number of cases in imagesTr.
-        file_ending: ending of images and labels with its dot.
+        file_ending: ending of images and labels with its dot; the labels of `.jpg` and `.jpeg` images are `.png` files.
         regions_class_order: the label written for each region, later ones over earlier ones; needed with regions.
         kwargs: further entries.
 

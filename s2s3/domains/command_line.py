@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nnunetv2.errors import DatasetLayoutError, MissingFileError, SettingsError
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.output_guard import check_output_file, is_json_with
+from s1.file_endings import label_ending
 
 if TYPE_CHECKING:
     from nnunetv2.domains.domain_splits import Split
@@ -170,7 +171,7 @@ def _split_cases(dataset: str, preprocessed: Path) -> list[str]:
     references = preprocessed / "gt_segmentations"
     if not references.is_dir():
         return _raw_cases(_raw_folder(dataset))
-    ending = read_json(preprocessed / "dataset.json", "dataset.json")["file_ending"]
+    ending = label_ending(read_json(preprocessed / "dataset.json", "dataset.json")["file_ending"])
     return [name.removesuffix(ending) for name in files_in_folder(references, ending)]
 
 

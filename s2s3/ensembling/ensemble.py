@@ -19,6 +19,7 @@ from nnunetv2.utilities.output_guard import check_output_folder
 from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 from s1.case_names import ByName, composed
+from s1.file_endings import label_ending
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -93,7 +94,7 @@ def ensemble_folders(
     first = Path(list_of_input_folders[0])
     dataset_json = json_content(dataset_json_file_or_dict, first / "dataset.json")
     plans = json_content(plans_json_file_or_dict, first / "plans.json")
-    cases = _common_cases(list_of_input_folders, dataset_json["file_ending"])
+    cases = _common_cases(list_of_input_folders, label_ending(dataset_json["file_ending"]))
     os.makedirs(output_folder, exist_ok=True)
     _merge_cases(cases, Path(output_folder), dataset_json, plans, save_merged_probabilities, num_processes)
     write_json(dataset_json, Path(output_folder) / "dataset.json")
@@ -139,7 +140,7 @@ def _merge_cases(
 
     plans_manager = PlansManager(plans)
     writer = plans_manager.image_reader_writer_class()
-    description = (dataset_json["file_ending"], writer, plans_manager.get_label_manager(dataset_json))
+    description = (label_ending(dataset_json["file_ending"]), writer, plans_manager.get_label_manager(dataset_json))
     tasks = [(name, (files, output_folder / name, *description, save_probabilities)) for name, files in cases.items()]
     run_cases(merge_files, tasks, workers_worth_starting(num_processes, len(tasks)), "Ensembling")
 
@@ -168,7 +169,7 @@ def ensemble_crossvalidations(
         copy_file(first / name, output / name)
     dataset_json = read_json(first / "dataset.json")
     if not overwrite:
-        ending = dataset_json["file_ending"]
+        ending = label_ending(dataset_json["file_ending"])
         cases = {name: files for name, files in cases.items() if not (output / f"{name}{ending}").is_file()}
     _merge_cases(cases, output, dataset_json, read_json(first / "plans.json"), False, num_processes)
 

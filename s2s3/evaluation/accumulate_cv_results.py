@@ -12,6 +12,7 @@ from nnunetv2.evaluation.validation_files import validation_files
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.files import copy_file, read_json
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from s1.file_endings import label_ending
 
 PathLike = str | os.PathLike[str]
 
@@ -45,7 +46,7 @@ def accumulate_cv_results(
     model, merged = Path(trained_model_folder), Path(merged_output_folder)
     dataset_json = read_json(model / "dataset.json", "dataset.json of the model")
     plans_manager = PlansManager(read_json(model / "plans.json", "plans.json of the model"))
-    ending = dataset_json["file_ending"]
+    ending = label_ending(dataset_json["file_ending"])
     files = {f"{case}{ending}": path for case, path in validation_files(model, folds, ending).items()}
     if overwrite and merged.is_dir():
         _remove_earlier_results(merged, ending)

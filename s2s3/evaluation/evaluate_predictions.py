@@ -33,6 +33,7 @@ from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.output_guard import check_output_file, is_json_with
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
+from s1.file_endings import label_ending
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -125,7 +126,7 @@ def score_predictions(
         folder_pred,
         output_file,
         plans_manager.image_reader_writer_class(),
-        dataset_json["file_ending"],
+        label_ending(dataset_json["file_ending"]),
         label_manager.foreground_classes,
         label_manager.ignore_label,
         num_processes,
@@ -149,7 +150,7 @@ def compute_metrics_on_folder2(
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
     dataset_json = _read_description(dataset_json_file)
-    ending = dataset_json["file_ending"]
+    ending = label_ending(dataset_json["file_ending"])
     example = example_of(folder_ref, label_files(folder_ref, ending))
     reader = determine_reader_writer_from_dataset_json(dataset_json, example, verbose=False)()
     label_manager = PlansManager(read_json(plans_file, "plans.json")).get_label_manager(dataset_json)
@@ -210,7 +211,7 @@ def evaluate_folder_entry_point() -> None:
     inputs = {"-djfile": arguments.djfile, "-pfile": arguments.pfile, "--domains": arguments.domains}
     check_output_file(output, "a summary of scores", is_summary, inputs)
     domains = read_domains(arguments.domains)
-    check_domains(domains, arguments.pred_folder, _read_description(arguments.djfile)["file_ending"])
+    check_domains(domains, arguments.pred_folder, label_ending(_read_description(arguments.djfile)["file_ending"]))
     compute_metrics_on_folder2(
         arguments.gt_folder,
         arguments.pred_folder,

@@ -10,6 +10,7 @@ from nnunetv2.errors import DomainMapError
 from nnunetv2.experiment_planning.companion_files import check_domains, check_groups
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
+from s1.file_endings import JPEG_ENDINGS
 from s1.listed_files import is_hidden
 from s1.readable_files import hindrance
 
@@ -34,11 +35,19 @@ def count_problems(dataset: Dataset, dataset_json: Mapping[str, Any]) -> list[st
 def missing_files(dataset: Dataset) -> list[str]:
     """Return a line for every image and label that does not exist or is no file."""
     return [
-        f"{what} of case {case} {f'is missing: {path}' if not os.path.lexists(path) else f'{path}: {hindrance(path)}'}"
+        f"{what} of case {case} {_is_missing(path) if not os.path.lexists(path) else f'{path}: {hindrance(path)}'}"
         for case, files in dataset.items()
         for what, path in (*(("image", image) for image in files["images"]), ("label", files["label"]))
         if not Path(path).is_file()
     ]
+
+
+def _is_missing(path: str) -> str:
+    """Say so, and why a label that was saved as JPEG does not count."""
+    stem, ending = os.path.splitext(path)
+    is_jpeg = ending == ".png" and any(os.path.isfile(stem + jpeg) for jpeg in JPEG_ENDINGS)
+    hint = "; JPEG changes values, so the labels of JPEG images are PNG files" if is_jpeg else ""
+    return f"is missing: {path}{hint}"
 
 
 def orphan_labels(dataset: Dataset, labels_folder: Path, file_ending: str) -> list[str]:

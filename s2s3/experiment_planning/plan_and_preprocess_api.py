@@ -21,6 +21,7 @@ from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, r
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+from s1.file_endings import label_ending
 
 # Clients import or replace these names in this module, also those from elsewhere; they have to be called through it.
 __all__ = [
@@ -200,7 +201,7 @@ def preprocess_dataset(
         preprocessor = require_preprocessor_class(plans_manager.get_configuration(configuration))(verbose=verbose)
         preprocessor.show_progress_bar = show_progress_bar
         preprocessor.run(name, configuration, plans_identifier, num_processes=count)
-    copy_newer_labels(dataset, folder / "gt_segmentations", dataset_json["file_ending"])
+    copy_newer_labels(dataset, folder / "gt_segmentations", label_ending(dataset_json["file_ending"]))
 
 
 def _way_to_plans(name: str, folder: Path) -> str:

@@ -25,6 +25,7 @@ from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
 from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from nnunetv2.utilities.workers import run_cases
+from s1.file_endings import label_ending
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -100,7 +101,7 @@ def _layout_problems(
 def _orphans(folder: Path, dataset_json: Mapping[str, Any], dataset: Dataset) -> list[str]:
     if "dataset" in dataset_json:
         return []
-    return orphan_labels(dataset, folder / "labelsTr", dataset_json["file_ending"])
+    return orphan_labels(dataset, folder / "labelsTr", label_ending(dataset_json["file_ending"]))
 
 
 def _inspect_cases(

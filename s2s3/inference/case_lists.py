@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nnunetv2.errors import CallError, InvalidValueError
 from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
+from s1.file_endings import label_ending
 from s1.listed_files import as_on_disk
 
 PathLike = str | os.PathLike[str]
@@ -41,7 +42,7 @@ def list_outputs(target: Target, inputs: Sequence[Sequence[str]], file_ending: s
         return [os.path.join(os.fspath(target), case_name(files[0], file_ending)) for files in inputs]
     if len(target) != len(inputs):
         raise CallError(f"{len(target)} output names for {len(inputs)} cases; give one name for each case")
-    return [os.fspath(name).removesuffix(file_ending) for name in target]
+    return [os.fspath(name).removesuffix(label_ending(file_ending)) for name in target]
 
 
 def list_previous_stages(
@@ -50,7 +51,7 @@ def list_previous_stages(
     """Return each case's segmentation file from the previous cascade stage; without a folder, None for each case."""
     if folder is None:
         return [None] * len(inputs)
-    names = [case_name(files[0], file_ending) + file_ending for files in inputs]
+    names = [case_name(files[0], file_ending) + label_ending(file_ending) for files in inputs]
     return [as_on_disk(os.path.join(os.fspath(folder), name)) for name in names]
 
 

@@ -20,6 +20,7 @@ from nnunetv2.inference.output_files import arriving_together, write_npz
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.safe_arrays import open_npy
 from nnunetv2.utilities.workers import usable_cpus
+from s1.file_endings import label_ending
 
 if TYPE_CHECKING:
     import torch
@@ -120,7 +121,7 @@ def export_prediction_from_logits(
     save_probabilities: bool = False,
     num_threads_torch: int = default_num_processes,
 ) -> None:
-    """Write `<name><file_ending>`; with `save_probabilities`, write `<name>.npz` and `<name>.pkl` before it.
+    """Write `<name><ending of labels>`; with `save_probabilities`, write `<name>.npz` and `<name>.pkl` before it.
 
     The npz holds float32 `probabilities` (K, x, y, z), the pkl the properties. No file ever appears incomplete. Logits
     may also be given as the path of an .npy file.
@@ -137,7 +138,7 @@ def export_prediction_from_logits(
     )
     segmentation, probabilities = converted if save_probabilities else (converted, None)
     target = Path(output_file_truncated)
-    name = f"{target.name}{dataset_json['file_ending']}"
+    name = f"{target.name}{label_ending(dataset_json['file_ending'])}"
     with arriving_together(target.parent, last=name) as folder:
         if probabilities is not None:
             write_npz({"probabilities": probabilities}, folder / f"{target.name}.npz")

@@ -29,6 +29,7 @@ from nnunetv2.inference.finished_cases import is_finished
 from nnunetv2.inference.item_predictor import ItemPredictor
 from nnunetv2.inference.prepared_cases import Item
 from nnunetv2.inference.run_record import write_run_record
+from s1.file_endings import label_ending
 
 _SOURCE = "list_of_lists_or_source_folder"
 _TARGET = "output_folder_or_list_of_truncated_output_files"
@@ -62,7 +63,7 @@ class nnUNetPredictor(ItemPredictor):
         outputs = list_outputs(target, inputs, ending)
         if outputs is not None and not overwrite:
             reader = self.plans_manager.image_reader_writer_class()
-            todo = [not is_finished(name, ending, save_probabilities, reader) for name in outputs]
+            todo = [not is_finished(name, label_ending(ending), save_probabilities, reader) for name in outputs]
             inputs = [files for files, wanted in zip(inputs, todo, strict=True) if wanted]
             outputs = [name for name, wanted in zip(outputs, todo, strict=True) if wanted]
         return inputs, outputs, list_previous_stages(folder_with_segs_from_prev_stage, inputs, ending)
@@ -162,7 +163,7 @@ class nnUNetPredictor(ItemPredictor):
             num_parts,
             record["save_probabilities"],
         )
-        check_files(*cases, self.dataset_json["file_ending"])
+        check_files(*cases, label_ending(self.dataset_json["file_ending"]))
         make_output_folders(target)
         folder = output_folder_of(target)
         if folder is not None:

@@ -32,6 +32,7 @@ from nnunetv2.utilities.output_guard import check_apart, check_output_folder
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
+from s1.file_endings import label_ending
 from s1.listed_files import list_files
 from s1.output_places import same_place
 
@@ -114,7 +115,7 @@ def apply_postprocessing_to_folder(
     check_output_folder(output_folder)
     source, target = Path(input_folder), Path(output_folder)
     plans = json_content(plans_file_or_dict, source / "plans.json")
-    ending = json_content(dataset_json_file_or_dict, source / "dataset.json")["file_ending"]
+    ending = label_ending(json_content(dataset_json_file_or_dict, source / "dataset.json")["file_ending"])
     reader_writer = PlansManager(plans).image_reader_writer_class()
     files = [source / name for name in files_in_folder(source, ending)]
     if not files:
@@ -185,7 +186,7 @@ def determine_postprocessing(
     dataset_json = json_content(dataset_json_file_or_dict, predictions / "dataset.json")
     label_manager = PlansManager(plans).get_label_manager(dataset_json)
     trials = _Trials(folder_ref, plans, dataset_json, num_processes, label_manager)
-    warn_of_missing_predictions(folder_ref, predictions, dataset_json["file_ending"])
+    warn_of_missing_predictions(folder_ref, predictions, label_ending(dataset_json["file_ending"]))
     before = trials.scores(predictions)
     kept = predictions / "postprocessed"
     shutil.rmtree(kept, ignore_errors=True)

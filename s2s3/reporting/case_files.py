@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nnunetv2.errors import DriftError, ImageProblemError, UnfitImageError
 from nnunetv2.reporting.evaluation_results import BadCase
+from s1.file_endings import label_ending
 
 Array = npt.NDArray[Any]
 
@@ -63,7 +64,7 @@ def read_case_picture(case: BadCase, folders: PictureFolders, file_ending: str) 
         *(folder / Path(case.reference_file).name for folder in folders.references),
     ]
     reference = _read(_find("reference", references), is_label=True)
-    stem = name.removesuffix(file_ending)
+    stem = name.removesuffix(label_ending(file_ending))
     image = _read(_find("image", _image_candidates(stem, file_ending, folders.images)))
     plane = None
     if prediction.shape != reference.shape:

@@ -11,6 +11,7 @@ import numpy as np
 from nnunetv2.errors import DatasetLayoutError, MissingFileError
 from nnunetv2.utilities.files import read_json
 from s1.case_names import ByName, same_names
+from s1.file_endings import label_ending
 from s1.listed_files import as_on_disk, list_files
 
 _CHANNEL = re.compile(r"_\d\d\d\d")
@@ -104,7 +105,7 @@ def get_filenames_of_train_images_and_targets(
     cases = get_identifiers_from_splitted_dataset_folder(images_folder, ending)
     images = create_lists_from_splitted_dataset_folder(images_folder, ending, cases)
     return {
-        case: {"images": files, "label": as_on_disk(join(raw_dataset_folder, "labelsTr", case + ending))}
+        case: {"images": files, "label": as_on_disk(join(raw_dataset_folder, "labelsTr", case + label_ending(ending)))}
         for case, files in zip(cases, images, strict=True)
     }
 

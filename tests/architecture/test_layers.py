@@ -19,6 +19,7 @@ LAYERS: list[set[str]] = [
     {"nnunetv2.run"},
 ]
 REPORTING_MAY_USE = {
+    "s1.file_endings",
     "s1.shown_pixels",
     "s1.tiff_files",
     "nnunetv2.errors",
@@ -121,6 +122,7 @@ def test_stage_1_is_only_used_for_domain_files_prism_results_errors_files_and_im
         "s1.output_places",
         "s1.readable_files",
         "s1.claimed_size",
+        "s1.file_endings",
         "s1.orientation",
         "s1.picture",
         "s1.pillow_files",

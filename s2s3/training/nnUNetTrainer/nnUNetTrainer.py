@@ -34,6 +34,7 @@ from nnunetv2.utilities.collate_outputs import collate_outputs
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.files import write_json
 from nnunetv2.utilities.helpers import empty_cache
+from s1.file_endings import label_ending
 
 
 class nnUNetTrainer(TrainingResumption):
@@ -246,7 +247,7 @@ class nnUNetTrainer(TrainingResumption):
         return predictor
 
     def _score_validation(self, plan: final_validation.ValidationPlan, cases: list[str], world_size: int) -> None:
-        ending, labels = self.dataset_json["file_ending"], self.label_manager
+        ending, labels = label_ending(self.dataset_json["file_ending"]), self.label_manager
         final_validation.set_aside_stale_predictions(plan.output_folder, cases, ending, self.print_to_log_file)
         metrics = compute_metrics_on_folder(
             final_validation.reference_folder(self._preprocessed_base()),

@@ -1,0 +1,8 @@
+"""The file endings of a dataset: dataset.json names one, for its images."""
+
+JPEG_ENDINGS = (".jpg", ".jpeg")
+
+
+def label_ending(image_ending: str) -> str:
+    """Return the ending of labels and predictions: that of the images, but `.png` for JPEG, which changes values."""
+    return ".png" if image_ending.lower() in JPEG_ENDINGS else image_ending
