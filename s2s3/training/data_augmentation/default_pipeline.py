@@ -4,24 +4,15 @@ Transforms work on one sample: image (C, *spatial) float32, segmentation (1 or 2
 outside the image and the second channel is the previous stage of a cascade.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
-from batchgeneratorsv2.transforms.intensity.brightness import MultiplicativeBrightnessTransform
-from batchgeneratorsv2.transforms.intensity.contrast import BGContrast, ContrastTransform
-from batchgeneratorsv2.transforms.intensity.gamma import GammaTransform
-from batchgeneratorsv2.transforms.intensity.gaussian_noise import GaussianNoiseTransform
-from batchgeneratorsv2.transforms.noise.gaussian_blur import GaussianBlurTransform
-from batchgeneratorsv2.transforms.spatial.low_resolution import SimulateLowResolutionTransform
-from batchgeneratorsv2.transforms.spatial.mirroring import MirrorTransform
-from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
 from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
-from batchgeneratorsv2.transforms.utils.pseudo2d import Convert2DTo3DTransform, Convert3DTo2DTransform
-from batchgeneratorsv2.transforms.utils.random import RandomTransform
 
 from nnunetv2.configuration import ANISO_THRESHOLD
+from nnunetv2.training.data_augmentation import transform_classes
 from nnunetv2.training.data_augmentation.compute_initial_patch_size import get_patch_size
 from nnunetv2.training.data_augmentation.target_steps import target_steps
 
@@ -41,7 +32,7 @@ SPATIAL_OPTIONS: dict[str, Any] = {
 
 
 def rotation_and_initial_patch_size(
-    patch_size: Sequence[int],
+    patch_size: Sequence[int], size_to_cut: Callable[..., np.ndarray] = get_patch_size
 ) -> tuple[Rotation, bool, np.ndarray, tuple[int, ...]]:
     """Choose rotation range, dummy 2D augmentation, initial patch size and mirror axes for a patch size.
 
@@ -54,7 +45,7 @@ def rotation_and_initial_patch_size(
         dummy_2d = max(patch_size) / patch_size[0] > ANISO_THRESHOLD
         degrees = 180 if dummy_2d else 30
     rotation = symmetric_rotation(degrees)
-    initial = initial_patch_size(patch_size, rotation, dummy_2d)
+    initial = initial_patch_size(patch_size, rotation, dummy_2d, size_to_cut=size_to_cut)
     return rotation, dummy_2d, initial, tuple(range(len(patch_size)))
 
 
@@ -69,9 +60,10 @@ def initial_patch_size(
     rotation: Rotation,
     dummy_2d: bool,
     scale_range: Sequence[float] = SCALE_RANGE_OF_INITIAL_PATCH,
+    size_to_cut: Callable[..., np.ndarray] = get_patch_size,
 ) -> np.ndarray:
     """Return the integer size of the patch to cut; in dummy 2D the first axis is neither rotated nor scaled."""
-    sizes = get_patch_size(patch_size, rotation, rotation, rotation, scale_range)
+    sizes = size_to_cut(patch_size, rotation, rotation, rotation, scale_range)
     if dummy_2d:
         sizes[0] = patch_size[0]
     return sizes
@@ -91,19 +83,21 @@ def training_pipeline(
     *,
     mode_seg: str = "bilinear",
     p_cascade_label: float = 0.5,
+    kinds: Any = transform_classes,
 ) -> ComposeTransforms:
     """Build the training pipeline; the arguments are those of nnUNetTrainer.get_training_transforms.
 
     Parameters:
         mode_seg: how the spatial transform resamples the segmentation, "bilinear" or "nearest".
         p_cascade_label: probability that a label of the previous stage is disturbed when a disturbance is applied.
+        kinds: a module or object with the transform classes, under the names that they have in `transform_classes`.
     """
     steps: list[BasicTransform] = [
-        *spatial_steps(patch_size, rotation_for_DA, do_dummy_2d_data_aug, mode_seg),
-        *intensity_steps(ignored_axes_of_low_resolution=(0,) if do_dummy_2d_data_aug else None),
+        *spatial_steps(patch_size, rotation_for_DA, do_dummy_2d_data_aug, mode_seg, kinds),
+        *intensity_steps((0,) if do_dummy_2d_data_aug else None, kinds),
     ]
     if mirror_axes is not None and len(mirror_axes) > 0:
-        steps.append(MirrorTransform(allowed_axes=mirror_axes))
+        steps.append(kinds.MirrorTransform(allowed_axes=mirror_axes))
     steps += target_steps(
         deep_supervision_scales,
         use_mask_for_norm,
@@ -113,8 +107,9 @@ def training_pipeline(
         ignore_label,
         disturb_previous_stage=True,
         p_cascade_label=p_cascade_label,
+        kinds=kinds,
     )
-    return ComposeTransforms(steps)
+    return kinds.ComposeTransforms(steps)
 
 
 def validation_pipeline(
@@ -123,19 +118,25 @@ def validation_pipeline(
     foreground_labels: Sequence[int] | None = None,
     regions: Regions = None,
     ignore_label: int | None = None,
+    *,
+    kinds: Any = transform_classes,
 ) -> ComposeTransforms:
     """Build the validation pipeline: targets are prepared, nothing is augmented."""
-    return ComposeTransforms(
-        target_steps(deep_supervision_scales, None, is_cascaded, foreground_labels, regions, ignore_label)
+    return kinds.ComposeTransforms(
+        target_steps(deep_supervision_scales, None, is_cascaded, foreground_labels, regions, ignore_label, kinds=kinds)
     )
 
 
 def spatial_steps(
-    patch_size: Sequence[int], rotation: Rotation, dummy_2d: bool, mode_seg: str = "bilinear"
+    patch_size: Sequence[int],
+    rotation: Rotation,
+    dummy_2d: bool,
+    mode_seg: str = "bilinear",
+    kinds: Any = transform_classes,
 ) -> list[BasicTransform]:
     """Rotate and scale, then crop to `patch_size` around the centre; in dummy 2D in plane, all slices alike."""
     in_plane = tuple(patch_size[1:]) if dummy_2d else patch_size
-    spatial = SpatialTransform(
+    spatial = kinds.SpatialTransform(
         in_plane,
         patch_center_dist_from_border=0,
         p_rotation=0.2,
@@ -143,25 +144,27 @@ def spatial_steps(
         p_scaling=0.2,
         scaling=(0.7, 1.4),
         p_synchronize_scaling_across_axes=1,
-        mode_seg=mode_seg,
         **SPATIAL_OPTIONS,
+        **({} if mode_seg == "bilinear" else {"mode_seg": mode_seg}),
     )
-    return [Convert3DTo2DTransform(), spatial, Convert2DTo3DTransform()] if dummy_2d else [spatial]
+    return [kinds.Convert3DTo2DTransform(), spatial, kinds.Convert2DTo3DTransform()] if dummy_2d else [spatial]
 
 
-def intensity_steps(ignored_axes_of_low_resolution: tuple[int, ...] | None) -> list[BasicTransform]:
+def intensity_steps(
+    ignored_axes_of_low_resolution: tuple[int, ...] | None, kinds: Any = transform_classes
+) -> list[BasicTransform]:
     """Noise, blur, brightness, contrast, low resolution and gamma, each with its own probability."""
-    noise = GaussianNoiseTransform(noise_variance=(0, 0.1), p_per_channel=1, synchronize_channels=True)
-    blur = GaussianBlurTransform(
+    noise = kinds.GaussianNoiseTransform(noise_variance=(0, 0.1), p_per_channel=1, synchronize_channels=True)
+    blur = kinds.GaussianBlurTransform(
         blur_sigma=(0.5, 1.0), synchronize_channels=False, synchronize_axes=False, p_per_channel=0.5, benchmark=True
     )
-    brightness = MultiplicativeBrightnessTransform(
-        multiplier_range=BGContrast((0.75, 1.25)), synchronize_channels=False, p_per_channel=1
+    brightness = kinds.MultiplicativeBrightnessTransform(
+        multiplier_range=kinds.BGContrast((0.75, 1.25)), synchronize_channels=False, p_per_channel=1
     )
-    contrast = ContrastTransform(
-        contrast_range=BGContrast((0.75, 1.25)), preserve_range=True, synchronize_channels=False, p_per_channel=1
+    contrast = kinds.ContrastTransform(
+        contrast_range=kinds.BGContrast((0.75, 1.25)), preserve_range=True, synchronize_channels=False, p_per_channel=1
     )
-    low_resolution = SimulateLowResolutionTransform(
+    low_resolution = kinds.SimulateLowResolutionTransform(
         scale=(0.5, 1),
         synchronize_channels=False,
         synchronize_axes=True,
@@ -174,16 +177,16 @@ def intensity_steps(ignored_axes_of_low_resolution: tuple[int, ...] | None) -> l
         (0.15, brightness),
         (0.15, contrast),
         (0.25, low_resolution),
-        (0.1, gamma_step(inverted=True)),
-        (0.3, gamma_step(inverted=False)),
+        (0.1, gamma_step(True, kinds)),
+        (0.3, gamma_step(False, kinds)),
     )
-    return [RandomTransform(step, apply_probability=probability) for probability, step in weighted]
+    return [kinds.RandomTransform(step, apply_probability=probability) for probability, step in weighted]
 
 
-def gamma_step(inverted: bool) -> GammaTransform:
+def gamma_step(inverted: bool, kinds: Any = transform_classes) -> BasicTransform:
     """Gamma correction that keeps each channel's mean and standard deviation, optionally of the inverted image."""
-    return GammaTransform(
-        gamma=BGContrast((0.7, 1.5)),
+    return kinds.GammaTransform(
+        gamma=kinds.BGContrast((0.7, 1.5)),
         p_invert_image=float(inverted),
         synchronize_channels=False,
         p_per_channel=1,

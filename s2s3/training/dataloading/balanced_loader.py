@@ -1,6 +1,6 @@
-"""Training batches divided among domains by mixing ratios (method, section 2.1), and validation domain by domain."""
+"""Training batches divided among domains by mixing ratios (method, section 2.1)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,13 @@ from nnunetv2.domains.batch_apportionment import Apportionment
 from nnunetv2.errors import SettingsError
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
+_WAYS_OUT = "set balance_batches = False in the trainer to train with it and without the ratios"
+
 
 class BalancedDataLoader(nnUNetDataLoader):
-    """A loader that assigns each slot of a batch to a domain and draws the case uniformly from that domain.
+    """A loader that assigns each slot of a batch to a domain and draws the case from that domain.
+
+    Cases of a domain are equally likely, or as likely as the loader's `sampling_probabilities` make them.
 
     The slots form one endless sequence. A training step takes `slots_per_step` of them, and this rank those from
     `first_slot` on; with n augmentation processes, process w makes the batches of steps w, w + n, w + 2n, ...
@@ -26,6 +30,9 @@ class BalancedDataLoader(nnUNetDataLoader):
     in_turn = True
     """Batches must be used in the order of the steps."""
 
+    loader_class: type[nnUNetDataLoader] = nnUNetDataLoader
+    """The class that loads the cases."""
+
     def __init__(
         self,
         *args: Any,
@@ -35,71 +42,85 @@ class BalancedDataLoader(nnUNetDataLoader):
         **options: Any,
     ):
         super().__init__(*args, **options)
-        self.cases_of_domain = _cases_of_domains(self.indices, case_domains)
-        missing = sorted(name for name, ratio in ratios.items() if ratio > 0 and name not in self.cases_of_domain)
-        if missing:
-            raise SettingsError(
-                f"mixing ratios name domains without a training case: {', '.join(missing)}; leave these domains out"
-            )
+        self._case_domains = case_domains
+        self._ratios = ratios
+        self._group_cases()
         slots: tuple[int, int] = (0, self.batch_size) if stream is None else stream
         self.first_slot, self.slots_per_step = slots
         self._apportionment = Apportionment(ratios)
         self._batches_made = 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _empty_loader, (self.loader_class,), vars(self)
+
+    def _group_cases(self) -> None:
+        self._grouped = list(self.indices)
+        self.cases_of_domain = _cases_of_domains(self._grouped, self._case_domains)
+        missing = sorted(name for name, ratio in self._ratios.items() if ratio > 0 and name not in self.cases_of_domain)
+        if missing:
+            raise SettingsError(
+                f"mixing ratios name domains without a training case: {', '.join(missing)}; leave these domains out"
+            )
+
+    def generate_train_batch(self) -> dict[str, Any]:
+        """Make the next batch. Raises SettingsError if the loader class chose its cases without `get_indices`."""
+        before = self._batches_made
+        batch = super().generate_train_batch()
+        if self._batches_made == before:
+            raise SettingsError(
+                f"{self.loader_class.__name__}.generate_train_batch chooses cases without self.get_indices(), so that "
+                f"the domains' mixing ratios have no effect; {_WAYS_OUT}"
+            )
+        return batch
+
     def get_indices(self) -> np.ndarray:
         """Return the cases of the next batch, (B,)."""
+        if list(self.indices) != self._grouped:
+            self._group_cases()
         step = self.thread_id + self._batches_made * self.number_of_threads_in_multithreaded
         self._batches_made += 1
         domains = self._apportionment.slots(step * self.slots_per_step + self.first_slot, self.batch_size)
-        return np.array([np.random.choice(self.cases_of_domain[domain]) for domain in domains])
+        return np.array([self._draw(domain) for domain in domains])
+
+    def _draw(self, domain: str) -> str:
+        cases = self.cases_of_domain[domain]
+        if self.sampling_probabilities is None:
+            return np.random.choice(cases)
+        probabilities = dict(zip(self.indices, self.sampling_probabilities, strict=True))
+        weights = np.array([probabilities[case] for case in cases], float)
+        if weights.sum() <= 0:
+            raise SettingsError(
+                f"domain {domain} has a mixing ratio, but all its cases have the sampling probability 0"
+            )
+        return np.random.choice(cases, p=weights / weights.sum())
 
 
-class DomainRoundRobin:
-    """Takes batches from one loader per domain, so that no batch mixes domains.
+def balanced_class(loader_class: Any) -> type[BalancedDataLoader]:
+    """Return BalancedDataLoader or, for another class of loaders, the same on top of that class.
 
-    Augmenters use it like a loader: process w of n makes batches w, w + n, ...
-
-    Parameters:
-        loaders: domain -> loader; all have the same share of the batches.
-        first_batch: number of the first batch, so that the ranks of a distributed training differ.
+    Raises SettingsError for what is no subclass of nnUNetDataLoader, and for a class with its own `get_indices`: it
+    would choose the cases instead of the mixing ratios.
     """
+    if loader_class is nnUNetDataLoader:
+        return BalancedDataLoader
+    if not isinstance(loader_class, type) or not issubclass(loader_class, nnUNetDataLoader):
+        raise SettingsError(
+            f"nnUNetDataLoader was replaced by {loader_class!r}, expected a subclass of it: on a dataset with domains "
+            f"the mixing ratios choose its cases; {_WAYS_OUT}"
+        )
+    if loader_class.get_indices is not nnUNetDataLoader.get_indices:
+        raise SettingsError(
+            f"nnUNetDataLoader was replaced by {loader_class.__name__}, whose get_indices chooses the cases of a batch "
+            "as the domains' mixing ratios do; give it sampling_probabilities, which hold within each domain, or "
+            f"{_WAYS_OUT}"
+        )
+    return type(f"Balanced{loader_class.__name__}", (BalancedDataLoader, loader_class), {"loader_class": loader_class})
 
-    in_turn = True
-    """Batches must be used in the order in which they are made."""
 
-    def __init__(self, loaders: Mapping[str, nnUNetDataLoader], first_batch: int = 0):
-        self.loaders = dict(loaders)
-        self.first_batch = first_batch
-        self.thread_id = 0
-        self.number_of_threads_in_multithreaded = 1
-        self._batches_made = 0
-
-    @property
-    def transforms(self) -> Any:
-        """The transforms of the first loader; all loaders have the same."""
-        return next(iter(self.loaders.values())).transforms
-
-    @property
-    def announce_case(self) -> Any:
-        """The function that the loaders call with a case's name before loading it."""
-        return next(iter(self.loaders.values())).announce_case
-
-    @announce_case.setter
-    def announce_case(self, announce: Any) -> None:
-        for loader in self.loaders.values():
-            loader.announce_case = announce
-
-    def set_thread_id(self, thread_id: int) -> None:
-        """Set the number of this augmentation process."""
-        self.thread_id = thread_id
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self
-
-    def __next__(self) -> dict[str, Any]:
-        batch_number = self.thread_id + self._batches_made * self.number_of_threads_in_multithreaded
-        self._batches_made += 1
-        return next(list(self.loaders.values())[(self.first_batch + batch_number) % len(self.loaders)])
+def _empty_loader(loader_class: type[nnUNetDataLoader]) -> BalancedDataLoader:
+    """Return a loader without attributes, for unpickling: classes made on the spot cannot be pickled by name."""
+    kind = balanced_class(loader_class)
+    return kind.__new__(kind)
 
 
 def _cases_of_domains(cases: Sequence[str], case_domains: Mapping[str, str]) -> dict[str, list[str]]:

@@ -1,52 +1,66 @@
-"""Builds the loaders of a training and the processes that make their batches."""
+"""Builds the loaders of a training and the processes that make their batches.
 
-from collections.abc import Mapping, Sequence
+The classes are handed down by the trainer, in whose module clients replace them, and are called as nnU-Net calls them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
 
-from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, DomainRoundRobin
+from nnunetv2.training.dataloading.balanced_loader import balanced_class
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.domain_round_robin import DomainRoundRobin, restricted
 from nnunetv2.training.dataloading.supervised_augmenter import SupervisedAugmenter
 
 Loader = nnUNetDataLoader | DomainRoundRobin
 
 
 def training_loader(
+    loader_class: Callable[..., Any],
     dataset: Any,
-    *,
+    *arguments: Any,
     case_domains: Mapping[str, str],
     ratios: Mapping[str, float],
     stream: tuple[int, int] | None = None,
     **options: Any,
 ) -> nnUNetDataLoader:
-    """Return nnU-Net's loader, or the balanced one if `case_domains` is not empty.
+    """Return a loader of the class, or a balanced one on top of it if `case_domains` is not empty.
 
     Parameters:
+        loader_class: nnUNetDataLoader, or what a client put in its place.
         case_domains, ratios, stream: see BalancedDataLoader.
-        options: the other arguments of nnUNetDataLoader.
+        arguments, options: the other arguments of nnUNetDataLoader.
+
+    Raises SettingsError for a class that cannot be balanced, see `balanced_class`.
     """
     if not case_domains:
-        return nnUNetDataLoader(dataset, **options)
-    return BalancedDataLoader(dataset, case_domains=case_domains, ratios=ratios, stream=stream, **options)
+        return loader_class(dataset, *arguments, **options)
+    domains: dict[str, Any] = {"case_domains": case_domains, "ratios": ratios, "stream": stream}
+    return balanced_class(loader_class)(dataset, *arguments, **domains, **options)
 
 
 def validation_loader(
-    dataset: Any, *, parts: Mapping[str, Sequence[str]], first_batch: int = 0, **options: Any
+    loader_class: Callable[..., Any],
+    dataset: Any,
+    *arguments: Any,
+    parts: Mapping[str, Sequence[str]],
+    first_batch: int = 0,
+    **options: Any,
 ) -> Loader:
-    """Return nnU-Net's loader for one part, or a round robin over one loader per part for several.
+    """Return a loader of the class for one part, or a round robin over one loader per part for several.
 
     Parameters:
+        loader_class: nnUNetDataLoader, or what a client put in its place.
         parts: domain -> its cases, together those of the dataset.
         first_batch: see DomainRoundRobin.
-        options: the other arguments of nnUNetDataLoader.
+        arguments, options: the other arguments of nnUNetDataLoader.
     """
     if len(parts) < 2:
-        return nnUNetDataLoader(dataset, **options)
-    loaders = {}
-    for domain, cases in parts.items():
-        loaders[domain] = nnUNetDataLoader(dataset, **options)
-        loaders[domain].indices = list(cases)
+        return loader_class(dataset, *arguments, **options)
+    loaders = {
+        domain: loader_class(restricted(dataset, cases), *arguments, **options) for domain, cases in parts.items()
+    }
     return DomainRoundRobin(loaders, first_batch=first_batch)
 
 
@@ -56,30 +70,31 @@ def step_stream(batch_sizes: Sequence[int], rank: int) -> tuple[int, int]:
 
 
 def build_augmenters(
-    train_loader: Any, val_loader: Any, num_processes: int, pin_memory: bool
-) -> tuple["SingleThreadedAugmenter | SupervisedAugmenter", "SingleThreadedAugmenter | SupervisedAugmenter"]:
+    train_loader: Any,
+    val_loader: Any,
+    num_processes: int,
+    pin_memory: bool,
+    *,
+    in_this_process: Callable[..., Any] = SingleThreadedAugmenter,
+    in_processes: Callable[..., Any] = SupervisedAugmenter,
+) -> tuple[Any, Any]:
     """Return iterators over the batches of both loaders, with as many processes and cached batches as nnU-Net.
 
     Parameters:
         num_processes: for training; validation gets half as many. 0 makes batches in this process, with its own random
             generators.
+        in_this_process, in_processes: the classes of the iterators.
     """
     if num_processes == 0:
-        return SingleThreadedAugmenter(train_loader, None), SingleThreadedAugmenter(val_loader, None)
-    train = SupervisedAugmenter(
-        train_loader,
-        None,
-        num_processes,
-        num_cached=max(6, num_processes // 2),
-        pin_memory=pin_memory,
-        wait_time=0.002,
+        return in_this_process(train_loader, None), in_this_process(val_loader, None)
+    shared: dict[str, Any] = {"transform": None, "seeds": None, "pin_memory": pin_memory, "wait_time": 0.002}
+    train = in_processes(
+        data_loader=train_loader, num_processes=num_processes, num_cached=max(6, num_processes // 2), **shared
     )
-    val = SupervisedAugmenter(
-        val_loader,
-        None,
-        max(1, num_processes // 2),
+    val = in_processes(
+        data_loader=val_loader,
+        num_processes=max(1, num_processes // 2),
         num_cached=max(3, num_processes // 4),
-        pin_memory=pin_memory,
-        wait_time=0.002,
+        **shared,
     )
     return train, val

@@ -1,6 +1,7 @@
 """The default loss of a training, and the weights of the decoder's outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch import nn
 
@@ -21,26 +22,32 @@ def segmentation_loss(
     ddp: bool,
     smooth: float = SMOOTH,
     dice_of_background: bool = False,
-) -> DC_and_CE_loss | DC_and_BCE_loss:
+    label_loss: Callable[..., Any] = DC_and_CE_loss,
+    region_loss: Callable[..., Any] = DC_and_BCE_loss,
+    dice_class: type[nn.Module] = MemoryEfficientSoftDiceLoss,
+) -> Any:
     """Return Dice plus (binary) cross entropy, both of weight 1.
 
     Parameters:
         has_regions: the classes may overlap; every channel then counts in the Dice, whatever `dice_of_background` is.
         dice_of_background: the Dice of label maps includes the background (method, section 2.2).
+        label_loss, region_loss, dice_class: the classes to use.
     """
     dice_options = {"batch_dice": batch_dice, "smooth": smooth, "ddp": ddp}
     if has_regions:
-        return DC_and_BCE_loss(
+        return region_loss(
             {},
             {**dice_options, "do_bg": True},
             use_ignore_label=ignore_label is not None,
-            dice_class=MemoryEfficientSoftDiceLoss,
+            dice_class=dice_class,
         )
-    return DC_and_CE_loss(
+    return label_loss(
         {**dice_options, "do_bg": dice_of_background},
         {},
+        weight_ce=1,
+        weight_dice=1,
         ignore_label=ignore_label,
-        dice_class=MemoryEfficientSoftDiceLoss,
+        dice_class=dice_class,
     )
 
 
@@ -69,11 +76,16 @@ def output_weights(
 
 
 def supervise_deeply(
-    loss: nn.Module, scales: Sequence[Sequence[float]] | None, *, ddp: bool, compiled: bool = False
+    loss: nn.Module,
+    scales: Sequence[Sequence[float]] | None,
+    *,
+    ddp: bool,
+    compiled: bool = False,
+    wrapper: Callable[..., nn.Module] = DeepSupervisionWrapper,
 ) -> nn.Module:
-    """Wrap `loss` for outputs at `scales`; None (no deep supervision) returns it as it is."""
+    """Put `loss` into a `wrapper` for outputs at `scales`; None (no deep supervision) returns it as it is."""
     weights = output_weights(scales, ddp=ddp, compiled=compiled)
-    return loss if weights is None else DeepSupervisionWrapper(loss, weights)
+    return loss if weights is None else wrapper(loss, weights)
 
 
 def compile_dice(loss: nn.Module) -> nn.Module:

@@ -13,15 +13,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.amp import autocast
 
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.domains.domain_metrics import mean_without_nan
 from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder
+from nnunetv2.inference.export_prediction import export_prediction_from_logits, resample_and_save
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-
-# Clients replace PolyLRScheduler here; configure_optimizers must look it up in this module.
+from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+from nnunetv2.training.loss.dice import get_tp_fp_fn_tn
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
+
+# Trainers of other people read, star-import and replace these names in this module. Hooks therefore look classes and
+# functions of nnU-Net up here whenever they run; those of the base classes do it with base.replaceable.
+from nnunetv2.training.nnUNetTrainer.base.imported_names import *  # noqa: F403
 from nnunetv2.training.nnUNetTrainer.base.training_resumption import TrainingResumption
 from nnunetv2.training.session import checkpoints, epoch_metrics, final_validation, optimizer_step, run_log
 from nnunetv2.training.session.edge_learning import edge_output, report_idle_heads
@@ -33,7 +39,8 @@ from nnunetv2.training.session.training_curves import training_curves
 from nnunetv2.utilities.collate_outputs import collate_outputs
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.files import write_json
-from nnunetv2.utilities.helpers import empty_cache
+from nnunetv2.utilities.helpers import dummy_context, empty_cache
+from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot
 from s1.file_endings import label_ending
 
 
@@ -122,7 +129,7 @@ class nnUNetTrainer(TrainingResumption):
         """Take one optimizer step; return its loss, and the edge loss if there is one."""
         data, target = optimizer_step.to_device(batch, self.device)
         self.optimizer.zero_grad(set_to_none=True)
-        with optimizer_step.automatic_precision(self.device):
+        with optimizer_step.automatic_precision(self.device, autocast, dummy_context):
             output = self.network(data)
             loss = self.edge_branch.add_loss(self.loss(output, target), self.network, target, self.edge_loss_weights)
         optimizer_step.descend(loss, self.network, self.optimizer, self.grad_scaler)
@@ -143,13 +150,13 @@ class nnUNetTrainer(TrainingResumption):
     def validation_step(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Return loss and hard counts of a batch, and its domain if there are several."""
         data, target = optimizer_step.to_device(batch, self.device)
-        with optimizer_step.automatic_precision(self.device):
+        with optimizer_step.automatic_precision(self.device, autocast, dummy_context):
             output = self.network(data)
             loss = self.loss(output, target)
         if self.enable_deep_supervision:
             output, target = output[0], target[0]
         labels = self.label_manager
-        counts = epoch_metrics.hard_counts(output, target, labels.has_regions, labels.ignore_label)
+        counts = epoch_metrics.hard_counts(output, target, labels.has_regions, labels.ignore_label, get_tp_fp_fn_tn)
         return {"loss": loss.detach().cpu().numpy(), **counts, **self.domains.tag(batch.get("keys", ()))}
 
     def on_validation_epoch_end(self, val_outputs: list[dict[str, Any]]) -> None:
@@ -213,6 +220,8 @@ class nnUNetTrainer(TrainingResumption):
             self._preprocessed_base(),
             self.output_folder_base,
             self.print_to_log_file,
+            infer_dataset_class=infer_dataset_class,
+            resample_and_save=resample_and_save,
         )
         return final_validation.ValidationPlan(
             plans_manager=self.plans_manager,
@@ -224,6 +233,8 @@ class nnUNetTrainer(TrainingResumption):
             next_stages=stages,
             save_probabilities=save_probabilities,
             num_processes=default_num_processes,
+            export=export_prediction_from_logits,
+            one_hot=convert_labelmap_to_one_hot,
         )
 
     def _validation_predictor(self) -> nnUNetPredictor:
@@ -233,6 +244,8 @@ class nnUNetTrainer(TrainingResumption):
             use_mirroring=True,
             perform_everything_on_device=self.device.type == "cuda",
             device=self.device,
+            verbose=False,
+            verbose_preprocessing=False,
             allow_tqdm=False,
         )
         predictor.manual_initialization(
@@ -257,8 +270,8 @@ class nnUNetTrainer(TrainingResumption):
             ending,
             labels.foreground_regions if labels.has_regions else labels.foreground_labels,
             labels.ignore_label,
-            plan.workers_for(cases) * world_size,
             chill=True,
+            num_processes=plan.workers_for(cases) * world_size,
         )
         final_validation.report_metrics(metrics, self.logger, self.print_to_log_file)
         self.domains.summarize(plan.output_folder, self.print_to_log_file)

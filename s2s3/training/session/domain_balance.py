@@ -73,10 +73,12 @@ class SingleDomain:
         """Share of each domain in the batches; empty if they are drawn as in nnU-Net."""
         self.curves = DomainCurves()
 
-    def make_splits(self, cases: Sequence[str]) -> Splits:
-        """Return five folds, fewer for fewer cases: nnU-Net's or, if there are groups, some that keep these whole."""
+    def make_splits(
+        self, cases: Sequence[str], plain_splits: Callable[..., Splits] = generate_crossval_split
+    ) -> Splits:
+        """Return five folds, fewer for few cases: `plain_splits` or, if there are groups, folds with whole groups."""
         if not self._groups:
-            return generate_crossval_split(list(cases), seed=12345, n_splits=_number_of_folds(cases))
+            return plain_splits(list(cases), seed=12345, n_splits=_number_of_folds(cases))
         return stratified_splits(cases, DomainMap({"all": tuple(cases)}), self._groups, _number_of_folds(cases))
 
     def check_splits(self, splits: Splits, source: str) -> None:
@@ -146,10 +148,12 @@ class DomainBalance(SingleDomain):
         all_cases = [case for name in self.names for case in self._map.domains[name]]
         self.ratios = self._mixing_ratios(all_cases).ratios
 
-    def make_splits(self, cases: Sequence[str]) -> Splits:
+    def make_splits(
+        self, cases: Sequence[str], plain_splits: Callable[..., Splits] = generate_crossval_split
+    ) -> Splits:
         """Return five folds that spread every domain evenly and keep groups together."""
         if not self._settings.stratify_splits:
-            return generate_crossval_split(list(cases), seed=12345, n_splits=_number_of_folds(cases))
+            return plain_splits(list(cases), seed=12345, n_splits=_number_of_folds(cases))
         return stratified_splits(cases, self._map, self._groups, _number_of_folds(cases))
 
     def check_splits(self, splits: Splits, source: str) -> None:

@@ -1,6 +1,6 @@
 """The pseudo Dice of each class and each domain on the validation patches of an epoch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +29,19 @@ class Counts:
         return [float(value) for value in dice_from_counts(self.tp, self.fp, self.fn)]
 
 
-def hard_counts(output: Tensor, target: Tensor, has_regions: bool, ignore_label: int | None) -> dict[str, np.ndarray]:
+def hard_counts(
+    output: Tensor,
+    target: Tensor,
+    has_regions: bool,
+    ignore_label: int | None,
+    count: Callable[..., Any] = get_tp_fp_fn_tn,
+) -> dict[str, np.ndarray]:
     """Return `tp_hard`, `fp_hard`, `fn_hard` of the foreground classes or regions, summed over batch and space.
 
     Parameters:
         output: logits (B, C, *space) at full resolution.
         target: labels (B, 1, *space); with regions, one channel per region and the ignored voxels as last channel.
+        count: counts true and false positives and negatives.
     """
     if has_regions:
         target, mask = _without_ignore_channel(target) if ignore_label is not None else (target, None)
@@ -43,7 +50,7 @@ def hard_counts(output: Tensor, target: Tensor, has_regions: bool, ignore_label:
         target, mask = _without_ignore_label(target, ignore_label) if ignore_label is not None else (target, None)
         prediction = torch.zeros_like(output).scatter_(1, output.argmax(1, keepdim=True), 1)
     axes = [0, *range(2, output.ndim)]
-    tp, fp, fn, _ = get_tp_fp_fn_tn(prediction, target, axes=axes, mask=mask)
+    tp, fp, fn, _ = count(prediction, target, axes=axes, mask=mask)
     first = 0 if has_regions else 1
     return {key: value.detach().cpu().numpy()[first:] for key, value in zip(_COUNT_KEYS, (tp, fp, fn), strict=True)}
 

@@ -42,6 +42,9 @@ class ValidationPlan:
     next_stages: Sequence[NextStage]
     save_probabilities: bool
     num_processes: int
+    export: Callable[..., None] = export_prediction_from_logits
+    """Writes the segmentation of a case."""
+    one_hot: Callable[..., np.ndarray] = convert_labelmap_to_one_hot
 
     def load(self, case: str) -> tuple[Tensor, dict[str, Any]]:
         """Return the network's input (C, *space) as float32 and the properties of a case.
@@ -52,7 +55,7 @@ class ValidationPlan:
         image = np.asarray(data[:])
         if previous is not None:
             labels = self.label_manager.foreground_labels
-            image = np.vstack([image, convert_labelmap_to_one_hot(np.asarray(previous[:]), labels, image.dtype)])
+            image = np.vstack([image, self.one_hot(np.asarray(previous[:]), labels, image.dtype)])
         return torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)), properties
 
     def workers_for(self, cases: Sequence[str]) -> int:
@@ -92,7 +95,7 @@ def _export(
     managers = (plan.configuration_manager, plan.plans_manager)
     target = str(plan.output_folder / case)
     settings = (properties, *managers, plan.dataset_json, target, plan.save_probabilities)
-    exports.submit(case, export_prediction_from_logits, logits, *settings)
+    exports.submit(case, plan.export, logits, *settings)
     for stage in plan.next_stages:
         stage.export(exports, case, logits, properties, *managers, plan.dataset_json)
 

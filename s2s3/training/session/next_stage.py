@@ -29,6 +29,8 @@ class NextStage:
     """The preprocessed cases of that configuration."""
     output_folder: Path
     report: Report
+    infer_dataset_class: Callable[[str], Any] = infer_dataset_class
+    resample_and_save: Callable[..., None] = resample_and_save
 
     def export(
         self,
@@ -45,7 +47,7 @@ class NextStage:
         A case that was not preprocessed for the next stage is reported and skipped.
         """
         try:
-            dataset_class = infer_dataset_class(str(self.preprocessed_folder))
+            dataset_class = self.infer_dataset_class(str(self.preprocessed_folder))
             shape = dataset_class(str(self.preprocessed_folder), [case]).load_case(case)[0].shape[1:]
         except (FileNotFoundError, AssertionError):
             self.report(
@@ -56,7 +58,7 @@ class NextStage:
         self.output_folder.mkdir(parents=True, exist_ok=True)
         target = str(self.output_folder / case)
         settings = (plans_manager, configuration_manager, properties, dataset_json, default_num_processes)
-        exports.submit(case, resample_and_save, logits, shape, target, *settings, dataset_class)
+        exports.submit(case, self.resample_and_save, logits, shape, target, *settings, dataset_class)
 
 
 def require_previous_stage(folder: str | None, cases: Sequence[str]) -> None:
@@ -78,14 +80,20 @@ def next_stages(
     preprocessed_base: str,
     output_base: str,
     report: Report,
+    **functions: Callable[..., Any],
 ) -> list[NextStage]:
-    """Return the configurations that take this one's predictions as input, with their folders."""
+    """Return the configurations that take this one's predictions as input, with their folders.
+
+    Parameters:
+        functions: the functions that NextStage calls, if not the usual ones.
+    """
     return [
         NextStage(
             name=name,
             preprocessed_folder=Path(preprocessed_base) / plans_manager.get_configuration(name).data_identifier,
             output_folder=Path(output_base) / "predicted_next_stage" / name,
             report=report,
+            **functions,
         )
         for name in configuration_manager.next_stage_names or ()
     ]

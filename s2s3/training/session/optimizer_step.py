@@ -1,5 +1,6 @@
 """The parts of a training step."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,9 +18,13 @@ def to_device(batch: dict[str, Any], device: torch.device) -> tuple[Tensor, Any]
     return data, target.to(device, non_blocking=True)
 
 
-def automatic_precision(device: torch.device) -> AbstractContextManager[Any]:
-    """Return the context of the forward pass: mixed precision on CUDA, nothing elsewhere."""
-    return torch.autocast(device.type, enabled=True) if device.type == "cuda" else nullcontext()
+def automatic_precision(
+    device: torch.device,
+    autocast: Callable[..., AbstractContextManager[Any]] = torch.autocast,
+    unchanged: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> AbstractContextManager[Any]:
+    """Return the context of the forward pass: mixed precision on CUDA, unchanged elsewhere."""
+    return autocast(device.type, enabled=True) if device.type == "cuda" else unchanged()
 
 
 def descend(

@@ -1,9 +1,11 @@
+import pickle
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 
-from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, DomainRoundRobin
+from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, balanced_class
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from tests.training.dataloading.datasets import LABELS, NumberDataset
 
@@ -73,20 +75,95 @@ def test_cases_without_a_domain_are_refused(count: int, message: str) -> None:
         )
 
 
-def domain_loaders(batch_size: int = 2) -> dict[str, nnUNetDataLoader]:
-    loaders = {}
-    for domain in ("large", "small"):
-        loaders[domain] = nnUNetDataLoader(NumberDataset(10), batch_size, (8, 8), (8, 8), LABELS)
-        loaders[domain].indices = [case for case in CASES if DOMAINS[case] == domain]
-    return loaders
+class Brighter(nnUNetDataLoader):
+    """A client's loader that changes the batches."""
+
+    def generate_train_batch(self) -> dict[str, Any]:
+        batch = super().generate_train_batch()
+        return {**batch, "data": batch["data"] + 1000}
 
 
-def test_a_round_robin_gives_each_domain_its_turn_and_never_mixes() -> None:
-    row = [{DOMAINS[case] for case in next(batches)["keys"]} for batches in [DomainRoundRobin(domain_loaders())] * 6]
-    assert all(len(domains) == 1 for domains in row)
-    assert Counter(domain for domains in row for domain in domains) == {"large": 3, "small": 3}
+class Weighted(nnUNetDataLoader):
+    """A client's loader that prefers some cases."""
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self.sampling_probabilities = [0.0 if case in ("case_0", "case_9") else 1 / 8 for case in self.indices]
 
 
-def test_ranks_begin_a_round_robin_at_different_domains() -> None:
-    first = [next(DomainRoundRobin(domain_loaders(), first_batch=rank))["keys"][0] for rank in range(2)]
-    assert {DOMAINS[case] for case in first} == {"large", "small"}
+class Shrinking(nnUNetDataLoader):
+    """A client's loader that leaves cases out after a while."""
+
+    def generate_train_batch(self) -> dict[str, Any]:
+        self.indices = ["case_1", "case_8"]
+        return super().generate_train_batch()
+
+
+class OwnCases(nnUNetDataLoader):
+    """A client's loader that chooses the cases of a batch itself."""
+
+    def get_indices(self) -> np.ndarray:
+        return np.array(["case_0"] * self.batch_size)
+
+
+class NoIndices(nnUNetDataLoader):
+    """A client's loader that asks nobody which cases to load."""
+
+    def generate_train_batch(self) -> dict[str, Any]:
+        return {"keys": ["case_0"] * self.batch_size}
+
+
+def make_on(loader_class: Any) -> BalancedDataLoader:
+    ratios = {"large": 0.5, "small": 0.5}
+    return balanced_class(loader_class)(
+        NumberDataset(10), 2, (8, 8), (8, 8), LABELS, 0.33, case_domains=DOMAINS, ratios=ratios
+    )
+
+
+def test_a_loader_class_of_a_client_makes_the_batches_and_the_ratios_choose_the_cases() -> None:
+    loader = make_on(Brighter)
+    batches = [next(loader) for _ in range(4)]
+    assert all(batch["data"].min() >= 1000 for batch in batches)
+    assert Counter(DOMAINS[case] for batch in batches for case in batch["keys"]) == {"large": 4, "small": 4}
+
+
+def test_sampling_probabilities_hold_within_each_domain() -> None:
+    row = [case for _ in range(300) for case in make_on(Weighted).get_indices()]
+    assert Counter(DOMAINS[case] for case in row) == {"large": 300, "small": 300}
+    assert set(row) == set(CASES) - {"case_0", "case_9"}
+
+
+def test_a_domain_whose_cases_all_have_probability_0_is_refused() -> None:
+    loader = make_on(Weighted)
+    loader.sampling_probabilities = [0.0 if DOMAINS[case] == "small" else 1 / 8 for case in CASES]
+    with pytest.raises(RuntimeError, match="domain small has a mixing ratio, but"):
+        loader.get_indices()
+
+
+def test_cases_that_a_client_takes_out_are_not_drawn() -> None:
+    loader = make_on(Shrinking)
+    assert {case for _ in range(4) for case in next(loader)["keys"]} == {"case_1", "case_8"}
+
+
+@pytest.mark.parametrize(
+    ("replacement", "message"),
+    [
+        (OwnCases, "replaced by OwnCases, whose get_indices chooses the cases"),
+        (lambda *arguments: None, "expected a subclass of it"),
+        (dict, "expected a subclass of it"),
+    ],
+)
+def test_a_replacement_that_cannot_follow_the_ratios_is_refused(replacement: Any, message: str) -> None:
+    with pytest.raises(RuntimeError, match=f"{message}.*balance_batches = False"):
+        balanced_class(replacement)
+
+
+def test_batches_made_without_get_indices_are_refused() -> None:
+    with pytest.raises(RuntimeError, match=r"NoIndices.generate_train_batch .* without self.get_indices\(\)"):
+        next(make_on(NoIndices))
+
+
+def test_a_loader_on_top_of_a_clients_class_can_be_sent_to_a_process() -> None:
+    loader = pickle.loads(pickle.dumps(make_on(Brighter)))
+    assert isinstance(loader, Brighter)
+    assert next(loader)["data"].min() >= 1000

@@ -14,8 +14,9 @@ from batchgenerators.dataloading.single_threaded_augmenter import SingleThreaded
 
 from nnunetv2.errors import CaseFailedError, WorkerDiedError
 from nnunetv2.training.dataloading.augmentation_worker import read_case
-from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, DomainRoundRobin
+from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.domain_round_robin import DomainRoundRobin
 from nnunetv2.training.dataloading.loader_factory import (
     build_augmenters,
     step_stream,
@@ -68,6 +69,10 @@ class LaterFailingLoader(nnUNetDataLoader):
 
 def loader(dataset: Any = None, kind: type[nnUNetDataLoader] = nnUNetDataLoader) -> nnUNetDataLoader:
     return kind(dataset or NumberDataset(), **OPTIONS)
+
+
+def balanced_loader(ratios: dict[str, float], kind: Any = nnUNetDataLoader) -> nnUNetDataLoader:
+    return training_loader(kind, NumberDataset(), case_domains=DOMAINS, ratios=ratios, **OPTIONS)
 
 
 def take_batches(augmenter: Any, count: int) -> None:
@@ -166,7 +171,7 @@ def test_a_killed_process_is_noticed_with_its_case_and_signal(augmenters) -> Non
 
 
 def test_a_killed_process_is_noticed_while_others_take_their_turn(augmenters) -> None:
-    balanced = training_loader(NumberDataset(), case_domains=DOMAINS, ratios={"a": 1.0, "b": 1.0}, **OPTIONS)
+    balanced = balanced_loader({"a": 1.0, "b": 1.0})
     train, _ = build_augmenters(balanced, loader(), 2, pin_memory=False)
     augmenters.append(train)
     next(train)
@@ -203,7 +208,7 @@ def test_ended_processes_can_be_started_again(augmenters) -> None:
 
 def test_several_processes_keep_the_sequence_of_domains(augmenters) -> None:
     def row(processes: int) -> list[str]:
-        balanced = training_loader(NumberDataset(), case_domains=DOMAINS, ratios={"a": 0.7, "b": 0.3}, **OPTIONS)
+        balanced = balanced_loader({"a": 0.7, "b": 0.3})
         train, _ = build_augmenters(balanced, loader(), processes, pin_memory=False)
         augmenters.append(train)
         return [DOMAINS[case] for _ in range(15) for case in next(train)["keys"]]
@@ -212,14 +217,15 @@ def test_several_processes_keep_the_sequence_of_domains(augmenters) -> None:
 
 
 def test_one_domain_trains_with_nnunets_loader() -> None:
-    assert type(training_loader(NumberDataset(), case_domains={}, ratios={}, **OPTIONS)) is nnUNetDataLoader
-    balanced = training_loader(NumberDataset(), case_domains=DOMAINS, ratios={"a": 1.0, "b": 1.0}, **OPTIONS)
+    plain = training_loader(nnUNetDataLoader, NumberDataset(), case_domains={}, ratios={}, **OPTIONS)
+    assert type(plain) is nnUNetDataLoader
+    balanced = balanced_loader({"a": 1.0, "b": 1.0})
     assert type(balanced) is BalancedDataLoader
 
 
 def test_validation_goes_domain_by_domain(augmenters) -> None:
     parts = {"a": ["case_0", "case_1", "case_2"], "b": ["case_3"]}
-    loader_of_all = validation_loader(NumberDataset(), parts=parts, **OPTIONS)
+    loader_of_all = validation_loader(nnUNetDataLoader, NumberDataset(), parts=parts, **OPTIONS)
     assert isinstance(loader_of_all, DomainRoundRobin)
     _, val = build_augmenters(loader(), loader_of_all, 4, pin_memory=False)
     augmenters.append(val)
@@ -229,9 +235,34 @@ def test_validation_goes_domain_by_domain(augmenters) -> None:
 
 
 def test_validation_of_one_part_is_nnunets() -> None:
-    plain = validation_loader(NumberDataset(), parts={"": NumberDataset().identifiers}, **OPTIONS)
+    plain = validation_loader(nnUNetDataLoader, NumberDataset(), parts={"": NumberDataset().identifiers}, **OPTIONS)
     assert type(plain) is nnUNetDataLoader
 
 
 def test_the_slots_of_ranks_are_adjacent() -> None:
     assert [step_stream([3, 3, 2], rank) for rank in range(3)] == [(0, 8), (3, 8), (6, 8)]
+
+
+def test_a_loader_class_of_a_client_is_used_with_and_without_domains() -> None:
+    plain = training_loader(NoiseLoader, NumberDataset(), case_domains={}, ratios={}, **OPTIONS)
+    assert type(plain) is NoiseLoader
+    assert isinstance(balanced_loader({"a": 1.0, "b": 1.0}, NoiseLoader), NoiseLoader)
+    parts = {"a": ["case_0", "case_1", "case_2"], "b": ["case_3"]}
+    round_robin = validation_loader(NoiseLoader, NumberDataset(), parts=parts, **OPTIONS)
+    assert {type(part) for part in round_robin.loaders.values()} == {NoiseLoader}
+
+
+def test_without_domains_anything_that_makes_a_loader_will_do() -> None:
+    made = training_loader(lambda *arguments, **options: options, NumberDataset(), case_domains={}, ratios={}, x=1)
+    assert made == {"x": 1}
+
+
+def test_classes_of_augmenters_are_called_as_nnunet_calls_them() -> None:
+    train, val = build_augmenters("train", "val", 4, True, in_processes=lambda **options: options)
+    shared = {"transform": None, "seeds": None, "pin_memory": True, "wait_time": 0.002}
+    assert train == {"data_loader": "train", "num_processes": 4, "num_cached": 6, **shared}
+    assert val == {"data_loader": "val", "num_processes": 2, "num_cached": 3, **shared}
+    assert build_augmenters("train", "val", 0, True, in_this_process=lambda *arguments: arguments) == (
+        ("train", None),
+        ("val", None),
+    )

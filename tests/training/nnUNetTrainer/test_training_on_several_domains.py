@@ -10,8 +10,9 @@ import torch
 
 from nnunetv2.boundary.edge_branch import EdgeBranch
 from nnunetv2.errors import DomainMapError
-from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, DomainRoundRobin
+from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.domain_round_robin import DomainRoundRobin
 from tests.conftest import NnunetFolders
 from tests.training.nnUNetTrainer.tiny_runs import EVERY_PART_OFF, SEVERAL, STOCK_KEYS, run
 from tests.training.tiny_dataset import TinyDataset, TinyTrainer, make_trainer, write_preprocessed

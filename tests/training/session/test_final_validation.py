@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from nnunetv2.errors import CaseFailedError, CasesFailedError
-from nnunetv2.training.session import final_validation
 from nnunetv2.training.session.final_validation import ValidationPlan, predict_validation_cases, report_metrics
 from nnunetv2.training.session.ranks import Ranks
 
@@ -59,12 +58,12 @@ def test_little_work_is_exported_in_this_process(tmp_path: Path) -> None:
     assert large.workers_for([]) == 0
 
 
-def test_each_rank_predicts_its_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exported = []
-    monkeypatch.setattr(final_validation, "export_prediction_from_logits", lambda *a: exported.append(a[5]))
+def test_each_rank_predicts_its_share(tmp_path: Path) -> None:
+    exported: list[str] = []
+    plan = make_plan(tmp_path, Cases(), export=lambda *a: exported.append(a[5]))
     ranks = Ranks(False, 1, 3)
 
-    predict_validation_cases(make_plan(tmp_path, Cases()), list("abcdefg"), lambda data: data, ranks, lambda _: None)
+    predict_validation_cases(plan, list("abcdefg"), lambda data: data, ranks, lambda _: None)
 
     assert [Path(target).name for target in exported] == ["b", "e"]
 
@@ -74,9 +73,8 @@ def test_all_ranks_wait_for_each_other_equally_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cases: int, world_size: int
 ) -> None:
     waiting: list[int] = []
-    monkeypatch.setattr(final_validation, "export_prediction_from_logits", lambda *_: None)
     monkeypatch.setattr(Ranks, "wait_for_all", lambda ranks: waiting.append(ranks.rank))
-    plan, names = make_plan(tmp_path, Cases()), [str(number) for number in range(cases)]
+    plan, names = make_plan(tmp_path, Cases(), export=lambda *_: None), [str(number) for number in range(cases)]
 
     for rank in range(world_size):
         predict_validation_cases(plan, names, lambda data: data, Ranks(False, rank, world_size), lambda _: None)
@@ -84,12 +82,11 @@ def test_all_ranks_wait_for_each_other_equally_often(
     assert {waiting.count(rank) for rank in range(world_size)} == {(cases // world_size - 1) // 20}
 
 
-def test_a_failing_export_names_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_export_names_its_case(tmp_path: Path) -> None:
     def fail(*_: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(final_validation, "export_prediction_from_logits", fail)
-    plan = make_plan(tmp_path, Cases())
+    plan = make_plan(tmp_path, Cases(), export=fail)
 
     with pytest.raises(CaseFailedError, match="case a: disk full"):
         predict_validation_cases(plan, ["a"], lambda data: data, Ranks(False, 0, 1), lambda _: None)

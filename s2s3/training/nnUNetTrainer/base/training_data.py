@@ -1,6 +1,7 @@
 """The trainer hooks that split, load and augment the cases."""
 
 from collections.abc import Sequence
+from functools import partial
 from os.path import join
 from typing import Any
 
@@ -17,12 +18,12 @@ from nnunetv2.training.dataloading.loader_factory import (
     training_loader,
     validation_loader,
 )
+from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.nnUNetTrainer.base.training_setup import TrainingSetup
 from nnunetv2.training.session.case_splits import split_into_fold
 from nnunetv2.training.session.next_stage import require_previous_stage
 from nnunetv2.training.session.ranks import batch_sizes, current_ranks
 from nnunetv2.training.session.run_files import require_preprocessed
-from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 
 
 class TrainingData(TrainingSetup):
@@ -32,7 +33,9 @@ class TrainingData(TrainingSetup):
         self,
     ) -> tuple[Any, bool, Any, tuple[int, ...] | None]:
         """Return rotation range, dummy 2D augmentation, initial patch size and mirror axes (stored for inference)."""
-        settings = rotation_and_initial_patch_size(self.configuration_manager.patch_size)
+        settings = rotation_and_initial_patch_size(
+            self.configuration_manager.patch_size, trainer_module().get_patch_size
+        )
         self.print_to_log_file(f"do_dummy_2d_data_aug: {settings[1]}")
         self.inference_allowed_mirroring_axes = settings[3]
         return settings
@@ -63,6 +66,7 @@ class TrainingData(TrainingSetup):
             foreground_labels,
             regions,
             ignore_label,
+            kinds=trainer_module(),
         )
 
     @staticmethod
@@ -74,7 +78,9 @@ class TrainingData(TrainingSetup):
         ignore_label: int | None = None,
     ) -> BasicTransform:
         """Return the transforms of validation patches as a ComposeTransforms."""
-        return validation_pipeline(deep_supervision_scales, is_cascaded, foreground_labels, regions, ignore_label)
+        return validation_pipeline(
+            deep_supervision_scales, is_cascaded, foreground_labels, regions, ignore_label, kinds=trainer_module()
+        )
 
     def _all_cases(self) -> list[str]:
         folder = require_preprocessed(self.preprocessed_dataset_folder)
@@ -88,7 +94,7 @@ class TrainingData(TrainingSetup):
             cases,
             self.fold,
             join(self._preprocessed_base(), "splits_final.json"),
-            self.domains.make_splits,
+            partial(self.domains.make_splits, plain_splits=trainer_module().generate_crossval_split),
             self.domains.check_splits,
             self.print_to_log_file,
         )
@@ -113,21 +119,32 @@ class TrainingData(TrainingSetup):
         dataset_train, dataset_val = self.get_tr_and_val_datasets()
         self.domains.begin_fold(dataset_train.identifiers, self.print_to_log_file)
         sizes = batch_sizes(self.configuration_manager.batch_size, self.batch_size)
-        rank = current_ranks().rank
+        rank, names = current_ranks().rank, trainer_module()
         train = training_loader(
+            names.nnUNetDataLoader,
             dataset_train,
+            *self._patches(initial_patch_size),
             case_domains=self.domains.case_domains(dataset_train.identifiers),
             ratios=self.domains.train_ratios,
             stream=step_stream(sizes, rank),
-            **self._loader_options(initial_patch_size, train_transforms),
+            **self._loader_options(train_transforms),
         )
         val = validation_loader(
+            names.nnUNetDataLoader,
             dataset_val,
+            *self._patches(self.configuration_manager.patch_size),
             parts=self.domains.validation_parts(dataset_val.identifiers),
             first_batch=rank,
-            **self._loader_options(self.configuration_manager.patch_size, val_transforms),
+            **self._loader_options(val_transforms),
         )
-        augmenters = build_augmenters(train, val, get_allowed_n_proc_DA(), pin_memory=self.device.type == "cuda")
+        augmenters = build_augmenters(
+            train,
+            val,
+            names.get_allowed_n_proc_DA(),
+            pin_memory=self.device.type == "cuda",
+            in_this_process=names.SingleThreadedAugmenter,
+            in_processes=names.NonDetMultiThreadedAugmenter,
+        )
         for augmenter in augmenters:
             next(augmenter)
         return augmenters
@@ -149,12 +166,11 @@ class TrainingData(TrainingSetup):
         )
         return train, self.get_validation_transforms(scales, **shared), initial_size
 
-    def _loader_options(self, patch_size: Sequence[int], transforms: BasicTransform) -> dict[str, Any]:
+    def _patches(self, patch_size: Sequence[int]) -> tuple[Any, ...]:
+        return self.batch_size, patch_size, self.configuration_manager.patch_size, self.label_manager
+
+    def _loader_options(self, transforms: BasicTransform) -> dict[str, Any]:
         return {
-            "batch_size": self.batch_size,
-            "patch_size": patch_size,
-            "final_patch_size": self.configuration_manager.patch_size,
-            "label_manager": self.label_manager,
             "oversample_foreground_percent": self.oversample_foreground_percent,
             "sampling_probabilities": None,
             "pad_sides": None,

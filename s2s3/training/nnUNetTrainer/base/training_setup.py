@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel as DDP
 
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings
 from nnunetv2.boundary.edge_branch import plain_network
@@ -14,13 +13,13 @@ from nnunetv2.configuration import compile_setting
 from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import RepeatedCallError
 from nnunetv2.inference.network_building import build_network
-from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 from nnunetv2.training.loss.segmentation_loss import (
     compile_dice,
     output_weights,
     segmentation_loss,
     supervise_deeply,
 )
+from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.nnUNetTrainer.base.training_state import TrainingState
 from nnunetv2.training.session import run_files
 from nnunetv2.training.session.builder_forms import accepts_older_forms
@@ -29,8 +28,6 @@ from nnunetv2.training.session.domain_files import read_domain_files
 from nnunetv2.training.session.edge_learning import build_edge_branch
 from nnunetv2.training.session.network_plot import plot_network
 from nnunetv2.training.session.ranks import current_ranks, share_batch
-from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
-from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 HYPERPARAMETERS = (
@@ -61,8 +58,9 @@ class TrainingSetup(TrainingState):
         """Build network, optimizer and loss. Raises RepeatedCallError, a RuntimeError, on a second call."""
         if self.was_initialized:
             raise RepeatedCallError("initialize was called a second time; create a new trainer instead")
+        names = trainer_module()
         self._set_batch_size_and_oversample()
-        self.num_input_channels = determine_num_input_channels(
+        self.num_input_channels = names.determine_num_input_channels(
             self.plans_manager, self.configuration_manager, self.dataset_json
         )
         self.domains = balance_domains(
@@ -73,9 +71,9 @@ class TrainingSetup(TrainingState):
         self.optimizer, self.lr_scheduler = self.configure_optimizers()
         if self.is_ddp:
             own_gpu = [self.local_rank] if self.device.type == "cuda" else None
-            self.network = DDP(nn.SyncBatchNorm.convert_sync_batchnorm(self.network), device_ids=own_gpu)
+            self.network = names.DDP(nn.SyncBatchNorm.convert_sync_batchnorm(self.network), device_ids=own_gpu)
         self.loss = self._build_loss()
-        self.dataset_class = infer_dataset_class(run_files.require_preprocessed(self.preprocessed_dataset_folder))
+        self.dataset_class = names.infer_dataset_class(run_files.require_preprocessed(self.preprocessed_dataset_folder))
         self.was_initialized = True
         self.logger.update_config({"hparas": self._hyperparameters()})
 
@@ -132,7 +130,7 @@ class TrainingSetup(TrainingState):
         enable_deep_supervision: bool = True,
     ) -> nn.Module:
         """Build the network of the plans, which returns raw logits: a list with deep supervision, finest first."""
-        return get_network_from_plans(
+        network: nn.Module = trainer_module().get_network_from_plans(
             configuration_manager.network_arch_class_name,
             configuration_manager.network_arch_init_kwargs,
             configuration_manager.network_arch_init_kwargs_req_import,
@@ -141,6 +139,7 @@ class TrainingSetup(TrainingState):
             allow_init=True,
             deep_supervision=enable_deep_supervision,
         )
+        return network
 
     def _get_deep_supervision_scales(self) -> list[list[float]] | None:
         """Return the size of each supervised output relative to the input, per axis; None without deep supervision."""
@@ -159,16 +158,26 @@ class TrainingSetup(TrainingState):
 
     def _build_loss(self) -> nn.Module:
         """Return the segmentation loss, weighted over the outputs of deep supervision."""
+        names = trainer_module()
         loss: nn.Module = segmentation_loss(
             has_regions=self.label_manager.has_regions,
             ignore_label=self.label_manager.ignore_label,
             batch_dice=self.configuration_manager.batch_dice,
             ddp=self.is_ddp,
             dice_of_background=self.domains.use_edge_heads,
+            label_loss=names.DC_and_CE_loss,
+            region_loss=names.DC_and_BCE_loss,
+            dice_class=names.MemoryEfficientSoftDiceLoss,
         )
         compiled = self._do_i_compile()
         loss = compile_dice(loss) if compiled else loss
-        return supervise_deeply(loss, self._get_deep_supervision_scales(), ddp=self.is_ddp, compiled=compiled)
+        return supervise_deeply(
+            loss,
+            self._get_deep_supervision_scales(),
+            ddp=self.is_ddp,
+            compiled=compiled,
+            wrapper=names.DeepSupervisionWrapper,
+        )
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
         """Return the optimizer and a scheduler whose `step` takes the epoch."""

@@ -4,18 +4,17 @@ Settings are plain attributes, read as late as possible: trainers set them in th
 `super().__init__`.
 """
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from os.path import join
 from typing import Any
 
 import torch
-from torch.amp import GradScaler
 
 from nnunetv2.boundary.edge_branch import EdgeBranch, NoEdgeBranch, plain_network
 from nnunetv2.errors import SettingsError
-from nnunetv2.paths import nnUNet_preprocessed, nnUNet_results
-from nnunetv2.training.logging.nnunet_logger import MetaLogger
+from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.session import run_log
 from nnunetv2.training.session.domain_balance import SingleDomain
 from nnunetv2.training.session.ranks import current_ranks
@@ -73,7 +72,7 @@ class TrainingState:
             "device": device,
         }
         self.unpack_dataset = unpack_dataset
-        self._take_arguments(PlansManager(plans), configuration, fold, dataset_json, device)
+        self._take_arguments(trainer_module().PlansManager(plans), configuration, fold, dataset_json, device)
         self._find_folders()
         self._declare_attributes()
         self._start_log(continues)
@@ -101,9 +100,10 @@ class TrainingState:
         plans, configuration = self.plans_manager, self.configuration_manager
         name = RunName(plans.dataset_name, type(self).__name__, plans.plans_name, self.configuration_name, self.fold)
         previous_stage = configuration.previous_stage_name
-        folders = run_folders(
-            name, configuration.data_identifier, previous_stage, nnUNet_preprocessed.get(), nnUNet_results.require()
-        )
+        names = trainer_module()
+        preprocessed = os.fspath(names.nnUNet_preprocessed) if names.nnUNet_preprocessed else None
+        results = os.fspath(names.nnUNet_results)
+        folders = run_folders(name, configuration.data_identifier, previous_stage, preprocessed, results)
         self.preprocessed_dataset_folder_base = folders.preprocessed_base
         self.preprocessed_dataset_folder = folders.preprocessed
         self.output_folder_base = folders.output_base
@@ -120,7 +120,7 @@ class TrainingState:
         self.optimizer: Any = None
         self.lr_scheduler: Any = None
         self.loss: Any = None
-        self.grad_scaler = GradScaler("cuda") if self.device.type == "cuda" else None
+        self.grad_scaler = trainer_module().GradScaler("cuda") if self.device.type == "cuda" else None
         self.dataset_class: Any = None
         self.dataloader_train: Any = None
         self.dataloader_val: Any = None
@@ -132,7 +132,7 @@ class TrainingState:
 
     def _start_log(self, continues: bool) -> None:
         self.log_file = join(self.output_folder, run_log.log_file_name(datetime.now()))
-        self.logger: Any = MetaLogger(self.output_folder, continues)
+        self.logger: Any = trainer_module().MetaLogger(self.output_folder, continues)
         description = {name: self.my_init_kwargs[name] for name in ("plans", "configuration", "fold")}
         self.logger.update_config({**description, "dataset": self.dataset_json})
 
