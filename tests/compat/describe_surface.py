@@ -11,6 +11,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
 import sys
 import warnings
 
@@ -27,9 +28,14 @@ def arguments_of(found):
     except ValueError:
         return None
     return [
-        [found.name, found.kind.name, "required" if found.default is found.empty else repr(found.default)]
+        [found.name, found.kind.name, "required" if found.default is found.empty else described_default(found.default)]
         for found in parameters
     ]
+
+
+def described_default(value):
+    """Return the text of a default value, without addresses in memory."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value))
 
 
 def own_members(found):

@@ -16,7 +16,6 @@ OUT_OF_SCOPE = (
     "nnunetv2.dataset_conversion.datasets_for_integration_tests",
     "nnunetv2.inference.JHU_inference",
     "nnunetv2.tests",
-    "nnunetv2.training.data_augmentation.custom_transforms",  # unused since nnU-Net 2.5
 )
 
 OTHER_DEFAULTS = {
