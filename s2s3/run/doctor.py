@@ -6,6 +6,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+from nnunetv2 import drift_version
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.workers import usable_cpus
 
@@ -28,7 +29,8 @@ def folder_state(variable: str) -> tuple[bool, str]:
 def library_state(name: str) -> tuple[bool, str]:
     """Return (installed, sentence) for a distribution."""
     try:
-        return True, f"{name} {metadata.version(name)}"
+        own = f" (DRIFT {drift_version.DRIFT})" if name == "nnunetv2" else ""
+        return True, f"{name} {metadata.version(name)}{own}"
     except metadata.PackageNotFoundError:
         return False, f"{name} is not installed: pip install -r requirements.txt"
 

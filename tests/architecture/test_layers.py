@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Highest row first in reach: each may import itself and everything before it.
 LAYERS: list[set[str]] = [
-    {"s1", "nnunetv2.paths", "nnunetv2.configuration", "nnunetv2.errors"},
+    {"s1", "nnunetv2.paths", "nnunetv2.configuration", "nnunetv2.errors", "nnunetv2.drift_version"},
     {"nnunetv2.utilities"},
     {"nnunetv2.model_sharing"},
     {"nnunetv2.imageio", "nnunetv2.domains", "nnunetv2.boundary"},

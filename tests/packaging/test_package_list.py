@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from nnunetv2 import drift_version
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -43,7 +45,7 @@ def test_every_console_script_points_to_a_callable(script: str) -> None:
 def test_the_version_satisfies_projects_that_pin_nnunetv2() -> None:
     from packaging.specifiers import SpecifierSet
 
-    version = PYPROJECT["project"]["version"]
+    version = f"{drift_version.NNUNET}+drift.{drift_version.DRIFT}"
     for pin in ("==2.8.1", ">=2.2.1", ">=2.3.1,<3", ">=2.8.1"):
         assert version in SpecifierSet(pin), pin
 

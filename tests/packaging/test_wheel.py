@@ -1,5 +1,6 @@
 """A wheel built from the tree, installed without the tree, has every module and every command."""
 
+import email
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nnunetv2 import drift_version
 from tests.packaging.test_package_list import ROOT, SCRIPTS
 
 IMPORT_ALL = """
@@ -21,32 +23,20 @@ print(nnunetv2.__file__)
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = folder / "source"
-    names = subprocess.run(
-        [
-            "git",
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "s1",
-            "s2s3",
-            "*.toml",
-            "*.txt",
-            "*.md",
-            "LICENSE",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    for name in names:
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the files that a wheel is built from, so that nothing is built in the tree."""
+    folder = tmp_path_factory.mktemp("source")
+    wanted = ("s1", "s2s3", "setup.py", "*.toml", "*.txt", "*.md", "LICENSE")
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *wanted]
+    for name in subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
         if (ROOT / name).is_file():
-            (build / name).parent.mkdir(parents=True, exist_ok=True)
-            (build / name).write_bytes((ROOT / name).read_bytes())
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    return folder
+
+
+def build(source: Path, target: Path, **environment: str) -> Path:
+    """Build a wheel of the source into the folder `target`; return its path."""
     pip = [
         sys.executable,
         "-m",
@@ -56,11 +46,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--no-deps",
         "--no-build-isolation",
         "-w",
-        str(folder),
-        str(build),
+        str(target),
+        str(source),
     ]
-    subprocess.run(pip, check=True)
-    return next(folder.glob("*.whl"))
+    subprocess.run(pip, check=True, env={**os.environ, **environment})
+    return next(target.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(source, tmp_path_factory.mktemp("wheel"), DRIFT_PLAIN_VERSION="0")
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +109,27 @@ def test_every_command_of_the_wheel_answers_help(script: str, clean_environment:
     )
     assert finished.returncode == 0, finished.stderr
     assert "usage:" in finished.stdout
+
+
+def metadata_version(wheel: Path) -> str:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return email.message_from_bytes(archive.read(name))["Version"]
+
+
+def test_the_version_names_both_packages(wheel: Path) -> None:
+    assert metadata_version(wheel) == f"{drift_version.NNUNET}+drift.{drift_version.DRIFT}"
+
+
+def test_a_switch_makes_the_version_the_text_that_programs_compare_with(source: Path, tmp_path: Path) -> None:
+    plain = build(source, tmp_path, DRIFT_PLAIN_VERSION="1")
+    assert metadata_version(plain) == "2.8.1"
+    assert plain.name.startswith("nnunetv2-2.8.1-")
+
+
+def test_another_value_of_the_switch_is_refused(source: Path) -> None:
+    command = [sys.executable, "setup.py", "--version"]
+    environment = {**os.environ, "DRIFT_PLAIN_VERSION": "yes"}
+    finished = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 1
+    assert "DRIFT_PLAIN_VERSION=yes: expected 1 for the version 2.8.1, or 0" in finished.stderr
