@@ -5,7 +5,7 @@ Names that clients of nnU-Net replace in the module `predict_from_raw_data` are 
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -164,7 +164,7 @@ class LogitPredictor:
 
         Raises InvalidLogitsError if the network predicts NaN or infinite values.
         """
-        if not isinstance(input_image, torch.Tensor) or input_image.ndim != 4:
+        if not isinstance(input_image, torch.Tensor) or input_image.ndim != 4 or not input_image.numel():
             raise CallError(f"expected a 4D torch.Tensor (c, x, y, z), got {_describe(input_image)}")
         self.network = self.network.to(self.device)
         self.network.eval()
@@ -172,9 +172,29 @@ class LogitPredictor:
         with torch.autocast("cuda") if self.device.type == "cuda" else nullcontext():
             image, crop = pad_to_tile(input_image, self.configuration_manager.patch_size)
             slicers = self._internal_get_sliding_window_slicers(image.shape[1:])
-            logits = self._predict_where_memory_allows(image, slicers)
+            with self._explaining_failures(image):
+                logits = self._predict_where_memory_allows(image, slicers)
         public.empty_cache(self.device)
         return logits[crop]
+
+    @contextmanager
+    def _explaining_failures(self, image: torch.Tensor) -> Iterator[None]:
+        """Say what the plans expect if the network fails on an image of another type or number of channels."""
+        try:
+            yield
+        except RuntimeError as error:
+            expected = self._expected_channels()
+            if expected is None or (image.is_floating_point() and len(image) == expected):
+                raise
+            form = f"{expected} channels of floating-point numbers"
+            raise CallError(f"expected {form}, got {_describe(image)} and {image.dtype}") from error
+
+    def _expected_channels(self) -> int | None:
+        """Return the number of input channels; None if not all of the model was assigned."""
+        try:
+            return determine_num_input_channels(self.plans_manager, self.configuration_manager, self.dataset_json)
+        except (AttributeError, KeyError, TypeError):
+            return None
 
     def _predict_where_memory_allows(self, image: torch.Tensor, slicers: list[Slicer]) -> torch.Tensor:
         """Collect results on the device, or on the CPU if the device runs out of memory."""

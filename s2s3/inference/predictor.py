@@ -12,6 +12,7 @@ import numpy as np
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import CallError
 from nnunetv2.inference import predict_from_raw_data as public
+from nnunetv2.inference.array_lists import matching_lists
 from nnunetv2.inference.case_checks import check_files, check_output_folders
 from nnunetv2.inference.case_lists import (
     PathLike,
@@ -197,12 +198,21 @@ class nnUNetPredictor(ItemPredictor):
         truncated_ofname: str | list[str] | None,
         num_processes: int = 3,
     ) -> Iterator[Item]:
-        """Return an iterator over preprocessed images; each argument is for one image, or a list for several."""
+        """Return an iterator over preprocessed images; each argument is for one image, or a list for several.
+
+        Raises CallError if the lists do not belong together.
+        """
+        images, previous, properties, names = matching_lists(
+            image_or_list_of_images,
+            segs_from_prev_stage_or_list_of_segs_from_prev_stage,
+            properties_or_list_of_properties,
+            truncated_ofname,
+        )
         return preprocessing_iterator_fromnpy(
-            _as_list(image_or_list_of_images),
-            _as_list(segs_from_prev_stage_or_list_of_segs_from_prev_stage),
-            _as_list(properties_or_list_of_properties),
-            _as_list(truncated_ofname),
+            images,
+            previous,
+            properties,
+            names,
             *self._model_description(),
             num_processes=num_processes,
             verbose=self.verbose_preprocessing,
@@ -280,8 +290,3 @@ def _check_previous_stage(stage: str | None, folder: PathLike | None) -> None:
         )
     if stage is None and folder is not None:
         raise CallError("predictions of a previous stage were given, but this configuration has no previous stage")
-
-
-def _as_list(value: Any) -> Any:
-    """Wrap a single value in a list; return lists, tuples and None (no value for any image) unchanged."""
-    return value if value is None or isinstance(value, list | tuple) else [value]

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from nnunetv2.errors import UnfitImageError
 from nnunetv2.preprocessing.case_checks import (
-    channel_problems,
     label_channel_problems,
     label_problems,
     orientation_tag_problems,
@@ -17,9 +16,7 @@ from nnunetv2.preprocessing.case_checks import (
     shape_problems,
 )
 from nnunetv2.preprocessing.cropping.cropping import crop_to_nonzero
-from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.raw_dataset import channel_names
 
 
 @dataclass
@@ -29,23 +26,34 @@ class Case:
     data: np.ndarray
     seg: np.ndarray | None
     properties: dict[str, Any]
+    seg_properties: dict[str, Any] = field(default_factory=dict)
 
 
-def read_case(
-    image_files: Sequence[str], seg_file: str | None, plans_manager: PlansManager, dataset_json: dict[str, Any]
-) -> Case:
-    """Read the files of a case and check that channels, shapes and labels fit."""
+def read_case(image_files: Sequence[str], seg_file: str | None, plans_manager: PlansManager) -> Case:
+    """Read the files of a case; what they contain is checked by those who rely on it."""
     reader = plans_manager.image_reader_writer_class()
     data, properties = reader.read_images(image_files)
-    raise_first(channel_problems(len(data), image_files, len(channel_names(dataset_json))))
     if seg_file is None:
         return Case(data, None, properties)
-    seg, of_seg = reader.read_seg(seg_file)
-    raise_first(shape_problems(seg, data, seg_file, image_files[0]))
-    raise_first(orientation_tag_problems(properties, of_seg, seg.shape[1:], (image_files[0], seg_file)))
-    raise_first(label_channel_problems(seg, seg_file))
-    raise_first(label_problems(seg, labels_in_masks(plans_manager.get_label_manager(dataset_json)), seg_file))
-    return Case(data, seg, properties)
+    seg, seg_properties = reader.read_seg(seg_file)
+    return Case(data, seg, properties, seg_properties)
+
+
+def check_segmentation(case: Case, image_name: str, seg_name: str, known_labels: Sequence[int] | None) -> None:
+    """Raise UnfitImageError unless the segmentation of a case, if it has one, fits its image and has known labels.
+
+    Parameters:
+        image_name, seg_name: for the message.
+        known_labels: None to accept any label.
+    """
+    if case.seg is None:
+        return
+    raise_first(shape_problems(case.seg, case.data, seg_name, image_name))
+    properties = case.properties, case.seg_properties
+    raise_first(orientation_tag_problems(*properties, case.seg.shape[1:], (image_name, seg_name)))
+    raise_first(label_channel_problems(case.seg, seg_name))
+    if known_labels is not None:
+        raise_first(label_problems(case.seg, known_labels, seg_name))
 
 
 def in_axis_order(array: np.ndarray, transpose_forward: Sequence[int]) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nnunetv2.errors import DatasetLayoutError
+from nnunetv2.errors import DatasetLayoutError, SettingsError
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.preprocessing.recipe import recipe
 from nnunetv2.preprocessing.resumable_folder import ResumableFolder, stamp
@@ -32,7 +32,7 @@ class DatasetRun:
         Raises CaseFailedError naming the case that failed.
         """
         _refuse_ambiguous_names(cases)
-        reader = self.plans.image_reader_writer_class()
+        reader = self._reader()
         sources = {case: _source_files(files, reader) for case, files in cases.items()}
         method = recipe(self.preprocessor, self.plans, self.configuration, self.dataset_json)
         finished = self.target.prepare(method, sources)
@@ -43,6 +43,15 @@ class DatasetRun:
             run_cases(self.store_case, tasks, num_processes, description, self.preprocessor.show_progress_bar)
         finally:
             self.target.tidy()
+
+    def _reader(self) -> Any:
+        """Return the reader; None if only the workers of an own preprocessor know it."""
+        try:
+            return self.plans.image_reader_writer_class()
+        except SettingsError:
+            if type(self.preprocessor) is DefaultPreprocessor:
+                raise
+            return None
 
     def store_case(self, case: str, files: dict[str, Any], sources: Iterable[str]) -> None:
         """Preprocess one case and enter it as finished; called in a worker process."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import nnunetv2
+from nnunetv2.errors import SettingsError
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
@@ -48,8 +49,18 @@ def recipe(
     if type(preprocessor) is DefaultPreprocessor:
         names = (_PLANS_ENTRIES, _CONFIGURATION_ENTRIES, _DATASET_ENTRIES)
         entries = [_selected(content, chosen) for content, chosen in zip(entries, names, strict=True)]
-    classes = (*type(preprocessor).__mro__, *plans.label_manager_class.__mro__)
+    classes = (*type(preprocessor).__mro__, *_label_manager_classes(preprocessor, plans))
     return [*entries, type(preprocessor).__qualname__, _code_digests(classes)]
+
+
+def _label_manager_classes(preprocessor: DefaultPreprocessor, plans: PlansManager) -> tuple[type, ...]:
+    """Return the label manager and its bases; none if only the workers of an own preprocessor know it."""
+    try:
+        return plans.label_manager_class.__mro__
+    except SettingsError:
+        if type(preprocessor) is DefaultPreprocessor:
+            raise
+        return ()
 
 
 def _selected(content: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

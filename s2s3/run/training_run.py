@@ -176,7 +176,8 @@ def run_training(
     _check_arguments(num_gpus, continue_training, only_run_validation, disable_checkpointing, val_with_best, device)
     fold = fold_of(fold)
     _check_device(device, num_gpus)
-    _check_preprocessed(dataset_name_or_id, configuration, plans_identifier)
+    if _starts_as_usual(recursive_find_trainer_class_by_name(trainer_class_name)):
+        _check_preprocessed(dataset_name_or_id, configuration, plans_identifier)
     if num_gpus > 1:
         names = (dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier)
         flags = (disable_checkpointing, continue_training, only_run_validation, pretrained_weights)
@@ -241,6 +242,11 @@ def _check_device(device: torch.device, num_gpus: int) -> None:
         raise SettingsError(f"-num_gpus {num_gpus}, but only {torch.cuda.device_count()} CUDA devices are available")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise SettingsError("no MPS device is available; train on the CPU with -device cpu")
+
+
+def _starts_as_usual(trainer_class: type[nnUNetTrainer]) -> bool:
+    """Tell whether a trainer needs the plans and the preprocessed cases as they are; others may change or make them."""
+    return all(getattr(trainer_class, name) is getattr(nnUNetTrainer, name) for name in ("__init__", "initialize"))
 
 
 def _check_preprocessed(dataset: int | str, configuration: str, plans_identifier: str) -> None:

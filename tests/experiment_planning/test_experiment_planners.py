@@ -428,7 +428,7 @@ def test_the_error_for_an_incomplete_fingerprint_says_what_it_lacks(nnunet_folde
     planner_for(nnunet_folders, FIXTURES["E"])
     write_json({"spacings": []}, nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json")
     with pytest.raises(DatasetError, match="lacks shapes_after_crop, median_relative"):
-        PLAIN(NAME)
+        PLAIN(NAME).plan_experiment()
 
 
 @pytest.mark.parametrize("content", [{"train": []}, [["a"]], [{"train": ["a"]}], 3])
@@ -524,3 +524,13 @@ def test_plans_can_be_loaded_back(nnunet_folders: NnunetFolders) -> None:
 
     assert other.plans is not None
     assert other.plans["plans_name"] == "nnUNetPlans"
+
+
+def test_a_planner_of_its_own_kind_needs_no_entries_that_it_does_not_read(nnunet_folders: NnunetFolders) -> None:
+    class OwnPlanner(PLAIN):
+        def plan_experiment(self) -> dict[str, Any]:
+            return self.dataset_fingerprint
+
+    planner_for(nnunet_folders, FIXTURES["E"])
+    write_json({"own": 1}, nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json")
+    assert OwnPlanner(NAME).plan_experiment() == {"own": 1}

@@ -1,5 +1,6 @@
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -252,3 +253,33 @@ def _fresh_gaussian() -> None:
     from nnunetv2.inference.sliding_window_prediction import compute_gaussian
 
     compute_gaussian.cache_clear()
+
+
+def three_channel_predictor() -> Any:
+    predictor = hand_made_predictor(nn.Conv2d(3, 2, 1), [4, 6], heads=2)
+    predictor.dataset_json = {"channel_names": {"0": "R", "1": "G", "2": "B"}}
+    return predictor
+
+
+@pytest.mark.parametrize("image", [torch.zeros(2, 1, 5, 7), torch.zeros(3, 1, 5, 7, dtype=torch.int32)])
+def test_an_image_that_the_network_cannot_take_is_refused_with_what_it_takes(image: torch.Tensor) -> None:
+    with pytest.raises(CallError, match=f"expected 3 channels of floating-point numbers, got .*{image.dtype}"):
+        three_channel_predictor().predict_sliding_window_return_logits(image)
+
+
+def test_other_errors_of_a_network_stay_as_they_are() -> None:
+    class Failing(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("a bug")
+
+    predictor = hand_made_predictor(Failing(), [4, 6], heads=2)
+    for dataset_json in (None, {"channel_names": {"0": "R"}}):
+        predictor.dataset_json = dataset_json
+        with pytest.raises(RuntimeError, match=r"^a bug$"):
+            predictor.predict_sliding_window_return_logits(IMAGE)
+
+
+@pytest.mark.parametrize("image", [torch.zeros(3, 5, 7), torch.zeros(3, 0, 5, 7), np.zeros((3, 1, 5, 7)), None])
+def test_what_is_no_image_is_refused(image: object) -> None:
+    with pytest.raises(CallError, match=r"expected a 4D torch\.Tensor \(c, x, y, z\), got"):
+        three_channel_predictor().predict_sliding_window_return_logits(image)

@@ -18,6 +18,7 @@ from nnunetv2.errors import (
     DatasetError,
     InvalidOutputError,
     InvalidValueError,
+    UnfitImageError,
     WorkerDiedError,
 )
 from nnunetv2.inference import predict_from_raw_data, predictor
@@ -394,3 +395,38 @@ def test_every_missing_prediction_of_the_previous_stage_is_named_first(model, rg
         model.predict_from_files(rgb_images, tmp_path / "out", folder_with_segs_from_prev_stage=tmp_path / "stage")
     assert [line.split(":")[0].rsplit("/", 1)[1] for line in caught.value.problems] == ["a.png", "b.png", "c.png"]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "image", [np.ones((3, 64, 64)), np.ones((64, 64, 3)), np.ones((64, 64)), np.ones((2, 1, 64, 64))]
+)
+def test_arrays_of_a_wrong_form_are_refused_with_the_expected_one(model: nnUNetPredictor, image: np.ndarray) -> None:
+    properties = {"spacing": [999, 1, 1]}
+    with pytest.raises(InvalidValueError if image.ndim < 4 else UnfitImageError):
+        model.predict_single_npy_array(image, properties)
+    for workers in (0, 1):
+        with pytest.raises(CaseFailedError, match="case number 0: the image has"):
+            model.predict_from_list_of_npy_arrays(image, None, properties, None, workers, False, 0)
+
+
+@pytest.mark.parametrize("properties", [{}, {"spacing": [1, 1]}, {"spacing": None}])
+def test_properties_without_three_spacings_are_refused(model: nnUNetPredictor, properties: dict) -> None:
+    with pytest.raises(InvalidValueError, match="spacing"):
+        model.predict_single_npy_array(np.ones((3, 1, 8, 8)), properties)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([1, 2], None, {}, None), "got 2 images, 1 properties; expected as many"),
+        ((1, [None, None], {}, None), "got 1 images, 2 previous stages, 1 properties"),
+        (([1, 2], None, [{}, {}], "name"), "got 2 images, 2 properties, 1 output names"),
+        ((1, None, None, None), "expected images and their properties"),
+        ((None, None, {}, None), "expected images and their properties"),
+    ],
+)
+def test_lists_that_do_not_belong_together_are_refused(
+    model: nnUNetPredictor, arguments: tuple[Any, ...], message: str
+) -> None:
+    with pytest.raises(CallError, match=message):
+        model.get_data_iterator_from_raw_npy_data(*arguments)

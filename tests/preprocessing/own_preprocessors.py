@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.utilities.label_handling import label_handling
 
 
 class KilledAtCaseC(DefaultPreprocessor):
@@ -40,3 +41,37 @@ class DoublesArrays(DefaultPreprocessor):
 
     def run_case_npy(self, data: np.ndarray, *arguments: Any) -> tuple[np.ndarray, np.ndarray, dict]:
         return super().run_case_npy(data * 2, *arguments)
+
+
+class KeepsFloatTargets(DefaultPreprocessor):
+    """For regression: the label file holds numbers, which stay as they are; only the image is preprocessed."""
+
+    def run_case_npy(
+        self, data: np.ndarray, seg: np.ndarray | None, *arguments: Any
+    ) -> tuple[np.ndarray, np.ndarray, dict]:
+        data, _, properties = super().run_case_npy(data, None, *arguments)
+        return data, seg, properties
+
+
+class CountsInstances(DefaultPreprocessor):
+    """The label file holds numbers of instances, of which the hook makes one label."""
+
+    def modify_seg_fn(self, seg: np.ndarray, *_: Any) -> np.ndarray:
+        return np.where(seg > 0, 1, seg)
+
+
+class RegistersItsLabelManager(DefaultPreprocessor):
+    """Makes its label manager known only when a case is preprocessed, and ignores what it stores."""
+
+    def run_case_npy(
+        self, data: np.ndarray, seg: np.ndarray | None, properties: dict, plans_manager: Any, *managers: Any
+    ) -> tuple[np.ndarray, np.ndarray, dict]:
+        label_handling.OwnLabelManager = OwnLabelManager
+        try:
+            return super().run_case_npy(data, seg, properties, plans_manager, *managers)
+        finally:
+            del label_handling.OwnLabelManager
+
+
+class OwnLabelManager(label_handling.LabelManager):
+    """A label manager that is registered at run time."""

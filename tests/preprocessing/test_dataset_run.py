@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnunetv2.errors import CaseFailedError, DatasetLayoutError, WorkerDiedError
+from nnunetv2.errors import CaseFailedError, DatasetLayoutError, SettingsError, WorkerDiedError
 from nnunetv2.preprocessing.dataset_run import DatasetRun
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.preprocessing.resumable_folder import ResumableFolder
 from nnunetv2.preprocessing.storage.blosc2_dataset import nnUNetDatasetBlosc2
 from tests.conftest import NnunetFolders
 from tests.preprocessing.factories import CASES, DATASET_JSON, NAME, managers, plans, write_tiles
-from tests.preprocessing.own_preprocessors import DiskFullAtCaseC, KilledAtCaseC, MergesLabels
+from tests.preprocessing.own_preprocessors import DiskFullAtCaseC, KilledAtCaseC, MergesLabels, RegistersItsLabelManager
 
 
 def written(folders: NnunetFolders) -> Path:
@@ -86,7 +86,7 @@ def test_each_case_becomes_three_files(tiles: Path, nnunet_folders: NnunetFolder
 
 def test_a_bad_case_is_named_and_the_next_run_continues(tiles: Path, nnunet_folders: NnunetFolders) -> None:
     content = damage(tiles, "c")
-    with pytest.raises(CaseFailedError, match=r"case c: .*c_0000\.png: cannot be read"):
+    with pytest.raises(CaseFailedError, match=r"case c: .*c_0000\.png: is damaged"):
         preprocess()
     folder = written(nnunet_folders)
     finished = times(folder)
@@ -269,3 +269,23 @@ def test_tiles_need_neither_torch_nor_skimage_nor_simpleitk(tiles: Path, nnunet_
     )
     finished = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert finished.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_label_manager_that_only_the_workers_know_is_enough(
+    tiles: Path, nnunet_folders: NnunetFolders, workers: int
+) -> None:
+    file = nnunet_folders.preprocessed / NAME / "nnUNetPlans.json"
+    rewrite(file, {**plans(), "label_manager": "OwnLabelManager"})
+    preprocess(RegistersItsLabelManager(), workers)
+    assert {f"{case}.b2nd" for case in CASES} < set(names(written(nnunet_folders)))
+
+
+@pytest.mark.parametrize("entry", ["label_manager", "image_reader_writer"])
+def test_an_unknown_name_in_the_plans_is_refused_before_any_case(
+    tiles: Path, nnunet_folders: NnunetFolders, entry: str
+) -> None:
+    file = nnunet_folders.preprocessed / NAME / "nnUNetPlans.json"
+    rewrite(file, {**plans(), entry: "NoSuchClass"})
+    with pytest.raises(SettingsError, match=f"{file}: {entry}: .*'NoSuchClass'"):
+        preprocess()

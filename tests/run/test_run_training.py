@@ -13,6 +13,7 @@ import torch
 
 from nnunetv2.errors import ArgumentError, CheckpointError, MissingFileError, SettingsError
 from nnunetv2.run import run_training as command
+from nnunetv2.run import training_run
 from nnunetv2.run.training_run import (
     find_free_network_port,
     get_trainer_from_args,
@@ -198,6 +199,21 @@ def test_a_dataset_that_was_planned_but_not_preprocessed_is_refused(nnunet_folde
     with pytest.raises(MissingFileError, match="tiny: the data set was not preprocessed for this configuration"):
         run_training(901, "2d", 0, device=CPU)
     assert list(nnunet_folders.results.iterdir()) == []
+
+
+def test_a_trainer_that_starts_in_its_own_way_may_make_what_it_needs(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class MakesItsData(TinyTrainer):
+        def initialize(self) -> None:
+            raise NotImplementedError("is reached")
+
+    folder = write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    (folder / "tiny").rename(folder / "elsewhere")
+    monkeypatch.setattr(training_run, "recursive_find_trainer_class_by_name", lambda _: MakesItsData)
+
+    with pytest.raises(NotImplementedError, match="is reached"):
+        run_training(901, "2d", 0, device=CPU)
 
 
 def test_a_results_folder_that_cannot_be_written_is_one_line(

@@ -108,7 +108,7 @@ class ExperimentPlanner(ConfigurationPlanning):
 
     def plan_experiment(self) -> dict[str, Any]:
         """Plan all configurations, save the plans and return them, merged with those of an existing plans file."""
-        fingerprint = self.dataset_fingerprint
+        fingerprint = self._checked_fingerprint()
         forward, backward = self.determine_transpose()
         target = self.determine_fullres_target_spacing()
         configurations = ConfigurationSet(self, target[forward], self._median_shape_at(target)[forward]).plan()
@@ -129,6 +129,14 @@ class ExperimentPlanner(ConfigurationPlanning):
         }
         self.save_plans(self.plans)
         return self.plans
+
+    def _checked_fingerprint(self) -> dict[str, Any]:
+        """Return the fingerprint; DatasetError if it lacks what this class plans by."""
+        missing = [key for key in _FINGERPRINT_KEYS if key not in self.dataset_fingerprint]
+        if missing:
+            file = self._preprocessed_folder / "dataset_fingerprint.json"
+            raise DatasetError(f"{file} lacks {', '.join(missing)}. Run nnUNetv2_extract_fingerprint --clean.")
+        return self.dataset_fingerprint
 
     def _median_shape_at(self, spacing: np.ndarray) -> np.ndarray:
         fingerprint = self.dataset_fingerprint
@@ -159,11 +167,7 @@ class ExperimentPlanner(ConfigurationPlanning):
 def _read_fingerprint(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise DatasetError(f"no fingerprint: {file} does not exist. Run nnUNetv2_extract_fingerprint first.")
-    fingerprint = read_json(file, "dataset fingerprint")
-    missing = [key for key in _FINGERPRINT_KEYS if key not in fingerprint]
-    if missing:
-        raise DatasetError(f"{file} lacks {', '.join(missing)}. Run nnUNetv2_extract_fingerprint --clean.")
-    return fingerprint
+    return read_json(file, "dataset fingerprint")
 
 
 def _checked_memory(gigabytes: float) -> float:

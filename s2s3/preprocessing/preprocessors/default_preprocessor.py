@@ -1,6 +1,7 @@
 """Preprocesses cases for training and inference: transpose, crop, normalise, resample."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from os.path import isdir, isfile, join
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,16 @@ import numpy as np
 
 from nnunetv2.errors import DatasetLayoutError, InvalidValueError, UnfitImageError
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
-from nnunetv2.preprocessing.case import Case, crop_case, in_axis_order, read_case, requiring_voxels
-from nnunetv2.preprocessing.case_checks import raise_first, shape_problems
+from nnunetv2.preprocessing.array_checks import check_array
+from nnunetv2.preprocessing.case import (
+    Case,
+    check_segmentation,
+    crop_case,
+    in_axis_order,
+    read_case,
+    requiring_voxels,
+)
+from nnunetv2.preprocessing.case_checks import channel_problems, raise_first, shape_problems
 from nnunetv2.preprocessing.foreground_locations import Locations, classes_to_locate, sample_foreground_locations
 from nnunetv2.preprocessing.label_types import compact_labels, signed_labels
 from nnunetv2.preprocessing.normalization.default_normalization_schemes import ImageNormalization
@@ -21,7 +30,9 @@ from nnunetv2.utilities.files import read_json
 
 # Clients replace this name in this module; it has to be called through it.
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
+from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager, named_by
+from nnunetv2.utilities.raw_dataset import channel_names
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
 
@@ -31,6 +42,8 @@ class DefaultPreprocessor:
     Parameters:
         verbose: accepted for nnU-Net's callers.
     """
+
+    _files: tuple[str, str, dict[str, Any]] | None = None
 
     def __init__(self, verbose: bool = True):
         self.verbose = verbose
@@ -47,6 +60,8 @@ class DefaultPreprocessor:
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         """Preprocess arrays, which are left unchanged; `properties` are completed and returned.
 
+        Raises WrongShapeError or InvalidValueError for another form, UnfitImageError if channels or shapes do not fit.
+
         Parameters:
             data: (C, x, y, z) in the reader's axis order.
             seg: (1, x, y, z), or None at inference.
@@ -57,11 +72,16 @@ class DefaultPreprocessor:
             seg int8 or int16, -1 outside the nonzero part of the image; if none was given, 0 inside,
             properties, with the shapes and the box of cropping and, if seg was given, `class_locations`.
         """
-        if seg is not None:
+        dataset_json = _as_dict(dataset_json)
+        check_array(data, properties)
+        if self._files is not None:
+            image_name, seg_name, seg_properties = self._files
+            given = Case(data, seg, properties, seg_properties)
+            check_segmentation(given, image_name, seg_name, self._known_labels(given, plans_manager, dataset_json))
+        elif seg is not None:
             raise_first(shape_problems(seg, data, "the segmentation", "the image"))
-            seg = seg.copy()
-        case = Case(data.astype(np.float32), seg, properties)
-        return self._preprocess(case, plans_manager, configuration_manager, _as_dict(dataset_json))
+        case = Case(data.astype(np.float32), None if seg is None else seg.copy(), properties)
+        return self._preprocess(case, plans_manager, configuration_manager, dataset_json)
 
     def run_case(
         self,
@@ -73,14 +93,36 @@ class DefaultPreprocessor:
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         """Read and preprocess the files of a case; returns the same as run_case_npy.
 
-        Raises UnfitImageError if channels, shapes or labels do not fit, ImageProblemError if a file cannot be read.
+        Raises UnfitImageError if channels, shapes or labels do not fit, ImageProblemError if a file cannot be read. A
+        subclass that overrides run_case_npy gets what was read; it is checked where run_case_npy of this class runs. If
+        a subclass overrides modify_seg_fn, any labels may be in the file.
         """
         dataset_json = _as_dict(dataset_json)
-        case = read_case(image_files, seg_file, plans_manager, dataset_json)
+        case = read_case(image_files, seg_file, plans_manager)
         managers = (plans_manager, configuration_manager, dataset_json)
+        names = image_files[0], str(seg_file)
         if type(self).run_case_npy is not _run_case_npy_of_this_package:  # overridden, or replaced by a client
-            return self.run_case_npy(case.data, case.seg, case.properties, *managers)
+            with self._handing_over(*names, case.seg_properties):
+                return self.run_case_npy(case.data, case.seg, case.properties, *managers)
+        check_array(case.data, case.properties, image_files[0])
+        raise_first(channel_problems(len(case.data), image_files, len(channel_names(dataset_json))))
+        check_segmentation(case, *names, self._known_labels(case, plans_manager, dataset_json))
         return self._preprocess(case, *managers)  # without the copies of run_case_npy: nobody else has these arrays
+
+    @contextmanager
+    def _handing_over(self, image_name: str, seg_name: str, seg_properties: dict[str, Any]) -> Iterator[None]:
+        """Let run_case_npy of this class know the files of the arrays that a subclass may hand on to it."""
+        self._files = image_name, seg_name, seg_properties
+        try:
+            yield
+        finally:
+            self._files = None
+
+    def _known_labels(self, case: Case, plans: PlansManager, dataset_json: dict[str, Any]) -> Sequence[int] | None:
+        """Return the labels that the segmentation may have; None if `modify_seg_fn` of a subclass makes them."""
+        if case.seg is None or type(self).modify_seg_fn is not _modify_seg_fn_of_this_package:
+            return None
+        return labels_in_masks(plans.get_label_manager(dataset_json))
 
     def run_case_save(
         self,
@@ -197,6 +239,7 @@ class DefaultPreprocessor:
 
 
 _run_case_npy_of_this_package = DefaultPreprocessor.run_case_npy
+_modify_seg_fn_of_this_package = DefaultPreprocessor.modify_seg_fn
 
 
 def _as_dict(dataset_json: dict[str, Any] | str) -> dict[str, Any]:

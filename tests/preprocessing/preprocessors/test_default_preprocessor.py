@@ -8,7 +8,12 @@ from nnunetv2.errors import UnfitImageError
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg
 from tests.preprocessing.factories import DATASET_JSON, managers, plans, write_tiles
-from tests.preprocessing.own_preprocessors import DoublesArrays
+from tests.preprocessing.own_preprocessors import (
+    CountsInstances,
+    DoublesArrays,
+    KeepsFloatTargets,
+    RegistersItsLabelManager,
+)
 
 RANDOM = np.random.default_rng(0)
 ONE_CHANNEL = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "a": 1, "b": 2}, "file_ending": ".nii.gz"}
@@ -254,3 +259,36 @@ class TestFiles:
         Image.fromarray(np.ones((40, 50, 4), np.uint8)).save(tiles / "imagesTr" / "a_0000.png")
         with pytest.raises(UnfitImageError, match=r"a_0000\.png: 4 channel\(s\), dataset\.json names 3"):
             self.run_case(tiles)
+
+    def test_a_subclass_for_regression_gets_its_numbers_as_they_are(self, tiles: Path) -> None:
+        targets = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
+        Image.fromarray(targets).save(tiles / "labelsTr" / "a.tif")
+        files = [str(tiles / "imagesTr" / "a_0000.png")], str(tiles / "labelsTr" / "a.tif")
+
+        _, seg, _ = KeepsFloatTargets().run_case(*files, *managers(plans()), DATASET_JSON)
+
+        np.testing.assert_array_equal(seg[0, 0], targets)
+        with pytest.raises(UnfitImageError, match=r"a\.tif: .*expected a whole number"):
+            DefaultPreprocessor().run_case(*files, *managers(plans()), DATASET_JSON)
+
+    def test_arrays_that_a_subclass_hands_on_are_checked_with_the_names_of_their_files(self, tiles: Path) -> None:
+        Image.fromarray(np.full((40, 50), 255, np.uint8)).save(tiles / "labelsTr" / "a.png")
+        with pytest.raises(UnfitImageError, match=r"labelsTr/a\.png: found 255, did you mean 1\?"):
+            self.run_case(tiles, DoublesArrays())
+        image = np.ones((3, 1, 4, 4), np.float32)
+        DoublesArrays().run_case_npy(
+            image, np.full((1, 1, 4, 4), 7), {"spacing": [9, 1, 1]}, *managers(plans()), DATASET_JSON
+        )
+
+    def test_labels_that_the_hook_makes_may_be_any_in_the_file(self, tiles: Path) -> None:
+        instances = np.arange(2000, dtype=np.uint16).reshape(40, 50) % 300
+        Image.fromarray(instances).save(tiles / "labelsTr" / "a.png")
+        _, seg, _ = self.run_case(tiles, CountsInstances())
+        assert set(np.unique(seg)) <= {-1, 0, 1}
+
+    def test_a_label_manager_may_be_registered_where_arrays_are_preprocessed(self, tiles: Path) -> None:
+        content = {**plans(), "label_manager": "OwnLabelManager"}
+        files = [str(tiles / "imagesTr" / "a_0000.png")], str(tiles / "labelsTr" / "a.png")
+        _, seg, properties = RegistersItsLabelManager().run_case(*files, *managers(content), DATASET_JSON)
+        assert seg.max() == 2
+        assert list(properties["class_locations"]) == [1, 2]
