@@ -4,11 +4,13 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import SettingsError
 from nnunetv2.evaluation.evaluate_predictions import score_predictions
 from nnunetv2.evaluation.validation_files import validation_files
+from nnunetv2.imageio.side_files import copy_side_files, side_files_of_label
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.files import copy_file, read_json
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
@@ -48,23 +50,27 @@ def accumulate_cv_results(
     plans_manager = PlansManager(read_json(model / "plans.json", "plans.json of the model"))
     ending = label_ending(dataset_json["file_ending"])
     files = {f"{case}{ending}": path for case, path in validation_files(model, folds, ending).items()}
+    reader = plans_manager.image_reader_writer_class()
     if overwrite and merged.is_dir():
-        _remove_earlier_results(merged, ending)
+        _remove_earlier_results(merged, ending, reader)
     merged.mkdir(parents=True, exist_ok=True)
     for name in ("dataset.json", "plans.json"):
         copy_file(model / name, merged / name)
     new = [name for name in files if not (merged / name).is_file()]
     for name in new:
         copy_file(files[name], merged / name)
+        copy_side_files(reader, files[name], merged / name)
     if new or not (merged / "summary.json").is_file():
         labels, summary = raw_or_copied_labels(plans_manager.dataset_name), merged / "summary.json"
         score_predictions(labels, merged, summary, plans_manager, dataset_json, num_processes)
 
 
-def _remove_earlier_results(folder: Path, file_ending: str) -> None:
+def _remove_earlier_results(folder: Path, file_ending: str, reader: Any) -> None:
     """Remove a folder that holds nothing but predictions and what commands of nnU-Net write beside them."""
     names = {path.name for path in folder.iterdir()}
-    foreign = sorted(n for n in names - _WRITTEN if not n.endswith(file_ending) and not n.startswith("."))
+    predictions = {name for name in names if name.endswith(file_ending)}
+    beside = {file.name for name in predictions for file in side_files_of_label(reader, folder / name)}
+    foreign = sorted(name for name in names - _WRITTEN - predictions - beside if not name.startswith("."))
     if foreign or (names and not {"dataset.json", "plans.json"} <= names):
         raise SettingsError(
             f"{folder} is not replaced: it is not, or not only, the result of a cross-validation"

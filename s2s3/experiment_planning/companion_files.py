@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DatasetLayoutError, DomainMapError
+from nnunetv2.imageio.side_files import copy_side_files
 from nnunetv2.utilities.files import copy_file, make_folder, read_json
 from s1.case_names import composed
 from s1.domain_files import check_group_cases, read_domain_map, read_groups
@@ -81,10 +82,17 @@ def _folds_in(path: Path) -> list[dict[str, set[str]]]:
         raise DatasetLayoutError(f'{path}: expected a list of folds {{"train": [case, ...], "val": [...]}}') from None
 
 
-def copy_newer_labels(dataset: Mapping[str, Mapping[str, Any]], folder: PathLike, file_ending: str) -> None:
-    """Copy every label file, its mode and its times to `<folder>/<case><ending>`, unless the copy is as new."""
+def copy_newer_labels(
+    dataset: Mapping[str, Mapping[str, Any]], folder: PathLike, file_ending: str, reader: Any = None
+) -> None:
+    """Copy every label file, its mode and its times to `<folder>/<case><ending>`, unless the copy is as new.
+
+    Parameters:
+        reader: reads the labels and knows the files beside them, which are copied too.
+    """
     folder = make_folder(folder, "nnUNet_preprocessed")
     for case, files in dataset.items():
         source, target = Path(files["label"]), folder / f"{case}{file_ending}"
         if not target.exists() or source.stat().st_mtime > target.stat().st_mtime:
             copy_file(source, target)
+        copy_side_files(reader, source, target)

@@ -201,7 +201,8 @@ def preprocess_dataset(
         preprocessor = require_preprocessor_class(plans_manager.get_configuration(configuration))(verbose=verbose)
         preprocessor.show_progress_bar = show_progress_bar
         preprocessor.run(name, configuration, plans_identifier, num_processes=count)
-    copy_newer_labels(dataset, folder / "gt_segmentations", label_ending(dataset_json["file_ending"]))
+    reader = plans_manager.image_reader_writer_class()
+    copy_newer_labels(dataset, folder / "gt_segmentations", label_ending(dataset_json["file_ending"]), reader)
 
 
 def _way_to_plans(name: str, folder: Path) -> str:

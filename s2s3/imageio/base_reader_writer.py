@@ -47,6 +47,10 @@ class BaseReaderWriter(ABC):
         """Return paths of other files that read_images looks at, whether they exist or not."""
         return []
 
+    def label_side_files(self, seg_fname: str) -> list[str]:
+        """Return paths of other files that read_seg looks at, whether they exist or not; copies take them along."""
+        return []
+
     @abstractmethod
     def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write an integer label map (x, y, z), or (1, H, W), with the geometry in `properties`."""

@@ -32,12 +32,16 @@ class Tiff3DIO(BaseReaderWriter):
 
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as (1, x, y, z) float32."""
-        spacing = _read_spacing(_without_ending(seg_fname) + ".json")
+        spacing = _read_spacing(self.label_side_files(seg_fname)[0])
         return stack_channels([_read_stack(seg_fname, is_label=True)], (seg_fname,)), {"spacing": spacing}
 
     def side_files(self, image_fnames: Sequence[str]) -> list[str]:
         """Return the path of the spacing file."""
         return [_spacing_file(image_fnames)]
+
+    def label_side_files(self, seg_fname: str) -> list[str]:
+        """Return the path of the spacing file of a label map."""
+        return [_without_ending(seg_fname) + ".json"]
 
     def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write labels (x, y, z) compressed, and their spacing to a side file."""
@@ -49,7 +53,7 @@ class Tiff3DIO(BaseReaderWriter):
             tifffile.imwrite(
                 temporary, seg.astype(label_dtype(seg), copy=False), photometric="minisblack", compression="zlib"
             )
-        write_json({"spacing": properties["spacing"]}, _without_ending(output_fname) + ".json")
+        write_json({"spacing": properties["spacing"]}, self.label_side_files(output_fname)[0])
 
 
 def _spacing_file(image_fnames: Sequence[str]) -> str:

@@ -261,12 +261,13 @@ class nnUNetTrainer(TrainingResumption):
 
     def _score_validation(self, plan: final_validation.ValidationPlan, cases: list[str], world_size: int) -> None:
         ending, labels = label_ending(self.dataset_json["file_ending"]), self.label_manager
-        final_validation.set_aside_stale_predictions(plan.output_folder, cases, ending, self.print_to_log_file)
+        reader = self.plans_manager.image_reader_writer_class()
+        final_validation.set_aside_stale_predictions(plan.output_folder, cases, ending, reader, self.print_to_log_file)
         metrics = compute_metrics_on_folder(
             final_validation.reference_folder(self._preprocessed_base()),
             str(plan.output_folder),
             str(plan.output_folder / "summary.json"),
-            self.plans_manager.image_reader_writer_class(),
+            reader,
             ending,
             labels.foreground_regions if labels.has_regions else labels.foreground_labels,
             labels.ignore_label,

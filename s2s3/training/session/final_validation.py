@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nnunetv2.imageio.side_files import side_files_of_label
 from nnunetv2.inference.export_prediction import export_prediction_from_logits
 from nnunetv2.inference.export_queue import ExportQueue
 from nnunetv2.training.session.next_stage import NextStage
@@ -115,15 +116,23 @@ def _with_progress(cases: Sequence[str], cases_of_every_rank: int, ranks: Ranks)
             ranks.wait_for_all()
 
 
-def set_aside_stale_predictions(folder: Path, cases: Sequence[str], file_ending: str, report: Report) -> None:
-    """Move predictions of cases that the fold no longer validates to `stale`, so that they are not scored."""
+def set_aside_stale_predictions(
+    folder: Path, cases: Sequence[str], file_ending: str, reader: Any, report: Report
+) -> None:
+    """Move predictions of cases that the fold no longer validates to `stale`, so that they are not scored.
+
+    Parameters:
+        reader: knows the files beside a prediction, which move with it.
+    """
     kept = {f"{case}{file_ending}" for case in cases}
     for name in list_files(folder, file_ending).names if folder.is_dir() else []:
         file = folder / name
         if name not in kept:
             report(f"moving {file.name} to the folder stale: it is not a validation case of this fold")
             (folder / "stale").mkdir(exist_ok=True)
-            file.replace(folder / "stale" / file.name)
+            for moved in (file, *side_files_of_label(reader, file)):
+                if moved.is_file():
+                    moved.replace(folder / "stale" / moved.name)
 
 
 def report_metrics(metrics: Mapping[str, Any], logger: Any, report: Report) -> None:
