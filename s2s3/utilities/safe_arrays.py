@@ -16,6 +16,7 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from nnunetv2.errors import ArchiveError, DriftError, MissingFileError
+from s1.free_memory import available_bytes
 from s1.readable_files import is_given
 
 PathLike = str | os.PathLike[str]
@@ -44,7 +45,7 @@ def read_npz(path: PathLike, key: str, what: str = "an npz file") -> np.ndarray:
         what: what the file should be, for messages.
 
     Raises MissingFileError, or ArchiveError, one line, if the file is damaged, lacks the array, holds objects instead
-    of numbers, or claims more than it can hold or this machine's memory.
+    of numbers, or claims more than it can hold or the free memory.
     """
     file = _require_file(path)
     with _naming(file, what), zipfile.ZipFile(file) as archive:
@@ -117,9 +118,11 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
 
 def _check_claims(shape: tuple[int, ...], dtype: np.dtype, present_bytes: int) -> None:
     _require_size(shape, dtype, present_bytes)
-    memory = memory_bytes()
+    memory = available_bytes()
     if memory is not None and present_bytes > memory:
-        raise ValueError(f"an array of {present_bytes / 1e9:.1f} GB, more than this machine's {memory / 1e9:.1f} GB")
+        raise ValueError(
+            f"an array of {present_bytes / 1e9:.1f} GB, more than the free memory of {memory / 1e9:.1f} GB"
+        )
 
 
 def _require_size(shape: tuple[int, ...], dtype: np.dtype, present_bytes: int) -> None:
@@ -127,11 +130,3 @@ def _require_size(shape: tuple[int, ...], dtype: np.dtype, present_bytes: int) -
         raise ValueError(f"an array of type {str(dtype)[:40]}; expected numbers")
     if any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize != present_bytes:
         raise ValueError(f"an array of shape {shape} and type {dtype}, for which it has {present_bytes} bytes")
-
-
-def memory_bytes() -> int | None:
-    """Return the memory of this machine, None if the system does not tell."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None

@@ -18,6 +18,7 @@ import torch
 
 from nnunetv2.errors import CheckpointError, MissingFileError
 from nnunetv2.utilities.checkpoint_archive import check_checkpoint_file
+from nnunetv2.utilities.checkpoint_entries import check_entries
 from nnunetv2.utilities.pickle_reader import RefusedNameError
 from nnunetv2.utilities.safe_pickle import UNSAFE_VARIABLE, unsafe_is_allowed
 from s1.readable_files import is_given
@@ -42,6 +43,7 @@ def load_checkpoint_file(path: str | os.PathLike[str], map_location: str | torch
     content = _load_all(path, map_location) if unsafe_is_allowed() else _load_safely(path, map_location)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: contains a {type(content).__name__}, expected a dict with 'network_weights'")
+    check_entries(content, path)
     return content
 
 

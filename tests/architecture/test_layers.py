@@ -123,6 +123,7 @@ def test_stage_1_is_only_used_for_domain_files_prism_results_errors_files_and_im
         "s1.readable_files",
         "s1.claimed_size",
         "s1.file_endings",
+        "s1.free_memory",
         "s1.orientation",
         "s1.picture",
         "s1.pillow_files",
