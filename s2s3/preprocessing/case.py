@@ -61,6 +61,22 @@ def in_axis_order(array: np.ndarray, transpose_forward: Sequence[int]) -> np.nda
     return array.transpose(0, *(axis + 1 for axis in transpose_forward))
 
 
+def check_plane(case: Case, transpose_forward: Sequence[int], num_axes_of_patch: int) -> None:
+    """Refuse a case, in the axis order of the plans, that 2D patches would cut into rows of one voxel.
+
+    That is an image whose single slice lies along another axis than those that the plans were made for.
+    """
+    shape = case.data.shape[1:]
+    if num_axes_of_patch != 2 or shape[0] == 1 or 1 not in shape[1:]:
+        return
+    found, expected = transpose_forward[shape.index(1)], transpose_forward[0]
+    stored = tuple(shape[list(transpose_forward).index(axis)] for axis in range(len(shape)))
+    raise UnfitImageError(
+        f"the image has shape {stored}, a single slice along axis {found} of (z, y, x), but these plans are for slices "
+        f"along axis {expected}; store it in the plane of the training images"
+    )
+
+
 def crop_case(case: Case) -> None:
     """Cut the case to its nonzero box; note box and shapes in the properties. Without labels, seg becomes the mask."""
     case.properties["shape_before_cropping"] = case.data.shape[1:]

@@ -534,3 +534,26 @@ def test_a_planner_of_its_own_kind_needs_no_entries_that_it_does_not_read(nnunet
     planner_for(nnunet_folders, FIXTURES["E"])
     write_json({"own": 1}, nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json")
     assert OwnPlanner(NAME).plan_experiment() == {"own": 1}
+
+
+@pytest.mark.parametrize(
+    ("shape", "forward", "backward"), [([400, 560, 1], [2, 0, 1], [1, 2, 0]), ([400, 1, 560], [1, 0, 2], [1, 0, 2])]
+)
+def test_single_slices_along_another_axis_are_planned_as_2d_images(
+    nnunet_folders: NnunetFolders, shape: list[int], forward: list[int], backward: list[int]
+) -> None:
+    plans = planner_for(nnunet_folders, same([1, 1, 1], shape, 80, 2)).plan_experiment()
+
+    assert (plans["transpose_forward"], plans["transpose_backward"]) == (forward, backward)
+    assert list(plans["configurations"]) == ["2d"]
+    expected = planner_for(nnunet_folders, same([1, 1, 1], [1, 400, 560], 80, 2)).plan_experiment()
+    assert plans["configurations"] == expected["configurations"]
+
+
+def test_single_slices_in_different_planes_are_refused(nnunet_folders: NnunetFolders) -> None:
+    shapes = [[1, 40, 50], [40, 50, 1], [40, 50, 1]]
+    planner = planner_for(
+        nnunet_folders, {"spacings": [[1, 1, 1]] * 3, "shapes": shapes, "num_training": 3, "labels": labels(2)}
+    )
+    with pytest.raises(DatasetError, match="1 along axis 0, 0 along axis 1, 2 along axis 2"):
+        planner.plan_experiment()

@@ -6,8 +6,10 @@ import pytest
 from nnunetv2.experiment_planning.experiment_planners.spacing_statistics import (
     coarsest_axis_first,
     fullres_target_spacing,
+    lie_in_different_planes,
     lower_resolution,
     median_resampled_shape,
+    single_slice_axis,
 )
 
 
@@ -61,3 +63,28 @@ def test_the_median_shape_may_be_fractional() -> None:
 def test_lower_resolution_first_coarsens_the_fine_axes() -> None:
     assert np.allclose(lower_resolution(np.array([2.5, 0.7, 2.0])), [2.5, 0.7 * 1.03, 2.0])
     assert np.allclose(lower_resolution(np.array([2.0, 1.0, 1.5])), np.array([2.0, 1.0, 1.5]) * 1.03)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "spacing", "axis"),
+    [
+        ([[150, 196, 1]] * 3, [1, 1, 1], 2),
+        ([[150, 1, 196]] * 3, [1, 1, 1], 1),
+        ([[150, 1, 196]] * 2 + [[150, 3, 196]], [1, 1, 1], 1),
+        ([[150, 196, 1]], [3, 1, 1], 2),
+        ([[150, 196, 1]], [1, 1, 5], None),
+        ([[1, 150, 196]], [999, 1, 1], None),
+        ([[1, 150, 1]], [999, 1, 1], None),
+        ([[40, 150, 196]] * 2 + [[40, 150, 1]], [1, 1, 1], None),
+    ],
+)
+def test_an_axis_of_single_slices_counts_unless_it_is_the_coarsest(
+    shapes: list[list[int]], spacing: list[int], axis: int | None
+) -> None:
+    assert single_slice_axis(shapes, spacing) == axis
+
+
+def test_only_single_slices_along_different_axes_lie_in_different_planes() -> None:
+    assert lie_in_different_planes([[1, 5, 6], [5, 6, 1]])
+    assert not lie_in_different_planes([[1, 5, 6], [1, 6, 1]])
+    assert not lie_in_different_planes([[1, 5, 6], [5, 6, 1], [5, 6, 7]])

@@ -25,7 +25,7 @@ from nnunetv2.inference import predict_from_raw_data, predictor
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.files import read_json
 from tests.inference.conftest import write_rgb
-from tests.inference.models import CPU
+from tests.inference.models import CPU, Trainer, make_dataset_json, make_plans, write_model_folder
 
 RECORD = ["dataset.json", "plans.json", "predict_from_raw_data_args.json"]
 
@@ -430,3 +430,26 @@ def test_lists_that_do_not_belong_together_are_refused(
 ) -> None:
     with pytest.raises(CallError, match=message):
         model.get_data_iterator_from_raw_npy_data(*arguments)
+
+
+def test_slices_along_another_axis_are_predicted_like_slices_along_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict_from_raw_data, "recursive_find_trainer_class_by_name", lambda name: Trainer)
+    models = []
+    for forward, backward in (([0, 1, 2], [0, 1, 2]), ([2, 0, 1], [1, 2, 0])):
+        order = {"transpose_forward": forward, "transpose_backward": backward}
+        plans = make_plans([16, 16], [1.0, 1.0], ".nii.gz", 1, **order)
+        folder = write_model_folder(tmp_path / f"{forward[0]}", plans, make_dataset_json(".nii.gz", 1))
+        models.append(nnUNetPredictor(device=CPU, allow_tqdm=False))
+        models[-1].initialize_from_trained_model_folder(folder, (0,))
+    image = np.random.default_rng(0).normal(size=(1, 1, 20, 24)).astype(np.float32)
+    properties = {"spacing": [1, 1, 1]}
+
+    expected = models[0].predict_single_npy_array(image, dict(properties))
+    found = models[1].predict_single_npy_array(image.transpose(0, 2, 3, 1), dict(properties))
+
+    assert expected.shape == (1, 20, 24)
+    np.testing.assert_array_equal(found, expected.transpose(1, 2, 0))
+    with pytest.raises(UnfitImageError, match="a single slice along axis 0"):
+        models[1].predict_single_npy_array(image, dict(properties))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nnunetv2.errors import UnfitImageError
-from nnunetv2.preprocessing.case import Case, crop_case, in_axis_order, requiring_voxels
+from nnunetv2.preprocessing.case import Case, check_plane, crop_case, in_axis_order, requiring_voxels
 
 
 def volume() -> np.ndarray:
@@ -60,3 +60,19 @@ class TestRequiringVoxels:
     def test_other_errors_pass(self) -> None:
         with pytest.raises(ValueError, match="another reason"):
             self.run((1, 5, 6), (), ValueError("another reason"))
+
+
+class TestCheckPlane:
+    @pytest.mark.parametrize(
+        ("shape", "axes_of_patch"), [((1, 5, 6), 2), ((4, 5, 6), 2), ((4, 5, 1), 3), ((1, 5, 1), 2)]
+    )
+    def test_slices_in_the_plane_of_the_plans_and_volumes_pass(
+        self, shape: tuple[int, ...], axes_of_patch: int
+    ) -> None:
+        check_plane(Case(np.zeros((2, *shape)), None, {}), [0, 1, 2], axes_of_patch)
+
+    def test_a_single_slice_in_another_plane_is_refused_with_the_shape_as_stored(self) -> None:
+        stored = np.zeros((2, 1, 5, 6))
+        case = Case(in_axis_order(stored, [2, 0, 1]), None, {})
+        with pytest.raises(UnfitImageError, match=r"shape \(1, 5, 6\), a single slice along axis 0 .* along axis 2;"):
+            check_plane(case, [2, 0, 1], 2)

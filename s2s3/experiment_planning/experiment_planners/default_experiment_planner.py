@@ -18,9 +18,12 @@ from nnunetv2.experiment_planning.experiment_planners.configuration_planning imp
 from nnunetv2.experiment_planning.experiment_planners.configuration_set import ConfigurationSet
 from nnunetv2.experiment_planning.experiment_planners.plans_file import check_plans_name, write_plans
 from nnunetv2.experiment_planning.experiment_planners.spacing_statistics import (
+    axis_first,
     coarsest_axis_first,
     fullres_target_spacing,
+    lie_in_different_planes,
     median_resampled_shape,
+    single_slice_axis,
 )
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
@@ -100,11 +103,29 @@ class ExperimentPlanner(ConfigurationPlanning):
         )
 
     def determine_transpose(self) -> tuple[list[int], list[int]]:
-        """Return the axis order for training, coarsest axis first, and its inverse."""
+        """Return the axis order for training, coarsest axis first, and its inverse.
+
+        If the images are single slices, the axis of the slice comes first. Raises DatasetError if not all of them
+        have it along the same axis.
+        """
         target = self.determine_fullres_target_spacing()
         if self.suppress_transpose:
             return list(range(len(target))), list(range(len(target)))
-        return coarsest_axis_first(target)
+        slice_axis = self._single_slice_axis(target)
+        if slice_axis is None:
+            return coarsest_axis_first(target)
+        _log.info("The images have a single slice along axis %d of (z, y, x): planning 2D images", slice_axis)
+        return axis_first(slice_axis)
+
+    def _single_slice_axis(self, target: np.ndarray) -> int | None:
+        shapes = self.dataset_fingerprint["shapes_after_crop"]
+        if lie_in_different_planes(shapes):
+            counts = [f"{count} along axis {axis}" for axis, count in enumerate(np.sum(np.vstack(shapes) == 1, 0))]
+            raise DatasetError(
+                f"{self.dataset_name}: every image is a single slice, but not along the same axis of (z, y, x): "
+                f"{', '.join(counts)}. Store all of them in the same plane."
+            )
+        return single_slice_axis(shapes, target)
 
     def plan_experiment(self) -> dict[str, Any]:
         """Plan all configurations, save the plans and return them, merged with those of an existing plans file."""

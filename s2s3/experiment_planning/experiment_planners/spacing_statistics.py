@@ -32,9 +32,28 @@ def fullres_target_spacing(
 
 def coarsest_axis_first(spacing: Numbers) -> tuple[list[int], list[int]]:
     """Return the axis order that puts the coarsest axis first, and the order that undoes it."""
-    first = int(np.argmax(spacing))
-    forward = [first, *(axis for axis in range(len(spacing)) if axis != first)]
-    return forward, [forward.index(axis) for axis in range(len(forward))]
+    return axis_first(int(np.argmax(spacing)), len(spacing))
+
+
+def axis_first(first: int, num_axes: int = 3) -> tuple[list[int], list[int]]:
+    """Return the axis order that puts an axis first, and the order that undoes it."""
+    forward = [first, *(axis for axis in range(num_axes) if axis != first)]
+    return forward, [forward.index(axis) for axis in range(num_axes)]
+
+
+def single_slice_axis(shapes: Sequence[Sequence[int]], spacing: Numbers) -> int | None:
+    """Return the axis along which the median image has one slice, if that is not the coarsest one anyway.
+
+    Without it, 2D images that are stored as (y, x, 1) would be cut into rows of one voxel.
+    """
+    is_single = np.median(np.vstack(shapes), 0) == 1
+    return None if not is_single.any() or is_single[np.argmax(spacing)] else int(np.argmax(is_single))
+
+
+def lie_in_different_planes(shapes: Sequence[Sequence[int]]) -> bool:
+    """Tell whether every image is a single slice, but not all along the same axis."""
+    is_single = np.vstack(shapes) == 1
+    return bool(is_single.any(1).all() and not is_single.all(0).any())
 
 
 def median_resampled_shape(

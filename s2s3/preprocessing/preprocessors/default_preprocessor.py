@@ -13,6 +13,7 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.array_checks import check_array
 from nnunetv2.preprocessing.case import (
     Case,
+    check_plane,
     check_segmentation,
     crop_case,
     in_axis_order,
@@ -220,6 +221,7 @@ class DefaultPreprocessor:
         case.data = in_axis_order(case.data, plans.transpose_forward)
         if case.seg is not None:
             case.seg = in_axis_order(signed_labels(case.seg), plans.transpose_forward)
+        check_plane(case, plans.transpose_forward, len(configuration.spacing))
         crop_case(case)
         assert case.seg is not None  # cropping makes one
         spacing = [case.properties["spacing"][axis] for axis in plans.transpose_forward]
