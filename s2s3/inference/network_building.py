@@ -10,7 +10,7 @@ from torch import nn
 
 from nnunetv2.configuration import compile_setting
 from nnunetv2.errors import CheckpointMismatchError
-from nnunetv2.utilities.network_weights import weight_differences
+from nnunetv2.utilities.network_weights import loads_in_its_own_way, weight_differences
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager, named_by
 
 
@@ -59,7 +59,12 @@ def _warn_about_old_signature(trainer: Any) -> None:
 
 
 def check_weights_fit(network: nn.Module, weights: Mapping[str, torch.Tensor], source: object) -> None:
-    """Raise a one-line CheckpointMismatchError unless names and shapes of `weights` match the network."""
+    """Raise a one-line CheckpointMismatchError unless names and shapes of `weights` match the network.
+
+    A network with its own `load_state_dict` judges for itself.
+    """
+    if loads_in_its_own_way(network):
+        return
     problems = weight_differences(network.state_dict(), weights)
     if problems:
         raise CheckpointMismatchError(

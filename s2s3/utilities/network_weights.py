@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+
+def loads_in_its_own_way(network: "nn.Module") -> bool:
+    """Tell whether a network overrides how weights are loaded, so that they need not have its own names and shapes."""
+    from torch import nn
+
+    return type(network).load_state_dict is not nn.Module.load_state_dict or bool(network._load_state_dict_pre_hooks)
 
 
 def weight_differences(own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]") -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from nnunetv2.errors import CheckpointMismatchError, IncompleteCheckpointError
+from nnunetv2.errors import CheckpointError, CheckpointMismatchError, IncompleteCheckpointError
 from nnunetv2.utilities.network_weights import weight_differences
 from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
 
@@ -19,13 +19,16 @@ REQUIRED_KEYS = ("network_weights", "optimizer_state", "logging", "_best_ema", "
 def checkpoint_of(source: Any, device: Any) -> dict[str, Any]:
     """Return a checkpoint given as a dictionary or as the path of a file, whose tensors are loaded to `device`.
 
-    Raises IncompleteCheckpointError if an entry that resuming needs is missing.
+    Raises IncompleteCheckpointError if an entry that resuming needs is missing, CheckpointError if `init_args` is no
+    dictionary.
     """
     content = dict(source) if isinstance(source, Mapping) else load_checkpoint_file(source, device)
+    where = "the checkpoint" if isinstance(source, Mapping) else f"{source}:"
     missing = [key for key in REQUIRED_KEYS if key not in content]
     if missing:
-        where = "the checkpoint" if isinstance(source, Mapping) else f"{source}:"
         raise IncompleteCheckpointError(f"{where} lacks {', '.join(missing)}; a training cannot resume from it")
+    if not isinstance(content["init_args"], Mapping):
+        raise CheckpointError(f"{where} init_args is {content['init_args']!r}, expected the arguments of a trainer")
     return content
 
 
@@ -78,8 +81,12 @@ def describe_changes(saved: Mapping[str, Any], current: Mapping[str, Any]) -> li
         if saved.get(name) != current.get(name):
             lines.append(f"{name} was {saved.get(name)!r}, now it is {current.get(name)!r}")
     for name in ("dataset_json", "plans"):
-        before, now = saved.get(name) or {}, current.get(name) or {}
-        changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        before, now = _mapping(saved.get(name)), _mapping(current.get(name))
+        changed = sorted(str(key) for key in {*before, *now} if before.get(key) != now.get(key))
         if changed:
             lines.append(f"{name} changed in {', '.join(changed)}")
     return lines
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nnunetv2.errors import CheckpointMismatchError, IncompleteCheckpointError
+from nnunetv2.errors import CheckpointError, CheckpointMismatchError, IncompleteCheckpointError
 from nnunetv2.training.session.checkpoint_writing import without_numpy, write_checkpoint
 from nnunetv2.training.session.checkpoints import (
     REQUIRED_KEYS,
@@ -17,7 +17,7 @@ from nnunetv2.training.session.checkpoints import (
     is_new_best,
 )
 
-COMPLETE = dict.fromkeys(REQUIRED_KEYS, 1)
+COMPLETE = {**dict.fromkeys(REQUIRED_KEYS, 1), "init_args": {}}
 
 
 def test_a_checkpoint_may_be_a_dict_a_string_or_a_path(tmp_path: Path) -> None:
@@ -114,3 +114,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
     assert torch.load(tmp_path / "c.pth", weights_only=True) == {"a": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["c.pth"]
+
+
+@pytest.mark.parametrize("init_args", [None, "2d", ["2d"]])
+def test_arguments_of_a_trainer_that_are_no_dictionary_are_refused(init_args: object) -> None:
+    content = {**dict.fromkeys(REQUIRED_KEYS), "init_args": init_args}
+    with pytest.raises(CheckpointError, match=r"init_args is .*, expected the arguments of a trainer"):
+        checkpoint_of(content, "cpu")
+
+
+def test_plans_of_another_form_count_as_changed() -> None:
+    assert describe_changes({"plans": "text", "dataset_json": 3}, {"plans": {"a": 1}}) == ["plans changed in a"]

@@ -9,6 +9,7 @@ from nnunetv2.training.nnUNetTrainer.base.training_data import TrainingData
 from nnunetv2.training.session import checkpoints
 from nnunetv2.training.session.checkpoint_writing import write_checkpoint
 from nnunetv2.training.session.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
+from nnunetv2.utilities.network_weights import loads_in_its_own_way
 
 PathLike = str | os.PathLike[str]
 
@@ -66,7 +67,9 @@ class TrainingResumption(TrainingData):
         content = checkpoints.checkpoint_of(source, self.device)
         name = "the checkpoint" if isinstance(source, Mapping) else str(source)
         network = plain_network(self.network)
-        weights = checkpoints.fitting_weights(network.state_dict(), content["network_weights"], name)
+        weights = content["network_weights"]
+        if not loads_in_its_own_way(network):
+            weights = checkpoints.fitting_weights(network.state_dict(), weights, name)
         heads = self._heads_of(content, name)
         optimizer_state = self._optimizer_state_of(content)
         network.load_state_dict(weights)
