@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nnunetv2.configuration import default_num_processes
@@ -15,6 +16,7 @@ from nnunetv2.evaluation.case_metrics import (
 )
 from nnunetv2.evaluation.evaluation_arguments import folder_parser, simple_parser
 from nnunetv2.evaluation.evaluation_report import check_domains, read_domains, report_evaluation
+from nnunetv2.evaluation.label_values import evaluated_labels, refuse_other_values, score_case
 from nnunetv2.evaluation.prediction_files import (
     common_ending,
     example_of,
@@ -31,6 +33,7 @@ from nnunetv2.evaluation.summary_file import (
 )
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
 from nnunetv2.utilities.output_guard import check_output_file, is_json_with
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 from s1.file_endings import label_ending
@@ -83,29 +86,59 @@ def compute_metrics_on_folder(
         num_processes: at most one per case is used; 0 and 1 work in this process.
         chill: accept references without a prediction.
 
-    Raises DatasetError naming predictions without reference and, unless `chill`, references without prediction.
+    Raises DatasetError naming predictions without reference and, unless `chill`, references without prediction, and
+    files that hold other values instead of the labels, as 255 in place of 1.
     """
+    scoring = _Scoring(image_reader_writer, file_ending, list(regions_or_labels), ignore_label)
+    return _score_folder(folder_ref, folder_pred, output_file, scoring, num_processes, chill)
+
+
+@dataclass(frozen=True)
+class _Scoring:
+    """How predictions are scored."""
+
+    reader: "BaseReaderWriter"
+    file_ending: str
+    regions_or_labels: Sequence[LabelOrRegion]
+    ignore_label: int | None
+    known_labels: Collection[int] | None = None
+    """All labels of the dataset; None if only those that are evaluated are known."""
+
+    @property
+    def labels(self) -> Collection[int]:
+        """The values that count as labels."""
+        evaluated = evaluated_labels(self.regions_or_labels, self.ignore_label)
+        return evaluated if self.known_labels is None else self.known_labels
+
+
+def _score_folder(
+    folder_ref: PathLike,
+    folder_pred: PathLike,
+    output_file: PathLike | None,
+    scoring: _Scoring,
+    num_processes: int,
+    chill: bool,
+) -> dict[str, Any]:
     if output_file is not None and not os.fspath(output_file).endswith(".json"):
         raise InvalidOutputError(f"output file {output_file}: expected a name that ends in .json")
-    names = label_files(folder_pred, file_ending)
+    ending = scoring.file_ending
+    names = label_files(folder_pred, ending)
     if not names:
-        raise MissingFileError(f"{folder_pred}: no predictions found, expected files that end in {file_ending}")
-    reference_of = reference_names(folder_ref, folder_pred, names, file_ending, chill)
+        raise MissingFileError(f"{folder_pred}: no predictions found, expected files that end in {ending}")
+    reference_of = reference_names(folder_ref, folder_pred, names, ending, chill)
+    shared = (scoring.reader, scoring.regions_or_labels, scoring.ignore_label, scoring.labels)
     cases = [
         (
-            name.removesuffix(file_ending),
-            (
-                os.path.join(folder_ref, reference_of[name]),
-                os.path.join(folder_pred, name),
-                image_reader_writer,
-                list(regions_or_labels),
-                ignore_label,
-            ),
+            name.removesuffix(ending),
+            (compute_metrics, os.path.join(folder_ref, reference_of[name]), os.path.join(folder_pred, name), *shared),
         )
         for name in names
     ]
     workers = workers_worth_starting(num_processes, len(cases))
-    results = summarize(run_cases(compute_metrics, cases, workers, "Evaluation"))
+    scored = run_cases(score_case, cases, workers, "Evaluation")
+    files = [file for _, seen in scored for file in seen]
+    refuse_other_values(files, scoring.labels, scoring.known_labels is not None)
+    results = summarize([metrics for metrics, _ in scored])
     if output_file is not None:
         save_summary_json(results, output_file)
     return results
@@ -154,17 +187,10 @@ def compute_metrics_on_folder2(
     example = example_of(folder_ref, label_files(folder_ref, ending))
     reader = determine_reader_writer_from_dataset_json(dataset_json, example, verbose=False)()
     label_manager = PlansManager(read_json(plans_file, "plans.json")).get_label_manager(dataset_json)
-    compute_metrics_on_folder(
-        folder_ref,
-        folder_pred,
-        output_file or os.path.join(folder_pred, "summary.json"),
-        reader,
-        ending,
-        label_manager.foreground_classes,
-        label_manager.ignore_label,
-        num_processes,
-        chill,
-    )
+    known = labels_in_masks(label_manager)
+    scoring = _Scoring(reader, ending, label_manager.foreground_classes, label_manager.ignore_label, known)
+    output = output_file or os.path.join(folder_pred, "summary.json")
+    _score_folder(folder_ref, folder_pred, output, scoring, num_processes, chill)
 
 
 def _read_description(dataset_json_file: PathLike) -> dict[str, Any]:
