@@ -13,6 +13,7 @@ from pathlib import Path
 if not __package__:  # run as a file: the folder that contains `s1` is not on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from s1.cpus import waiting_passively
 from s1.devices import choose_device
 from s1.domain_comparison import compare_domains
 from s1.domain_shift import DomainFeatures, PairShift, default_class_weights, difference, mixing_ratios, pair_shift
@@ -69,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--workers",
         type=_parse_count,
         metavar="N",
-        help="threads that decode images (0: none; default: CPUs, at most 16)",
+        help="threads that decode images (0: none; default: OMP_NUM_THREADS or the CPUs, at most 16)",
     )
     parser.add_argument("--no-report", action="store_true", help=f"write {FILE_NAME} only")
     return parser
@@ -79,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command. An error in the input is printed to stderr with exit code 2, and nothing is written."""
     arguments = build_parser().parse_args(argv)
     try:
-        _run(arguments)
+        with waiting_passively():
+            _run(arguments)
     except DriftError as error:
         sys.exit(_complain(str(error)))
     except OSError as error:

@@ -1,7 +1,6 @@
 """Measure the features of domains: images are decoded in parallel, only totals are kept (method, section 1.1)."""
 
 import io
-import os
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from s1.cpus import allowed_threads
 from s1.domain_shift import DomainFeatures
 from s1.errors import ImageProblemError
 from s1.grey_statistics import GreyStatistics, measure_grey
@@ -118,9 +118,8 @@ def measure_domains(
 
 
 def default_workers() -> int:
-    """Return the number of usable CPUs, at most 16: more threads would only fill memory with images."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(16, usable)
+    """Return the number of allowed threads, at most 16: more would only fill memory with images."""
+    return min(16, allowed_threads())
 
 
 def in_parallel(

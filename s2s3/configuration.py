@@ -7,6 +7,7 @@ from functools import lru_cache
 from types import TracebackType
 
 from nnunetv2.errors import SettingsError
+from s1.cpus import usable_cpus
 
 STOCK_CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres")
 """Those that planning makes if the images call for them; commands that list them accept that some are not planned."""
@@ -15,8 +16,8 @@ _log = logging.getLogger(__name__)
 
 
 def get_allowed_n_proc_DA() -> int:
-    """Return the number of augmentation processes: `nnUNet_n_proc_DA` or 12, at most one per CPU; 0 = this process."""
-    return min(_number_of_processes("nnUNet_n_proc_DA", 12), os.cpu_count() or 1)
+    """Return the number of augmentation processes: `nnUNet_n_proc_DA` or 12, at most one per usable CPU; 0: none."""
+    return min(_number_of_processes("nnUNet_n_proc_DA", 12), usable_cpus())
 
 
 def _number_of_processes(variable: str, default: int) -> int:

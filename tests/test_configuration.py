@@ -41,7 +41,7 @@ raise KeyError("another error")
 
 
 def test_augmentation_processes_are_at_most_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(configuration, "usable_cpus", lambda: 4)
     assert get_allowed_n_proc_DA() == 4
     monkeypatch.setenv("nnUNet_n_proc_DA", " 3 ")
     assert get_allowed_n_proc_DA() == 3

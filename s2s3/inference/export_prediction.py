@@ -6,9 +6,7 @@ and transposed back.
 
 import os
 import pickle
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,7 @@ from nnunetv2.inference.label_conversion import labels_and_probabilities
 from nnunetv2.inference.output_files import arriving_together, write_npz
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.safe_arrays import open_npy
-from nnunetv2.utilities.workers import usable_cpus
+from nnunetv2.utilities.torch_threads import torch_threads
 from s1.file_endings import label_ending
 
 if TYPE_CHECKING:
@@ -94,21 +92,6 @@ def _load_if_file(values: "np.ndarray | torch.Tensor | PathLike") -> "np.ndarray
 def as_dict(content_or_file: "dict[str, Any] | PathLike") -> dict[str, Any]:
     """Return the content of a JSON file, given as its content or its path."""
     return content_or_file if isinstance(content_or_file, dict) else read_json(content_or_file)
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads, at most one per CPU, in this context; do nothing if torch is not loaded."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(min(count, usable_cpus()))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def export_prediction_from_logits(

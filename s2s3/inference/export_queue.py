@@ -18,6 +18,7 @@ import numpy as np
 
 from nnunetv2.errors import CasesFailedError
 from nnunetv2.inference.array_handoff import HandedArray, hand_over, take
+from nnunetv2.utilities.torch_threads import threads_in_use
 from nnunetv2.utilities.workers import Task, WorkerPool
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class ExportQueue:
     """
 
     def __init__(self, num_workers: int):
-        self._pool = WorkerPool(num_workers)
+        self._pool = WorkerPool(num_workers, busy_cpus=threads_in_use())
         self._tasks: list[Task] = []
         self._reported: set[int] = set()
         self._folder: tempfile.TemporaryDirectory[str] | None = None

@@ -4,8 +4,10 @@ import argparse
 import os
 
 from nnunetv2.utilities.command_line import fold
+from s1.cpus import feeding_processes
 
 _FEW_CASES = 10
+_WORKERS = 3
 
 
 def predict_parser() -> argparse.ArgumentParser:
@@ -58,7 +60,7 @@ def _add_settings(parser: argparse.ArgumentParser, *more_names_of_continue: str)
 
 
 def _add_workers(parser: argparse.ArgumentParser) -> None:
-    text = "processes for %s (default 3, or 0 for few images on the CPU); -npp 0 -nps 0 starts none"
+    text = "processes for %s (default 3; fewer on the CPU, 0 for few images); -npp 0 -nps 0 starts none"
     parser.add_argument("-npp", type=int, metavar="N", help=text % "preprocessing")
     parser.add_argument("-nps", type=int, metavar="N", help=text % "export")
 
@@ -66,10 +68,12 @@ def _add_workers(parser: argparse.ArgumentParser) -> None:
 def default_workers(variable: str, on_cpu: bool, num_cases: int) -> int:
     """Return the default number of worker processes.
 
-    That is the number in the environment variable, otherwise 3, or 0 for few cases on the CPU: there the network takes
-    nearly all the time, and starting processes costs more than it saves.
+    That is the number in the environment variable, otherwise 3. On the CPU, where the network takes nearly all the
+    time, fewer share its CPUs, and few cases get 0: starting processes costs more than it saves.
     """
     number = os.environ.get(variable, "")
     if number.strip().isdecimal():
         return int(number)
-    return 0 if on_cpu and num_cases <= _FEW_CASES and not number else 3
+    if not on_cpu or number:
+        return _WORKERS
+    return 0 if num_cases <= _FEW_CASES else min(_WORKERS, feeding_processes())

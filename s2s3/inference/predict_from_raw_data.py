@@ -6,7 +6,6 @@ imported on first use, because most need torch and `--help` does not.
 
 import importlib
 import multiprocessing
-import os
 import sys
 from argparse import Namespace
 from os.path import isfile, join
@@ -130,17 +129,13 @@ def _choose_device(name: str | None) -> "torch.device":
     """Return the device (default: cuda if available, otherwise cpu) and set torch's thread count for it."""
     import torch
 
+    from nnunetv2.utilities.torch_threads import set_threads_for
+
     if name in (None, "cuda") and not torch.cuda.is_available():
         if name == "cuda":
             raise SettingsError("-device cuda: torch finds no CUDA device on this computer. Use -device cpu.")
         sys.stderr.write("No CUDA device found, predicting on the CPU (-device cpu).\n")
         name = "cpu"
     device = torch.device(name or "cuda")
-    if device.type == "cuda":
-        torch.set_num_threads(1)
-        torch.set_num_interop_threads(1)
-    elif device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        from nnunetv2.utilities.workers import usable_cpus
-
-        torch.set_num_threads(usable_cpus())
+    set_threads_for(device.type)
     return device

@@ -13,6 +13,7 @@ import torch
 from nnunetv2.inference.array_handoff import hand_over, take
 from nnunetv2.inference.case_preparation import prepare_in_worker
 from nnunetv2.inference.export_queue import raise_failures
+from nnunetv2.utilities.torch_threads import threads_in_use
 from nnunetv2.utilities.workers import Task, WorkerPool
 
 Item = dict[str, Any]
@@ -48,7 +49,7 @@ class PreparedCases(Iterator[Item]):
         num_workers: int,
     ):
         self._prepare = prepare
-        self._pool = WorkerPool(min(num_workers, len(cases)))
+        self._pool = WorkerPool(min(num_workers, len(cases)), busy_cpus=threads_in_use())
         self._items = self._iterate(deque(cases))
 
     def __next__(self) -> Item:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nnunetv2 import drift_version
 from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.workers import usable_cpus
+from s1.cpus import network_threads, requested_threads, usable_cpus
 
 FOLDERS = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
 LIBRARIES = ("nnunetv2", "torch", "numpy", "batchgeneratorsv2", "dynamic-network-architectures", "blosc2", "SimpleITK")
@@ -44,7 +44,15 @@ def device_state() -> tuple[bool, str]:
         return True, f"GPU: {', '.join(names)}"
     if torch.backends.mps.is_available():
         return True, "GPU: Apple, use -device mps"
-    return True, f"no GPU: use -device cpu ({usable_cpus()} CPUs)"
+    return True, f"no GPU: use -device cpu ({cpu_state()})"
+
+
+def cpu_state() -> str:
+    """Tell how many CPUs this process may use, and how many threads a network on the CPU gets."""
+    usable, installed = usable_cpus(), os.cpu_count() or 1
+    cpus = f"{usable} CPUs" if usable == installed else f"{usable} of {installed} CPUs, by affinity or quota"
+    source = "" if requested_threads() is None else " by OMP_NUM_THREADS"
+    return f"{cpus}; threads of a network{source}: {network_threads()}"
 
 
 @command

@@ -6,7 +6,6 @@ The functions behind the command are in `training_run`; they are imported on fir
 
 import argparse
 import importlib
-import os
 from os.path import isfile, join
 from typing import Any
 
@@ -15,7 +14,6 @@ from nnunetv2.utilities.command_line import command
 __all__ = ["isfile", "join", "run_training_entry"]
 
 DEVICES = ("cpu", "cuda", "mps")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TORCHINDUCTOR_COMPILE_THREADS")
 _LATE = (
     "cleanup_ddp",
     "find_free_network_port",
@@ -81,6 +79,4 @@ def run_training_entry() -> None:
 
 
 if __name__ == "__main__":
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = "1"
     run_training_entry()

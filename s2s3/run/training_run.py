@@ -24,7 +24,7 @@ from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.model_advice import BEST, FINAL, describe_fold, train_command
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.workers import usable_cpus
+from nnunetv2.utilities.torch_threads import set_threads_for
 from s1.output_places import same_place
 
 __all__ = [
@@ -43,14 +43,10 @@ DEFAULT_PLANS = "nnUNetPlans"
 
 
 def set_up_device(name: str, known: Sequence[str]) -> torch.device:
-    """Return the device and set the number of torch's threads: all CPUs for the CPU, one for CUDA."""
+    """Return the device and set the number of torch's threads for it."""
     if name not in known:
         raise ArgumentError(f"-device {name}: expected one of {', '.join(known)}; CUDA_VISIBLE_DEVICES selects the GPU")
-    if name == "cpu":
-        torch.set_num_threads(usable_cpus())
-    if name == "cuda":
-        torch.set_num_threads(1)
-        torch.set_num_interop_threads(1)
+    set_threads_for(name)
     return torch.device(name)
 
 
@@ -283,6 +279,7 @@ def run_ddp(
     """Train and validate as one of `world_size` processes, each on its own GPU."""
     setup_ddp(rank, world_size)
     torch.cuda.set_device(torch.device("cuda", rank))
+    set_threads_for("cuda")
     trainer = get_trainer_from_args(dataset_name_or_id, configuration, fold, tr, p, c)
     trainer.disable_checkpointing = disable_checkpointing
     with _leaving_nothing_of_a_failed_start(trainer):

@@ -11,6 +11,7 @@ from types import FrameType
 
 from nnunetv2.errors import DriftError
 from nnunetv2.utilities.files import describe_os_error
+from s1.cpus import waiting_passively
 
 _STOPPING = ("SIGTERM", "SIGHUP")
 """Signals that end a command in order; SIGHUP (the terminal was closed) not under nohup, nor on Windows."""
@@ -37,14 +38,15 @@ class _Terminal(logging.Handler):
 def command(entry_point: Callable[[], None]) -> Callable[[], None]:
     """Turn mistakes into one line on stderr and exit code 2, Ctrl-C into 130, SIGTERM into 143, SIGHUP into 129.
 
-    Log records of the package and Python warnings are shown as plain lines while the command runs.
+    While the command runs, log records of the package and Python warnings are shown as plain lines, and the threads of
+    torch, which is imported later, wait without keeping a CPU busy.
     """
 
     @functools.wraps(entry_point)
     def run() -> None:
         _watch_signals()
         try:
-            with _messages_as_lines():
+            with _messages_as_lines(), waiting_passively():
                 entry_point()
         except DriftError as error:
             sys.stderr.write(getattr(error, "worker_traceback", None) or "")

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -12,16 +13,17 @@ from typing import Any
 
 from nnunetv2.errors import CaseFailedError, DriftError
 from nnunetv2.utilities.files import describe_os_error
+from s1.cpus import waiting_passively
 
 
-def start_process() -> tuple[Any, Any]:
+def start_process(threads: int) -> tuple[Any, Any]:
     """Return a new process and the connection that takes (case, function, arguments).
 
-    It answers (True, result) or (False, error that names the case).
+    It answers (True, result) or (False, error that names the case). Its numerical libraries use `threads` threads each.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
     with _signals_held_back(), _without_ctrl_c():
         process.start()
     theirs.close()
@@ -60,10 +62,24 @@ def _without_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Any) -> None:
+def _serve(connection: Any, threads: int) -> None:
     """Answer calls until the connection closes (body of a worker process)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _take_share(threads)
+    with waiting_passively():
+        _answer_calls(connection)
+
+
+def _take_share(threads: int) -> None:
+    """Set the number of threads for libraries that are loaded from now on, and for torch if it is loaded already."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    torch = sys.modules.get("torch")  # imported by the main module of a host program
+    if torch is not None:
+        torch.set_num_threads(threads)
+
+
+def _answer_calls(connection: Any) -> None:
     while True:
         try:
             case, function, arguments = connection.recv()

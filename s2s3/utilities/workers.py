@@ -6,7 +6,6 @@ Ctrl-C reaches this process only, which then ends its workers; workers whose par
 """
 
 import multiprocessing.connection
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
@@ -16,6 +15,7 @@ from typing import Any
 from nnunetv2.errors import WorkerDiedError
 from nnunetv2.utilities.progress import redraw_interval_s
 from nnunetv2.utilities.worker_process import describe_exit, describe_failure, start_process
+from s1.cpus import threads_per_worker, usable_cpus
 
 __all__ = [
     "Task",
@@ -64,11 +64,13 @@ class _Worker:
 class WorkerPool:
     """Processes that work on named cases. Use as a context manager; leaving it ends all workers.
 
-    `num_workers` is capped at the number of usable CPUs; 0 runs each task inside `submit`.
+    `num_workers` is capped at the number of usable CPUs; 0 runs each task inside `submit`. The workers divide the CPUs
+    that this process leaves, `busy_cpus` fewer than are usable, and each runs at least one thread.
     """
 
-    def __init__(self, num_workers: int):
+    def __init__(self, num_workers: int, busy_cpus: int = 0):
         self._wanted = max(0, min(num_workers, usable_cpus()))
+        self._threads = threads_per_worker(self._wanted, busy_cpus)
         self._workers: list[_Worker] = []
         self._queue: deque[Task] = deque()
 
@@ -138,7 +140,7 @@ class WorkerPool:
             if worker.task is None:
                 return worker
         if len(self._workers) < self._wanted:
-            self._workers.append(_Worker(*start_process()))
+            self._workers.append(_Worker(*start_process(self._threads)))
             return self._workers[-1]
         return None
 
@@ -168,11 +170,6 @@ def _run_here(task: Task) -> None:
         failure = describe_failure(task.case, error)
         failure.__cause__ = error
         task.end(error=failure)
-
-
-def usable_cpus() -> int:
-    """Return how many CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def iterate_cases(

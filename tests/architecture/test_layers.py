@@ -107,9 +107,10 @@ def test_reporting_uses_nobody() -> None:
                 assert allowed or used in ("nnunetv2", "nnunetv2.utilities"), f"{module} imports {used}"
 
 
-def test_stage_1_is_only_used_for_domain_files_prism_results_errors_files_and_images() -> None:
+def test_stage_1_is_only_used_for_domain_files_prism_results_errors_files_images_and_cpus() -> None:
     allowed = {
         "s1",
+        "s1.cpus",
         "s1.domain_files",
         "s1.domain_map",
         "s1.domain_map_makers",

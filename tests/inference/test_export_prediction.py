@@ -7,11 +7,11 @@ import torch
 from scipy.ndimage import zoom
 
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
-from nnunetv2.inference import export_prediction, label_conversion
+from nnunetv2.inference import label_conversion
 from nnunetv2.inference.export_prediction import (
     convert_predicted_logits_to_segmentation_with_correct_shape as convert,
 )
-from nnunetv2.inference.export_prediction import export_prediction_from_logits, resample_and_save, torch_threads
+from nnunetv2.inference.export_prediction import export_prediction_from_logits, resample_and_save
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from tests.inference.models import make_dataset_json, make_plans
@@ -216,14 +216,3 @@ def test_the_next_stage_gets_a_segmentation_of_its_own_shape(tmp_path: Path) -> 
     enlarged = [zoom(c.astype(float), 2, order=1, mode="nearest", grid_mode=True) for c in logits]
     np.testing.assert_array_equal(saved[target], np.stack(enlarged).astype(np.float16).argmax(0))
     assert saved[target].dtype == np.uint8
-
-
-def test_the_number_of_threads_is_restored_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_prediction, "usable_cpus", lambda: 3)
-    before = torch.get_num_threads()
-    threads = torch_threads(99)
-    threads.__enter__()
-    assert torch.get_num_threads() == 3
-    error = ValueError("inside")
-    assert not threads.__exit__(ValueError, error, None)
-    assert torch.get_num_threads() == before

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nnunetv2.inference import predict_from_raw_data
+from nnunetv2.inference import predict_arguments, predict_from_raw_data
 from nnunetv2.inference.predict_arguments import default_workers, modelfolder_parser, predict_parser
 
 NAMES_OF_CLIENTS = [
@@ -85,7 +85,7 @@ def test_arguments_have_the_defaults_of_nnunet() -> None:
     [
         (None, False, 1, 3),
         (None, True, 10, 0),
-        (None, True, 11, 3),
+        (None, True, 11, 2),
         ("1", True, 1, 1),
         ("0", False, 9, 0),
         ("x", True, 1, 3),
@@ -96,6 +96,7 @@ def test_the_environment_or_the_number_of_cases_sets_the_number_of_workers(
 ) -> None:
     if value is not None:
         monkeypatch.setenv("nnUNet_npp", value)
+    monkeypatch.setattr(predict_arguments, "feeding_processes", lambda: 2)
     assert default_workers("nnUNet_npp", on_cpu, cases) == workers
 
 

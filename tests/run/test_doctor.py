@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from nnunetv2.run.doctor import doctor_entry, folder_state, library_state
+from nnunetv2.run import doctor
+from nnunetv2.run.doctor import cpu_state, doctor_entry, folder_state, library_state
+from s1 import cpus
 from tests.conftest import NnunetFolders
 
 
@@ -47,3 +49,23 @@ def test_the_exit_code_says_whether_anything_is_missing(
         assert caught.value.code == 2
     missing = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MISSING")]
     assert len(missing) == (0 if all_is_well else 1)
+
+
+@pytest.mark.parametrize(
+    ("usable", "requested", "sentence"),
+    [
+        (8, None, "8 CPUs; threads of a network: 7"),
+        (2, None, "2 of 8 CPUs, by affinity or quota; threads of a network: 2"),
+        (8, "3", "8 CPUs; threads of a network by OMP_NUM_THREADS: 3"),
+    ],
+)
+def test_the_number_of_cpus_and_threads_is_told(
+    usable: int, requested: str | None, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if requested is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", requested)
+    for module in (doctor, cpus):
+        monkeypatch.setattr(module, "usable_cpus", lambda: usable)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert cpu_state() == sentence

@@ -25,6 +25,7 @@ from nnunetv2.utilities.workers import (
     run_cases,
     workers_worth_starting,
 )
+from s1 import cpus
 
 CASES = [(name, (number,)) for number, name in enumerate("abcdef")]
 LONG = 60.0
@@ -93,6 +94,12 @@ def tell_and_sleep(file: Path, seconds: float = LONG) -> None:
     time.sleep(seconds)
 
 
+def threads_of_this_process() -> tuple[str | None, str | None, int]:
+    import torch
+
+    return os.environ.get("OMP_NUM_THREADS"), os.environ.get("OMP_WAIT_POLICY"), torch.get_num_threads()
+
+
 def run(function: Callable[..., Any], workers: int, *more: Any) -> list[Any]:
     return run_cases(function, [(case, (*first, *more)) for case, first in CASES], workers, "", show_progress=False)
 
@@ -128,6 +135,28 @@ def test_a_finished_task_lets_go_of_its_arguments(workers: int) -> None:
         pool.wait()
         assert task.outcome() == 3
         assert alive() is None
+
+
+def test_workers_share_the_cpus_and_their_threads_wait_passively(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", *cpus.PASSIVE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(cpus, "usable_cpus", lambda: 7)
+    before = dict(os.environ)
+    with WorkerPool(2, busy_cpus=5) as pool:
+        task = pool.submit("a", threads_of_this_process)
+        pool.wait()
+    assert task.outcome() == ("1", "PASSIVE", 1)
+    assert dict(os.environ) == before
+
+
+def test_workers_use_the_number_of_threads_that_a_user_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(cpus, "usable_cpus", lambda: 64)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    with WorkerPool(2) as pool:
+        task = pool.submit("a", threads_of_this_process)
+        pool.wait()
+    assert task.outcome() == ("1", "ACTIVE", 1)
 
 
 def test_no_cases_need_no_workers() -> None:

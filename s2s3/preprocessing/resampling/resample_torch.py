@@ -1,7 +1,6 @@
 """Resampling with torch: linear for images, a vote of linear scores for label maps."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from nnunetv2.configuration import ANISO_THRESHOLD
 from nnunetv2.errors import CallError
 from nnunetv2.preprocessing.resampling.default_resampling import Numbers, determine_do_sep_z_and_axis
+from nnunetv2.utilities.torch_threads import torch_threads
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ def resample_torch_simple(
     tensor gives a tensor on its own device.
 
     Parameters:
-        num_threads: threads of torch during the work.
+        num_threads: threads of torch during the work, at most as many as this process may run; 0 keeps their number.
         memefficient_seg_resampling: write one label after the other where it has more than half of the weight;
             voxels without such a label become 0.
         mode: as in torch.nn.functional.interpolate; "linear" means linear along all axes.
@@ -51,7 +51,7 @@ def resample_torch_simple(
     if tuple(data.shape[1:]) == target:
         return data
     mode = _LINEAR[len(target) + 2] if mode == "linear" else mode
-    with torch.no_grad(), _threads(num_threads):
+    with torch.no_grad(), torch_threads(num_threads):
         tensor = torch.as_tensor(data).to(device)
         if is_seg:
             resample_labels = _write_majorities if memefficient_seg_resampling else _vote
@@ -101,19 +101,6 @@ def _move_axis(data: "Array", source: int, destination: int) -> "Array":
     if isinstance(data, np.ndarray):
         return np.moveaxis(data, source, destination)
     return data.movedim(source, destination)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads in this context; 0 keeps their number."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _interpolate(tensor: "torch.Tensor", shape: tuple[int, ...], mode: str) -> "torch.Tensor":

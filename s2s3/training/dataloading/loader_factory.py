@@ -3,6 +3,7 @@
 The classes are handed down by the trainer, in whose module clients replace them, and are called as nnU-Net calls them.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from nnunetv2.training.dataloading.balanced_loader import balanced_class
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.domain_round_robin import DomainRoundRobin, restricted
 from nnunetv2.training.dataloading.supervised_augmenter import SupervisedAugmenter
+from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
+from s1.cpus import feeding_processes, usable_cpus
 
 Loader = nnUNetDataLoader | DomainRoundRobin
 
@@ -67,6 +70,24 @@ def validation_loader(
 def step_stream(batch_sizes: Sequence[int], rank: int) -> tuple[int, int]:
     """Return the `stream` of a rank, given the batch size of every rank."""
     return sum(batch_sizes[:rank]), sum(batch_sizes)
+
+
+def num_loader_processes(count_allowed: Callable[[], int], device_type: str, world_size: int = 1) -> int:
+    """Return the number of augmentation processes: those allowed, or fewer if they have to share the CPUs.
+
+    They share them with the network (on "cpu") and with the loaders of the other ranks. `nnUNet_n_proc_DA`, if set, and
+    a client's function in place of ours decide alone. Each of these processes runs one thread.
+
+    Parameters:
+        count_allowed: get_allowed_n_proc_DA, or what a client has put in its place; 0 stays 0.
+        world_size: ranks on this machine.
+    """
+    allowed = count_allowed()
+    if "nnUNet_n_proc_DA" in os.environ or count_allowed is not get_allowed_n_proc_DA:
+        return allowed
+    if device_type == "cpu":
+        return min(allowed, feeding_processes())
+    return min(allowed, max(1, usable_cpus() // world_size)) if world_size > 1 else allowed
 
 
 def build_augmenters(

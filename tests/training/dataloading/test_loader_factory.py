@@ -13,16 +13,19 @@ from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMu
 from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
 
 from nnunetv2.errors import CaseFailedError, WorkerDiedError
+from nnunetv2.training.dataloading import loader_factory
 from nnunetv2.training.dataloading.augmentation_worker import read_case
 from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.domain_round_robin import DomainRoundRobin
 from nnunetv2.training.dataloading.loader_factory import (
     build_augmenters,
+    num_loader_processes,
     step_stream,
     training_loader,
     validation_loader,
 )
+from s1 import cpus
 from tests.training.dataloading.datasets import LABELS, BrokenDataset, NumberDataset
 
 OPTIONS: dict[str, Any] = {
@@ -266,3 +269,26 @@ def test_classes_of_augmenters_are_called_as_nnunet_calls_them() -> None:
         ("train", None),
         ("val", None),
     )
+
+
+@pytest.mark.parametrize(
+    ("allowed", "device", "ranks", "processes"),
+    [
+        (12, "cuda", 1, 12),
+        (12, "cpu", 1, 2),
+        (0, "cpu", 1, 0),
+        (12, "cuda", 4, 4),
+        (12, "cuda", 99, 1),
+        (1, "cuda", 4, 1),
+    ],
+)
+def test_loaders_share_the_cpus_with_the_network_and_with_other_ranks(
+    allowed: int, device: str, ranks: int, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (loader_factory, cpus):
+        monkeypatch.setattr(module, "usable_cpus", lambda: 16)
+    monkeypatch.setattr(loader_factory, "get_allowed_n_proc_DA", count := lambda: allowed)
+    assert num_loader_processes(count, device, ranks) == processes
+    assert num_loader_processes(lambda: 20, device, ranks) == 20, "a client's function"
+    monkeypatch.setenv("nnUNet_n_proc_DA", str(allowed))
+    assert num_loader_processes(count, device, ranks) == allowed

@@ -14,6 +14,7 @@ from nnunetv2.training.data_augmentation.default_pipeline import (
 )
 from nnunetv2.training.dataloading.loader_factory import (
     build_augmenters,
+    num_loader_processes,
     step_stream,
     training_loader,
     validation_loader,
@@ -119,14 +120,14 @@ class TrainingData(TrainingSetup):
         dataset_train, dataset_val = self.get_tr_and_val_datasets()
         self.domains.begin_fold(dataset_train.identifiers, self.print_to_log_file)
         sizes = batch_sizes(self.configuration_manager.batch_size, self.batch_size)
-        rank, names = current_ranks().rank, trainer_module()
+        ranks, names = current_ranks(), trainer_module()
         train = training_loader(
             names.nnUNetDataLoader,
             dataset_train,
             *self._patches(initial_patch_size),
             case_domains=self.domains.case_domains(dataset_train.identifiers),
             ratios=self.domains.train_ratios,
-            stream=step_stream(sizes, rank),
+            stream=step_stream(sizes, ranks.rank),
             **self._loader_options(train_transforms),
         )
         val = validation_loader(
@@ -134,13 +135,13 @@ class TrainingData(TrainingSetup):
             dataset_val,
             *self._patches(self.configuration_manager.patch_size),
             parts=self.domains.validation_parts(dataset_val.identifiers),
-            first_batch=rank,
+            first_batch=ranks.rank,
             **self._loader_options(val_transforms),
         )
         augmenters = build_augmenters(
             train,
             val,
-            names.get_allowed_n_proc_DA(),
+            num_loader_processes(names.get_allowed_n_proc_DA, self.device.type, ranks.world_size),
             pin_memory=self.device.type == "cuda",
             in_this_process=names.SingleThreadedAugmenter,
             in_processes=names.NonDetMultiThreadedAugmenter,
