@@ -9,7 +9,7 @@ from nnunetv2.utilities.file_path_utilities import (
     folds_tuple_to_string,
 )
 
-_FOLD_EXTRAS = ("debug.json", "progress.png", "training_curves.json", "network_architecture.pdf")
+_FOLD_EXTRAS = ("debug.json", "progress.png", "training_curves.json", "network_architecture.svg")
 _MODEL_EXTRAS = ("domains.json", "prism_dd.json")
 """Not groups.json: patients of the training data are nobody else's business."""
 _MODEL_FILES = ("plans.json", "dataset_fingerprint.json", "dataset.json")

@@ -13,7 +13,7 @@ _FOLD = (
     "checkpoint_best.pth",
     "progress.png",
     "debug.json",
-    "network_architecture.pdf",
+    "network_architecture.svg",
     "training_log_1.txt",
 )
 _RESULTS = ("summary.json", "case.png", "case.npz", "case.pkl")

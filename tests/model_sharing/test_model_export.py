@@ -39,7 +39,7 @@ def test_a_model_is_packed_with_names_relative_to_the_results_folder(results: Pa
     assert names_in(target) == {
         *(f"{MODEL}/{name}" for name in ("plans.json", "dataset.json", "dataset_fingerprint.json")),
         *(f"{MODEL}/fold_0/{name}" for name in ("checkpoint_final.pth", "progress.png", "debug.json")),
-        *(f"{MODEL}/fold_0/{name}" for name in ("network_architecture.pdf", "validation/summary.json")),
+        *(f"{MODEL}/fold_0/{name}" for name in ("network_architecture.svg", "validation/summary.json")),
         *(f"{MODEL}/crossval_results_folds_0/{name}" for name in ("summary.json", "postprocessing.pkl")),
         f"{MODEL}/crossval_results_folds_0/postprocessing.json",
     }

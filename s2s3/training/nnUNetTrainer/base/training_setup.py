@@ -26,7 +26,7 @@ from nnunetv2.training.session.builder_forms import accepts_older_forms
 from nnunetv2.training.session.domain_balance import DomainBalanceSettings, balance_domains
 from nnunetv2.training.session.domain_files import read_domain_files
 from nnunetv2.training.session.edge_learning import build_edge_branch
-from nnunetv2.training.session.network_plot import plot_network
+from nnunetv2.training.session.network_plot import caption_network, planned_stages, plot_network
 from nnunetv2.training.session.ranks import current_ranks, share_batch
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
@@ -189,12 +189,12 @@ class TrainingSetup(TrainingState):
         network.decoder.deep_supervision = enabled
 
     def plot_network_architecture(self) -> None:
-        """Draw the network with the optional package hiddenlayer; any failure is only logged."""
-        if self._do_i_compile() or self.local_rank != 0:
+        """Draw the network as network_architecture.svg if it is a U-Net as in the plans."""
+        planned = self.configuration_manager
+        class_name = planned.network_arch_class_name.rpartition(".")[2]
+        if self.local_rank != 0 or type(plain_network(self.network)).__name__ != class_name:
             return
-        try:
-            shape = (1, self.num_input_channels, *self.configuration_manager.patch_size)
-            plot_network(plain_network(self.network), shape, self.device, self.output_folder)
-        except Exception as error:
-            self.print_to_log_file("Unable to plot network architecture:")
-            self.print_to_log_file(error)
+        outputs = self.label_manager.num_segmentation_heads
+        sizes = (planned.patch_size, planned.batch_size, self.num_input_channels, outputs)
+        captions = caption_network(class_name, self.configuration_name, *sizes)
+        plot_network(planned_stages(planned.patch_size, planned.network_arch_init_kwargs), captions, self.output_folder)

@@ -1,5 +1,7 @@
 """What is built once: network, scheduler, scales."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -84,3 +86,21 @@ def test_compiling_is_for_cuda_only(nnunet_folders: NnunetFolders, monkeypatch: 
     for value, expected in {"f": False, "TRUE": True, "0": False, "1": True, "yes": False}.items():
         monkeypatch.setenv("nnUNet_compile", value)
         assert trainer._do_i_compile() is expected
+
+
+def test_the_network_is_drawn_without_a_word_and_only_as_planned(nnunet_folders: NnunetFolders) -> None:
+    write_preprocessed(TinyDataset(cases=5), nnunet_folders.preprocessed)
+    trainer = make_trainer(SINGLE)
+    trainer.initialize()
+    log = Path(trainer.log_file)
+    before = log.read_text() if log.exists() else ""
+    trainer.plot_network_architecture()
+
+    picture = Path(trainer.output_folder) / "network_architecture.svg"
+    assert "features, " in picture.read_text()
+    assert (log.read_text() if log.exists() else "") == before
+
+    picture.unlink()
+    trainer.network = torch.nn.Sequential()
+    trainer.plot_network_architecture()
+    assert not picture.exists()
