@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -85,14 +86,18 @@ class Trainee:
         self._process.wait()
 
 
-def write_dataset(root: Path, size: int, batch: int) -> None:
-    """Write ten preprocessed RGB cases of two domains, with blobs of two classes, and the plans of the network."""
+def write_dataset(root: Path, size: int, batch: int, features: Sequence[int] = FEATURES) -> None:
+    """Write ten preprocessed RGB cases of two domains, with blobs of two classes, and the plans of the network.
+
+    Parameters:
+        features: of each stage.
+    """
     plans = make_plans([size, size], [1.0, 1.0], ".png", 3, configuration={"batch_size": batch, "batch_dice": True})
     plans["dataset_name"] = DATASET
-    stages = len(FEATURES)
+    stages = len(features)
     plans["configurations"]["2d"]["architecture"]["arch_kwargs"].update(
         n_stages=stages,
-        features_per_stage=FEATURES,
+        features_per_stage=list(features),
         kernel_sizes=[[3, 3]] * stages,
         strides=[[1, 1], *[[2, 2]] * (stages - 1)],
         n_conv_per_stage=[2] * stages,
