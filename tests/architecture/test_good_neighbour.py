@@ -34,10 +34,11 @@ assert threading.active_count() == 1
 """
 IMPORT_LIBRARY = """
 import os, signal, torch
-import batchgenerators.dataloading.multi_threaded_augmenter, blosc2  # each sets a variable of its own
 def state():
     signals = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    return dict(os.environ), torch.get_num_threads(), torch.get_num_interop_threads(), signals
+    ours = ("OMP_", "GOMP_", "KMP_BLOCKTIME", "MKL_", "OPENBLAS_", "nnUNet_")  # dependencies set others
+    variables = {name: value for name, value in os.environ.items() if name.startswith(ours)}
+    return variables, torch.get_num_threads(), torch.get_num_interop_threads(), signals
 before = state()
 import nnunetv2.run.training_run, nnunetv2.training.nnUNetTrainer.nnUNetTrainer, s1.PRISMDD
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
