@@ -8,10 +8,12 @@ from types import TracebackType
 
 from nnunetv2.errors import SettingsError
 from s1.cpus import usable_cpus
+from s1.environment import text_variable
 
 STOCK_CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres")
 """Those that planning makes if the images call for them; commands that list them accept that some are not planned."""
 
+_MOST_DIGITS = 4
 _log = logging.getLogger(__name__)
 
 
@@ -21,15 +23,15 @@ def get_allowed_n_proc_DA() -> int:
 
 
 def _number_of_processes(variable: str, default: int) -> int:
-    wanted = os.environ.get(variable, str(default))
-    if not wanted.strip().isdecimal():
+    wanted = text_variable(variable, str(default))
+    if not wanted.isdecimal() or len(wanted) > _MOST_DIGITS:
         raise SettingsError(f"{variable} is {wanted!r}, expected a whole number of processes, 0 or more")
     return int(wanted)
 
 
 def compile_setting() -> bool | None:
     """Return whether `nnUNet_compile` asks for torch.compile: true, 1 or t in any case; None if it is unset."""
-    wanted = os.environ.get("nnUNet_compile")
+    wanted = text_variable("nnUNet_compile")
     return None if wanted is None else _is_true(wanted)
 
 

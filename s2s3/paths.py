@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nnunetv2.errors import SettingsError
+from s1.environment import folder_list_variable, folder_variable
 
 
 class EnvironmentPath(os.PathLike[str]):
@@ -20,16 +21,18 @@ class EnvironmentPath(os.PathLike[str]):
         self._variable = variable
 
     def get(self) -> str | None:
-        """Return the current value, None if unset."""
-        return os.environ.get(self._variable)
+        """Return the current value, without quotes or spaces around it and with `~` expanded; None if unset."""
+        return folder_variable(self._variable).path
 
     def is_set(self) -> bool:
         """Return whether the variable exists."""
         return self._variable in os.environ
 
     def require(self) -> str:
-        """Return the current value. Raises SettingsError if unset."""
-        value = self.get()
+        """Return the current value. Raises SettingsError if unset, or if it is a folder's name only by mistake."""
+        value, problem = self.get(), folder_variable(self._variable).problem
+        if problem:
+            raise SettingsError(problem)
         if value is None:
             raise SettingsError(
                 f"{self._variable} is not defined. Set this environment variable to the folder, for example "
@@ -83,7 +86,19 @@ class EnvironmentPath(os.PathLike[str]):
         return getattr(self.require(), name)
 
 
+class EnvironmentPaths(EnvironmentPath):
+    """Several folders in an environment variable, separated as in PATH."""
+
+    def get(self) -> str | None:
+        """Return the current value, with each folder as EnvironmentPath has it; None if unset."""
+        return os.pathsep.join(self.folders()) if self.is_set() else None
+
+    def folders(self) -> list[str]:
+        """Return the folders, which need not exist."""
+        return folder_list_variable(self._variable)
+
+
 nnUNet_raw = EnvironmentPath("nnUNet_raw")
 nnUNet_preprocessed = EnvironmentPath("nnUNet_preprocessed")
 nnUNet_results = EnvironmentPath("nnUNet_results")
-nnUNet_extTrainer = EnvironmentPath("nnUNet_extTrainer")
+nnUNet_extTrainer = EnvironmentPaths("nnUNet_extTrainer")

@@ -1,9 +1,10 @@
 """`python -m sample_data`: make a synthetic multi-domain H&E dataset."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
+
+from s1.environment import folder_variable
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -23,11 +24,16 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _raw_folder() -> Path | None:
+    folder = folder_variable("nnUNet_raw").path
+    return Path(folder) if folder else None
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the command; an error is one line on stderr and exit code 2."""
     parser = build_parser()
     arguments = parser.parse_args(argv)
-    output = arguments.output or (Path(os.environ["nnUNet_raw"]) if os.environ.get("nnUNet_raw") else None)
+    output = arguments.output or _raw_folder()
     if output is None:
         parser.error("--output is missing and nnUNet_raw is not set")
     try:

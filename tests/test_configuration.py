@@ -65,3 +65,16 @@ def test_an_unknown_value_is_warned_about_once_and_means_no(
         assert compile_setting() is False
     (record,) = caplog.records
     assert "nnUNet_compile is 'yes', which counts as false" in record.getMessage()
+
+
+@pytest.mark.parametrize("value", ["'3'", '"3"\r', " 3\r\n"])
+def test_numbers_of_processes_may_have_quotes_or_a_carriage_return(monkeypatch, value: str) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setenv("nnUNet_n_proc_DA", value)
+    assert get_allowed_n_proc_DA() == 3
+
+
+def test_a_number_of_thousands_of_digits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("nnUNet_n_proc_DA", "7" * 5000)
+    with pytest.raises(configuration.SettingsError, match=EXPECTED):
+        get_allowed_n_proc_DA()

@@ -1,13 +1,15 @@
 """The arguments of `nnUNetv2_predict` and `nnUNetv2_predict_from_modelfolder`."""
 
 import argparse
-import os
+
+from s1.environment import text_variable
 
 from nnunetv2.utilities.command_line import fold
 from s1.cpus import feeding_processes
 
 _FEW_CASES = 10
 _WORKERS = 3
+_MOST_DIGITS = 4
 
 
 def predict_parser() -> argparse.ArgumentParser:
@@ -71,8 +73,8 @@ def default_workers(variable: str, on_cpu: bool, num_cases: int) -> int:
     That is the number in the environment variable, otherwise 3. On the CPU, where the network takes nearly all the
     time, fewer share its CPUs, and few cases get 0: starting processes costs more than it saves.
     """
-    number = os.environ.get(variable, "")
-    if number.strip().isdecimal():
+    number = text_variable(variable, "")
+    if number.isdecimal() and len(number) <= _MOST_DIGITS:
         return int(number)
     if not on_cpu or number:
         return _WORKERS

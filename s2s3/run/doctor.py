@@ -9,6 +9,7 @@ from pathlib import Path
 from nnunetv2 import drift_version
 from nnunetv2.utilities.command_line import command
 from s1.cpus import network_threads, requested_threads, usable_cpus
+from s1.environment import folder_list_variable, folder_variable, text_variable
 
 FOLDERS = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
 LIBRARIES = ("nnunetv2", "torch", "numpy", "batchgeneratorsv2", "dynamic-network-architectures", "blosc2", "SimpleITK")
@@ -16,14 +17,32 @@ LIBRARIES = ("nnunetv2", "torch", "numpy", "batchgeneratorsv2", "dynamic-network
 
 def folder_state(variable: str) -> tuple[bool, str]:
     """Return (usable, sentence) for the folder an environment variable names."""
-    value = os.environ.get(variable)
-    if value is None:
+    value = folder_variable(variable)
+    if value.path is None:
         return False, f"{variable} is not set: export {variable}=/path/to/a/folder"
-    if not Path(value).is_dir():
-        return False, f"{variable} = {value}: no such folder, create it"
-    if not os.access(value, os.W_OK):
-        return False, f"{variable} = {value}: not writable"
-    return True, f"{variable} = {value}"
+    if value.problem:
+        return False, value.problem
+    shown = f"{variable} = {value.path}" + (f" (read from {value.raw!r})" if value.raw != value.path else "")
+    if not Path(value.path).is_dir():
+        return False, f"{shown}: no such folder, create it"
+    if not os.access(value.path, os.W_OK):
+        return False, f"{shown}: not writable"
+    return True, shown
+
+
+def trainer_folder_states() -> list[tuple[bool, str]]:
+    """Return (exists, sentence) for each folder of own trainers in nnUNet_extTrainer."""
+    return [
+        (Path(folder).is_dir(), f"nnUNet_extTrainer: {folder}{'' if Path(folder).is_dir() else ': no such folder'}")
+        for folder in folder_list_variable("nnUNet_extTrainer")
+    ]
+
+
+def setting_states() -> list[tuple[bool, str]]:
+    """Return (True, sentence) for each other variable of nnU-Net that is set, as it is read."""
+    known = (*FOLDERS, "nnUNet_extTrainer")
+    names = sorted(name for name in os.environ if name.startswith("nnUNet_") and name not in known)
+    return [(True, f"{name} = {text_variable(name)}") for name in names]
 
 
 def library_state(name: str) -> tuple[bool, str]:
@@ -62,7 +81,7 @@ def doctor_entry() -> None:
     states = [(True, f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")]
     states += [library_state(name) for name in LIBRARIES]
     states += [folder_state(variable) for variable in FOLDERS]
-    states.append(device_state())
+    states += [*trainer_folder_states(), *setting_states(), device_state()]
     for good, sentence in states:
         print(f"{'ok' if good else 'MISSING':<9}{sentence}")
     if not all(good for good, _ in states):

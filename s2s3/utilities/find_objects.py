@@ -41,7 +41,7 @@ def recursive_find_trainer_class_by_name(trainer_name: str) -> "type[nnUNetTrain
 
 def external_folders() -> list[str]:
     """Return the existing folders in `nnUNet_extTrainer`."""
-    return [folder for folder in (nnUNet_extTrainer.get() or "").split(os.pathsep) if isdir(folder)]
+    return [folder for folder in nnUNet_extTrainer.folders() if isdir(folder)]
 
 
 def check_trainer(found: Any, trainer_name: str) -> "type[nnUNetTrainer]":

@@ -12,6 +12,7 @@ from typing import Any
 
 from nnunetv2.errors import CheckpointError, MissingFileError
 from nnunetv2.utilities.pickle_reader import RefusedNameError, read_pickle
+from s1.environment import text_variable
 from s1.readable_files import is_given
 
 UNSAFE_VARIABLE = "nnUNet_unsafe_checkpoints"
@@ -24,7 +25,7 @@ _DAMAGE = (
 
 def unsafe_is_allowed() -> bool:
     """Return whether the user trusts the files, so that they may contain any class."""
-    return os.environ.get(UNSAFE_VARIABLE, "").lower() in ("1", "true", "t")
+    return text_variable(UNSAFE_VARIABLE, "").lower() in ("1", "true", "t")
 
 
 def load_pickle(path: str | os.PathLike[str], also_allowed: Mapping[tuple[str, str], Any] | None = None) -> Any:

@@ -20,10 +20,15 @@ LAYERS: list[set[str]] = [
 ]
 REPORTING_MAY_USE = {
     "s1.file_endings",
+    "s1.domain_files",
+    "s1.environment",
+    "s1.json_files",
+    "s1.json_schema",
     "s1.shown_pixels",
     "s1.tiff_files",
     "nnunetv2.errors",
     "nnunetv2.utilities.files",
+    "nnunetv2.utilities.file_kinds",
     "nnunetv2.utilities.command_line",
     "nnunetv2.utilities.output_guard",
 }
@@ -107,7 +112,7 @@ def test_reporting_uses_nobody() -> None:
                 assert allowed or used in ("nnunetv2", "nnunetv2.utilities"), f"{module} imports {used}"
 
 
-def test_stage_1_is_only_used_for_domain_files_prism_results_errors_files_images_and_cpus() -> None:
+def test_stage_1_is_only_used_for_files_images_prism_results_errors_cpus_and_the_environment() -> None:
     allowed = {
         "s1",
         "s1.cpus",
@@ -130,6 +135,11 @@ def test_stage_1_is_only_used_for_domain_files_prism_results_errors_files_images
         "s1.pillow_files",
         "s1.shown_pixels",
         "s1.tiff_files",
+        "s1.environment",
+        "s1.json_files",
+        "s1.problem_lists",
+        "s1.json_schema",
+        "s1.dataset_file",
     }
     for module, file in module_files():
         if not is_within(module, "s1") and not module.endswith(("command_line", "drift_command")):

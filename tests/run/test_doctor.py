@@ -69,3 +69,25 @@ def test_the_number_of_cpus_and_threads_is_told(
         monkeypatch.setattr(module, "usable_cpus", lambda: usable)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     assert cpu_state() == sentence
+
+
+def test_how_variables_were_read_is_shown(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable, value in {
+        "nnUNet_raw": f"'{nnunet_folders.raw}'\r",
+        "nnUNet_results": "~no-such-user/results",
+        "nnUNet_extTrainer": f"{nnunet_folders.raw}:/none",
+        "nnUNet_compile": '"f"',
+    }.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(sys, "argv", ["drift doctor"])
+    with pytest.raises(SystemExit):
+        doctor_entry()
+    lines = capsys.readouterr().out.splitlines()
+    quoted = f"'{nnunet_folders.raw}'\r"
+    assert f"ok       nnUNet_raw = {nnunet_folders.raw} (read from {quoted!r})" in lines
+    assert any(line.startswith("MISSING  nnUNet_results is '~no-such-user/results', but") for line in lines)
+    assert f"ok       nnUNet_extTrainer: {nnunet_folders.raw}" in lines
+    assert "MISSING  nnUNet_extTrainer: /none: no such folder" in lines
+    assert "ok       nnUNet_compile = f" in lines

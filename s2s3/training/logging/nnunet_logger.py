@@ -8,6 +8,7 @@ from nnunetv2.errors import SettingsError
 from nnunetv2.training.logging.local_logger import LocalLogger, averaged_dice, nnUNetLogger
 from nnunetv2.training.logging.plain_values import to_plain
 from nnunetv2.training.logging.wandb_logger import ENABLED_VARIABLE, WandbLogger, get_cluster_job_id
+from s1.environment import text_variable
 
 __all__ = ["LocalLogger", "MetaLogger", "WandbLogger", "get_cluster_job_id", "nnUNetLogger"]
 
@@ -96,7 +97,7 @@ class MetaLogger:
                 logger.log(key, value, step)
 
     def _is_logger_enabled(self, env_var: str) -> bool:
-        setting = os.environ.get(env_var, "0")
+        setting = text_variable(env_var, "0")
         if setting not in SWITCHES:
             raise SettingsError(f"{env_var} is {setting!r}, expected one of {', '.join(SWITCHES)}")
         return SWITCHES[setting]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import SettingsError
+from s1.environment import text_variable
 
 ENABLED_VARIABLE = "nnUNet_wandb_enabled"
 PROJECT_VARIABLE = "nnUNet_wandb_project"
@@ -26,8 +27,8 @@ class WandbLogger:
         if not resume and folder.is_dir():
             shutil.rmtree(folder)
         self.run = _import_wandb().init(
-            project=os.environ.get(PROJECT_VARIABLE, "nnunet"),
-            mode=os.environ.get(MODE_VARIABLE, "online"),
+            project=text_variable(PROJECT_VARIABLE, "nnunet"),
+            mode=text_variable(MODE_VARIABLE, "online"),
             dir=str(output_folder),
             id=_latest_run(folder) if resume else None,
             resume="allow" if resume else None,
