@@ -1,20 +1,21 @@
 """Where the images of each domain come from: a raw nnU-Net dataset with domains.json, or one folder per domain."""
 
 import hashlib
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from s1.case_names import ByName, same_names
+from s1.dataset_file import dataset_file
 from s1.domain_files import read_domain_map
 from s1.domain_map import check_cases
 from s1.domain_shift import default_class_weights
+from s1.environment import folder_variable
 from s1.errors import DomainMapError, DriftError, ImageProblemError, SourceError
 from s1.file_endings import label_ending
-from s1.files import read_json_object
 from s1.image_pairs import ImagePair, find_pairs
+from s1.json_files import read_json
 from s1.listed_files import as_on_disk, list_files
 from s1.problem_lists import closest_name, raise_together
 from s1.readable_files import hindrance, is_given
@@ -46,7 +47,7 @@ class DomainSource:
 def open_raw_dataset(identifier: str) -> DomainSource:
     """Read a raw dataset, given by its id or its name, in the folder that nnUNet_raw names."""
     folder = find_raw_dataset(identifier)
-    description = read_json_object(folder / "dataset.json")
+    description = read_json(folder / "dataset.json", dataset_file("labels", "file_ending"), SourceError, SourceError)
     domain_file = folder / "domains.json"
     if not is_given(domain_file, DomainMapError):
         raise DomainMapError(
@@ -56,7 +57,7 @@ def open_raw_dataset(identifier: str) -> DomainSource:
     domain_map = read_domain_map(domain_file)
     cases = _cases_of(folder, description)
     check_cases(domain_map, cases, domain_file)
-    label_names, ignore_label = _labels_of(folder, description)
+    label_names, ignore_label = _labels_of(description["labels"])
     return DomainSource(
         {domain: [cases[case] for case in members] for domain, members in domain_map.domains.items()},
         label_names,
@@ -85,9 +86,7 @@ def open_folders(specifications: Sequence[str]) -> DomainSource:
 
 def find_raw_dataset(identifier: str) -> Path:
     """Return the folder of a dataset given by its id or its full name."""
-    root = os.environ.get("nnUNet_raw")
-    if not root:
-        raise SourceError("nnUNet_raw is not set; set this environment variable to the folder of the raw datasets")
+    root = folder_variable("nnUNet_raw").require(SourceError)
     if not Path(root).is_dir():
         raise SourceError(f"{root}: no such folder (set as nnUNet_raw)")
     names = sorted(entry.name for entry in Path(root).iterdir() if entry.name.startswith("Dataset") and entry.is_dir())
@@ -114,12 +113,10 @@ def _parse_specification(text: str) -> tuple[str, Path, Path | None]:
 
 def _cases_of(folder: Path, description: dict[str, Any]) -> ByName[ImagePair]:
     """Return the training cases: those that dataset.json lists, otherwise the files of imagesTr."""
-    ending = description.get("file_ending")
-    if not isinstance(ending, str) or not (folder / "imagesTr").is_dir():
-        what = "imagesTr" if isinstance(ending, str) else "file_ending in dataset.json"
-        raise SourceError(f"{folder}: {what} is missing, so this is not a raw nnU-Net dataset")
+    if not (folder / "imagesTr").is_dir():
+        raise SourceError(f"{folder}: imagesTr is missing, so this is not a raw nnU-Net dataset")
     listed = description.get("dataset")
-    files = _listed_files(folder, listed) if isinstance(listed, dict) else _files_by_case(folder, ending)
+    files = _files_by_case(folder, description["file_ending"]) if listed is None else _listed_files(folder, listed)
     problems = []
     for case, (images, mask) in files.items():
         if len(images) != 1:
@@ -148,28 +145,19 @@ def _files_by_case(folder: Path, ending: str) -> dict[str, tuple[list[Path], Pat
 
 
 def _listed_files(folder: Path, listed: dict[str, Any]) -> dict[str, tuple[list[Path], Path | None]]:
-    try:
-        return {
-            case: ([_on_disk(folder, image) for image in entry["images"]], _on_disk(folder, entry["label"]))
-            for case, entry in listed.items()
-        }
-    except (KeyError, TypeError):
-        raise SourceError(f"{folder / 'dataset.json'}: 'dataset' needs images and label for each case") from None
+    return {
+        case: ([_on_disk(folder, image) for image in entry["images"]], _on_disk(folder, entry["label"]))
+        for case, entry in listed.items()
+    }
 
 
 def _on_disk(folder: Path, name: str) -> Path:
     return Path(as_on_disk(str(folder / name)))
 
 
-def _labels_of(folder: Path, description: dict[str, Any]) -> tuple[dict[int, str], int | None]:
+def _labels_of(declared: Mapping[str, Any]) -> tuple[dict[int, str], int | None]:
     """Return label -> name without the ignore label (the last of several regions), and the ignore label."""
-    declared = description.get("labels")
-    if not isinstance(declared, dict) or not declared:
-        raise SourceError(f"{folder / 'dataset.json'}: 'labels' is missing, expected {{name: number}}")
-    try:
-        numbers = {name: _numbers(value) for name, value in declared.items()}
-    except (TypeError, ValueError):
-        raise SourceError(f"{folder / 'dataset.json'}: 'labels' must map names to integers") from None
+    numbers = {name: _numbers(value) for name, value in declared.items()}
     ignored = numbers.pop("ignore", [])
     return {n: name for name, values in numbers.items() for n in values}, ignored[0] if ignored else None
 

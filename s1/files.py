@@ -1,4 +1,4 @@
-"""Read and check JSON, and write files atomically: to a temporary file that is renamed at the end."""
+"""Write files atomically: to a temporary file that is renamed at the end."""
 
 import errno
 import json
@@ -9,9 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-
-from s1.errors import DomainMapError
-from s1.readable_files import require_file
 
 _LONGEST_SUFFIX = len(".jsonl")
 """A longer text after a dot is not a file ending but part of the name, and names may have any length."""
@@ -82,32 +79,3 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
     with ExitStack() as stack:
         for name, content in contents.items():
             stack.enter_context(replacing(folder / name)).write_bytes(content)
-
-
-def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a file that contains one JSON object.
-
-    Raises DomainMapError, naming the file, if it is missing, not JSON or not an object, or if an object repeats a key
-    (plain JSON readers silently keep the last).
-    """
-    require_file(path, DomainMapError)
-    try:
-        content = json.loads(Path(path).read_text("utf-8"), object_pairs_hook=_object_without_repeats)
-    except FileNotFoundError:
-        raise DomainMapError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DomainMapError(f"{path}: not valid JSON ({error})") from None
-    except DomainMapError as error:
-        raise DomainMapError(f"{path}: {error}") from None
-    if not isinstance(content, dict):
-        raise DomainMapError(f"{path}: contains a {type(content).__name__}, expected a JSON object {{...}}")
-    return content
-
-
-def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in content:
-            raise DomainMapError(f"the key {key!r} occurs twice in one object; keep one of them")
-        content[key] = value
-    return content

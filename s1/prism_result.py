@@ -7,10 +7,52 @@ from typing import Any
 
 from s1.domain_shift import Difference, DomainFeatures, PairShift
 from s1.errors import DomainMapError
-from s1.files import read_json_object, write_json
+from s1.files import write_json
+from s1.json_files import JsonFile, check_json, read_json
+from s1.json_schema import (
+    NAME,
+    NUMBER,
+    TEXT,
+    TRUE_OR_FALSE,
+    ListOf,
+    MapOf,
+    Record,
+    Value,
+    number,
+    optional,
+    whole_number,
+)
 
 VERSION = 1
 FILE_NAME = "prism_dd.json"
+
+_VERSION = Record({"version": Value(str(VERSION), lambda value: value == VERSION)})
+_LABEL = Value("a label, a whole number", lambda key: key.isdecimal() and len(key) < 10)
+_NUMBERS = MapOf(NUMBER)
+_DOMAIN = Record(
+    {"images": whole_number(0), "grey_mean": NUMBER, "grey_std": NUMBER, "glcm_contrast": NUMBER},
+    {"class_shares": optional(MapOf(NUMBER, keys=_LABEL))},
+)
+_PAIR = Record(
+    {"a": NAME, "b": NAME}
+    | {f.name: _NUMBERS if f.name in ("magnitudes", "directions", "importance") else NUMBER for f in fields(PairShift)}
+    | {"unscaled": Record({"magnitudes": _NUMBERS, "signed": _NUMBERS})}
+)
+_CONTENT = Record(
+    {
+        "domains": MapOf(_DOMAIN, 1),
+        "pairs": ListOf(_PAIR),
+        "ratios": MapOf(number(0, 1), 1),
+        "settings": Record(
+            {"class_weights": optional(MapOf(NUMBER, keys=_LABEL)), "crop_common": TRUE_OR_FALSE},
+            {"ignore_label": optional(whole_number(0))},
+        ),
+    },
+    {"domain_file_sha256": optional(TEXT), "notes": ListOf(TEXT)},
+)
+_ANY_VERSION, _THIS_VERSION = (
+    JsonFile("result of stage 1", schema, "run stage 1 again") for schema in (_VERSION, _CONTENT)
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +72,8 @@ class PairResult:
     def from_dict(cls, content: Mapping[str, Any]) -> "PairResult":
         """Build from the output of `to_dict`."""
         outcome = PairShift(**{field.name: content[field.name] for field in fields(PairShift)})
-        return cls(content["a"], content["b"], outcome, Difference(**content["unscaled"]))
+        unscaled = content["unscaled"]
+        return cls(content["a"], content["b"], outcome, Difference(unscaled["magnitudes"], unscaled["signed"]))
 
 
 @dataclass(frozen=True)
@@ -95,14 +138,9 @@ class PrismResult:
 
 def read_prism_result(path: str | os.PathLike[str]) -> PrismResult:
     """Read prism_dd.json. Raises DomainMapError, naming the file, if it is missing, malformed or of another version."""
-    content = read_json_object(path)
-    if content.get("version") != VERSION:
-        raise DomainMapError(f"{path}: has version {content.get('version')!r}, expected {VERSION}; run stage 1 again")
-    try:
-        return PrismResult.from_dict(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
-        raise DomainMapError(f"{path}: is not a result of stage 1 ({reason}); run stage 1 again") from None
+    content = read_json(path, _ANY_VERSION)
+    check_json(content, path, _THIS_VERSION, DomainMapError)
+    return PrismResult.from_dict(content)
 
 
 def write_prism_result(result: PrismResult, path: str | os.PathLike[str]) -> None:

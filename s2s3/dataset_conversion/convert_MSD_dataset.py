@@ -10,6 +10,7 @@ from nnunetv2.dataset_conversion.target_folder import new_raw_dataset
 from nnunetv2.errors import DatasetLayoutError, ImageProblemError, UnfitImageError
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
+from nnunetv2.utilities.file_kinds.dataset_files import OLD_DATASET
 from nnunetv2.utilities.files import read_json, write_json
 from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases
@@ -55,7 +56,9 @@ def convert_msd_dataset(
     """
     source = Path(source_folder.rstrip("/\\"))
     target_name = _target_name(source, overwrite_target_id)
-    dataset_json = converted_dataset_json(read_json(source / "dataset.json"), str(source / "dataset.json"))
+    dataset_json = converted_dataset_json(
+        read_json(source / "dataset.json", OLD_DATASET, DatasetLayoutError), str(source / "dataset.json")
+    )
     with new_raw_dataset(target_name) as target:
         for name in ("imagesTr", "imagesTs", "labelsTr"):
             (target / name).mkdir()

@@ -9,6 +9,7 @@ from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
 from nnunetv2.errors import DatasetError, DatasetLayoutError
 from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.file_kinds.dataset_files import OLD_DATASET
 from nnunetv2.utilities.files import read_json, write_json
 from s1.listed_files import list_files
 from s1.readable_files import hindrance
@@ -28,7 +29,7 @@ def convert(source_folder: str, target_dataset_name: str) -> None:
     if absent:
         raise DatasetLayoutError(f"{source}: {', '.join(absent)} missing, expected a raw dataset of nnU-Net v1")
     dataset_json = converted_dataset_json(
-        read_json(source / "dataset.json"), str(source / "dataset.json"), from_v1=True
+        read_json(source / "dataset.json", OLD_DATASET, DatasetLayoutError), str(source / "dataset.json"), from_v1=True
     )
     folders = [name for name in (*_NEEDED, *_OPTIONAL) if (source / name).is_dir()]
     _refuse_what_is_no_file(source, folders)

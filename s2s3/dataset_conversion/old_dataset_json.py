@@ -1,5 +1,6 @@
 """Translates dataset.json of the Medical Segmentation Decathlon and of nnU-Net v1 to that of nnU-Net v2."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,21 +16,15 @@ def converted_dataset_json(old: Mapping[str, Any], source: str, from_v1: bool = 
     The two new keys come last, in the order of nnU-Net's own conversions, so that the files are equal.
 
     Parameters:
+        old: a content that fits OLD_DATASET.
         source: path of the file, for messages.
         from_v1: also drop what only nnU-Net v1 wrote.
     """
-    missing = [key for key in ("labels", "modality") if key not in old]
-    if missing:
-        raise DatasetLayoutError(
-            f"{source}: lacks {', '.join(missing)}, expected the dataset.json of nnU-Net v1 or MSD"
-        )
-    labels = old["labels"]
-    if not isinstance(labels, dict) or not all(number.isdecimal() for number in labels):
-        raise DatasetLayoutError(
-            f"{source}: labels are {labels}, expected numbers with names, for example {{'1': 'tumor'}}"
-        )
+    repeated = [name for name, count in Counter(old["labels"].values()).items() if count > 1]
+    if repeated:
+        raise DatasetLayoutError(f"{source}: several labels are called {', '.join(map(repr, repeated))}; rename them")
     dropped = (*_DROPPED, *(_DROPPED_FROM_V1 if from_v1 else ()))
     new = {key: value for key, value in old.items() if key not in dropped}
-    new["labels"] = {name: int(value) for value, name in labels.items()}
+    new["labels"] = {name: int(value) for value, name in old["labels"].items()}
     added = {"file_ending": ".nii.gz", "channel_names": old["modality"]}
     return {**new, **(dict(reversed(added.items())) if from_v1 else added)}

@@ -165,13 +165,14 @@ def _dataset_file(preprocessed: Path, name: str) -> Path | None:
 
 def _split_cases(dataset: str, preprocessed: Path) -> list[str]:
     """Return the preprocessed cases, or those of the raw dataset if it was not preprocessed."""
+    from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
     from nnunetv2.utilities.files import read_json
     from nnunetv2.utilities.utils import files_in_folder
 
     references = preprocessed / "gt_segmentations"
     if not references.is_dir():
         return _raw_cases(_raw_folder(dataset))
-    ending = label_ending(read_json(preprocessed / "dataset.json", "dataset.json")["file_ending"])
+    ending = label_ending(read_json(preprocessed / "dataset.json", MODEL_DATASET)["file_ending"])
     return [name.removesuffix(ending) for name in files_in_folder(references, ending)]
 
 

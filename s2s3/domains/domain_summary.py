@@ -11,6 +11,7 @@ from typing import Any
 from nnunetv2.domains.domain_metrics import balanced_mean, bootstrap_interval, mean_without_nan
 from nnunetv2.domains.domain_table import format_domain_table
 from nnunetv2.errors import InvalidValueError
+from nnunetv2.utilities.file_kinds.result_files import SCORED_SUMMARY
 from nnunetv2.utilities.files import read_json, write_json
 from s1.domain_map import DomainMap, require_domains
 
@@ -65,7 +66,7 @@ def write_domain_summary(
     Its key `summary_sha256` tells whether it still belongs to the summary.json beside it.
     """
     content: dict[str, Any] = _nan_as_none(
-        summarize_domains(read_json(summary_json_path, "evaluation"), domain_map, ratios)
+        summarize_domains(read_json(summary_json_path, SCORED_SUMMARY), domain_map, ratios)
     )
     content["summary_sha256"] = hashlib.sha256(Path(summary_json_path).read_bytes()).hexdigest()
     write_json(content, output_path)

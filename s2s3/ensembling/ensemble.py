@@ -14,6 +14,8 @@ from nnunetv2.ensembling.probability_files import read_probabilities, require_cl
 from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError, MissingFileError
 from nnunetv2.evaluation.validation_files import validation_files
 from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import copy_file, json_content, read_json, write_json
 from nnunetv2.utilities.output_guard import check_output_folder
 from nnunetv2.utilities.utils import files_in_folder
@@ -92,8 +94,8 @@ def ensemble_folders(
     """
     check_output_folder(output_folder, {f"the predictions {folder}": folder for folder in list_of_input_folders})
     first = Path(list_of_input_folders[0])
-    dataset_json = json_content(dataset_json_file_or_dict, first / "dataset.json")
-    plans = json_content(plans_json_file_or_dict, first / "plans.json")
+    dataset_json = json_content(dataset_json_file_or_dict, first / "dataset.json", MODEL_DATASET)
+    plans = json_content(plans_json_file_or_dict, first / "plans.json", PLANS)
     cases = _common_cases(list_of_input_folders, label_ending(dataset_json["file_ending"]))
     os.makedirs(output_folder, exist_ok=True)
     _merge_cases(cases, Path(output_folder), dataset_json, plans, save_merged_probabilities, num_processes)
@@ -167,11 +169,11 @@ def ensemble_crossvalidations(
     output.mkdir(parents=True, exist_ok=True)
     for name in ("plans.json", "dataset.json"):
         copy_file(first / name, output / name)
-    dataset_json = read_json(first / "dataset.json")
+    dataset_json = read_json(first / "dataset.json", MODEL_DATASET)
     if not overwrite:
         ending = label_ending(dataset_json["file_ending"])
         cases = {name: files for name, files in cases.items() if not (output / f"{name}{ending}").is_file()}
-    _merge_cases(cases, output, dataset_json, read_json(first / "plans.json"), False, num_processes)
+    _merge_cases(cases, output, dataset_json, read_json(first / "plans.json", PLANS), False, num_processes)
 
 
 @command

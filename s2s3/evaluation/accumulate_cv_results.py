@@ -12,6 +12,7 @@ from nnunetv2.evaluation.evaluate_predictions import score_predictions
 from nnunetv2.evaluation.validation_files import validation_files
 from nnunetv2.imageio.side_files import copy_side_files, side_files_of_label
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import copy_file, read_json
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from s1.file_endings import label_ending
@@ -46,8 +47,8 @@ def accumulate_cv_results(
     folder to replace contains anything else.
     """
     model, merged = Path(trained_model_folder), Path(merged_output_folder)
-    dataset_json = read_json(model / "dataset.json", "dataset.json of the model")
-    plans_manager = PlansManager(read_json(model / "plans.json", "plans.json of the model"))
+    dataset_json = read_json(model / "dataset.json", MODEL_DATASET)
+    plans_manager = PlansManager(model / "plans.json")
     ending = label_ending(dataset_json["file_ending"])
     files = {f"{case}{ending}": path for case, path in validation_files(model, folds, ending).items()}
     reader = plans_manager.image_reader_writer_class()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.errors import InvalidOutputError, InvalidValueError, MissingFileError
+from nnunetv2.errors import InvalidOutputError, MissingFileError
 from nnunetv2.evaluation.case_metrics import (
     LabelOrRegion,
     compute_metrics,
@@ -32,6 +32,7 @@ from nnunetv2.evaluation.summary_file import (
     summarize,
 )
 from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
 from nnunetv2.utilities.output_guard import check_output_file, is_json_with
@@ -186,7 +187,7 @@ def compute_metrics_on_folder2(
     ending = label_ending(dataset_json["file_ending"])
     example = example_of(folder_ref, label_files(folder_ref, ending))
     reader = determine_reader_writer_from_dataset_json(dataset_json, example, verbose=False)()
-    label_manager = PlansManager(read_json(plans_file, "plans.json")).get_label_manager(dataset_json)
+    label_manager = PlansManager(plans_file).get_label_manager(dataset_json)
     known = labels_in_masks(label_manager)
     scoring = _Scoring(reader, ending, label_manager.foreground_classes, label_manager.ignore_label, known)
     output = output_file or os.path.join(folder_pred, "summary.json")
@@ -194,9 +195,7 @@ def compute_metrics_on_folder2(
 
 
 def _read_description(dataset_json_file: PathLike) -> dict[str, Any]:
-    content = read_json(dataset_json_file, "dataset.json")
-    if not isinstance(content, dict) or not {"file_ending", "labels"} <= content.keys():
-        raise InvalidValueError(f"{dataset_json_file}: lacks 'file_ending' or 'labels', expected a dataset.json")
+    content: dict[str, Any] = read_json(dataset_json_file, MODEL_DATASET)
     return content
 
 

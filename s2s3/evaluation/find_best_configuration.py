@@ -25,6 +25,8 @@ from nnunetv2.evaluation.validation_files import refuse_fold_all
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_results
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.utilities.file_kinds.result_files import POSTPROCESSING
 from nnunetv2.utilities.file_path_utilities import folds_tuple_to_string, get_ensemble_name, get_output_folder
 from nnunetv2.utilities.files import read_json, replacing, write_json
 from nnunetv2.utilities.model_advice import train_command
@@ -59,7 +61,7 @@ def filter_available_models(model_dict: Sequence[Model], dataset_name_or_id: str
     available = []
     for model in model_dict:
         plans_file = join(nnUNet_preprocessed, dataset, f"{model['plans']}.json")
-        plans_manager = PlansManager(read_json(plans_file, "plans"))
+        plans_manager = PlansManager(plans_file)
         known = plans_manager.available_configurations
         if model["configuration"] in STOCK_CONFIGURATIONS and model["configuration"] not in known:
             _log.warning("configuration %s is not in %s and is skipped", model["configuration"], plans_file)
@@ -168,7 +170,7 @@ def _score_pair(
     output = join(nnUNet_results, dataset, "ensembles", name)
     ensemble_crossvalidations(folders, output, folds, num_processes, overwrite)
     plans_manager = PlansManager(join(folders[0], "plans.json"))
-    dataset_json = read_json(join(folders[0], "dataset.json"))
+    dataset_json = read_json(join(folders[0], "dataset.json"), MODEL_DATASET)
     summary = join(output, "summary.json")
     results = score_predictions(_copied_labels(dataset), output, summary, plans_manager, dataset_json, num_processes)
     return _Candidate(name, output, models, results["foreground_mean"]["Dice"])
@@ -185,7 +187,7 @@ def _describe_best(dataset: str, best: _Candidate, num_processes: int) -> dict[s
 
     plans_file, dataset_json_file = join(best.folder, "plans.json"), join(best.folder, "dataset.json")
     determine_postprocessing(best.folder, _copied_labels(dataset), plans_file, dataset_json_file, num_processes, True)
-    scores = read_json(join(best.folder, "postprocessing.json"))
+    scores = read_json(join(best.folder, "postprocessing.json"), POSTPROCESSING)
     return {
         "result_on_crossval_pre_pp": scores["input_folder"]["foreground_mean"]["Dice"],
         "result_on_crossval_post_pp": scores["postprocessed"]["foreground_mean"]["Dice"],

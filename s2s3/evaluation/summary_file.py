@@ -1,8 +1,8 @@
 """summary.json: metrics per case, their means per class, and the mean over foreground classes."""
 
-import ast
 import copy
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import InvalidValueError
+from nnunetv2.utilities.file_kinds.result_files import CLASS, SUMMARY
 from nnunetv2.utilities.files import read_json, write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 
@@ -24,15 +25,10 @@ def label_or_region_to_key(label_or_region: int | tuple[int, ...]) -> str:
 
 def key_to_label_or_region(key: str) -> int | tuple[int, ...]:
     """Return the label or region tuple that a key of summary.json denotes."""
-    try:
-        value = ast.literal_eval(key.strip())
-    except (ValueError, SyntaxError):
-        value = None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, tuple) and all(isinstance(label, int) for label in value):
-        return value
-    raise InvalidValueError(f"{key!r} is not a label or region, expected for example '1' or '(1, 2)'")
+    if CLASS.problems(key.strip()):
+        raise InvalidValueError(f"{key!r} is not a label or region, expected for example '1' or '(1, 2)'")
+    labels = tuple(int(label) for label in re.findall(r"-?\d+", key))
+    return labels if "(" in key else labels[0]
 
 
 def summarize(metric_per_case: Sequence[Results]) -> Results:
@@ -76,7 +72,7 @@ def save_summary_json(results: Results, output_file: PathLike) -> None:
 
 def load_summary_json(filename: PathLike) -> Results:
     """Read summary.json with labels and region tuples as class keys."""
-    results: Results = read_json(filename, "evaluation")
+    results: Results = read_json(filename, SUMMARY)
     results["mean"] = _convert_keys(results["mean"], key_to_label_or_region)
     for case in results["metric_per_case"]:
         case["metrics"] = _convert_keys(case["metrics"], key_to_label_or_region)

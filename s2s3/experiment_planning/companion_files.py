@@ -9,6 +9,7 @@ from typing import Any
 
 from nnunetv2.errors import DatasetLayoutError, DomainMapError
 from nnunetv2.imageio.side_files import copy_side_files
+from nnunetv2.utilities.file_kinds.dataset_files import SPLITS
 from nnunetv2.utilities.files import copy_file, make_folder, read_json
 from s1.case_names import composed
 from s1.domain_files import check_group_cases, read_domain_map, read_groups
@@ -76,10 +77,8 @@ def take_over_splits(raw_folder: PathLike, preprocessed_folder: PathLike) -> Non
 
 
 def _folds_in(path: Path) -> list[dict[str, set[str]]]:
-    try:
-        return [{part: set(map(composed, fold[part])) for part in ("train", "val")} for fold in read_json(path)]
-    except (TypeError, KeyError):
-        raise DatasetLayoutError(f'{path}: expected a list of folds {{"train": [case, ...], "val": [...]}}') from None
+    folds = read_json(path, SPLITS, DatasetLayoutError)
+    return [{part: set(map(composed, fold[part])) for part in ("train", "val")} for fold in folds]
 
 
 def copy_newer_labels(

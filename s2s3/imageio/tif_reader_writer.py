@@ -10,6 +10,7 @@ import numpy as np
 from nnunetv2.errors import CallError, ImageProblemError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, label_dtype, stack_channels
 from nnunetv2.imageio.reading_errors import reading
+from nnunetv2.utilities.file_kinds.dataset_files import SPACING_FILE
 from nnunetv2.utilities.files import read_json, replacing, write_json
 from s1.readable_files import is_given
 from s1.tiff_files import read_tiff_stack
@@ -80,12 +81,5 @@ def _read_spacing(path: str) -> list[float] | tuple[int, int, int]:
     if not is_given(path, UnfitImageError):
         warnings.warn(f"no spacing file {path}, spacing (1, 1, 1) is used", stacklevel=3)
         return (1, 1, 1)
-    content = read_json(path, "spacing file")
-    spacing = content.get("spacing") if isinstance(content, dict) else None
-    if not isinstance(spacing, list) or len(spacing) != 3 or not all(_is_positive(size) for size in spacing):
-        raise UnfitImageError(f'{path}: expected {{"spacing": [three numbers above 0]}}, got {content!r}')
+    spacing: list[float] = read_json(path, SPACING_FILE, UnfitImageError)["spacing"]
     return spacing
-
-
-def _is_positive(size: object) -> bool:
-    return isinstance(size, int | float) and size > 0

@@ -15,6 +15,7 @@ import numpy as np
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.inference.label_conversion import labels_and_probabilities
 from nnunetv2.inference.output_files import arriving_together, write_npz
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.safe_arrays import open_npy
 from nnunetv2.utilities.torch_threads import torch_threads
@@ -91,7 +92,7 @@ def _load_if_file(values: "np.ndarray | torch.Tensor | PathLike") -> "np.ndarray
 
 def as_dict(content_or_file: "dict[str, Any] | PathLike") -> dict[str, Any]:
     """Return the content of a JSON file, given as its content or its path."""
-    return content_or_file if isinstance(content_or_file, dict) else read_json(content_or_file)
+    return content_or_file if isinstance(content_or_file, dict) else read_json(content_or_file, MODEL_DATASET)
 
 
 def export_prediction_from_logits(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from nnunetv2.errors import CheckpointError, IncompleteCheckpointError, InvalidValueError, MissingFileError
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.model_advice import checkpoints_by_fold, train_command, ways_to_checkpoints
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
@@ -48,7 +49,7 @@ def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str
     folder = Path(model_folder)
     if not folder.is_dir():
         raise MissingFileError(f"model folder not found: {folder}. {_advice_for_no_model(folder)}")
-    dataset_json = read_json(folder / "dataset.json", "dataset.json of the model")
+    dataset_json = read_json(folder / "dataset.json", MODEL_DATASET)
     plans_manager = PlansManager(folder / "plans.json")
     files = checkpoint_files(folder, folds, checkpoint_name)
     parameters: dict[Path, Parameters] = {}

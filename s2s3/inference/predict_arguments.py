@@ -2,10 +2,9 @@
 
 import argparse
 
-from s1.environment import text_variable
-
 from nnunetv2.utilities.command_line import fold
 from s1.cpus import feeding_processes
+from s1.environment import text_variable
 
 _FEW_CASES = 10
 _WORKERS = 3

@@ -27,6 +27,8 @@ from nnunetv2.evaluation.prediction_files import warn_of_missing_predictions
 from nnunetv2.postprocessing.postprocessing_arguments import apply_parser, determine_parser
 from nnunetv2.postprocessing.postprocessing_file import checked_postprocessing
 from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import copy_file, json_content, replacing, write_json
 from nnunetv2.utilities.output_guard import check_apart, check_output_folder
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
@@ -114,8 +116,9 @@ def apply_postprocessing_to_folder(
     """
     check_output_folder(output_folder)
     source, target = Path(input_folder), Path(output_folder)
-    plans = json_content(plans_file_or_dict, source / "plans.json")
-    ending = label_ending(json_content(dataset_json_file_or_dict, source / "dataset.json")["file_ending"])
+    plans = json_content(plans_file_or_dict, source / "plans.json", PLANS)
+    dataset_json = json_content(dataset_json_file_or_dict, source / "dataset.json", MODEL_DATASET)
+    ending = label_ending(dataset_json["file_ending"])
     reader_writer = PlansManager(plans).image_reader_writer_class()
     files = [source / name for name in files_in_folder(source, ending)]
     if not files:
@@ -182,8 +185,8 @@ def determine_postprocessing(
     the postprocessed segmentations to the folder of predictions. Returns the accepted functions and their arguments.
     """
     predictions = Path(folder_predictions)
-    plans = json_content(plans_file_or_dict, predictions / "plans.json")
-    dataset_json = json_content(dataset_json_file_or_dict, predictions / "dataset.json")
+    plans = json_content(plans_file_or_dict, predictions / "plans.json", PLANS)
+    dataset_json = json_content(dataset_json_file_or_dict, predictions / "dataset.json", MODEL_DATASET)
     label_manager = PlansManager(plans).get_label_manager(dataset_json)
     trials = _Trials(folder_ref, plans, dataset_json, num_processes, label_manager)
     warn_of_missing_predictions(folder_ref, predictions, label_ending(dataset_json["file_ending"]))

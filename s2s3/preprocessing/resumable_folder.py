@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import SettingsError
+from nnunetv2.utilities.file_kinds.result_files import FINISHED_CASE
 from nnunetv2.utilities.file_lock import FileLock
 from nnunetv2.utilities.files import replacing
+from s1.json_files import NotJson, parse_json
 
 JOURNAL_VERSION = 1
 _PROPERTIES_ENDING = ".pkl"
@@ -138,11 +140,7 @@ class ResumableFolder:
         return lines[0] if lines else None
 
     def _entries(self) -> dict[str, dict[str, Any]]:
-        return {
-            line["case"]: line
-            for line in self._lines()[1:]
-            if isinstance(line, dict) and line.keys() == {"case", "sources", "outputs"}
-        }
+        return {line["case"]: line for line in self._lines()[1:] if not FINISHED_CASE.problems(line)}
 
     def _lines(self) -> list[Any]:
         """Return the lines that are valid JSON; a run that was killed may have left an incomplete one."""
@@ -151,8 +149,8 @@ class ResumableFolder:
         lines = []
         for text in self.journal.read_text(errors="replace").splitlines():
             try:
-                lines.append(json.loads(text))
-            except json.JSONDecodeError:
+                lines.append(parse_json(text))
+            except NotJson:
                 continue
         return lines
 

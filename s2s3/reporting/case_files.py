@@ -1,6 +1,5 @@
 """Find and read the image, reference and prediction of a case to show in the report."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ import numpy.typing as npt
 
 from nnunetv2.errors import DriftError, ImageProblemError, UnfitImageError
 from nnunetv2.reporting.evaluation_results import BadCase
+from nnunetv2.utilities.file_kinds.result_files import PREDICTION_ARGUMENTS
+from nnunetv2.utilities.files import read_json
 from s1.file_endings import label_ending
 
 Array = npt.NDArray[Any]
@@ -81,11 +82,11 @@ def _predicted_from(results: Path) -> Iterator[Path]:
     """Yield the folders of the predicted images, as recorded by nnUNetv2_predict."""
     arguments = results / "predict_from_raw_data_args.json"
     if arguments.is_file():
-        source = json.loads(arguments.read_text()).get("list_of_lists_or_source_folder")
+        source = read_json(arguments, PREDICTION_ARGUMENTS).get("list_of_lists_or_source_folder")
         if isinstance(source, str):
             yield Path(source)
         elif isinstance(source, list):
-            yield from dict.fromkeys(Path(files[0]).parent for files in source if files)
+            yield from dict.fromkeys(Path(files[0]).parent for files in source if files and isinstance(files, list))
 
 
 def _image_candidates(stem: str, ending: str, folders: Sequence[Path]) -> list[Path]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import InvalidValueError, MissingFileError
+from nnunetv2.errors import MissingFileError
+from nnunetv2.utilities.file_kinds.result_files import DOMAIN_SUMMARY, SCORED_SUMMARY
 from nnunetv2.utilities.files import read_json
 
 ALL_CASES = "all cases"
@@ -70,14 +71,12 @@ class Results:
 def read_results(folder: Path) -> Results:
     """Read the results in a folder of evaluated predictions.
 
-    Raises MissingFileError if it has no summary.json, InvalidValueError if the file lacks the keys of one.
+    Raises MissingFileError if it has no summary.json, InvalidValueError if the file is not one.
     """
     path = folder / "summary.json"
     if not path.is_file():
         raise MissingFileError(f"{path} not found: evaluate the predictions first (nnUNetv2_evaluate_folder)")
-    summary = read_json(path, "evaluation")
-    if not isinstance(summary, dict) or not {"mean", "metric_per_case", "foreground_mean"} <= summary.keys():
-        raise InvalidValueError(f"{path}: expected the keys foreground_mean, mean and metric_per_case")
+    summary = read_json(path, SCORED_SUMMARY)
     by_domain = _read_domain_summary(path)
     return _from_domain_summary(folder, by_domain, summary) if by_domain else _from_summary(folder, summary)
 
@@ -87,7 +86,7 @@ def _read_domain_summary(summary_file: Path) -> Mapping[str, Any] | None:
     path = summary_file.with_name("domain_summary.json")
     if not path.is_file():
         return None
-    content: dict[str, Any] = read_json(path, "evaluation by domain")
+    content: dict[str, Any] = read_json(path, DOMAIN_SUMMARY)
     sha256 = hashlib.sha256(summary_file.read_bytes()).hexdigest()
     return content if content.get("summary_sha256", sha256) == sha256 else None
 

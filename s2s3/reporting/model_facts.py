@@ -1,14 +1,21 @@
 """Facts about a model and its training data, read from the JSON files in its folder."""
 
 import ast
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import InvalidValueError, MissingFileError
-from nnunetv2.utilities.files import read_json
+from nnunetv2.errors import MissingFileError
+from nnunetv2.utilities.file_kinds.dataset_files import DATASET
+from nnunetv2.utilities.file_kinds.plans_files import PLANS, configuration_problems
+from nnunetv2.utilities.files import raise_problems, read_json
+from s1.domain_files import read_domain_map
+from s1.environment import folder_variable
+from s1.json_files import JsonFile
+from s1.json_schema import NUMBER, MapOf, Record
+
+_RATIOS = JsonFile("result of stage 1", Record({}, {"ratios": MapOf(NUMBER)}))
 
 
 @dataclass(frozen=True)
@@ -66,20 +73,24 @@ def labels_of(class_key: str) -> tuple[int, ...]:
 
 def read_model_facts(folder: Path) -> ModelFacts:
     """Read dataset.json, plans.json, domains.json and prism_dd.json in a folder, as far as they exist."""
-    domains = _read_if_exists(folder / "domains.json")
+    domains_file = folder / "domains.json"
+    domains = read_domain_map(domains_file) if domains_file.is_file() else None
     trainer, configuration = _trainer_and_configuration(folder)
-    plans = _read_if_exists(folder / "plans.json")
+    plans = _read_if_exists(folder / "plans.json", PLANS)
     if not configuration and len(plans.get("configurations", {})) == 1:
         configuration = next(iter(plans["configurations"]))
-    return ModelFacts(
-        dataset=_read_if_exists(folder / "dataset.json"),
+    facts = ModelFacts(
+        dataset=_read_if_exists(folder / "dataset.json", DATASET),
         plans=plans,
-        domains=domains.get("domains", {}),
-        explicit_ratios=domains.get("ratios") or {},
-        measured_ratios=_read_if_exists(folder / "prism_dd.json").get("ratios", {}),
+        domains={name: list(cases) for name, cases in domains.domains.items()} if domains else {},
+        explicit_ratios=(domains and domains.ratios) or {},
+        measured_ratios=_read_if_exists(folder / "prism_dd.json", _RATIOS).get("ratios", {}),
         trainer=trainer,
         configuration=configuration,
     )
+    problems = [problem.inside(configuration) for problem in configuration_problems(facts.plan, plans)]
+    raise_problems([problem.inside("configurations") for problem in problems], folder / "plans.json", PLANS)
+    return facts
 
 
 def find_folds(model_folder: Path) -> list[Path]:
@@ -97,7 +108,7 @@ def find_folds(model_folder: Path) -> list[Path]:
 
 def raw_folder(dataset_name: str) -> Path | None:
     """Return the folder of the raw dataset in nnUNet_raw, None if it does not exist."""
-    root = os.environ.get("nnUNet_raw")
+    root = folder_variable("nnUNet_raw").path
     folder = Path(root, dataset_name) if root else None
     return folder if folder and folder.is_dir() else None
 
@@ -107,13 +118,8 @@ def _trainer_and_configuration(folder: Path) -> tuple[str, str]:
     return (parts[0], parts[2]) if len(parts) == 3 else ("", "")
 
 
-def _read_if_exists(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise InvalidValueError(f"{path}: expected a JSON object, got a {type(content).__name__}")
-    return content
+def _read_if_exists(path: Path, kind: JsonFile) -> dict[str, Any]:
+    return read_json(path, kind) if path.is_file() else {}
 
 
 def _with_inherited(name: str, configurations: Mapping[str, Any]) -> dict[str, Any]:

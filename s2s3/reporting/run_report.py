@@ -12,6 +12,7 @@ from nnunetv2.reporting.html_page import heading, page, paragraph
 from nnunetv2.reporting.model_facts import ModelFacts, find_folds, raw_folder, read_model_facts
 from nnunetv2.reporting.result_sections import results_section, verdict, worst_cases_section
 from nnunetv2.reporting.training_sections import curves_section, training_data_section
+from nnunetv2.utilities.file_kinds.result_files import TRAINING_CURVES
 from nnunetv2.utilities.files import read_json
 
 _CROSS_VALIDATION = "crossval_results_folds_"
@@ -31,7 +32,7 @@ def model_report(folder: Path, images_dir: Path | None = None, worst_cases: int 
     model_folder, folds = (folder.parent, [folder]) if is_fold else (folder, find_folds(folder))
     facts = read_model_facts(model_folder)
     evaluations = list(_evaluations(model_folder, folds, pooled=not is_fold))
-    curves = {fold: read_json(fold / "training_curves.json") for fold in folds if _has_curves(fold)}
+    curves = {fold: read_json(fold / "training_curves.json", TRAINING_CURVES) for fold in folds if _has_curves(fold)}
     if not evaluations and not curves:
         raise MissingFileError(
             f"{folder}: neither validation/summary.json nor training_curves.json in "

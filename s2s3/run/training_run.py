@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from os.path import isfile, join
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -20,7 +19,10 @@ from nnunetv2.training.session.case_splits import fold_of
 from nnunetv2.training.session.run_files import require_preprocessed
 from nnunetv2.training.session.run_log import say
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.utilities.file_kinds.network_arguments import patch_problems
+from nnunetv2.utilities.file_kinds.plans_files import PLANS
+from nnunetv2.utilities.files import raise_problems, read_json
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.model_advice import BEST, FINAL, describe_fold, train_command
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
@@ -74,21 +76,30 @@ def get_trainer_from_args(
     if plans_identifier == DEFAULT_PLANS:
         say("INFO: these are the default plans; the ResEnc presets (-p nnUNetResEncUNetMPlans, ...) are more accurate")
     folder = join(nnUNet_preprocessed, maybe_convert_to_dataset_name(dataset_name_or_id))
-    plans = _read_planned(join(folder, f"{plans_identifier}.json"), dataset_name_or_id)
-    plans["continue_training"] = continue_training
-    dataset_json = _read_planned(join(folder, "dataset.json"), dataset_name_or_id)
+    manager = PlansManager(_planned(join(folder, f"{plans_identifier}.json"), dataset_name_or_id))
+    _check_network(manager, configuration, trainer_class)
+    plans = {**manager.plans, "continue_training": continue_training}
+    dataset_json = read_json(_planned(join(folder, "dataset.json"), dataset_name_or_id), MODEL_DATASET)
     return trainer_class(
         plans=plans, configuration=configuration, fold=fold_of(fold), dataset_json=dataset_json, device=device
     )
 
 
-def _read_planned(file: str, dataset: int | str) -> dict[str, Any]:
+def _check_network(plans: PlansManager, configuration: str, trainer_class: type[nnUNetTrainer]) -> None:
+    """Raise InvalidValueError for wrong entries, also for those that do not fit the network of the plans."""
+    content = plans.get_configuration(configuration).configuration
+    if trainer_class.build_network_architecture is nnUNetTrainer.build_network_architecture:
+        problems = [problem.inside(configuration) for problem in patch_problems(content)]
+        raise_problems([problem.inside("configurations") for problem in problems], plans.source, PLANS)
+
+
+def _planned(file: str, dataset: int | str) -> str:
     if not isfile(file):
         raise MissingFileError(
             f"{file} not found: the dataset was not planned and preprocessed; run "
             f"`nnUNetv2_plan_and_preprocess -d {dataset}` first, or choose other plans with -p"
         )
-    return read_json(file)
+    return file
 
 
 def maybe_load_checkpoint(
@@ -247,7 +258,7 @@ def _starts_as_usual(trainer_class: type[nnUNetTrainer]) -> bool:
 
 def _check_preprocessed(dataset: int | str, configuration: str, plans_identifier: str) -> None:
     folder = join(nnUNet_preprocessed, maybe_convert_to_dataset_name(dataset))
-    plans = PlansManager(_read_planned(join(folder, f"{plans_identifier}.json"), dataset))
+    plans = PlansManager(_planned(join(folder, f"{plans_identifier}.json"), dataset))
     require_preprocessed(join(folder, plans.get_configuration(configuration).data_identifier))
 
 

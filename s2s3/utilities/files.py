@@ -3,11 +3,15 @@
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import InvalidValueError, MissingFileError, SettingsError
+from nnunetv2.errors import DriftError, InvalidValueError, MissingFileError, SettingsError
+from s1 import json_files
 from s1.files import describe_os_error, replacing
+from s1.json_files import DEFAULT_KIND, JsonFile
+from s1.json_schema import Problem
 from s1.readable_files import require_file
 
 __all__ = [
@@ -15,10 +19,13 @@ __all__ = [
     "describe_os_error",
     "json_content",
     "make_folder",
+    "raise_problems",
     "read_json",
     "replacing",
     "write_json",
 ]
+
+PathLike = str | os.PathLike[str]
 
 
 def make_folder(folder: str | os.PathLike[str], variable: str) -> Path:
@@ -39,26 +46,23 @@ def write_json(content: Any, target: str | os.PathLike[str], sort_keys: bool = F
         json.dump(content, stream, indent=4, sort_keys=sort_keys)
 
 
-def read_json(path: str | os.PathLike[str], what: str = "JSON file") -> Any:
-    """Read a JSON file, with or without a byte order mark.
+def read_json(path: PathLike, kind: JsonFile = DEFAULT_KIND, invalid: type[DriftError] = InvalidValueError) -> Any:
+    """Read a JSON file of a kind; see s1/json_files.py for its limits.
 
-    Raises MissingFileError if it is absent, InvalidValueError with line and column if it is malformed.
+    Raises MissingFileError if it is absent; `invalid`, one line for each problem, if it is malformed or is not what its
+    kind says.
     """
-    require_file(path, InvalidValueError)
-    try:
-        with open(path, encoding="utf-8-sig") as stream:
-            return json.load(stream)
-    except FileNotFoundError:
-        raise MissingFileError(f"{what} not found: {path}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InvalidValueError(f"{path}: not valid JSON ({error})") from None
+    return json_files.read_json(path, kind, invalid, MissingFileError)
 
 
-def json_content(
-    given: dict[str, Any] | str | os.PathLike[str] | None, default: str | os.PathLike[str]
-) -> dict[str, Any]:
+def raise_problems(problems: Sequence[Problem], source: PathLike, kind: JsonFile) -> None:
+    """Raise InvalidValueError with one line for each problem; do nothing without any."""
+    json_files.raise_problems(problems, source, kind, InvalidValueError)
+
+
+def json_content(given: dict[str, Any] | PathLike | None, default: PathLike, kind: JsonFile) -> dict[str, Any]:
     """Return JSON content given as such or as the path of its file, which for None is `default`."""
-    return given if isinstance(given, dict) else read_json(given or default)
+    return given if isinstance(given, dict) else read_json(given or default, kind)
 
 
 def copy_file(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:

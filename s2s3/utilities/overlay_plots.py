@@ -13,6 +13,7 @@ from nnunetv2.errors import DatasetError
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.output_guard import check_output_folder
 from nnunetv2.utilities.overlay_cases import (
@@ -97,7 +98,7 @@ def generate_overlays_from_preprocessed(
 
     folder = join(nnUNet_preprocessed, maybe_convert_to_dataset_name(dataset_name_or_id))
     plans = PlansManager(join(folder, f"{plans_identifier}.json"))
-    dataset_json = read_json(join(folder, "dataset.json"), "dataset.json")
+    dataset_json = read_json(join(folder, "dataset.json"), MODEL_DATASET)
     if configuration is None:
         configuration = "3d_fullres" if "3d_fullres" in plans.available_configurations else "2d"
     data_folder = join(folder, plans.get_configuration(configuration).data_identifier)

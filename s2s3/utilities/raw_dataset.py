@@ -5,10 +5,15 @@ from collections.abc import Iterator, Mapping
 from os.path import join
 from typing import Any
 
-from nnunetv2.errors import DatasetLayoutError, DriftError, InvalidValueError
+from nnunetv2.errors import DatasetLayoutError, DriftError
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
+from s1.dataset_file import ENTRIES, FILE_ENDING, LARGEST_LABEL
+from s1.json_files import CASE_LIST_MIB, JsonFile
+from s1.json_schema import OBJECT, TEXT, MapOf, Record, Schema, whole_number
 from s1.readable_files import is_given
+
+_ANY_JSON = JsonFile("dataset.json", largest_mib=CASE_LIST_MIB)
 
 
 def read_dataset_json(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -20,10 +25,7 @@ def read_dataset_json(folder: str | os.PathLike[str]) -> dict[str, Any]:
     path = join(folder, "dataset.json")
     if not is_given(path, DatasetLayoutError):
         raise DatasetLayoutError(f"dataset.json not found: {path}; it describes channels, labels and file ending")
-    try:
-        content = read_json(path, "dataset.json")
-    except InvalidValueError as error:
-        raise DatasetLayoutError(str(error)) from None
+    content = read_json(path, _ANY_JSON, DatasetLayoutError)
     problems = dataset_json_problems(content)
     if problems:
         raise DatasetLayoutError(f"{path}: {len(problems)} problem(s)", problems)
@@ -37,41 +39,18 @@ def channel_names(dataset_json: Mapping[str, Any]) -> list[str]:
 
 def dataset_json_problems(content: Any) -> list[str]:
     """Return one line for each thing wrong with the content of a dataset.json."""
-    if not isinstance(content, dict):
-        return [f"expected an object with keys like labels and channel_names, got {type(content).__name__}"]
-    problems = list(_entry_problems(content))
-    if isinstance(content.get("labels"), dict):
-        labels = content["labels"]
-        problems += label_problems(labels) or list(_label_manager_problem(content))
+    problems = [str(problem) for problem in _schema_of(content).problems(content)]
+    if isinstance(content, dict) and isinstance(content.get("labels"), dict):
+        problems += label_problems(content["labels"]) or list(_label_manager_problem(content))
     return problems
 
 
-def _entry_problems(content: dict[str, Any]) -> Iterator[str]:
-    expected = {"labels": dict, "numTraining": int, "file_ending": str}
-    expected["modality" if "modality" in content and "channel_names" not in content else "channel_names"] = dict
-    for key, kind in expected.items():
-        if key not in content:
-            yield f"key {key!r} is missing; present are {', '.join(map(repr, content)) or 'none'}"
-        elif not isinstance(content[key], kind):
-            yield f"{key!r} is {content[key]!r}, expected {_KINDS[kind]}"
-    ending = content.get("file_ending")
-    if isinstance(ending, str) and not ending.startswith("."):
-        yield f"'file_ending' is {ending!r}, expected a leading dot; did you mean {'.' + ending!r}?"
-    yield from _file_list_problems(content.get("dataset", {}))
-
-
-def _file_list_problems(dataset: Any) -> Iterator[str]:
-    """Yield a line for each case whose files are not named as {"images": [path, ...], "label": path}."""
-    if not isinstance(dataset, dict):
-        yield f"'dataset' is {type(dataset).__name__}, expected an object that names the files of each case"
-        return
-    for case, files in dataset.items():
-        images, label = (files.get("images"), files.get("label")) if isinstance(files, dict) else (None, None)
-        if not (images and isinstance(images, list) and isinstance(label, str)):
-            yield f"'dataset', case {case!r}: expected {{'images': [path, ...], 'label': path}}"
-
-
-_KINDS = {dict: "an object", int: "a whole number", str: "a text"}
+def _schema_of(content: Any) -> Record:
+    """Return what planning needs; labels have rules of their own."""
+    old = isinstance(content, dict) and "modality" in content and "channel_names" not in content
+    required: dict[str, Schema] = {"labels": OBJECT, "numTraining": whole_number(0), "file_ending": FILE_ENDING}
+    required["modality" if old else "channel_names"] = MapOf(TEXT, words="an object {number: name of the channel}")
+    return Record(required, {key: ENTRIES[key] for key in ("dataset", "overwrite_image_reader_writer")})
 
 
 def label_problems(labels: dict[str, Any]) -> list[str]:
@@ -91,7 +70,10 @@ def label_problems(labels: dict[str, Any]) -> list[str]:
 def _is_label_value(value: Any) -> bool:
     values = value if isinstance(value, list | tuple) else [value]
     return all(
-        isinstance(number, int | float) and not isinstance(number, bool) and float(number).is_integer()
+        isinstance(number, int | float)
+        and not isinstance(number, bool)
+        and abs(number) <= LARGEST_LABEL
+        and float(number).is_integer()
         for number in values
     )
 

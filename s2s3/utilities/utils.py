@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from nnunetv2.errors import DatasetLayoutError, MissingFileError
+from nnunetv2.errors import DatasetLayoutError, InvalidValueError, MissingFileError
+from nnunetv2.utilities.file_kinds.dataset_files import DATASET
 from nnunetv2.utilities.files import read_json
 from s1.case_names import ByName, same_names
+from s1.dataset_file import dataset_file
 from s1.file_endings import label_ending
+from s1.json_files import check_json
 from s1.listed_files import as_on_disk, list_files
 
 _CHANNEL = re.compile(r"_\d\d\d\d")
@@ -98,7 +101,10 @@ def get_filenames_of_train_images_and_targets(
     come from imagesTr, in sorted order.
     """
     if dataset_json is None:
-        dataset_json = read_json(join(raw_dataset_folder, "dataset.json"), "dataset.json")
+        path = join(raw_dataset_folder, "dataset.json")
+        dataset_json = read_json(path, DATASET)
+        if "dataset" not in dataset_json:
+            check_json(dataset_json, path, dataset_file("file_ending"), InvalidValueError)
     if "dataset" in dataset_json:
         return _complete_paths(dataset_json["dataset"], raw_dataset_folder)
     images_folder, ending = join(raw_dataset_folder, "imagesTr"), dataset_json["file_ending"]

@@ -86,9 +86,13 @@ def write_labels(task: Path, labels: Any) -> None:
     [
         (lambda task: (task / "labelsTr").rename(task / "x"), "Dataset003_New", "labelsTr missing"),
         (lambda task: (task / "dataset.json").unlink(), "Dataset003_New", "dataset.json"),
-        (lambda task: (task / "dataset.json").write_text("{}"), "Dataset003_New", "lacks labels, modality"),
-        (lambda task: write_labels(task, {"background": 0}), "Dataset003_New", "expected numbers with names"),
-        (lambda task: write_labels(task, ["background"]), "Dataset003_New", "expected numbers with names"),
+        (
+            lambda task: (task / "dataset.json").write_text("{}"),
+            "Dataset003_New",
+            "lacks the keys 'labels', 'modality'",
+        ),
+        (lambda task: write_labels(task, {"background": 0}), "Dataset003_New", "numbers with names"),
+        (lambda task: write_labels(task, ["background"]), "Dataset003_New", "numbers with names"),
         (lambda task: None, "New", "expected Dataset<three digits>_<Name>"),
     ],
 )

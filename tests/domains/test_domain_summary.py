@@ -29,7 +29,8 @@ def summary() -> dict:
         entry("t.1.nii.gz", 0.2, 0.4),
         entry("t.2.nii.gz", 0.6, 0.4),
     ]
-    return {"mean": {"(1, 2)": {}, "1": {}}, "metric_per_case": cases}
+    mean = {"Dice": 0.5, "IoU": NAN}
+    return {"mean": {"(1, 2)": mean, "1": mean}, "foreground_mean": mean, "metric_per_case": cases}
 
 
 def test_means_per_domain_are_over_cases_of_means_over_classes(summary: dict) -> None:

@@ -420,21 +420,21 @@ def test_plans_overwrite_no_other_file(nnunet_folders: NnunetFolders, name: str)
 @pytest.mark.parametrize("content", [[], {"configurations": []}])
 def test_a_file_that_is_not_plans_is_not_overwritten(nnunet_folders: NnunetFolders, content: Any) -> None:
     write_json(content, nnunet_folders.preprocessed / NAME / "nnUNetPlans.json")
-    with pytest.raises(InvalidValueError, match="correct or delete the file"):
+    with pytest.raises(InvalidValueError, match=r"nnUNetPlans\.json: .*is \[\], expected an object"):
         plan(nnunet_folders, "E")
 
 
 def test_the_error_for_an_incomplete_fingerprint_says_what_it_lacks(nnunet_folders: NnunetFolders) -> None:
     planner_for(nnunet_folders, FIXTURES["E"])
     write_json({"spacings": []}, nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json")
-    with pytest.raises(DatasetError, match="lacks shapes_after_crop, median_relative"):
+    with pytest.raises(DatasetError, match="lacks the keys 'shapes_after_crop', 'median_relative"):
         PLAIN(NAME).plan_experiment()
 
 
 @pytest.mark.parametrize("content", [{"train": []}, [["a"]], [{"train": ["a"]}], 3])
 def test_malformed_folds_are_refused_at_once(nnunet_folders: NnunetFolders, content: Any) -> None:
     write_json(content, nnunet_folders.raw / NAME / "splits_final.json")
-    with pytest.raises(DatasetLayoutError, match="expected a list of folds"):
+    with pytest.raises(DatasetLayoutError, match="nnU-Net's own folds"):
         planner_for(nnunet_folders, FIXTURES["E"])
     assert not (nnunet_folders.preprocessed / NAME / "splits_final.json").exists()
 

@@ -45,10 +45,20 @@ def test_without_a_side_file_the_spacing_is_1_with_a_warning(tmp_path: Path) -> 
     assert properties == {"spacing": (1, 1, 1)}
 
 
-@pytest.mark.parametrize("content", [{"spacing": [1, 2]}, {"spacing": [1, 0, 1]}, {"spacing": "1"}, {}, [1, 1, 1]])
-def test_a_wrong_spacing_is_refused(tmp_path: Path, content: object) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"spacing": [1, 2]}, r"spacing is \[1, 2\], expected a list of three numbers above 0"),
+        ({"spacing": [1, 0, 1]}, r"spacing\[1\] is 0, expected a number above 0"),
+        ({"spacing": [1, 1, float("inf")]}, r"spacing\[2\] is inf, expected a number"),
+        ({"spacing": "1"}, "expected a list of three numbers above 0"),
+        ({}, "lacks the key 'spacing'"),
+        ([1, 1, 1], "expected an object with the key 'spacing'"),
+    ],
+)
+def test_a_wrong_spacing_is_refused(tmp_path: Path, content: object, reason: str) -> None:
     (tmp_path / "case.json").write_text(json.dumps(content))
-    with pytest.raises(UnfitImageError, match=r"case\.json: expected .*three numbers above 0"):
+    with pytest.raises(UnfitImageError, match=rf"case\.json: .*{reason}"):
         Tiff3DIO().read_images([saved(tmp_path / "case_0000.tif")])
 
 

@@ -47,5 +47,5 @@ def test_folds_come_in_order(tmp_path: Path) -> None:
 def test_a_file_of_the_wrong_kind_is_named(tmp_path: Path) -> None:
     (tmp_path / "plans.json").write_text(json.dumps([1]))
 
-    with pytest.raises(InvalidValueError, match=r"plans\.json.*list"):
+    with pytest.raises(InvalidValueError, match=r"plans\.json: is \[1\], expected an object"):
         read_model_facts(tmp_path)

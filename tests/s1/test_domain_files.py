@@ -32,21 +32,21 @@ def test_a_written_map_reads_back_equal_and_leaves_no_other_file(tmp_path):
     ("content", "reason"),
     [
         ("{", "not valid JSON"),
-        ("[]", "expected a JSON object"),
-        ({}, "'domains' is missing"),
+        ("[]", "expected an object with the key 'domains'"),
+        ({}, "lacks the key 'domains'"),
         ({"domains": {"a": ["1"]}, "ratio": {}}, r"unknown key 'ratio', did you mean 'ratios'\?"),
         ({"domains": ["a"]}, "expected an object"),
-        ({"domains": {"a": "case"}}, "domain 'a': expected a list"),
-        ({"domains": {"a": [1]}}, "domain 'a': expected a list"),
+        ({"domains": {"a": "case"}}, "domains.a is 'case', expected a list of case names"),
+        ({"domains": {"a": [1]}}, r"domains.a\[0\] is 1, expected a non-empty text"),
         ({"domains": {}}, "no domain"),
         ({"domains": {"a": []}}, "domain 'a' has no case"),
         ({"domains": {"a": ["x"], "b": ["x"]}}, "case 'x' is in 'a' and 'b'"),
         ({"domains": {"a": ["x", "x"]}}, "case 'x' is twice in domain 'a'"),
         ('{"domains": {"a": ["x"], "a": ["y"]}}', "'a' occurs twice"),
         ({"domains": {"a": ["x"]}, "ratios": {"b": 1}}, "lacks domain 'a'.*unknown domain 'b'"),
-        ({"domains": {"a": ["x"]}, "ratios": {"a": -1}}, "the ratio of 'a' is -1"),
+        ({"domains": {"a": ["x"]}, "ratios": {"a": -1}}, "ratios.a is -1, expected a number from 0"),
         ({"domains": {"a": ["x"]}, "ratios": {"a": 0}}, "all 'ratios' are 0"),
-        ({"domains": {"a": ["x"]}, "ratios": {"a": True}}, "'ratios' must be"),
+        ({"domains": {"a": ["x"]}, "ratios": {"a": True}}, "ratios.a is true, expected a number"),
     ],
 )
 def test_a_malformed_file_is_refused_with_its_name_and_the_reason(tmp_path, content, reason):
@@ -57,7 +57,7 @@ def test_a_malformed_file_is_refused_with_its_name_and_the_reason(tmp_path, cont
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DomainMapError, match=r"domains\.json: no such file"):
+    with pytest.raises(DomainMapError, match=r"domains\.json not found: "):
         read_domain_map(tmp_path / "domains.json")
 
 

@@ -102,10 +102,16 @@ def test_an_unset_or_missing_raw_folder_is_reported(nnunet_folders, monkeypatch)
     ("description", "reason"),
     [
         ({"labels": {"background": 0}}, "file_ending"),
-        ({"file_ending": ".png"}, "'labels' is missing"),
-        ({"file_ending": ".png", "labels": {"background": "zero"}}, "names to integers"),
+        ({"file_ending": ".png"}, "lacks the key 'labels'"),
+        (
+            {"file_ending": ".png", "labels": {"background": "zero"}},
+            "labels.background is 'zero', expected a whole number from 0 to 65535",
+        ),
         ({"file_ending": ".tif", "labels": {"background": 0}}, "contains no image named CASE_0000.tif"),
-        ({"file_ending": ".png", "labels": {"background": 0}, "dataset": {"a": {}}}, "images and label"),
+        (
+            {"file_ending": ".png", "labels": {"background": 0}, "dataset": {"a": {}}},
+            "dataset.a lacks the keys 'images', 'label'",
+        ),
     ],
 )
 def test_a_malformed_description_is_refused(nnunet_folders, description, reason):

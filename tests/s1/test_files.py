@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from s1.errors import DomainMapError
-from s1.files import describe_os_error, read_json_object, replacing, write_json, write_together
+from s1.files import describe_os_error, replacing, write_json, write_together
+from s1.json_files import read_json
 
 
 def names(folder: Path) -> list[str]:
@@ -99,13 +99,7 @@ def test_written_files_have_the_usual_permissions(tmp_path):
 
 def test_json_is_read_back_and_nan_is_refused(tmp_path):
     write_json({"ä": [1, 2]}, tmp_path / "x.json")
-    assert read_json_object(tmp_path / "x.json") == {"ä": [1, 2]}
+    assert read_json(tmp_path / "x.json") == {"ä": [1, 2]}
     with pytest.raises(ValueError, match="JSON"):
         write_json({"x": float("nan")}, tmp_path / "x.json")
-    assert read_json_object(tmp_path / "x.json") == {"ä": [1, 2]}
-
-
-def test_a_file_that_is_not_utf_8_is_refused(tmp_path):
-    (tmp_path / "x.json").write_bytes(b"\xff\xfe")
-    with pytest.raises(DomainMapError, match="not valid JSON"):
-        read_json_object(tmp_path / "x.json")
+    assert read_json(tmp_path / "x.json") == {"ä": [1, 2]}

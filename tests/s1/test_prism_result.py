@@ -49,10 +49,10 @@ def test_unknown_keys_are_ignored(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"version": 2}, "version 2, expected 1"),
-        ({"ratios": None}, "not a result of stage 1"),
-        ({"pairs": [{"a": "A"}]}, "key 'shift' is missing"),
-        ({"domains": {"A": {}}}, "key 'images' is missing"),
+        ({"version": 2}, "version is 2, expected 1"),
+        ({"ratios": None}, "ratios is null, expected a non-empty object"),
+        ({"pairs": [{"a": "A"}]}, "lacks the keys 'b', 'shift'"),
+        ({"domains": {"A": {}}}, "lacks the keys 'images'"),
     ],
 )
 def test_other_versions_and_malformed_files_are_refused(tmp_path, change, reason):

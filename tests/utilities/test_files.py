@@ -16,6 +16,7 @@ from nnunetv2.utilities.files import (
     replacing,
     write_json,
 )
+from s1.json_files import JsonFile
 
 
 def names(folder: Path) -> list[str]:
@@ -81,7 +82,7 @@ def test_json_of_windows_editors_is_read(tmp_path: Path) -> None:
 
 def test_json_that_is_missing_or_malformed_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"plans not found: .*x\.json"):
-        read_json(tmp_path / "x.json", "plans")
+        read_json(tmp_path / "x.json", JsonFile("plans"))
     for content in (b'{"a": 1,}', b"", b"\xff\xfe\x00"):
         (tmp_path / "x.json").write_bytes(content)
         with pytest.raises(InvalidValueError, match=r"x\.json: not valid JSON"):
@@ -109,7 +110,7 @@ def test_a_folder_that_cannot_be_made_or_written_names_its_variable(
 def test_json_content_is_given_as_such_or_as_a_path_or_is_in_the_default_file(tmp_path: Path) -> None:
     for name in ("given", "default"):
         write_json({"name": name}, tmp_path / name)
-    assert json_content({"name": "here"}, tmp_path / "default") == {"name": "here"}
-    assert json_content({}, tmp_path / "default") == {}
-    assert json_content(str(tmp_path / "given"), tmp_path / "default") == {"name": "given"}
-    assert json_content(None, tmp_path / "default") == {"name": "default"}
+    assert json_content({"name": "here"}, tmp_path / "default", JsonFile()) == {"name": "here"}
+    assert json_content({}, tmp_path / "default", JsonFile()) == {}
+    assert json_content(str(tmp_path / "given"), tmp_path / "default", JsonFile()) == {"name": "given"}
+    assert json_content(None, tmp_path / "default", JsonFile()) == {"name": "default"}

@@ -40,9 +40,9 @@ def test_all_problems_are_listed_together(tmp_path):
         read_dataset_json(write(tmp_path, content))
 
     assert len(caught.value.problems) == 4
-    assert any("'channel_names' is missing" in problem for problem in caught.value.problems)
-    assert any("'numTraining' is '3', expected a whole number" in problem for problem in caught.value.problems)
-    assert any("did you mean '.png'?" in problem for problem in caught.value.problems)
+    assert any("lacks the key 'channel_names'" in problem for problem in caught.value.problems)
+    assert any("numTraining is '3', expected a whole number" in problem for problem in caught.value.problems)
+    assert any("file_ending is 'png', expected a text that starts with a dot" in p for p in caught.value.problems)
     assert any("'tumor': found 255, did you mean 1?" in problem for problem in caught.value.problems)
 
 
@@ -53,17 +53,44 @@ def test_channels_may_be_called_modality():
 
 
 def test_a_list_is_not_a_dataset_json():
-    assert dataset_json_problems([]) == ["expected an object with keys like labels and channel_names, got list"]
+    assert dataset_json_problems([]) == [
+        "is [], expected an object with the keys 'labels', 'numTraining', 'file_ending', 'channel_names'"
+    ]
 
 
-@pytest.mark.parametrize("files", [None, [], {}, {"images": [], "label": "l"}, {"images": ["i"]}, {"images": "i"}])
-def test_a_list_of_files_names_images_and_label_of_each_case(files):
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        (None, "dataset.x is null, expected an object with the keys 'images', 'label'"),
+        ({}, "dataset.x lacks the keys 'images', 'label'; it has no keys"),
+        ({"images": [], "label": "l"}, "dataset.x.images is [], expected a non-empty list of paths"),
+        ({"images": ["i"]}, "dataset.x lacks the key 'label'; it has the key 'images'"),
+        ({"images": ["i", 2], "label": "l"}, "dataset.x.images[1] is 2, expected a non-empty text"),
+    ],
+)
+def test_a_list_of_files_names_images_and_label_of_each_case(files, problem):
     named = {"good": {"images": ["i"], "label": "l"}, "x": files}
 
-    assert dataset_json_problems({**GOOD, "dataset": named}) == [
-        "'dataset', case 'x': expected {'images': [path, ...], 'label': path}"
-    ]
-    assert "'dataset' is list" in dataset_json_problems({**GOOD, "dataset": []})[0]
+    assert dataset_json_problems({**GOOD, "dataset": named}) == [problem]
+    assert "dataset is [], expected an object that names" in dataset_json_problems({**GOOD, "dataset": []})[0]
+
+
+@pytest.mark.parametrize(
+    ("entries", "problem"),
+    [
+        ({"channel_names": {"0": 1}}, "channel_names.0 is 1, expected a text"),
+        ({"channel_names": ["R"]}, "channel_names is ['R'], expected an object {number: name of the channel}"),
+        ({"overwrite_image_reader_writer": 3}, "overwrite_image_reader_writer is 3, expected a non-empty text or null"),
+        ({"file_ending": ".a/../b"}, "file_ending is '.a/../b'"),
+        ({"numTraining": -1}, "numTraining is -1, expected a whole number, 0 or more"),
+        ({"labels": {"background": 0, "a": [1, 10**9]}, "regions_class_order": [1]}, "label 'a' is [1, 1000000000]"),
+        ({"labels": {"background": 0, "a": [1, 2]}, "regions_class_order": 5}, "regions_class_order is 5"),
+    ],
+)
+def test_wrong_types_of_single_entries_are_named(entries, problem):
+    (found,) = dataset_json_problems({**GOOD, **entries})
+
+    assert problem in found
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.case_checks import channel_problems, nan_problems, raise_first
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.file_kinds.dataset_files import EXISTING_FINGERPRINT, FINGERPRINT
 from nnunetv2.utilities.files import make_folder, read_json, write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from nnunetv2.utilities.progress import redraw_interval_s
@@ -100,13 +101,13 @@ class DatasetFingerprintExtractor:
         file = output_folder / "dataset_fingerprint.json"
         if file.is_file() and not overwrite_existing:
             _log.info("%s: using the existing fingerprint; --clean computes a new one", self.dataset_name)
-            existing = read_json(file, "dataset fingerprint")
+            existing: dict[str, Any] = read_json(file, EXISTING_FINGERPRINT)
             self._warn_about_another_number_of_cases(existing)
             return existing
         fingerprint = self._sampled() if self._draws_samples else self._exact(output_folder)
         recursive_fix_for_json_export(fingerprint)
         write_json(fingerprint, file, sort_keys=True)
-        return read_json(file)
+        return read_json(file, FINGERPRINT)
 
     def _warn_about_another_number_of_cases(self, fingerprint: dict[str, Any]) -> None:
         count = len(fingerprint.get("spacings", ()))

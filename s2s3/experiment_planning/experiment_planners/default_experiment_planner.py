@@ -28,20 +28,17 @@ from nnunetv2.experiment_planning.experiment_planners.spacing_statistics import 
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.file_kinds.dataset_files import EXISTING_FINGERPRINT, FINGERPRINT
+from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import copy_file, make_folder, read_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+from s1.json_files import check_json
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 
-_FINGERPRINT_KEYS = (
-    "spacings",
-    "shapes_after_crop",
-    "median_relative_size_after_cropping",
-    "foreground_intensity_properties_per_channel",
-)
 _log = logging.getLogger(__name__)
 
 
@@ -152,11 +149,9 @@ class ExperimentPlanner(ConfigurationPlanning):
         return self.plans
 
     def _checked_fingerprint(self) -> dict[str, Any]:
-        """Return the fingerprint; DatasetError if it lacks what this class plans by."""
-        missing = [key for key in _FINGERPRINT_KEYS if key not in self.dataset_fingerprint]
-        if missing:
-            file = self._preprocessed_folder / "dataset_fingerprint.json"
-            raise DatasetError(f"{file} lacks {', '.join(missing)}. Run nnUNetv2_extract_fingerprint --clean.")
+        """Return the fingerprint; DatasetError if it is not what this class plans by."""
+        file = self._preprocessed_folder / "dataset_fingerprint.json"
+        check_json(self.dataset_fingerprint, file, FINGERPRINT, DatasetError)
         return self.dataset_fingerprint
 
     def _median_shape_at(self, spacing: np.ndarray) -> np.ndarray:
@@ -182,13 +177,14 @@ class ExperimentPlanner(ConfigurationPlanning):
 
     def load_plans(self, fname: str) -> None:
         """Read plans from a file."""
-        self.plans = read_json(fname, "plans file")
+        self.plans = read_json(fname, PLANS)
 
 
 def _read_fingerprint(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise DatasetError(f"no fingerprint: {file} does not exist. Run nnUNetv2_extract_fingerprint first.")
-    return read_json(file, "dataset fingerprint")
+    fingerprint: dict[str, Any] = read_json(file, EXISTING_FINGERPRINT, DatasetError)
+    return fingerprint
 
 
 def _checked_memory(gigabytes: float) -> float:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.configuration import STOCK_CONFIGURATIONS
-from nnunetv2.errors import InvalidValueError, SettingsError
+from nnunetv2.errors import SettingsError
 from nnunetv2.experiment_planning.companion_files import DOMAIN_FILES
+from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import read_json, write_json
 
 OTHER_FILES = ("dataset.json", "dataset_fingerprint.json", "splits_final.json", *DOMAIN_FILES)
@@ -40,8 +41,5 @@ def write_plans(plans: dict[str, Any], path: Path) -> None:
 
 
 def _configurations_in(path: Path) -> dict[str, Any]:
-    content = read_json(path, "plans file")
-    configurations = content.get("configurations", {}) if isinstance(content, dict) else None
-    if not isinstance(configurations, dict):
-        raise InvalidValueError(f"{path}: expected plans with an object 'configurations'; correct or delete the file")
+    configurations: dict[str, Any] = read_json(path, PLANS).get("configurations", {})
     return configurations

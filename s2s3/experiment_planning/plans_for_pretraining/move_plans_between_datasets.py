@@ -9,6 +9,7 @@ from nnunetv2.experiment_planning.experiment_planners.plans_file import check_pl
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import read_json, write_json
 
 
@@ -53,7 +54,7 @@ def _read_source_plans(source: str, plans_identifier: str) -> dict[str, Any]:
     for path, exists in ((folder, isdir), (file, isfile)):
         if not exists(path):
             raise DatasetLayoutError(f"{path} does not exist. Plan {source} first (nnUNetv2_plan_experiment).")
-    return read_json(file, "plans file")
+    return read_json(file, PLANS)
 
 
 def renamed_identifier(data_identifier: str, old_plans: str, new_plans: str) -> str:

@@ -27,6 +27,7 @@ from nnunetv2.preprocessing.normalization.default_normalization_schemes import I
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
 from nnunetv2.preprocessing.resumable_folder import ResumableFolder
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
 
 # Clients replace this name in this module; it has to be called through it.
@@ -245,7 +246,7 @@ _modify_seg_fn_of_this_package = DefaultPreprocessor.modify_seg_fn
 
 
 def _as_dict(dataset_json: dict[str, Any] | str) -> dict[str, Any]:
-    return dataset_json if isinstance(dataset_json, dict) else read_json(dataset_json, "dataset.json")
+    return dataset_json if isinstance(dataset_json, dict) else read_json(dataset_json, MODEL_DATASET)
 
 
 def _find_normalization(name: str) -> Any:
@@ -271,5 +272,5 @@ def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager,
     plans_file = join(nnUNet_preprocessed, dataset_name, plans_identifier + ".json")
     if not isfile(plans_file):
         raise DatasetLayoutError(f"plans not found: {plans_file}; run nnUNetv2_plan_experiment first")
-    dataset_json = read_json(join(nnUNet_preprocessed, dataset_name, "dataset.json"), "dataset.json")
+    dataset_json = read_json(join(nnUNet_preprocessed, dataset_name, "dataset.json"), MODEL_DATASET)
     return PlansManager(plans_file), dataset_json

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from nnunetv2.errors import DatasetError, InvalidValueError
+from nnunetv2.utilities.file_kinds.dataset_files import SPLITS
 from nnunetv2.utilities.files import read_json, write_json
 from s1.case_names import named_as_in
 from s1.readable_files import is_given
@@ -50,6 +50,7 @@ def split_into_fold(
     if number >= len(splits):
         return _random_fold(cases, number, len(splits), report)
     chosen = FoldCases(list(splits[number]["train"]), list(splits[number]["val"]))
+    _check_not_empty(chosen, number, splits_file)
     _check_against_folder(chosen, cases, number, splits_file)
     report(f"This split has {len(chosen.train)} training and {len(chosen.val)} validation cases.")
     _warn_of_overlap(chosen, report)
@@ -70,7 +71,7 @@ def _read_or_make(
 ) -> Splits:
     if is_given(splits_file, InvalidValueError):
         report(f"Using splits from existing split file: {splits_file}")
-        splits = _named_as_in(cases, _checked_form(read_json(splits_file, "splits file"), splits_file))
+        splits = _named_as_in(cases, read_json(splits_file, SPLITS))
         report(f"The split file contains {len(splits)} splits.")
         _report_unused(splits, cases, report)
         return splits
@@ -80,16 +81,13 @@ def _read_or_make(
     return splits
 
 
-def _checked_form(content: Any, splits_file: str) -> Splits:
-    fits = isinstance(content, list) and all(
-        isinstance(split, dict) and all(isinstance(split.get(part), list) for part in ("train", "val"))
-        for split in content
-    )
-    if not fits:
-        raise InvalidValueError(
-            f'{splits_file}: expected a list with an entry {{"train": [cases], "val": [cases]}} for each fold'
-        )
-    return content
+def _check_not_empty(chosen: FoldCases, fold: int, splits_file: str) -> None:
+    """Refuse a fold without cases, whose loader nnU-Net could not start either; other folds may be empty."""
+    for part in ("train", "val"):
+        if not getattr(chosen, part):
+            raise InvalidValueError(
+                f"{splits_file}: [{fold}].{part} is [], expected one case or more; correct the fold, or train 'all'"
+            )
 
 
 def _named_as_in(cases: Sequence[str], splits: Splits) -> Splits:

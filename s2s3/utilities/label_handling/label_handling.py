@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from nnunetv2.errors import WrongClassError, WrongShapeError
+from nnunetv2.errors import MissingEntryError, WrongClassError, WrongShapeError
 
 # Clients replace recursive_find_python_class in this module; it has to be called through this name.
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
@@ -254,6 +254,8 @@ def determine_num_input_channels(
     if isinstance(configuration, str):
         configuration = plans_manager.get_configuration(configuration)
     # As in nnU-Net, `modality` comes first here; everywhere else `channel_names` does.
+    if "modality" not in dataset_json and "channel_names" not in dataset_json:
+        raise MissingEntryError("dataset.json has no entry 'channel_names', which says how many channels images have")
     image_channels = len(dataset_json["modality"] if "modality" in dataset_json else dataset_json["channel_names"])
     if configuration.previous_stage_name is None:
         return image_channels

@@ -77,6 +77,8 @@ def check_regions(regions: Sequence[Any] | None, class_order: Sequence[int] | No
         return
     if class_order is None:
         raise DatasetLayoutError("dataset.json: labels has regions, so regions_class_order has to say what to write")
+    if not is_region(class_order) or not all(isinstance(label, int | float | np.integer) for label in class_order):
+        raise DatasetLayoutError(f"dataset.json: regions_class_order is {class_order!r}, expected a list of labels")
     if len(class_order) != len(regions):
         raise DatasetLayoutError(
             f"dataset.json: regions_class_order has {len(class_order)} entries for {len(regions)} regions "

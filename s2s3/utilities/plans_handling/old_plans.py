@@ -23,6 +23,11 @@ _OLD_ENTRIES = (
 )
 
 
+def is_complete(configuration: dict[str, Any]) -> bool:
+    """Tell whether `add_architecture` can translate a configuration."""
+    return all(key in configuration for key in _OLD_ENTRIES) and configuration["UNet_class_name"] in _NETWORKS
+
+
 def add_architecture(configuration: dict[str, Any]) -> None:
     """Replace, in place, the old entries of a configuration by the block `architecture`.
 

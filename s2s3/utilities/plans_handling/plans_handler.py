@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import nnunetv2
 from nnunetv2.errors import InvalidValueError, MissingEntryError, SettingsError
-from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.file_kinds.plans_files import PLANS, configuration_problems
+from nnunetv2.utilities.files import raise_problems, read_json
 
 # Clients replace these two names in this module; they have to be called through it.
 from nnunetv2.utilities.find_class_by_name import derives_from, is_of_client, recursive_find_python_class
@@ -73,6 +74,8 @@ def _names(plans: dict[str, Any]) -> str:
 class ConfigurationManager:
     """One configuration of the plans, inheritance resolved; absent entries raise MissingEntryError, a KeyError.
 
+    Raises nothing for values of wrong types: clients pass dicts of their own, and files are checked by PlansManager.
+
     `configuration` is the dict behind the properties. It may be changed; for plans from before nnU-Net 2.3.1 an
     `architecture` block is added. `source` says in messages where it comes from.
     """
@@ -88,7 +91,7 @@ class ConfigurationManager:
         return repr(self.configuration)
 
     def _get(self, key: str) -> Any:
-        return _entry(self.configuration, key, "plans: the configuration")
+        return _entry(self.configuration, key, f"{self.source}: the configuration")
 
     def _architecture(self, key: str) -> Any:
         return _entry(self._get("architecture"), key, "plans: the block 'architecture'")
@@ -229,12 +232,14 @@ class ConfigurationManager:
 class PlansManager:
     """The content of a plans file; `plans` is the dict itself, which may be passed instead of a path.
 
-    `source` says in messages where it comes from.
+    A file is checked: as a whole when it is read, and a configuration when it is asked for, so that one that is broken
+    does not hinder the use of another. A dict is taken as it is. `source` says in messages where it comes from.
     """
 
     def __init__(self, plans_file_or_dict: str | os.PathLike[str] | dict[str, Any]):
         given = plans_file_or_dict
-        self.plans: dict[str, Any] = given if isinstance(given, dict) else read_json(given, "plans file")
+        self._is_file = not isinstance(given, dict)
+        self.plans: dict[str, Any] = given if isinstance(given, dict) else read_json(given, PLANS)
         self.source = _names(given) if isinstance(given, dict) else os.fspath(given)
         self._configurations: dict[str, ConfigurationManager] = {}
 
@@ -242,13 +247,14 @@ class PlansManager:
         return repr(self.plans)
 
     def _get(self, key: str) -> Any:
-        return _entry(self.plans, key, "plans")
+        return _entry(self.plans, key, self.source)
 
     def get_configuration(self, configuration_name: str) -> ConfigurationManager:
         """Return a configuration, the same object at each call for a name.
 
         Its dict is a copy of the entry in the plans, merged over that of its parent. Raises SettingsError (a
-        RuntimeError) for an unknown name or circular inheritance, InvalidValueError for an unknown parent.
+        RuntimeError) for an unknown name or circular inheritance, InvalidValueError for an unknown parent or, in plans
+        from a file, for wrong entries, one line each.
         """
         if configuration_name not in self._configurations:
             if configuration_name not in self._get("configurations"):
@@ -257,22 +263,41 @@ class PlansManager:
                     f"Available configurations: {', '.join(self.available_configurations)}"
                 )
             resolved = self._resolve_inheritance(configuration_name)
+            if self._is_file:
+                self._check(configuration_name, resolved)
             self._configurations[configuration_name] = ConfigurationManager(resolved, self.source)
         return self._configurations[configuration_name]
 
-    def _resolve_inheritance(self, name: str, heirs: tuple[str, ...] = ()) -> dict[str, Any]:
-        own_entries = deepcopy(self.plans["configurations"][name])
-        parent = own_entries.get("inherits_from")
-        if parent is None:
-            return own_entries
-        if parent in (*heirs, name):
-            raise SettingsError(f"plans: circular inherits_from: {' -> '.join((*heirs, name, parent))}")
-        if parent not in self.plans["configurations"]:
-            raise InvalidValueError(
-                f"plans: configuration {name} inherits from {parent}, which does not exist. Available configurations: "
-                f"{', '.join(self.available_configurations)}"
+    def _resolve_inheritance(self, name: str) -> dict[str, Any]:
+        resolved: dict[str, Any] = {}
+        for member in reversed(self._lineage(name)):
+            resolved.update(deepcopy(self.plans["configurations"][member]))
+        return resolved
+
+    def _lineage(self, name: str) -> list[str]:
+        """Return the configuration, its parent, the parent of this one, and so on."""
+        lineage = [name]
+        while (parent := self.plans["configurations"][lineage[-1]].get("inherits_from")) is not None:
+            if parent in lineage:
+                raise SettingsError(f"plans: circular inherits_from: {' -> '.join((*lineage, parent))}")
+            if parent not in self.plans["configurations"]:
+                raise InvalidValueError(
+                    f"plans: configuration {lineage[-1]} inherits from {parent}, which does not exist. Available "
+                    f"configurations: {', '.join(self.available_configurations)}"
+                )
+            lineage.append(parent)
+        return lineage
+
+    def _check(self, name: str, resolved: dict[str, Any]) -> None:
+        """Raise InvalidValueError for wrong entries, each named as an entry of the configuration that has it."""
+        configurations, lineage = self.plans["configurations"], self._lineage(name)
+        problems = []
+        for problem in configuration_problems(resolved, self.plans):
+            owner = next(
+                (member for member in lineage if problem.place and problem.place[0] in configurations[member]), name
             )
-        return {**self._resolve_inheritance(parent, (*heirs, name)), **own_entries}
+            problems.append(problem.inside(owner).inside("configurations"))
+        raise_problems(problems, self.source, PLANS)
 
     @property
     def dataset_name(self) -> str:

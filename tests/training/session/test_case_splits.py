@@ -90,11 +90,28 @@ def test_overlap_of_training_and_validation_is_reported(tmp_path: Path) -> None:
     assert any("1 cases are in training and in validation: case_00" in line for line in split(tmp_path, 0)[1])
 
 
-@pytest.mark.parametrize("content", ["{}", '[{"train": []}]', '[{"train": "a", "val": []}]', "[1]"])
-def test_a_malformed_file_is_refused_by_name(tmp_path: Path, content: str) -> None:
+def test_a_fold_without_validation_cases_is_refused_and_other_folds_can_be_trained(tmp_path: Path) -> None:
+    write_splits(tmp_path, [{"train": CASES[1:], "val": []}, {"train": CASES[1:], "val": CASES[:1]}])
+
+    with pytest.raises(InvalidValueError, match=r"splits_final\.json: \[0\]\.val is \[\], expected one case"):
+        split(tmp_path, 0)
+    assert split(tmp_path, 1)[0].val == CASES[:1]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{}", "is an object with no keys, expected a list"),
+        ('[{"train": []}]', r"\[0\] lacks the key 'val'"),
+        ('[{"train": "a", "val": []}]', r"\[0\]\.train is 'a', expected a list of case names"),
+        ('[{"train": ["a"], "val": [1]}]', r"\[0\]\.val\[0\] is 1, expected a non-empty text"),
+        ("[1]", r"\[0\] is 1, expected an object"),
+    ],
+)
+def test_a_malformed_file_is_refused_by_name(tmp_path: Path, content: str, reason: str) -> None:
     (tmp_path / "splits_final.json").write_text(content)
 
-    with pytest.raises(InvalidValueError, match=r"splits_final\.json: expected a list"):
+    with pytest.raises(InvalidValueError, match=rf"splits_final\.json: {reason}"):
         split(tmp_path, 0)
 
 

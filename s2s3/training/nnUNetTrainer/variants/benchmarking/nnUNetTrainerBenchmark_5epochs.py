@@ -10,6 +10,7 @@ import torch
 from nnunetv2.errors import CallError
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.session.ranks import current_ranks
+from nnunetv2.utilities.file_kinds.result_files import BENCHMARKS
 from nnunetv2.utilities.files import read_json, write_json
 
 RESULT_FILE = "benchmark_result.json"
@@ -54,7 +55,7 @@ class nnUNetTrainerBenchmark_5epochs(nnUNetTrainer):
         if self.local_rank != 0:
             return
         file = join(self.output_folder, RESULT_FILE)
-        results = read_json(file) if isfile(file) else {}
+        results = read_json(file, BENCHMARKS) if isfile(file) else {}
         description = describe_benchmark_machine(self.device, current_ranks().world_size)
         key = "__".join([*map(str, list(description.values())[:-1]), f"num_gpus_{description['num_gpus']}"])
         results[key] = {**description, "fastest_epoch": fastest_epoch}
