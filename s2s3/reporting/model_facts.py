@@ -1,15 +1,16 @@
 """Facts about a model and its training data, read from the JSON files in its folder."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import MissingFileError
 from nnunetv2.utilities.file_kinds.dataset_files import DATASET
-from nnunetv2.utilities.file_kinds.plans_files import PLANS, configuration_problems
-from nnunetv2.utilities.files import raise_problems, read_json
+from nnunetv2.utilities.file_kinds.plans_files import PLANS
+from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.plans_handling.inheritance import check_configuration, with_inherited
 from s1.domain_files import read_domain_map
 from s1.environment import folder_variable
 from s1.json_files import JsonFile
@@ -62,7 +63,7 @@ class ModelFacts:
     def plan(self) -> dict[str, Any]:
         """The settings of the trained configuration, inherited ones included."""
         configurations = self.plans.get("configurations", {})
-        return _with_inherited(self.configuration, configurations) if self.configuration in configurations else {}
+        return with_inherited(self.configuration, configurations) if self.configuration in configurations else {}
 
 
 def labels_of(class_key: str) -> tuple[int, ...]:
@@ -88,8 +89,8 @@ def read_model_facts(folder: Path) -> ModelFacts:
         trainer=trainer,
         configuration=configuration,
     )
-    problems = [problem.inside(configuration) for problem in configuration_problems(facts.plan, plans)]
-    raise_problems([problem.inside("configurations") for problem in problems], folder / "plans.json", PLANS)
+    if facts.plan:
+        check_configuration(configuration, facts.plan, plans, str(folder / "plans.json"))
     return facts
 
 
@@ -120,16 +121,3 @@ def _trainer_and_configuration(folder: Path) -> tuple[str, str]:
 
 def _read_if_exists(path: Path, kind: JsonFile) -> dict[str, Any]:
     return read_json(path, kind) if path.is_file() else {}
-
-
-def _with_inherited(name: str, configurations: Mapping[str, Any]) -> dict[str, Any]:
-    chain = list(_lineage(name, configurations))
-    return {key: value for ancestor in reversed(chain) for key, value in configurations[ancestor].items()}
-
-
-def _lineage(name: str, configurations: Mapping[str, Any]) -> Iterator[str]:
-    seen: set[str] = set()
-    while name in configurations and name not in seen:
-        seen.add(name)
-        yield name
-        name = configurations[name].get("inherits_from", "")

@@ -1,6 +1,5 @@
 """Keeps outputs away from what a command was given, and from datasets and models; called before any work starts."""
 
-import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -9,6 +8,8 @@ from typing import Any
 
 from nnunetv2.errors import InvalidOutputError, OutputExistsError
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.utilities.files import read_json
+from s1.json_files import CASE_LIST_MIB, JsonFile
 from s1.output_places import LABEL_FOLDERS, case_folder_at, input_at
 
 PathLike = str | os.PathLike[str]
@@ -68,7 +69,7 @@ def is_json_with(*keys: str) -> Callable[[Path], bool]:
     """Return a function that tells whether a file is a JSON object, or a list of objects, with these keys."""
 
     def check(file: Path) -> bool:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = read_json(file, JsonFile(largest_mib=CASE_LIST_MIB))
         objects: Any = content if isinstance(content, list) else [content]
         return bool(objects) and all(isinstance(entry, dict) and set(keys) <= entry.keys() for entry in objects)
 

@@ -29,6 +29,7 @@ REPORTING_MAY_USE = {
     "nnunetv2.errors",
     "nnunetv2.utilities.files",
     "nnunetv2.utilities.file_kinds",
+    "nnunetv2.utilities.plans_handling.inheritance",
     "nnunetv2.utilities.command_line",
     "nnunetv2.utilities.output_guard",
 }

@@ -7,20 +7,20 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import partial
 from math import prod
 from os.path import join
 from typing import TYPE_CHECKING, Any
 
 import nnunetv2
-from nnunetv2.errors import InvalidValueError, MissingEntryError, SettingsError
-from nnunetv2.utilities.file_kinds.plans_files import PLANS, configuration_problems
-from nnunetv2.utilities.files import raise_problems, read_json
+from nnunetv2.errors import MissingEntryError, SettingsError
+from nnunetv2.utilities.file_kinds.plans_files import PLANS
+from nnunetv2.utilities.files import read_json
 
 # Clients replace these two names in this module; they have to be called through it.
 from nnunetv2.utilities.find_class_by_name import derives_from, is_of_client, recursive_find_python_class
 from nnunetv2.utilities.label_handling.label_handling import get_labelmanager_class_from_plans
+from nnunetv2.utilities.plans_handling.inheritance import check_configuration, with_inherited
 from nnunetv2.utilities.plans_handling.old_plans import add_architecture
 
 if TYPE_CHECKING:
@@ -262,42 +262,11 @@ class PlansManager:
                     f"Configuration {configuration_name} not found in plans {self.plans.get('plans_name', '')}. "
                     f"Available configurations: {', '.join(self.available_configurations)}"
                 )
-            resolved = self._resolve_inheritance(configuration_name)
+            resolved = with_inherited(configuration_name, self.plans["configurations"])
             if self._is_file:
-                self._check(configuration_name, resolved)
+                check_configuration(configuration_name, resolved, self.plans, self.source)
             self._configurations[configuration_name] = ConfigurationManager(resolved, self.source)
         return self._configurations[configuration_name]
-
-    def _resolve_inheritance(self, name: str) -> dict[str, Any]:
-        resolved: dict[str, Any] = {}
-        for member in reversed(self._lineage(name)):
-            resolved.update(deepcopy(self.plans["configurations"][member]))
-        return resolved
-
-    def _lineage(self, name: str) -> list[str]:
-        """Return the configuration, its parent, the parent of this one, and so on."""
-        lineage = [name]
-        while (parent := self.plans["configurations"][lineage[-1]].get("inherits_from")) is not None:
-            if parent in lineage:
-                raise SettingsError(f"plans: circular inherits_from: {' -> '.join((*lineage, parent))}")
-            if parent not in self.plans["configurations"]:
-                raise InvalidValueError(
-                    f"plans: configuration {lineage[-1]} inherits from {parent}, which does not exist. Available "
-                    f"configurations: {', '.join(self.available_configurations)}"
-                )
-            lineage.append(parent)
-        return lineage
-
-    def _check(self, name: str, resolved: dict[str, Any]) -> None:
-        """Raise InvalidValueError for wrong entries, each named as an entry of the configuration that has it."""
-        configurations, lineage = self.plans["configurations"], self._lineage(name)
-        problems = []
-        for problem in configuration_problems(resolved, self.plans):
-            owner = next(
-                (member for member in lineage if problem.place and problem.place[0] in configurations[member]), name
-            )
-            problems.append(problem.inside(owner).inside("configurations"))
-        raise_problems(problems, self.source, PLANS)
 
     @property
     def dataset_name(self) -> str:
