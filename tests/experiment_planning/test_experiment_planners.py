@@ -426,7 +426,7 @@ def test_a_file_that_is_not_plans_is_not_overwritten(nnunet_folders: NnunetFolde
 
 def test_the_error_for_an_incomplete_fingerprint_says_what_it_lacks(nnunet_folders: NnunetFolders) -> None:
     planner_for(nnunet_folders, FIXTURES["E"])
-    write_json({"spacings": []}, nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json")
+    write_json({"spacings": [[1, 1, 1]]}, nnunet_folders.preprocessed / NAME / "dataset_fingerprint.json")
     with pytest.raises(DatasetError, match="lacks the keys 'shapes_after_crop', 'median_relative"):
         PLAIN(NAME).plan_experiment()
 

@@ -31,11 +31,11 @@ SCORES = Record({"Dice": NUMBER_OR_NAN, "IoU": NUMBER_OR_NAN})
 _EVALUATE_AGAIN = "evaluate the predictions again"
 
 
-def _summary(metrics: Schema) -> JsonFile:
-    by_class = MapOf(metrics, 1, CLASS)
+def _summary(metrics: Schema, fewest: int) -> JsonFile:
+    by_class = MapOf(metrics, fewest, CLASS)
     case = Record({"metrics": by_class, "reference_file": TEXT, "prediction_file": TEXT})
     content: dict[str, Schema] = {
-        "metric_per_case": ListOf(case, 1),
+        "metric_per_case": ListOf(case, fewest),
         "mean": by_class,
         "foreground_mean": metrics,
     }
@@ -51,10 +51,10 @@ def _missing_classes(summary: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(text, ("metric_per_case", number, "metrics"))
 
 
-SUMMARY = _summary(MapOf(NUMBER_OR_NAN))
-"""An evaluation by any metrics. NaN is the Dice of a class that is in neither image."""
-SCORED_SUMMARY = _summary(SCORES)
-"""An evaluation that has Dice and IoU."""
+SUMMARY = _summary(MapOf(NUMBER_OR_NAN), 0)
+"""An evaluation by any metrics, perhaps of no case. NaN is the Dice of a class that is in neither image."""
+SCORED_SUMMARY = _summary(SCORES, 1)
+"""An evaluation of one case or more that has Dice and IoU."""
 
 _KNOWN = optional(NUMBER_OR_NAN)
 _MEAN = Record({"mean": _KNOWN, "interval": ListOf(_KNOWN, 2, 2), "cases": whole_number(0)})
