@@ -1,7 +1,6 @@
 """Constants, and settings from the environment; numbers of processes are read once, at import."""
 
 import logging
-import os
 import sys
 from functools import lru_cache
 from types import TracebackType
