@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunetv2.configuration import default_num_processes
+from nnunetv2.inference.export_geometry import require_export_geometry
 from nnunetv2.inference.label_conversion import labels_and_probabilities
 from nnunetv2.inference.output_files import arriving_together, write_npz
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
@@ -47,7 +48,10 @@ def convert_predicted_logits_to_segmentation_with_correct_shape(
     Parameters:
         predicted_logits: (K, x, y, z) in the geometry of the preprocessed image.
         properties_dict: the properties that preprocessing returned for this image.
+
+    Raises InvalidValueError if the properties contradict each other or need more than the free memory.
     """
+    require_export_geometry(properties_dict, 4 * len(predicted_logits) if return_probabilities else 1)
     with torch_threads(num_threads_torch):
         logits = _resample_to_crop(predicted_logits, plans_manager, configuration_manager, properties_dict)
         segmentation, probabilities = labels_and_probabilities(

@@ -1,8 +1,9 @@
 """The loader of training and validation batches."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from batchgenerators.dataloading.data_loader import DataLoader
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 from threadpoolctl import threadpool_limits
 
+from nnunetv2.errors import CheckpointError
 from nnunetv2.training.dataloading.patch_position import (
     ClassLocations,
     Label,
@@ -22,6 +24,7 @@ from nnunetv2.training.dataloading.patch_position import (
     random_corner,
 )
 from nnunetv2.utilities.case_properties import needed_entries
+from nnunetv2.utilities.content_descriptions import describe_content
 from nnunetv2.utilities.workers import describe_failure
 
 if TYPE_CHECKING:
@@ -166,7 +169,7 @@ class nnUNetDataLoader(DataLoader):
     def _cut_patch(self, case: str, force_fg: bool) -> Sample:
         data, seg, seg_prev, properties = self._data.load_case(case)
         with needed_entries(f"{case}.pkl", "choosing patches"):
-            locations = properties["class_locations"]
+            locations = _locations_of(properties)
         lower, upper = self.get_bbox(data.shape[1:], force_fg, locations)
         box = [list(corners) for corners in zip(lower, upper, strict=True)]
         image = crop_and_pad_nd(data, box, OUTSIDE_IMAGE)
@@ -177,6 +180,15 @@ class nnUNetDataLoader(DataLoader):
         if self.patch_size_was_2d:
             image, segmentation = image[:, 0], segmentation[:, 0]
         return {"image": _as_tensor(image, np.float32), "segmentation": _as_tensor(segmentation, np.int16)}
+
+
+def _locations_of(properties: dict[str, Any]) -> Any:
+    locations = properties["class_locations"]
+    if not isinstance(locations, Mapping | NoneType):
+        raise CheckpointError(
+            f"'class_locations' in its .pkl is {describe_content(locations)}, expected voxels by class"
+        )
+    return locations
 
 
 def stack_samples(samples: Sequence[Sample]) -> dict[str, Any]:

@@ -107,3 +107,27 @@ def test_a_case_that_fails_is_named(error) -> None:
     with pytest.raises(CaseFailedError, match=r"case case_2: .*(truncated file|bad shape|class_locations)") as caught:
         next(loader)
     assert caught.value.case == "case_2"
+
+
+class ChangedProperties(NumberDataset):
+    """All cases have the same properties."""
+
+    def __init__(self, properties: dict[str, Any]):
+        super().__init__()
+        self.properties = properties
+
+    def load_case(self, case: str) -> tuple[Any, Any, Any, dict[str, Any]]:
+        return *super().load_case(case)[:3], self.properties
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [
+        ({"spacing": (1, 1)}, r"\.pkl: lacks the entry 'class_locations' that choosing patches needs"),
+        ({"class_locations": [1, 2]}, "'class_locations' in its .pkl is a list of 2 values, expected voxels by class"),
+    ],
+)
+def test_properties_of_another_kind_are_named(properties: dict[str, Any], reason: str) -> None:
+    with pytest.raises(CaseFailedError, match=rf"case case_\d: .*{reason}") as caught:
+        next(make(ChangedProperties(properties)))
+    assert caught.value.worker_traceback is None
