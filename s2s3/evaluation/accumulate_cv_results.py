@@ -9,7 +9,7 @@ from typing import Any
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import SettingsError
 from nnunetv2.evaluation.evaluate_predictions import score_predictions
-from nnunetv2.evaluation.validation_files import validation_files
+from nnunetv2.evaluation.validation_files import refuse_incomplete_validations, validation_files
 from nnunetv2.imageio.side_files import copy_side_files, side_files_of_label
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
@@ -43,14 +43,18 @@ def accumulate_cv_results(
     `overwrite` replaces the results of an earlier run. Otherwise existing predictions are kept, and the folder is
     scored again only if some were added.
 
-    Raises DatasetError for a fold without validation and for cases that two folds validated, SettingsError if the
-    folder to replace contains anything else.
+    Raises DatasetError for folds without validation, for cases of the splits file that were not validated, and for
+    cases that two folds validated, SettingsError if the folder to replace contains anything else.
     """
     model, merged = Path(trained_model_folder), Path(merged_output_folder)
     dataset_json = read_json(model / "dataset.json", MODEL_DATASET)
     plans_manager = PlansManager(model / "plans.json")
     ending = label_ending(dataset_json["file_ending"])
-    files = {f"{case}{ending}": path for case, path in validation_files(model, folds, ending).items()}
+    validated = validation_files(model, folds, ending)
+    if nnUNet_preprocessed.is_set():
+        splits_file = nnUNet_preprocessed / plans_manager.dataset_name / "splits_final.json"
+        refuse_incomplete_validations(model, folds, validated, splits_file)
+    files = {f"{case}{ending}": path for case, path in validated.items()}
     reader = plans_manager.image_reader_writer_class()
     if overwrite and merged.is_dir():
         _remove_earlier_results(merged, ending, reader)

@@ -1,9 +1,10 @@
 """Find what the final validations of a model's folds wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
-from nnunetv2.errors import DatasetError, DatasetLayoutError, SettingsError
+from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError, SettingsError
+from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.model_advice import FINAL, checkpoints_by_fold, describe_fold, predict_command, train_command
 from nnunetv2.utilities.utils import files_in_folder
 
@@ -30,6 +31,38 @@ def validation_files(model_folder: Path, folds: Sequence[int | str], file_ending
     if problems:
         raise _missing_validations(model_folder, problems, file_ending)
     return files
+
+
+def refuse_incomplete_validations(
+    model_folder: Path, folds: Sequence[int | str], validated: Container[str], splits_file: Path
+) -> None:
+    """Raise DatasetError if a validation case of the folds, by the splits file, has no prediction.
+
+    Folds that the file does not have, which are drawn at random, and all folds without a file are not checked.
+    """
+    expected = _validation_cases(splits_file) if splits_file.is_file() else []
+    missing = [
+        f"case {case}: {train_command(model_folder, fold, '--val')}"
+        for fold in folds
+        if isinstance(fold, int) and fold < len(expected)
+        for case in expected[fold]
+        if case not in validated
+    ]
+    if missing:
+        raise DatasetError(
+            f"{model_folder}: {len(missing)} cases of {splits_file} were not validated; the validation was "
+            "interrupted, or the splits were changed",
+            missing,
+        )
+
+
+def _validation_cases(splits_file: Path) -> list[list[str]]:
+    try:
+        return [list(fold["val"]) for fold in read_json(splits_file, "splits file")]
+    except (TypeError, KeyError):
+        raise InvalidValueError(
+            f'{splits_file}: expected a list of folds {{"train": [cases], "val": [cases]}}'
+        ) from None
 
 
 def refuse_fold_all(model_folder: Path, folds: Sequence[int | str]) -> None:

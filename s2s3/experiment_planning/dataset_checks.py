@@ -1,21 +1,23 @@
 """What can be wrong with a raw dataset as a whole: folders, names, counts, labels, domains."""
 
+import logging
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import DomainMapError
+from nnunetv2.errors import DatasetLayoutError, DomainMapError
 from nnunetv2.experiment_planning.companion_files import check_domains, check_groups
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
-from s1.file_endings import JPEG_ENDINGS
+from nnunetv2.utilities.utils import channel_gaps
+from s1.case_names import composed
+from s1.file_endings import JPEG_ENDINGS, label_ending
 from s1.listed_files import is_hidden
 from s1.readable_files import hindrance
 
-_CHANNEL = re.compile(r"_(\d{4})$")
 _MOST_NAMES = 5
+_log = logging.getLogger(__name__)
 
 Dataset = Mapping[str, Mapping[str, Any]]
 
@@ -52,21 +54,35 @@ def _is_missing(path: str) -> str:
 
 def orphan_labels(dataset: Dataset, labels_folder: Path, file_ending: str) -> list[str]:
     """Return a line for each label file that does not belong to a case."""
-    known = {Path(files["label"]).name for files in dataset.values()}
+    known = {composed(Path(files["label"]).name) for files in dataset.values()}
     names = sorted(name for name in os.listdir(labels_folder) if name.endswith(file_ending) and not is_hidden(name))
-    return [f"{labels_folder.name}/{name}: no image belongs to it" for name in names if name not in known]
+    return [f"{labels_folder.name}/{name}: no image belongs to it" for name in names if composed(name) not in known]
 
 
 def channel_problems(dataset: Dataset, file_ending: str) -> list[str]:
     """Check that the files of each case are numbered 0000, 0001, ... without a gap."""
-    problems = []
-    for case, files in dataset.items():
-        found = [match[1] for path in files["images"] if (match := _CHANNEL.search(path[: -len(file_ending)]))]
-        expected = [f"{number:04d}" for number in range(len(found))]
-        if found != expected:
-            missing = [number for number in expected if number not in found]
-            problems.append(f"case {case}: channel files {', '.join(found)}, missing {', '.join(missing)}")
-    return problems
+    return [line for case, files in dataset.items() for line in channel_gaps(case, files["images"], file_ending)]
+
+
+def refuse_lost_cases(folder: str | os.PathLike[str], dataset_json: Mapping[str, Any], dataset: Dataset) -> None:
+    """Raise DatasetLayoutError for channels and images that are missing from imagesTr and would be left out in silence.
+
+    An image counts as missing if there are fewer cases than `numTraining` and its label is there. If the numbers alone
+    differ, this is logged.
+    """
+    if "dataset" in dataset_json:  # names all files, each of which has to be there
+        return
+    expected, ending, labels = dataset_json["numTraining"], dataset_json["file_ending"], Path(folder) / "labelsTr"
+    problems = channel_problems(dataset, ending)
+    if len(dataset) < expected and labels.is_dir():
+        problems += orphan_labels(dataset, labels, label_ending(ending))
+    if problems:
+        raise DatasetLayoutError(
+            f"{folder}: images are missing; restore them, or remove labels without an image and correct numTraining",
+            problems,
+        )
+    if len(dataset) != expected:
+        _log.warning("%s/dataset.json: numTraining is %d, but there are %d cases", folder, expected, len(dataset))
 
 
 def name_problems(dataset: Dataset) -> list[str]:

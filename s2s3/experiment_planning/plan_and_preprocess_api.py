@@ -9,6 +9,7 @@ from typing import Any
 from nnunetv2.configuration import STOCK_CONFIGURATIONS, default_num_processes
 from nnunetv2.errors import MissingFileError, SettingsError
 from nnunetv2.experiment_planning.companion_files import copy_newer_labels, take_over_domain_files
+from nnunetv2.experiment_planning.dataset_checks import refuse_lost_cases
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.experiment_planning.experiment_planners.plans_file import OTHER_FILES
@@ -189,6 +190,7 @@ def preprocess_dataset(
         raise MissingFileError(f"no plans for {name}: {plans_file} does not exist. {_way_to_plans(name, folder)}")
     dataset_json = read_dataset_json(raw_folder)
     dataset = get_filenames_of_train_images_and_targets(raw_folder, dataset_json)
+    refuse_lost_cases(raw_folder, dataset_json, dataset)
     take_over_domain_files(raw_folder, make_folder(folder, "nnUNet_preprocessed"), dataset)
     if not (folder / "dataset.json").is_file():
         copy_file(os.path.join(raw_folder, "dataset.json"), folder / "dataset.json")

@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnunetv2.errors import CallError, InvalidValueError
-from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
+from nnunetv2.errors import CallError, DatasetLayoutError, InvalidValueError
+from nnunetv2.utilities.utils import channel_gaps, create_lists_from_splitted_dataset_folder
 from s1.file_endings import label_ending
 from s1.listed_files import as_on_disk
 
@@ -25,9 +25,16 @@ def case_name(image_file: PathLike, file_ending: str) -> str:
 
 
 def list_inputs(source: Source, file_ending: str) -> list[list[str]]:
-    """Return the files of each case in a folder or a list of cases; MissingFileError if the folder is missing."""
+    """Return the files of each case in a folder or a list of cases.
+
+    Raises MissingFileError if the folder is missing, DatasetLayoutError that names all channels missing from it.
+    """
     if isinstance(source, str | os.PathLike):
-        return create_lists_from_splitted_dataset_folder(os.fspath(source), file_ending)
+        cases = create_lists_from_splitted_dataset_folder(os.fspath(source), file_ending)
+        gaps = [line for files in cases for line in channel_gaps(case_name(files[0], file_ending), files, file_ending)]
+        if gaps:
+            raise DatasetLayoutError(f"{source}: channels are missing:", gaps)
+        return cases
     return [[os.fspath(file) for file in files] for files in source]
 
 

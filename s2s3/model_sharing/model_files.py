@@ -8,6 +8,7 @@ from nnunetv2.utilities.file_path_utilities import (
     convert_ensemble_folder_to_model_identifiers_and_folds,
     folds_tuple_to_string,
 )
+from nnunetv2.utilities.model_advice import FINAL, checkpoints_by_fold, train_command
 
 _FOLD_EXTRAS = ("debug.json", "progress.png", "training_curves.json", "network_architecture.svg")
 _MODEL_EXTRAS = ("domains.json", "prism_dd.json")
@@ -57,11 +58,12 @@ def find_model_files(folder: Path, wanted: Wanted) -> ModelFiles:
 def _find_fold_files(folder: Path, wanted: Wanted) -> ModelFiles:
     name = f"{folder.parent.name}/{folder.name}"
     if not folder.is_dir():
-        return ModelFiles((), (f"{name}: no such folder",))
+        return ModelFiles(
+            (), (f"{name}: no such folder; train it with {train_command(folder.parent, _fold_of(folder))}",)
+        )
     absent = [checkpoint for checkpoint in wanted.checkpoints if not (folder / checkpoint).is_file()]
     if absent:
-        there = ", ".join(sorted(file.name for file in folder.glob("[!.]*.pth"))) or "no checkpoint at all"
-        return ModelFiles((), tuple(f"{name}/{checkpoint} (there is {there})" for checkpoint in absent))
+        return ModelFiles((), tuple(f"{name}/{checkpoint} ({_what_there_is(folder)})" for checkpoint in absent))
     own = _existing(folder, (*wanted.checkpoints, *_FOLD_EXTRAS))
     validation = folder / "validation"
     but = (".npz", ".pkl")
@@ -69,6 +71,20 @@ def _find_fold_files(folder: Path, wanted: Wanted) -> ModelFiles:
     if validation / "summary.json" in scores:
         return ModelFiles((*own, *scores), ())
     return ModelFiles((*own, *scores), (f"{name}/validation/summary.json (made by `nnUNetv2_train ... --val`)",))
+
+
+def _what_there_is(fold_folder: Path) -> str:
+    """Return the checkpoints that a fold has, with the two ways to a model: choose one of them, or go on training."""
+    model, fold = fold_folder.parent, _fold_of(fold_folder)
+    names = checkpoints_by_fold(model).get(fold, [])
+    if not names:
+        return f"there is no checkpoint at all; train with {train_command(model, fold)}"
+    there = f"there is {', '.join(names)}; choose with -chk"
+    return there if FINAL in names else f"{there}, or continue with {train_command(model, fold, '--c')}"
+
+
+def _fold_of(fold_folder: Path) -> str:
+    return fold_folder.name.removeprefix("fold_")
 
 
 def find_dataset_files(folder: Path, models: Iterable[str], wanted: Wanted) -> Iterator[Path]:

@@ -279,6 +279,11 @@ def load_postprocessing(file: PathLike) -> tuple[Functions, Arguments]:
     """Return functions and arguments of a postprocessing.pkl; CheckpointError if the file holds anything else."""
     from nnunetv2.utilities.safe_pickle import load_pickle
 
+    if not Path(file).is_file():
+        raise MissingFileError(
+            f"{file} not found; nnUNetv2_find_best_configuration, or nnUNetv2_determine_postprocessing for a folder of "
+            "predictions, writes such a file"
+        )
     function = remove_all_but_largest_component_from_segmentation
     content = load_pickle(file, {(__name__, function.__name__): function})
     return checked_postprocessing(content, file, function)

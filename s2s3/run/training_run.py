@@ -259,7 +259,11 @@ def _starts_as_usual(trainer_class: type[nnUNetTrainer]) -> bool:
 def _check_preprocessed(dataset: int | str, configuration: str, plans_identifier: str) -> None:
     folder = join(nnUNet_preprocessed, maybe_convert_to_dataset_name(dataset))
     plans = PlansManager(_planned(join(folder, f"{plans_identifier}.json"), dataset))
-    require_preprocessed(join(folder, plans.get_configuration(configuration).data_identifier))
+    options = "" if plans_identifier == DEFAULT_PLANS else f" -plans_name {plans_identifier}"
+    require_preprocessed(
+        join(folder, plans.get_configuration(configuration).data_identifier),
+        f"nnUNetv2_preprocess -d {dataset}{options} -c {configuration}",
+    )
 
 
 def setup_ddp(rank: int, world_size: int) -> None:

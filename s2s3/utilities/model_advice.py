@@ -77,7 +77,7 @@ def _ways(model: PathLike, wanted: Sequence[str], checkpoint: str) -> Iterator[s
     if others:
         yield f"choose another checkpoint with -chk {sorted(others)[0]}"
     for fold in lacking[:1] if checkpoint == FINAL else ():
-        yield describe_fold(model, fold)
+        yield f"train ({describe_fold(model, fold)})"
 
 
 def _alike(folds: Sequence[str]) -> Sequence[str]:

@@ -25,10 +25,13 @@ _MOST_FILES_NAMED = 20
 def get_identifiers_from_splitted_dataset_folder(folder: str, file_ending: str) -> np.ndarray:
     """Return the sorted case names of a folder of channel files; hidden files (`.x`, `._x` of macOS) are no cases.
 
-    Raises DatasetLayoutError, which names files without a channel and what cannot be read as a file.
+    Raises DatasetLayoutError, which names files without a channel, with the ending in other capitals, and what cannot
+    be read as a file.
     """
     names = _files_with_ending(folder, file_ending)
     strays = [name for name in names if _split_name(name, file_ending) is None]
+    any_capitals = list_files(folder, file_ending.lower(), ignore_case=True).names
+    strays += [name for name in any_capitals if not name.endswith(file_ending)]
     if strays:
         raise DatasetLayoutError(
             f"{folder}: {len(strays)} file(s) do not follow <case>_<four digits>{file_ending}; rename or remove them:",
@@ -67,6 +70,14 @@ def _split_name(name: str, file_ending: str) -> tuple[str, str] | None:
     if len(stem) <= _CHANNEL_LENGTH or not _CHANNEL.fullmatch(stem, len(stem) - _CHANNEL_LENGTH):
         return None
     return stem[:-_CHANNEL_LENGTH], stem[1 - _CHANNEL_LENGTH :]
+
+
+def channel_gaps(case: str, files: Iterable[str], file_ending: str) -> list[str]:
+    """Return a line if the files of a case, named as in a folder, do not have the channels 0000, 0001, ..."""
+    split = (_split_name(os.path.basename(file), file_ending) for file in files)
+    found = [case_and_channel[1] for case_and_channel in split if case_and_channel is not None]
+    missing = [channel for channel in (f"{number:04d}" for number in range(len(found))) if channel not in found]
+    return [f"case {case}: channel files {', '.join(found)}, missing {', '.join(missing)}"] if missing else []
 
 
 def create_paths_fn(folder: str, files: Iterable[str], file_ending: str, f: str) -> list[str]:

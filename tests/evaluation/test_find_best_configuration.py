@@ -241,3 +241,16 @@ def test_fold_all_is_refused_with_the_way_to_use_it(root: Path, monkeypatch, cap
     with pytest.raises(SystemExit, match="2"):
         run(monkeypatch, entry_point, *arguments)
     assert f"nnUNetv2_predict -d {DATASET} -c 2d -f all" in capsys.readouterr().err
+
+
+def test_an_interrupted_validation_is_not_accumulated(root: Path) -> None:
+    splits = [{"train": [], "val": ["case0", "case2", "case4"]}, {"train": [], "val": ["case1", "case3", "case5"]}]
+    write_json(splits, root / "preprocessed" / DATASET / "splits_final.json")
+    model = model_folder(root, "2d")
+    accumulate_cv_results(model, root / "merged", (0, 1), 0)
+
+    (model / "fold_1/validation/case3.png").unlink()
+    with pytest.raises(DatasetError, match=r"1 cases of .*splits_final\.json were not validated") as caught:
+        accumulate_cv_results(model, root / "again", (0, 1), 0)
+    assert caught.value.problems == (f"case case3: `nnUNetv2_train {DATASET} 2d 1 --val`",)
+    assert not (root / "again").exists()

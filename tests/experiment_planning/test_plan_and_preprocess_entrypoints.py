@@ -564,3 +564,32 @@ def test_preprocessing_never_empties_another_folder(
 
     assert "data_identifier is" in error_of(run, capsys, preprocess_entry, "-d", 6, "-c", "2d", "-np", 0)
     assert sorted([*raw.rglob("*"), *nnunet_folders.preprocessed.rglob("*")]) == before
+
+
+@pytest.mark.parametrize("entry", [extract_fingerprint_entry, preprocess_entry])
+def test_a_training_image_that_is_missing_is_named(
+    nnunet_folders: NnunetFolders, run: Callable[..., None], capsys: pytest.CaptureFixture[str], entry
+) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    run(plan_and_preprocess_entry, *quietly("-d", 6, "--no_pp"))
+    image = raw / "imagesTr/a_0000.png"
+    image.rename(image.with_name("a_0001.png"))
+    with pytest.raises(SystemExit, match="2"):
+        run(entry, "-d", 6, "-np", 0)
+    assert "case a: channel files 0001, missing 0000" in capsys.readouterr().err
+
+    image.with_name("a_0001.png").unlink()
+    with pytest.raises(SystemExit, match="2"):
+        run(entry, "-d", 6, "-np", 0)
+    assert "labelsTr/a.png: no image belongs to it" in capsys.readouterr().err
+
+
+def test_a_wrong_number_of_cases_alone_is_a_warning(
+    nnunet_folders: NnunetFolders, run: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = write_rgb_dataset(nnunet_folders.raw / NAME)
+    count = len(list((raw / "imagesTr").iterdir()))
+    write_json(json.loads((raw / "dataset.json").read_text()) | {"numTraining": 99}, raw / "dataset.json")
+
+    run(extract_fingerprint_entry, "-d", 6, "-np", 0, "--no_pbar")
+    assert f"numTraining is 99, but there are {count} cases" in capsys.readouterr().err

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from nnunetv2.errors import MissingFileError
+from nnunetv2.errors import DatasetLayoutError, MissingFileError
 from nnunetv2.inference.case_lists import (
     case_name,
     check_part,
@@ -76,3 +76,12 @@ def test_a_bare_output_name_belongs_to_the_current_folder(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     make_output_folders(["name"])
     assert output_folder_of(["name"]) == Path(".")
+
+
+def test_a_channel_that_is_missing_from_a_folder_is_named(tmp_path: Path) -> None:
+    for name in ("a_0000.png", "b_0001.png", "c_0000.png", "c_0002.png"):
+        (tmp_path / name).touch()
+
+    with pytest.raises(DatasetLayoutError) as caught:
+        list_inputs(tmp_path, ".png")
+    assert [problem[:6] for problem in caught.value.problems] == ["case b", "case c"]

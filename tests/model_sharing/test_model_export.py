@@ -104,7 +104,7 @@ def test_one_error_names_everything_that_is_missing_and_nothing_is_written(resul
         f"{model_name()}/dataset_fingerprint.json",
         model_name("3d_fullres"),
     ]
-    assert "there is checkpoint_best.pth" in str(caught.value)
+    assert "there is checkpoint_best.pth; choose with -chk, or continue with `nnUNetv2_train" in str(caught.value)
     assert list(target.parent.iterdir()) == []
 
 
@@ -129,7 +129,8 @@ def test_without_strictness_a_warning_names_what_is_left_out(
     assert {name.split("/")[2] for name in names} == {"fold_0", "plans.json", "dataset.json"}
     left_out = [record.getMessage() for record in caplog.records]
     assert len(left_out) == 8  # a checkpoint, three folds, the fingerprint, three configurations
-    assert f"left out: {model_name()}/fold_1/checkpoint_final.pth (there is checkpoint_best.pth)" in left_out
+    fold = f"left out: {model_name()}/fold_1/checkpoint_final.pth (there is checkpoint_best.pth; choose"
+    assert any(line.startswith(fold) for line in left_out)
 
 
 @pytest.mark.parametrize("name", ["plans.json", "dataset.json"])

@@ -194,6 +194,11 @@ def test_a_postprocessing_file_cannot_run_code(tmp_path: Path) -> None:
     assert not (tmp_path / "written").exists()
 
 
+def test_a_missing_postprocessing_file_is_named_with_what_writes_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match=r"absent\.pkl not found; nnUNetv2_find_best_configuration"):
+        load_postprocessing(tmp_path / "absent.pkl")
+
+
 def test_numpy_numbers_in_a_stock_file_are_read(tmp_path: Path) -> None:
     (tmp_path / "pp.pkl").write_bytes(pickle.dumps(([keep_largest], [{"labels_or_regions": [np.int64(1)]}])))
     assert load_postprocessing(tmp_path / "pp.pkl") == ([keep_largest], [{"labels_or_regions": [1]}])

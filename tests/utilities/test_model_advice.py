@@ -52,7 +52,7 @@ def test_a_fold_is_continued_if_there_is_something_to_continue_from(model: Path)
     ("folds", "checkpoint", "ways"),
     [
         ([0, 1], FINAL, ["-f 0", f"-chk {BEST}", "2d 1 --c"]),
-        ([2], FINAL, ["-f 0", "fold 2 was not trained"]),
+        ([2], FINAL, ["-f 0", "train (fold 2 was not trained: "]),
         ([], LATEST, ["-f 1", f"-chk {BEST}"]),
         (["all"], BEST, ["-f 0 1"]),
     ],

@@ -4,6 +4,7 @@ import time
 import pytest
 
 from nnunetv2.utilities.utils import (
+    channel_gaps,
     create_lists_from_splitted_dataset_folder,
     create_paths_fn,
     get_filenames_of_train_images_and_targets,
@@ -26,12 +27,6 @@ def test_cases_are_sorted_and_listed_once(tmp_path):
 
 def test_an_empty_folder_has_no_cases(tmp_path):
     assert get_identifiers_from_splitted_dataset_folder(str(tmp_path), ".png").tolist() == []
-
-
-def test_the_ending_is_compared_case_by_case(tmp_path):
-    touch(tmp_path, "a_0000.PNG")
-
-    assert get_identifiers_from_splitted_dataset_folder(str(tmp_path), ".png").size == 0
 
 
 @pytest.mark.parametrize("stray", ["c.png", "d_00000.png", "_0000.png", "e_000x.png"])
@@ -135,3 +130,21 @@ def test_twenty_thousand_cases_are_listed_in_under_a_second(tmp_path):
     assert len(dataset) == 20_000
     assert all(len(entry["images"]) == 2 for entry in dataset.values())
     assert elapsed < 1
+
+
+def test_a_file_whose_ending_is_written_in_capitals_is_not_left_out(tmp_path):
+    touch(tmp_path, "a_0000.png", "b_0000.PNG")
+
+    with pytest.raises(RuntimeError, match="rename or remove them") as caught:
+        get_identifiers_from_splitted_dataset_folder(str(tmp_path), ".png")
+    assert caught.value.problems == ("b_0000.PNG",)
+
+
+@pytest.mark.parametrize(
+    ("channels", "line"),
+    [("0", None), ("01", None), ("1", "0001, missing 0000"), ("02", "0000, 0002, missing 0001"), ("", None)],
+)
+def test_channels_are_numbered_from_zero_without_a_gap(channels, line):
+    files = [f"folder/a_b_000{channel}.nii.gz" for channel in channels]
+
+    assert channel_gaps("a_b", files, ".nii.gz") == ([f"case a_b: channel files {line}"] if line else [])

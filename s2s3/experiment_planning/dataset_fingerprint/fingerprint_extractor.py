@@ -11,6 +11,7 @@ import numpy as np
 
 from nnunetv2.errors import CallError, CaseFailedError, DatasetError
 from nnunetv2.experiment_planning.companion_files import take_over_domain_files
+from nnunetv2.experiment_planning.dataset_checks import refuse_lost_cases
 from nnunetv2.experiment_planning.dataset_fingerprint.case_analysis import analyze_case_exactly
 from nnunetv2.experiment_planning.dataset_fingerprint.case_reading import read_cropped
 from nnunetv2.experiment_planning.dataset_fingerprint.intensity_statistics import ChannelStatistics
@@ -96,6 +97,7 @@ class DatasetFingerprintExtractor:
         if not self.dataset:
             ending = self.dataset_json["file_ending"]
             raise DatasetError(f"no training cases: {self.input_folder}/imagesTr has no images <case>_0000{ending}")
+        refuse_lost_cases(self.input_folder, self.dataset_json, self.dataset)
         output_folder = make_folder(nnUNet_preprocessed / self.dataset_name, "nnUNet_preprocessed")
         take_over_domain_files(self.input_folder, output_folder, self.dataset)
         file = output_folder / "dataset_fingerprint.json"

@@ -1,6 +1,8 @@
 """Copies the plans of one dataset to another, so that a network trained on the first fits the second."""
 
 import argparse
+import logging
+from collections.abc import Sequence
 from os.path import isdir, isfile, join
 from typing import Any
 
@@ -11,6 +13,9 @@ from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import read_json, write_json
+from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
+
+_log = logging.getLogger(__name__)
 
 
 def move_plans_between_datasets(
@@ -44,7 +49,9 @@ def move_plans_between_datasets(
                     configuration["data_identifier"], source_plans_identifier, plans_name
                 )
     plans["dataset_name"], plans["plans_name"] = target, plans_name
-    plans["image_reader_writer"] = _reader_name(target)
+    dataset_json = read_dataset_json(join(nnUNet_raw, target))
+    _warn_of_other_channels(plans, channel_names(dataset_json), target)
+    plans["image_reader_writer"] = _reader_name(target, dataset_json)
     write_json(plans, join(target_folder, f"{plans_name}.json"))
 
 
@@ -64,13 +71,29 @@ def renamed_identifier(data_identifier: str, old_plans: str, new_plans: str) -> 
     return f"{new_plans}_{data_identifier}"
 
 
-def _reader_name(dataset_name: str) -> str:
+def _warn_of_other_channels(plans: dict[str, Any], channels: Sequence[str], target: str) -> None:
+    """Log if the plans normalise another number of channels than the target has; its images cannot be preprocessed."""
+    counts = {len(entry["normalization_schemes"]) for entry in plans["configurations"].values() if _normalises(entry)}
+    if counts - {len(channels)}:
+        _log.warning(
+            "%s has %d channel(s) (%s), these plans normalise %s: its images cannot be preprocessed with them, nor a "
+            "network for the one start from the weights of the other",
+            target,
+            len(channels),
+            ", ".join(channels),
+            " or ".join(map(str, sorted(counts))),
+        )
+
+
+def _normalises(configuration: dict[str, Any]) -> bool:
+    return isinstance(configuration.get("normalization_schemes"), list)
+
+
+def _reader_name(dataset_name: str, dataset_json: dict[str, Any]) -> str:
     from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
-    from nnunetv2.utilities.raw_dataset import read_dataset_json
     from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
     folder = join(nnUNet_raw, dataset_name)
-    dataset_json = read_dataset_json(folder)
     dataset = get_filenames_of_train_images_and_targets(folder, dataset_json)
     example = next(iter(dataset.values()))["images"][0]
     reader = determine_reader_writer_from_dataset_json(dataset_json, example, allow_nonmatching_filename=True)

@@ -12,6 +12,7 @@ from nnunetv2.errors import DatasetError
 from nnunetv2.inference.export_prediction import resample_and_save
 from nnunetv2.inference.export_queue import ExportQueue
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+from nnunetv2.utilities.model_advice import train_command
 
 if TYPE_CHECKING:
     from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
@@ -67,9 +68,10 @@ def require_previous_stage(folder: str | None, cases: Sequence[str]) -> None:
         return
     missing = [case for case in cases if not any((Path(folder) / f"{case}{ending}").is_file() for ending in ENDINGS)]
     if missing:
+        previous_stage = Path(folder).parent.parent
         raise DatasetError(
             f"{folder} lacks the segmentations of {len(missing)} cases; they come from the final validation of the "
-            "previous stage, so train all of its folds (or fold all) first",
+            f"previous stage, so train all of its folds (or fold all) first: {train_command(previous_stage, 0)}, ...",
             missing,
         )
 

@@ -12,14 +12,13 @@ from nnunetv2.utilities.files import write_json
 FINGERPRINT = "dataset_fingerprint.json"
 
 
-def require_preprocessed(folder: str | None) -> str:
-    """Return the folder of the preprocessed cases; MissingFileError says what to run if there is none."""
+def require_preprocessed(folder: str | None, command: str = "nnUNetv2_preprocess") -> str:
+    """Return the folder of the preprocessed cases; MissingFileError names the command to run if there is none."""
     if folder is None:
         raise SettingsError("nnUNet_preprocessed is not set; set it to the folder of the preprocessed datasets")
     if not os.path.isdir(folder) or not os.listdir(folder):
         raise MissingFileError(
-            f"{folder}: the data set was not preprocessed for this configuration; run nnUNetv2_preprocess or "
-            "nnUNetv2_plan_and_preprocess first"
+            f"{folder}: the data set was not preprocessed for this configuration; run `{command}` first"
         )
     return folder
 

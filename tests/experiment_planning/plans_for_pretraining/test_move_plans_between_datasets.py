@@ -85,3 +85,15 @@ def test_the_command_copies_the_plans(
     assert caught.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not (folders.preprocessed / TARGET / "none.json").exists()
+
+
+def test_plans_for_another_number_of_channels_are_announced(folders: NnunetFolders, caplog) -> None:
+    file = folders.preprocessed / SOURCE / "srcP.json"
+    for count, expected in ((1, True), (3, False)):
+        caplog.clear()
+        plans = json.loads(file.read_text())
+        plans["configurations"]["2d"]["normalization_schemes"] = ["ZScoreNormalization"] * count
+        write_json(plans, file)
+        move_plans_between_datasets(11, 12, "srcP")
+        assert (f"{TARGET} has 3 channel(s) (" in caplog.text) is expected
+        assert ("these plans normalise 1: its images cannot be preprocessed" in caplog.text) is expected

@@ -10,8 +10,8 @@ from nnunetv2.training.session.run_files import require_preprocessed, write_mode
 
 
 def test_the_error_for_a_missing_preprocessed_dataset_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match="nnUNetv2_plan_and_preprocess"):
-        require_preprocessed(str(tmp_path / "nowhere"))
+    with pytest.raises(MissingFileError, match="run `nnUNetv2_preprocess -d 4 -c 2d` first"):
+        require_preprocessed(str(tmp_path / "nowhere"), "nnUNetv2_preprocess -d 4 -c 2d")
     with pytest.raises(SettingsError, match="nnUNet_preprocessed is not set"):
         require_preprocessed(None)
 
