@@ -3,7 +3,8 @@
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError, SettingsError
+from nnunetv2.errors import DatasetError, DatasetLayoutError, SettingsError
+from nnunetv2.utilities.file_kinds.dataset_files import SPLITS
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.model_advice import FINAL, checkpoints_by_fold, describe_fold, predict_command, train_command
 from nnunetv2.utilities.utils import files_in_folder
@@ -40,12 +41,12 @@ def refuse_incomplete_validations(
 
     Folds that the file does not have, which are drawn at random, and all folds without a file are not checked.
     """
-    expected = _validation_cases(splits_file) if splits_file.is_file() else []
+    splits = read_json(splits_file, SPLITS) if splits_file.is_file() else []
     missing = [
         f"case {case}: {train_command(model_folder, fold, '--val')}"
         for fold in folds
-        if isinstance(fold, int) and fold < len(expected)
-        for case in expected[fold]
+        if isinstance(fold, int) and fold < len(splits)
+        for case in splits[fold]["val"]
         if case not in validated
     ]
     if missing:
@@ -54,15 +55,6 @@ def refuse_incomplete_validations(
             "interrupted, or the splits were changed",
             missing,
         )
-
-
-def _validation_cases(splits_file: Path) -> list[list[str]]:
-    try:
-        return [list(fold["val"]) for fold in read_json(splits_file, "splits file")]
-    except (TypeError, KeyError):
-        raise InvalidValueError(
-            f'{splits_file}: expected a list of folds {{"train": [cases], "val": [cases]}}'
-        ) from None
 
 
 def refuse_fold_all(model_folder: Path, folds: Sequence[int | str]) -> None:

@@ -10,10 +10,11 @@ import torch
 import torch.distributed as dist
 from torch.backends import cudnn
 
-from nnunetv2.errors import ArgumentError, CheckpointError, DriftError, MissingFileError, SettingsError
+from nnunetv2.errors import ArgumentError, DriftError, MissingFileError, SettingsError
 from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.run.gpu_processes import find_free_network_port, run_on_gpus
 from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
+from nnunetv2.run.start_checkpoints import checkpoint_to_validate, refuse_own_checkpoint
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.session.case_splits import fold_of
 from nnunetv2.training.session.run_files import require_preprocessed
@@ -24,10 +25,9 @@ from nnunetv2.utilities.file_kinds.network_arguments import patch_problems
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import raise_problems, read_json
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
-from nnunetv2.utilities.model_advice import BEST, FINAL, describe_fold, train_command
+from nnunetv2.utilities.model_advice import BEST, FINAL
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.torch_threads import set_threads_for
-from s1.output_places import same_place
 
 __all__ = [
     "cleanup_ddp",
@@ -119,35 +119,12 @@ def maybe_load_checkpoint(
     if continue_training:
         _continue(nnunet_trainer)
     elif validation_only:
-        nnunet_trainer.load_checkpoint(_checkpoint_to_validate(nnunet_trainer.output_folder, val_with_best))
+        nnunet_trainer.load_checkpoint(checkpoint_to_validate(nnunet_trainer.output_folder, val_with_best))
     elif pretrained_weights_file is not None:
-        _refuse_own_checkpoint(pretrained_weights_file, nnunet_trainer.output_folder)
+        refuse_own_checkpoint(pretrained_weights_file, nnunet_trainer.output_folder)
         if not nnunet_trainer.was_initialized:
             nnunet_trainer.initialize()
         load_pretrained_weights(nnunet_trainer.network, pretrained_weights_file, verbose=True)
-
-
-def _refuse_own_checkpoint(pretrained_weights_file: str, fold_folder: str) -> None:
-    """A training replaces the checkpoints of its fold, so none of them can be what it starts from."""
-    if same_place(Path(pretrained_weights_file).parent, fold_folder):
-        raise SettingsError(
-            f"-pretrained_weights {pretrained_weights_file} is a checkpoint of this fold, which the training would "
-            "replace; continue it with --c, or copy the file to another folder first"
-        )
-
-
-def _checkpoint_to_validate(fold_folder: str, with_best: bool) -> str:
-    wanted = BEST if with_best else FINAL
-    file = join(fold_folder, wanted)
-    if isfile(file):
-        return file
-    model, fold = Path(fold_folder).parent, Path(fold_folder).name.removeprefix("fold_")
-    ways = [describe_fold(model, fold)]
-    if not with_best and isfile(join(fold_folder, BEST)):
-        ways.append(f"validate its best checkpoint so far with {train_command(model, fold, '--val', '--val_best')}")
-    if with_best and isfile(join(fold_folder, FINAL)):
-        ways = [f"validate the final checkpoint with {train_command(model, fold, '--val')}"]
-    raise CheckpointError(f"--val: there is no {file}; {'; or '.join(ways)}")
 
 
 def _continue(trainer: nnUNetTrainer) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OF_IMAGES = {
+    "experiment_planning/dataset_checks.py",
     "experiment_planning/dataset_fingerprint/fingerprint_extractor.py",
     "experiment_planning/verify_dataset_integrity.py",
     "imageio/reader_writer_registry.py",
