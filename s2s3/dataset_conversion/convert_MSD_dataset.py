@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json
+from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json, refuse_missing_files
 from nnunetv2.dataset_conversion.target_folder import new_raw_dataset
 from nnunetv2.errors import DatasetLayoutError, ImageProblemError, UnfitImageError
 from nnunetv2.utilities.command_line import command
@@ -52,13 +52,13 @@ def convert_msd_dataset(
         overwrite_target_id: id of the new dataset; None for that of the task.
         num_processes: workers; 0 works in this process.
 
-    Raises DatasetLayoutError if the folder is not an MSD task or the id is taken.
+    Raises DatasetLayoutError if the folder is not an MSD task, lacks listed files, or the id is taken.
     """
     source = Path(source_folder.rstrip("/\\"))
     target_name = _target_name(source, overwrite_target_id)
-    dataset_json = converted_dataset_json(
-        read_json(source / "dataset.json", OLD_DATASET, DatasetLayoutError), str(source / "dataset.json")
-    )
+    old = read_json(source / "dataset.json", OLD_DATASET, DatasetLayoutError)
+    dataset_json = converted_dataset_json(old, str(source / "dataset.json"))
+    refuse_missing_files(old, source)
     with new_raw_dataset(target_name) as target:
         for name in ("imagesTr", "imagesTs", "labelsTr"):
             (target / name).mkdir()

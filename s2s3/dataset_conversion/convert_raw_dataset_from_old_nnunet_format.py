@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json
+from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json, refuse_missing_files
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
 from nnunetv2.errors import DatasetError, DatasetLayoutError
 from nnunetv2.utilities.command_line import command
@@ -22,15 +22,16 @@ _OPTIONAL = ("imagesTs", "labelsTs", "imagesVal", "labelsVal")
 def convert(source_folder: str, target_dataset_name: str) -> None:
     """Copy a v1 dataset, without hidden files, to `nnUNet_raw/<target_dataset_name>`; translate its dataset.json.
 
-    Raises DatasetLayoutError if the folder is not a v1 dataset, DatasetError if the target exists or files are empty.
+    Raises DatasetLayoutError if the folder is not a v1 dataset or lacks listed files, DatasetError if the target exists
+    or files are empty.
     """
     source = Path(source_folder)
     absent = [name for name in _NEEDED if not (source / name).is_dir()]
     if absent:
         raise DatasetLayoutError(f"{source}: {', '.join(absent)} missing, expected a raw dataset of nnU-Net v1")
-    dataset_json = converted_dataset_json(
-        read_json(source / "dataset.json", OLD_DATASET, DatasetLayoutError), str(source / "dataset.json"), from_v1=True
-    )
+    old = read_json(source / "dataset.json", OLD_DATASET, DatasetLayoutError)
+    dataset_json = converted_dataset_json(old, str(source / "dataset.json"), from_v1=True)
+    refuse_missing_files(old, source)
     folders = [name for name in (*_NEEDED, *_OPTIONAL) if (source / name).is_dir()]
     _refuse_what_is_no_file(source, folders)
     with new_raw_dataset(check_dataset_name(target_dataset_name)) as target:

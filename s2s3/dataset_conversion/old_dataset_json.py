@@ -1,11 +1,13 @@
 """Translates dataset.json of the Medical Segmentation Decathlon and of nnU-Net v1 to that of nnU-Net v2."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DatasetLayoutError
 
+_ENDING = ".nii.gz"
 _DROPPED = ("modality", "training", "test")
 _DROPPED_FROM_V1 = ("tensorImageSize", "numTest")
 
@@ -26,5 +28,28 @@ def converted_dataset_json(old: Mapping[str, Any], source: str, from_v1: bool = 
     dropped = (*_DROPPED, *(_DROPPED_FROM_V1 if from_v1 else ()))
     new = {key: value for key, value in old.items() if key not in dropped}
     new["labels"] = {name: int(value) for value, name in old["labels"].items()}
-    added = {"file_ending": ".nii.gz", "channel_names": old["modality"]}
+    added = {"file_ending": _ENDING, "channel_names": old["modality"]}
     return {**new, **(dict(reversed(added.items())) if from_v1 else added)}
+
+
+def refuse_missing_files(old: Mapping[str, Any], source: Path) -> None:
+    """Raise DatasetLayoutError that lists the files which dataset.json names and the folder lacks.
+
+    The file lists may be absent, and so may the folder of test images. An image may be divided into `_0000`, ....
+    """
+    listed = [path for path in _listed_paths(old) if (source / path).parent.is_dir()]
+    missing = [path for path in listed if not any((source / form).is_file() for form in (path, _first_channel(path)))]
+    if missing:
+        raise DatasetLayoutError(f"{source}: dataset.json lists {len(missing)} file(s) that are not there:", missing)
+
+
+def _listed_paths(old: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("training", "test"):
+        entries = old.get(key)
+        for entry in entries if isinstance(entries, list) else ():
+            paths = entry.values() if isinstance(entry, dict) else [entry]
+            yield from (path for path in paths if isinstance(path, str))
+
+
+def _first_channel(path: str) -> str:
+    return path.removesuffix(_ENDING) + f"_0000{_ENDING}"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nnunetv2.dataset_conversion.convert_raw_dataset_from_old_nnunet_format import convert, convert_entry_point
+from nnunetv2.errors import DatasetLayoutError
 from tests.conftest import NnunetFolders
 
 OLD: dict[str, Any] = {
@@ -126,3 +127,16 @@ def test_an_unset_raw_folder_is_named(
         convert_entry_point()
     assert caught.value.code == 2
     assert "nnUNet_raw is not defined" in capsys.readouterr().err
+
+
+def test_files_that_dataset_json_lists_have_to_be_there(nnunet_folders: NnunetFolders, task: Path) -> None:
+    there = {"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"}
+    lost = {"image": "./imagesTr/lost.nii.gz", "label": "./labelsTr/lost.nii.gz"}
+    (task / "dataset.json").write_text(json.dumps(OLD | {"training": [there], "test": ["./imagesTs/b.nii.gz"]}))
+    convert(str(task), "Dataset003_New")
+
+    (task / "dataset.json").write_text(json.dumps(OLD | {"training": [there, lost], "test": ["./imagesTs/c.nii.gz"]}))
+    with pytest.raises(DatasetLayoutError, match=r"lists 3 file\(s\) that are not there") as caught:
+        convert(str(task), "Dataset004_New")
+    assert caught.value.problems == (lost["image"], lost["label"], "./imagesTs/c.nii.gz")
+    assert not (nnunet_folders.raw / "Dataset004_New").exists()
