@@ -8,6 +8,7 @@ import numpy as np
 from nnunetv2.errors import CallError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
 from nnunetv2.imageio.reading_errors import naming_file, reading
+from nnunetv2.imageio.volume_size import check_nifti_size
 from nnunetv2.utilities.files import replacing
 
 
@@ -74,6 +75,7 @@ def _open(path: str) -> Any:
 
     with reading(path):
         image: Any = nibabel.load(path)
+        check_nifti_size(path, image)
     if len(image.shape) != 3:
         raise UnfitImageError(f"{path}: only 3D files can be read, one per channel; this one has shape {image.shape}")
     return image

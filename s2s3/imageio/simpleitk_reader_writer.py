@@ -9,6 +9,7 @@ import numpy as np
 from nnunetv2.errors import CallError, ImageProblemError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
 from nnunetv2.imageio.reading_errors import reading
+from nnunetv2.imageio.volume_size import check_volume_size
 from nnunetv2.imageio.whole_files import is_whole, write_whole
 
 MISSING_AXIS_FACTOR = 999
@@ -70,6 +71,7 @@ def _open(path: str) -> Any:
     import SimpleITK as sitk
 
     with reading(path):
+        check_volume_size(path)
         image = sitk.ReadImage(str(path))
         if not is_whole(path, image):
             raise ImageProblemError(f"{path}: is cut off, its image has more voxels; copy or download it again")
