@@ -9,6 +9,7 @@ cannot tell True from 1 by default, and would be a dependency of stage 1.
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ Place = tuple[str | int, ...]
 _LONGEST_SHOWN = 60
 _LONGEST_FILE_NAME = 255
 _MOST_KEYS_SHOWN = 8
+_CONTROL = ("Cc", "Zl", "Zp")
 _SIMPLE_KEY = re.compile(r"[\w-]+")
 
 
@@ -186,7 +188,7 @@ OBJECT = Value("an object", lambda value: isinstance(value, dict))
 TRUE_OR_FALSE = Value("true or false", lambda value: isinstance(value, bool))
 NULL = Value("null", lambda value: value is None)
 TEXT = Value("a text", lambda value: isinstance(value, str))
-NAME = Value("a non-empty text", lambda value: isinstance(value, str) and value.strip() != "")
+NAME = Value("a non-empty text in one line", lambda value: isinstance(value, str) and is_name(value))
 FILE_NAME = Value(
     "a name without path separators, usable for a file", lambda value: isinstance(value, str) and is_file_name(value)
 )
@@ -211,15 +213,31 @@ def number(low: float = -math.inf, high: float = math.inf, above: float = -math.
     )
 
 
+def is_name(text: str) -> bool:
+    """Tell whether a text says something and has no line breaks or other control characters."""
+    plain = text.isascii() and text.isprintable()
+    return text.strip() != "" and (plain or not any(unicodedata.category(character) in _CONTROL for character in text))
+
+
 def is_file_name(text: str) -> bool:
     """Tell whether a text names a file or folder inside the one it is joined to."""
     size = len(text.encode("utf-8", "surrogatepass"))
-    return text.strip() not in ("", ".", "..") and not set(text) & set("/\\\0") and size <= _LONGEST_FILE_NAME
+    return (
+        is_name(text)
+        and text.strip() not in (".", "..")
+        and not set(text) & set("/\\\0")
+        and size <= _LONGEST_FILE_NAME
+    )
 
 
 def unlike(value: Any, expected: str) -> Problem:
     """Return the problem that a value is not what is expected."""
     return Problem(f"is {shown(value)}, expected {expected}")
+
+
+def escaped(text: object) -> str:
+    """Return a key or name as it is, or escaped if it would break a line."""
+    return str(text) if str(text).isprintable() else repr(text)
 
 
 def dotted(place: Place) -> str:

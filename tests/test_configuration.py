@@ -69,7 +69,7 @@ def test_an_unknown_value_is_warned_about_once_and_means_no(
 
 @pytest.mark.parametrize("value", ["'3'", '"3"\r', " 3\r\n"])
 def test_numbers_of_processes_may_have_quotes_or_a_carriage_return(monkeypatch, value: str) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(configuration, "usable_cpus", lambda: 4)
     monkeypatch.setenv("nnUNet_n_proc_DA", value)
     assert get_allowed_n_proc_DA() == 3
 

@@ -37,7 +37,7 @@ def test_a_written_map_reads_back_equal_and_leaves_no_other_file(tmp_path):
         ({"domains": {"a": ["1"]}, "ratio": {}}, r"unknown key 'ratio', did you mean 'ratios'\?"),
         ({"domains": ["a"]}, "expected an object"),
         ({"domains": {"a": "case"}}, "domains.a is 'case', expected a list of case names"),
-        ({"domains": {"a": [1]}}, r"domains.a\[0\] is 1, expected a non-empty text"),
+        ({"domains": {"a": [1]}}, r"domains.a\[0\] is 1, expected a non-empty text in one line"),
         ({"domains": {}}, "no domain"),
         ({"domains": {"a": []}}, "domain 'a' has no case"),
         ({"domains": {"a": ["x"], "b": ["x"]}}, "case 'x' is in 'a' and 'b'"),

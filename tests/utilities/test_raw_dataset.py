@@ -65,7 +65,7 @@ def test_a_list_is_not_a_dataset_json():
         ({}, "dataset.x lacks the keys 'images', 'label'; it has no keys"),
         ({"images": [], "label": "l"}, "dataset.x.images is [], expected a non-empty list of paths"),
         ({"images": ["i"]}, "dataset.x lacks the key 'label'; it has the key 'images'"),
-        ({"images": ["i", 2], "label": "l"}, "dataset.x.images[1] is 2, expected a non-empty text"),
+        ({"images": ["i", 2], "label": "l"}, "dataset.x.images[1] is 2, expected a non-empty text in one line"),
     ],
 )
 def test_a_list_of_files_names_images_and_label_of_each_case(files, problem):
@@ -80,7 +80,10 @@ def test_a_list_of_files_names_images_and_label_of_each_case(files, problem):
     [
         ({"channel_names": {"0": 1}}, "channel_names.0 is 1, expected a text"),
         ({"channel_names": ["R"]}, "channel_names is ['R'], expected an object {number: name of the channel}"),
-        ({"overwrite_image_reader_writer": 3}, "overwrite_image_reader_writer is 3, expected a non-empty text or null"),
+        (
+            {"overwrite_image_reader_writer": 3},
+            "overwrite_image_reader_writer is 3, expected a non-empty text in one line or null",
+        ),
         ({"file_ending": ".a/../b"}, "file_ending is '.a/../b'"),
         ({"numTraining": -1}, "numTraining is -1, expected a whole number, 0 or more"),
         ({"labels": {"background": 0, "a": [1, 10**9]}, "regions_class_order": [1]}, "label 'a' is [1, 1000000000]"),

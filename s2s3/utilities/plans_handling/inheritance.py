@@ -9,26 +9,26 @@ from nnunetv2.utilities.file_kinds.plans_files import PLANS, configuration_probl
 from nnunetv2.utilities.files import raise_problems
 
 
-def with_inherited(name: str, configurations: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a configuration, merged over those it inherits from.
+def with_inherited(name: str, configurations: Mapping[str, Any], source: str = "plans") -> dict[str, Any]:
+    """Return a copy of a configuration, merged over those it inherits from; `source` says where it is, in messages.
 
     Raises SettingsError for circular inheritance, InvalidValueError for an unknown parent.
     """
     resolved: dict[str, Any] = {}
-    for member in reversed(lineage(name, configurations)):
+    for member in reversed(lineage(name, configurations, source)):
         resolved.update(deepcopy(configurations[member]))
     return resolved
 
 
-def lineage(name: str, configurations: Mapping[str, Any]) -> list[str]:
+def lineage(name: str, configurations: Mapping[str, Any], source: str = "plans") -> list[str]:
     """Return the configuration, the one it inherits from, the one that this inherits from, and so on."""
     members = [name]
     while (parent := configurations[members[-1]].get("inherits_from")) is not None:
         if parent in members:
-            raise SettingsError(f"plans: circular inherits_from: {' -> '.join((*members, parent))}")
+            raise SettingsError(f"{source}: circular inherits_from: {' -> '.join((*members, parent))}")
         if parent not in configurations:
             raise InvalidValueError(
-                f"plans: configuration {members[-1]} inherits from {parent}, which does not exist. Available "
+                f"{source}: configuration {members[-1]} inherits from {parent}, which does not exist. Available "
                 f"configurations: {', '.join(configurations)}"
             )
         members.append(parent)

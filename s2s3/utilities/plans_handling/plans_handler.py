@@ -22,6 +22,7 @@ from nnunetv2.utilities.find_class_by_name import derives_from, is_of_client, re
 from nnunetv2.utilities.label_handling.label_handling import get_labelmanager_class_from_plans
 from nnunetv2.utilities.plans_handling.inheritance import check_configuration, with_inherited
 from nnunetv2.utilities.plans_handling.old_plans import add_architecture
+from s1.json_schema import escaped
 
 if TYPE_CHECKING:
     from nnunetv2.utilities.label_handling.label_handling import LabelManager
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 def _entry(entries: dict[str, Any], key: str, where: str) -> Any:
     if key not in entries:
-        raise MissingEntryError(f"{where} has no entry {key!r}; it has {', '.join(map(str, entries)) or 'none'}")
+        raise MissingEntryError(f"{where} has no entry {key!r}; it has {', '.join(map(escaped, entries)) or 'none'}")
     return entries[key]
 
 
@@ -262,7 +263,7 @@ class PlansManager:
                     f"Configuration {configuration_name} not found in plans {self.plans.get('plans_name', '')}. "
                     f"Available configurations: {', '.join(self.available_configurations)}"
                 )
-            resolved = with_inherited(configuration_name, self.plans["configurations"])
+            resolved = with_inherited(configuration_name, self.plans["configurations"], self.source)
             if self._is_file:
                 check_configuration(configuration_name, resolved, self.plans, self.source)
             self._configurations[configuration_name] = ConfigurationManager(resolved, self.source)

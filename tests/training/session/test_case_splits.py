@@ -104,7 +104,7 @@ def test_a_fold_without_validation_cases_is_refused_and_other_folds_can_be_train
         ("{}", "is an object with no keys, expected a list"),
         ('[{"train": []}]', r"\[0\] lacks the key 'val'"),
         ('[{"train": "a", "val": []}]', r"\[0\]\.train is 'a', expected a list of case names"),
-        ('[{"train": ["a"], "val": [1]}]', r"\[0\]\.val\[0\] is 1, expected a non-empty text"),
+        ('[{"train": ["a"], "val": [1]}]', r"\[0\]\.val\[0\] is 1, expected a non-empty text in one line"),
         ("[1]", r"\[0\] is 1, expected an object"),
     ],
 )
