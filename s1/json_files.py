@@ -35,7 +35,7 @@ class JsonFile:
 
 DEFAULT_KIND = JsonFile()
 CASE_LIST_MIB = 256
-"""Limit of files with an entry for each case: 100,000 cases of three images take 46 MiB, 20,000 scores of six classes 50."""
+"""Limit of files with an entry for each case: 100,000 cases of three images take 46 MiB, 20,000 with scores 50."""
 
 
 class NotJson(ValueError):
