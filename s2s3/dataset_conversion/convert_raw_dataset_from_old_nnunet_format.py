@@ -11,8 +11,12 @@ from nnunetv2.errors import DatasetError, DatasetLayoutError
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.file_kinds.dataset_files import OLD_DATASET
 from nnunetv2.utilities.files import read_json, write_json
+from nnunetv2.utilities.late_names import late_names
 from s1.listed_files import list_files
 from s1.readable_files import hindrance
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(__name__, {"nnunetv2.paths": ("nnUNet_raw",)})
 
 _ENDING = ".nii.gz"
 _NEEDED = ("imagesTr", "labelsTr")

@@ -17,6 +17,7 @@ from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import copy_file, json_content, read_json, write_json
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.output_guard import check_output_folder
 from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
@@ -26,6 +27,16 @@ from s1.file_endings import label_ending
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
     from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.imageio.base_reader_writer": ("BaseReaderWriter",),
+        "nnunetv2.utilities.label_handling.label_handling": ("LabelManager",),
+        "nnunetv2.utilities.plans_handling.plans_handler": ("PlansManager",),
+    },
+)
 
 PathLike = str | os.PathLike[str]
 

@@ -14,8 +14,14 @@ from nnunetv2.imageio.side_files import copy_side_files, side_files_of_label
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import copy_file, read_json
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from s1.file_endings import label_ending
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__, {"nnunetv2.evaluation.evaluate_predictions": ("compute_metrics_on_folder",)}
+)
 
 PathLike = str | os.PathLike[str]
 

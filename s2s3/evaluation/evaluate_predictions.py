@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import InvalidOutputError, MissingFileError
-from nnunetv2.evaluation.case_metrics import (
+from nnunetv2.evaluation.case_metrics import (  # noqa: F401
     LabelOrRegion,
     compute_metrics,
     compute_tp_fp_fn_tn,
@@ -24,7 +24,7 @@ from nnunetv2.evaluation.prediction_files import (
     reference_names,
     refuse_other_endings,
 )
-from nnunetv2.evaluation.summary_file import (
+from nnunetv2.evaluation.summary_file import (  # noqa: F401
     key_to_label_or_region,
     label_or_region_to_key,
     load_summary_json,
@@ -35,6 +35,7 @@ from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.output_guard import check_output_file, is_json_with
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 from s1.file_endings import label_ending
@@ -43,22 +44,36 @@ if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-__all__ = [
-    "compute_metrics",
-    "compute_metrics_on_folder",
-    "compute_metrics_on_folder2",
-    "compute_metrics_on_folder_simple",
-    "compute_tp_fp_fn_tn",
-    "evaluate_folder_entry_point",
-    "evaluate_simple_entry_point",
-    "key_to_label_or_region",
-    "label_or_region_to_key",
-    "labels_to_list_of_regions",
-    "load_summary_json",
-    "region_or_label_to_mask",
-    "save_summary_json",
-    "score_predictions",
-]
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "batchgenerators.utilities.file_and_folder_operations": (
+            "load_json",
+            "save_json",
+            "subfiles",
+        ),
+        "copy": ("deepcopy",),
+        "nnunetv2.imageio.base_reader_writer": ("BaseReaderWriter",),
+        "nnunetv2.imageio.reader_writer_registry": (
+            "determine_reader_writer_from_dataset_json",
+            "determine_reader_writer_from_file_ending",
+        ),
+        "nnunetv2.imageio.simpleitk_reader_writer": ("SimpleITKIO",),
+        "nnunetv2.utilities.json_export": ("recursive_fix_for_json_export",),
+        "nnunetv2.utilities.plans_handling.plans_handler": ("PlansManager",),
+        "os.path": (
+            "isfile",
+            "join",
+        ),
+        "typing": (
+            "List",
+            "Tuple",
+            "Union",
+        ),
+    },
+    {"multiprocessing": "multiprocessing", "np": "numpy"},
+)
 
 PathLike = str | os.PathLike[str]
 

@@ -20,7 +20,7 @@ from nnunetv2.evaluation.accumulate_cv_results import accumulate_cv_results
 from nnunetv2.evaluation.evaluate_predictions import load_summary_json, score_predictions
 from nnunetv2.evaluation.evaluation_report import domains_of_folder, report_evaluation
 from nnunetv2.evaluation.find_best_arguments import accumulate_parser, find_best_parser
-from nnunetv2.evaluation.inference_instructions import generate_inference_command, inference_instructions
+from nnunetv2.evaluation.inference_instructions import generate_inference_command, inference_instructions  # noqa: F401
 from nnunetv2.evaluation.validation_files import refuse_fold_all
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_results
 from nnunetv2.utilities.command_line import command
@@ -29,19 +29,20 @@ from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.file_kinds.result_files import POSTPROCESSING
 from nnunetv2.utilities.file_path_utilities import folds_tuple_to_string, get_ensemble_name, get_output_folder
 from nnunetv2.utilities.files import read_json, replacing, write_json
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.model_advice import train_command
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-__all__ = [
-    "accumulate_crossval_results_entry_point",
-    "default_trained_models",
-    "dumb_trainer_config_plans_to_trained_models_dict",
-    "filter_available_models",
-    "find_best_configuration",
-    "find_best_configuration_entry_point",
-    "generate_inference_command",
-    "print_inference_instructions",
-]
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.ensembling.ensemble": ("ensemble_crossvalidations",),
+        "nnunetv2.evaluation.evaluate_predictions": ("compute_metrics_on_folder",),
+        "nnunetv2.postprocessing.remove_connected_components": ("determine_postprocessing",),
+        "nnunetv2.utilities.file_path_utilities": ("convert_identifier_to_trainer_plans_config",),
+    },
+)
 
 Model = Mapping[str, str]
 _log = logging.getLogger(__name__)

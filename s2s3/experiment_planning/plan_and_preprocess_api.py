@@ -1,4 +1,7 @@
-"""Fingerprint, plan and preprocess from Python: what the four commands call."""
+"""Fingerprint, plan and preprocess from Python: what the four commands call.
+
+Clients import and replace names in this module, also those from elsewhere; they have to be called through it.
+"""
 
 import logging
 import os
@@ -16,29 +19,16 @@ from nnunetv2.experiment_planning.experiment_planners.plans_file import OTHER_FI
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.preprocessor_lookup import require_preprocessor_class
-from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name, maybe_convert_to_dataset_name
+from nnunetv2.utilities.dataset_name_id_conversion import (  # noqa: F401
+    convert_id_to_dataset_name,
+    maybe_convert_to_dataset_name,
+)
 from nnunetv2.utilities.files import copy_file, make_folder
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from s1.file_endings import label_ending
-
-# Clients import or replace these names in this module, also those from elsewhere; they have to be called through it.
-__all__ = [
-    "DatasetFingerprintExtractor",
-    "ExperimentPlanner",
-    "convert_id_to_dataset_name",
-    "extract_fingerprint_dataset",
-    "extract_fingerprints",
-    "get_filenames_of_train_images_and_targets",
-    "plan_experiment_dataset",
-    "plan_experiments",
-    "preprocess",
-    "preprocess_dataset",
-    "recursive_find_python_class",
-    "verify_dataset_integrity",
-]
 
 _log = logging.getLogger(__name__)
 

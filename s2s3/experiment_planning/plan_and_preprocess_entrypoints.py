@@ -2,9 +2,23 @@
 
 import argparse
 import logging
+import sys
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.late_names import late_names
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.experiment_planning.plan_and_preprocess_api": (
+            "extract_fingerprints",
+            "plan_experiments",
+            "preprocess",
+        )
+    },
+)
 
 _DEFAULT_CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres")
 _DEFAULT_PROCESSES = {"2d": 8, "3d_fullres": 4, "3d_lowres": 8}
@@ -148,9 +162,7 @@ def _parse_tolerantly(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def _extract(arguments: argparse.Namespace, num_processes: int) -> None:
-    from nnunetv2.experiment_planning.plan_and_preprocess_api import extract_fingerprints
-
-    extract_fingerprints(
+    sys.modules[__name__].extract_fingerprints(
         arguments.d,
         arguments.fpe,
         num_processes=num_processes,
@@ -163,9 +175,7 @@ def _extract(arguments: argparse.Namespace, num_processes: int) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> str | None:
-    from nnunetv2.experiment_planning.plan_and_preprocess_api import plan_experiments
-
-    return plan_experiments(
+    return sys.modules[__name__].plan_experiments(
         arguments.d,
         arguments.pl,
         gpu_memory_target_in_gb=arguments.gpu_memory_target,
@@ -176,9 +186,7 @@ def _plan(arguments: argparse.Namespace) -> str | None:
 
 
 def _preprocess(arguments: argparse.Namespace, plans_name: str) -> None:
-    from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess
-
-    preprocess(
+    sys.modules[__name__].preprocess(
         arguments.d,
         plans_name,
         arguments.c,

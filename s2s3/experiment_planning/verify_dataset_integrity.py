@@ -22,6 +22,7 @@ from nnunetv2.experiment_planning.dataset_checks import (
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from nnunetv2.utilities.workers import run_cases
@@ -29,6 +30,11 @@ from s1.file_endings import label_ending
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__, {"nnunetv2.imageio.base_reader_writer": ("BaseReaderWriter",), "nnunetv2.paths": ("nnUNet_raw",)}
+)
 
 _EXAMPLES = 5
 _log = logging.getLogger(__name__)

@@ -10,6 +10,10 @@ from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_d
 from nnunetv2.imageio.reading_errors import naming_file, reading
 from nnunetv2.imageio.volume_size import check_nifti_size
 from nnunetv2.utilities.files import replacing
+from nnunetv2.utilities.late_names import late_names
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(__name__, {"nnunetv2.imageio.simpleitk_reader_writer": ("SimpleITKIO",)})
 
 
 class NibabelIO(BaseReaderWriter):

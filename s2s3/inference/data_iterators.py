@@ -17,10 +17,24 @@ from batchgenerators.dataloading.data_loader import DataLoader
 from nnunetv2.inference.case_preparation import PathLike, prepare_array, prepare_files
 from nnunetv2.inference.prepared_cases import Case, Item, PreparedCases, make_item
 from nnunetv2.preprocessing.preprocessor_lookup import require_preprocessor_class
+from nnunetv2.utilities.late_names import late_names
 
 if TYPE_CHECKING:
     from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
     from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.preprocessing.preprocessors.default_preprocessor": ("DefaultPreprocessor",),
+        "nnunetv2.utilities.label_handling.label_handling": ("convert_labelmap_to_one_hot",),
+        "nnunetv2.utilities.plans_handling.plans_handler": (
+            "ConfigurationManager",
+            "PlansManager",
+        ),
+    },
+)
 
 _SECONDS_BETWEEN_ABORT_CHECKS = 0.1
 

@@ -18,6 +18,7 @@ from nnunetv2.inference.label_conversion import labels_and_probabilities
 from nnunetv2.inference.output_files import arriving_together, write_npz
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.safe_arrays import open_npy
 from nnunetv2.utilities.torch_threads import torch_threads
 from s1.file_endings import label_ending
@@ -27,6 +28,32 @@ if TYPE_CHECKING:
 
     from nnunetv2.utilities.label_handling.label_handling import LabelManager
     from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "acvl_utils.cropping_and_padding.bounding_boxes": ("insert_crop_into_image",),
+        "batchgenerators.utilities.file_and_folder_operations": (
+            "load_json",
+            "save_pickle",
+        ),
+        "nnunetv2.training.dataloading.nnunet_dataset": (
+            "comp_blosc2_params",
+            "nnUNetDatasetBlosc2",
+        ),
+        "nnunetv2.utilities.label_handling.label_handling": ("LabelManager",),
+        "nnunetv2.utilities.plans_handling.plans_handler": (
+            "ConfigurationManager",
+            "PlansManager",
+        ),
+        "typing": (
+            "List",
+            "Union",
+        ),
+    },
+    {"torch": "torch"},
+)
 
 PathLike = str | os.PathLike[str]
 

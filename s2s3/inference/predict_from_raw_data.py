@@ -1,70 +1,79 @@
 """The commands `nnUNetv2_predict` and `nnUNetv2_predict_from_modelfolder`, and the import path of nnUNetPredictor.
 
-Clients import and replace the names in `_PROVIDERS` here, so all prediction code looks them up in this module. They are
-imported on first use, because most need torch and `--help` does not.
+Clients import and replace names here (`late_names`), so all prediction code looks them up in this module.
 """
 
-import importlib
-import multiprocessing
 import sys
 from argparse import Namespace
-from os.path import isfile, join
-from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nnunetv2.errors import MissingFileError, SettingsError
 from nnunetv2.inference.predict_arguments import default_workers, modelfolder_parser, predict_parser
 from nnunetv2.utilities.command_line import command
+from nnunetv2.utilities.late_names import late_names
 
 if TYPE_CHECKING:
     import torch
 
-    from nnunetv2.inference.predictor import nnUNetPredictor
+    from nnunetv2.inference.predictor import nnUNetPredictor as nnUNetPredictor
 
-__all__ = ["isfile", "join", "multiprocessing", "nnUNetPredictor", "predict_entry_point", "sleep"]
-__all__ += ["predict_entry_point_modelfolder"]
-
-_FILES = "batchgenerators.utilities.file_and_folder_operations"
-_PROVIDERS = {
-    "nnUNetPredictor": "nnunetv2.inference.predictor",
-    "MultiThreadedAugmenter": "batchgenerators.dataloading.multi_threaded_augmenter",
-    "PreprocessAdapterFromNpy": "nnunetv2.inference.data_iterators",
-    "check_workers_alive_and_busy": "nnunetv2.utilities.file_path_utilities",
-    "compute_gaussian": "nnunetv2.inference.sliding_window_prediction",
-    "convert_predicted_logits_to_segmentation_with_correct_shape": "nnunetv2.inference.export_prediction",
-    "empty_cache": "nnunetv2.utilities.helpers",
-    "export_prediction_from_logits": "nnunetv2.inference.export_prediction",
-    "load_json": _FILES,
-    "maybe_mkdir_p": _FILES,
-    "recursive_find_python_class": "nnunetv2.utilities.find_class_by_name",
-    "recursive_find_trainer_class_by_name": "nnunetv2.utilities.find_objects",
-    "recursive_fix_for_json_export": "nnunetv2.utilities.json_export",
-    "save_json": _FILES,
-    "tqdm": "tqdm",
-}
-
-for _name in _PROVIDERS:  # a reload imports everything again
-    globals().pop(_name, None)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PROVIDERS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PROVIDERS[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_PROVIDERS})
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.inference.predictor": ("nnUNetPredictor",),
+        "acvl_utils.cropping_and_padding.padding": ("pad_nd_image",),
+        "batchgenerators.dataloading.multi_threaded_augmenter": ("MultiThreadedAugmenter",),
+        "batchgenerators.utilities.file_and_folder_operations": ("load_json", "maybe_mkdir_p", "save_json", "subdirs"),
+        "copy": ("deepcopy",),
+        "nnunetv2.configuration": ("default_num_processes",),
+        "nnunetv2.inference.data_iterators": (
+            "PreprocessAdapterFromNpy",
+            "preprocessing_iterator_fromfiles",
+            "preprocessing_iterator_fromnpy",
+        ),
+        "nnunetv2.inference.export_prediction": (
+            "convert_predicted_logits_to_segmentation_with_correct_shape",
+            "export_prediction_from_logits",
+        ),
+        "nnunetv2.inference.sliding_window_prediction": ("compute_gaussian", "compute_steps_for_sliding_window"),
+        "nnunetv2.utilities.file_path_utilities": ("check_workers_alive_and_busy", "get_output_folder"),
+        "nnunetv2.utilities.find_class_by_name": ("recursive_find_python_class",),
+        "nnunetv2.utilities.find_objects": ("recursive_find_trainer_class_by_name",),
+        "nnunetv2.utilities.helpers": ("dummy_context", "empty_cache"),
+        "nnunetv2.utilities.json_export": ("recursive_fix_for_json_export",),
+        "nnunetv2.utilities.label_handling.label_handling": (
+            "convert_labelmap_to_one_hot",
+            "determine_num_input_channels",
+        ),
+        "nnunetv2.utilities.plans_handling.plans_handler": ("ConfigurationManager", "PlansManager"),
+        "nnunetv2.utilities.utils": ("create_lists_from_splitted_dataset_folder",),
+        "os.path": ("isdir", "isfile", "join"),
+        "queue": ("Queue",),
+        "threading": ("Thread",),
+        "time": ("sleep",),
+        "torch._dynamo": ("OptimizedModule",),
+        "torch.nn.parallel": ("DistributedDataParallel",),
+        "tqdm": ("tqdm",),
+        "typing": ("List", "Optional", "Tuple", "Union"),
+    },
+    {
+        "inspect": "inspect",
+        "itertools": "itertools",
+        "multiprocessing": "multiprocessing",
+        "nn": "torch.nn",
+        "np": "numpy",
+        "os": "os",
+        "torch": "torch",
+        "warnings": "warnings",
+    },
+)
 
 
 @command
 def predict_entry_point() -> None:
     """Run `nnUNetv2_predict`."""
     arguments = predict_parser().parse_args()
-    from nnunetv2.utilities.file_path_utilities import get_output_folder
-
+    get_output_folder = sys.modules[__name__].get_output_folder
     _predict(arguments, get_output_folder(arguments.d, arguments.tr, arguments.p, arguments.c))
 
 

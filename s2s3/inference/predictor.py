@@ -25,7 +25,6 @@ from nnunetv2.inference.case_lists import (
     make_output_folders,
     output_folder_of,
 )
-from nnunetv2.inference.data_iterators import preprocessing_iterator_fromfiles, preprocessing_iterator_fromnpy
 from nnunetv2.inference.finished_cases import is_finished
 from nnunetv2.inference.item_predictor import ItemPredictor
 from nnunetv2.inference.prepared_cases import Item
@@ -133,7 +132,7 @@ class nnUNetPredictor(ItemPredictor):
         inputs, outputs, previous = self._start_run(record, num_parts, part_id)
         if not inputs:
             return None
-        items = preprocessing_iterator_fromfiles(
+        items = public.preprocessing_iterator_fromfiles(
             inputs,
             previous,
             outputs,
@@ -181,7 +180,7 @@ class nnUNetPredictor(ItemPredictor):
         output_filenames_truncated: list[str] | None,
         num_processes: int,
     ) -> Iterator[Item]:
-        return preprocessing_iterator_fromfiles(
+        return public.preprocessing_iterator_fromfiles(
             input_list_of_lists,
             seg_from_prev_stage_files,
             output_filenames_truncated,
@@ -208,7 +207,7 @@ class nnUNetPredictor(ItemPredictor):
             properties_or_list_of_properties,
             truncated_ofname,
         )
-        return preprocessing_iterator_fromnpy(
+        return public.preprocessing_iterator_fromnpy(
             images,
             previous,
             properties,

@@ -5,6 +5,17 @@ import sys
 from collections.abc import Callable, Iterable
 
 from nnunetv2.utilities.command_line import command, fold
+from nnunetv2.utilities.late_names import late_names
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.model_sharing.model_download": ("download_and_install_from_url",),
+        "nnunetv2.model_sharing.model_export": ("export_pretrained_model",),
+        "nnunetv2.model_sharing.model_import": ("install_model_from_zip_file",),
+    },
+)
 
 
 def print_license_warning() -> None:

@@ -12,6 +12,10 @@ from nnunetv2.model_sharing.model_import import install_archive
 from nnunetv2.model_sharing.zip_archive import PathLike, byte_bar, require_free_space
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.files import make_folder, replacing
+from nnunetv2.utilities.late_names import late_names
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(__name__, {"nnunetv2.model_sharing.model_import": ("install_model_from_zip_file",)})
 
 _TIMEOUT_SECONDS = 100
 _MAY_STAY = "!#$%&'()*+,/:;=?@[]~"

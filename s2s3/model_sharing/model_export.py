@@ -10,7 +10,25 @@ from nnunetv2.model_sharing.zip_archive import write_zip
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.file_path_utilities import get_output_folder
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.output_guard import check_output_file, is_model_archive
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.utilities.file_path_utilities": (
+            "check_workers_alive_and_busy",
+            "convert_ensemble_folder_to_model_identifiers_and_folds",
+            "convert_identifier_to_trainer_plans_config",
+            "convert_trainer_plans_config_to_identifier",
+            "folds_string_to_tuple",
+            "folds_tuple_to_string",
+            "get_ensemble_name",
+            "parse_dataset_trainer_plans_configuration_from_path",
+        )
+    },
+)
 
 _log = logging.getLogger(__name__)
 

@@ -30,6 +30,7 @@ from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import copy_file, json_content, replacing, write_json
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.output_guard import check_apart, check_output_folder
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.utils import files_in_folder
@@ -41,6 +42,22 @@ from s1.output_places import same_place
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
     from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.evaluation.accumulate_cv_results": ("accumulate_cv_results",),
+        "nnunetv2.evaluation.evaluate_predictions": (
+            "compute_metrics_on_folder",
+            "region_or_label_to_mask",
+        ),
+        "nnunetv2.imageio.base_reader_writer": ("BaseReaderWriter",),
+        "nnunetv2.paths": ("nnUNet_raw",),
+        "nnunetv2.utilities.file_path_utilities": ("folds_tuple_to_string",),
+        "nnunetv2.utilities.json_export": ("recursive_fix_for_json_export",),
+    },
+)
 
 PathLike = str | os.PathLike[str]
 LabelOrRegion = int | tuple[int, ...]

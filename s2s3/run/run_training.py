@@ -1,34 +1,48 @@
 """nnUNetv2_train: train and validate one fold of one configuration.
 
-The functions behind the command are in `training_run`; they are imported on first use, because they need torch and
-`--help` does not.
+The functions behind the command are in `training_run`, which looks up here what clients replace (`late_names`).
 """
 
 import argparse
-import importlib
-from os.path import isfile, join
+import sys
 from typing import Any
 
 from nnunetv2.utilities.command_line import command
-
-__all__ = ["isfile", "join", "run_training_entry"]
+from nnunetv2.utilities.late_names import late_names
 
 DEVICES = ("cpu", "cuda", "mps")
-_LATE = (
-    "cleanup_ddp",
-    "find_free_network_port",
-    "get_trainer_from_args",
-    "maybe_load_checkpoint",
-    "run_ddp",
-    "run_training",
-    "setup_ddp",
+
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.run.training_run": (
+            "cleanup_ddp",
+            "find_free_network_port",
+            "get_trainer_from_args",
+            "maybe_load_checkpoint",
+            "run_ddp",
+            "run_training",
+            "setup_ddp",
+        ),
+        "batchgenerators.utilities.file_and_folder_operations": ("load_json",),
+        "nnunetv2.paths": ("nnUNet_preprocessed",),
+        "nnunetv2.run.load_pretrained_weights": ("load_pretrained_weights",),
+        "nnunetv2.training.nnUNetTrainer.nnUNetTrainer": ("nnUNetTrainer",),
+        "nnunetv2.utilities.dataset_name_id_conversion": ("maybe_convert_to_dataset_name",),
+        "nnunetv2.utilities.find_objects": ("recursive_find_trainer_class_by_name",),
+        "os.path": ("isfile", "join"),
+        "typing": ("Optional", "Union"),
+    },
+    {
+        "cudnn": "torch.backends.cudnn",
+        "dist": "torch.distributed",
+        "mp": "torch.multiprocessing",
+        "multiprocessing": "multiprocessing",
+        "os": "os",
+        "socket": "socket",
+        "torch": "torch",
+    },
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("nnunetv2.run.training_run"), name)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
 def run_training_entry() -> None:
     """Run `nnUNetv2_train`."""
     arguments = _parser().parse_args()
-    from nnunetv2.run.training_run import run_training, set_up_device
+    from nnunetv2.run.training_run import set_up_device
 
-    run_training(
+    sys.modules[__name__].run_training(
         arguments.dataset_name_or_id,
         arguments.configuration,
         arguments.fold,

@@ -1,4 +1,7 @@
-"""The steps of `nnUNetv2_train`, which can also be called from Python."""
+"""The steps of `nnUNetv2_train`, which can also be called from Python.
+
+Clients replace steps in the module `run_training`; they are looked up there (`public`).
+"""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,20 +14,17 @@ import torch.distributed as dist
 from torch.backends import cudnn
 
 from nnunetv2.errors import ArgumentError, DriftError, MissingFileError, SettingsError
-from nnunetv2.paths import nnUNet_preprocessed
+from nnunetv2.run import run_training as public
 from nnunetv2.run.gpu_processes import find_free_network_port, run_on_gpus
-from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
 from nnunetv2.run.start_checkpoints import checkpoint_to_validate, refuse_own_checkpoint
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.session.case_splits import fold_of
 from nnunetv2.training.session.run_files import require_preprocessed
 from nnunetv2.training.session.run_log import say
-from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.file_kinds.network_arguments import patch_problems
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import raise_problems, read_json
-from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.model_advice import BEST, FINAL
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.torch_threads import set_threads_for
@@ -72,10 +72,10 @@ def get_trainer_from_args(
     """
     if isinstance(continue_training, torch.device):  # a call in the old order, without continue_training
         continue_training, device = False, continue_training
-    trainer_class = recursive_find_trainer_class_by_name(trainer_name)
+    trainer_class = public.recursive_find_trainer_class_by_name(trainer_name)
     if plans_identifier == DEFAULT_PLANS:
         say("INFO: these are the default plans; the ResEnc presets (-p nnUNetResEncUNetMPlans, ...) are more accurate")
-    folder = join(nnUNet_preprocessed, maybe_convert_to_dataset_name(dataset_name_or_id))
+    folder = join(public.nnUNet_preprocessed, public.maybe_convert_to_dataset_name(dataset_name_or_id))
     manager = PlansManager(_planned(join(folder, f"{plans_identifier}.json"), dataset_name_or_id))
     _check_network(manager, configuration, trainer_class)
     plans = {**manager.plans, "continue_training": continue_training}
@@ -124,7 +124,7 @@ def maybe_load_checkpoint(
         refuse_own_checkpoint(pretrained_weights_file, nnunet_trainer.output_folder)
         if not nnunet_trainer.was_initialized:
             nnunet_trainer.initialize()
-        load_pretrained_weights(nnunet_trainer.network, pretrained_weights_file, verbose=True)
+        public.load_pretrained_weights(nnunet_trainer.network, pretrained_weights_file, verbose=True)
 
 
 def _continue(trainer: nnUNetTrainer) -> None:
@@ -160,19 +160,21 @@ def run_training(
     _check_arguments(num_gpus, continue_training, only_run_validation, disable_checkpointing, val_with_best, device)
     fold = fold_of(fold)
     _check_device(device, num_gpus)
-    if _starts_as_usual(recursive_find_trainer_class_by_name(trainer_class_name)):
+    if _starts_as_usual(public.recursive_find_trainer_class_by_name(trainer_class_name)):
         _check_preprocessed(dataset_name_or_id, configuration, plans_identifier)
     if num_gpus > 1:
         names = (dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier)
         flags = (disable_checkpointing, continue_training, only_run_validation, pretrained_weights)
-        run_on_gpus(run_ddp, num_gpus, (*names, *flags, export_validation_probabilities, val_with_best, num_gpus))
+        run_on_gpus(
+            public.run_ddp, num_gpus, (*names, *flags, export_validation_probabilities, val_with_best, num_gpus)
+        )
         return
-    trainer = get_trainer_from_args(
+    trainer = public.get_trainer_from_args(
         dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier, continue_training, device
     )
     trainer.disable_checkpointing = disable_checkpointing
     with _leaving_nothing_of_a_failed_start(trainer):
-        maybe_load_checkpoint(trainer, continue_training, only_run_validation, pretrained_weights, val_with_best)
+        public.maybe_load_checkpoint(trainer, continue_training, only_run_validation, pretrained_weights, val_with_best)
         _train_and_validate(trainer, only_run_validation, val_with_best, export_validation_probabilities)
 
 
@@ -234,7 +236,7 @@ def _starts_as_usual(trainer_class: type[nnUNetTrainer]) -> bool:
 
 
 def _check_preprocessed(dataset: int | str, configuration: str, plans_identifier: str) -> None:
-    folder = join(nnUNet_preprocessed, maybe_convert_to_dataset_name(dataset))
+    folder = join(public.nnUNet_preprocessed, public.maybe_convert_to_dataset_name(dataset))
     plans = PlansManager(_planned(join(folder, f"{plans_identifier}.json"), dataset))
     options = "" if plans_identifier == DEFAULT_PLANS else f" -plans_name {plans_identifier}"
     require_preprocessed(
@@ -272,9 +274,9 @@ def run_ddp(
     setup_ddp(rank, world_size)
     torch.cuda.set_device(torch.device("cuda", rank))
     set_threads_for("cuda")
-    trainer = get_trainer_from_args(dataset_name_or_id, configuration, fold, tr, p, c)
+    trainer = public.get_trainer_from_args(dataset_name_or_id, configuration, fold, tr, p, c)
     trainer.disable_checkpointing = disable_checkpointing
     with _leaving_nothing_of_a_failed_start(trainer):
-        maybe_load_checkpoint(trainer, c, val, pretrained_weights, val_with_best)
+        public.maybe_load_checkpoint(trainer, c, val, pretrained_weights, val_with_best)
         _train_and_validate(trainer, val, val_with_best, npz)
     cleanup_ddp()

@@ -15,14 +15,15 @@ from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.output_guard import check_output_folder
-from nnunetv2.utilities.overlay_cases import (
+from nnunetv2.utilities.overlay_cases import (  # noqa: F401
     multiprocessing_plot_overlay,
     multiprocessing_plot_overlay_preprocessed,
     plot_overlay,
     plot_overlay_preprocessed,
 )
-from nnunetv2.utilities.overlay_rendering import (
+from nnunetv2.utilities.overlay_rendering import (  # noqa: F401
     color_cycle,
     generate_overlay,
     hex_to_rgb,
@@ -33,20 +34,19 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
-__all__ = [
-    "color_cycle",
-    "entry_point_generate_overlay",
-    "generate_overlay",
-    "generate_overlays_from_preprocessed",
-    "generate_overlays_from_raw",
-    "hex_to_rgb",
-    "multiprocessing_plot_overlay",
-    "multiprocessing_plot_overlay_preprocessed",
-    "plot_overlay",
-    "plot_overlay_preprocessed",
-    "select_slice_to_plot",
-    "select_slice_to_plot2",
-]
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.imageio.base_reader_writer": ("BaseReaderWriter",),
+        "nnunetv2.imageio.reader_writer_registry": ("determine_reader_writer_from_dataset_json",),
+        "nnunetv2.training.dataloading.nnunet_dataset": (
+            "infer_dataset_class",
+            "nnUNetBaseDataset",
+        ),
+        "nnunetv2.utilities.plans_handling.plans_handler": ("ConfigurationManager",),
+    },
+)
 
 
 def generate_overlays_from_raw(

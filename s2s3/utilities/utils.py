@@ -11,11 +11,15 @@ import numpy as np
 from nnunetv2.errors import DatasetLayoutError, InvalidValueError, MissingFileError
 from nnunetv2.utilities.file_kinds.dataset_files import DATASET
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.late_names import late_names
 from s1.case_names import ByName, same_names
 from s1.dataset_file import dataset_file
 from s1.file_endings import label_ending
 from s1.json_files import check_json
 from s1.listed_files import as_on_disk, list_files
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(__name__, {"nnunetv2.paths": ("nnUNet_raw",)})
 
 _CHANNEL = re.compile(r"_\d\d\d\d")
 _CHANNEL_LENGTH = len("_0000")

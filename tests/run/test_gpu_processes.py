@@ -11,6 +11,7 @@ import torch
 
 from nnunetv2.errors import DatasetError, DomainMapError, DriftError, WorkerDiedError
 from nnunetv2.run import gpu_processes, training_run
+from nnunetv2.run import run_training as public
 from nnunetv2.run.gpu_processes import run_on_gpus
 from tests.conftest import NnunetFolders
 from tests.training.tiny_dataset import CPU, DATASET, TinyDataset, write_preprocessed
@@ -39,8 +40,8 @@ def train_on_the_cpu(rank: int, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     torch.set_num_threads(1)
     torch.cuda.set_device = lambda _: None
-    make_trainer: Any = training_run.get_trainer_from_args
-    training_run.get_trainer_from_args = lambda *names: make_trainer(*names, CPU)
+    make_trainer: Any = public.get_trainer_from_args
+    public.get_trainer_from_args = lambda *names: make_trainer(*names, CPU)
     training_run.run_ddp(rank, DATASET, "2d", 0, "nnUNetTrainer", "nnUNetPlans", *[False] * 3, None, False, False, 2)
 
 

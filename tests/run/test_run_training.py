@@ -13,7 +13,6 @@ import torch
 
 from nnunetv2.errors import ArgumentError, CheckpointError, MissingFileError, SettingsError
 from nnunetv2.run import run_training as command
-from nnunetv2.run import training_run
 from nnunetv2.run.training_run import (
     find_free_network_port,
     get_trainer_from_args,
@@ -210,7 +209,7 @@ def test_a_trainer_that_starts_in_its_own_way_may_make_what_it_needs(
 
     folder = write_preprocessed(SINGLE, nnunet_folders.preprocessed)
     (folder / "tiny").rename(folder / "elsewhere")
-    monkeypatch.setattr(training_run, "recursive_find_trainer_class_by_name", lambda _: MakesItsData)
+    monkeypatch.setattr("nnunetv2.run.run_training.recursive_find_trainer_class_by_name", lambda _: MakesItsData)
 
     with pytest.raises(NotImplementedError, match="is reached"):
         run_training(901, "2d", 0, device=CPU)
@@ -394,3 +393,30 @@ def is_running(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_steps_that_a_client_replaces_in_the_module_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def stop(*arguments: Any, **options: Any) -> None:
+        asked.append((*arguments, options["device"]))
+
+    monkeypatch.setattr("nnunetv2.run.run_training.run_training", stop)
+    monkeypatch.setattr(sys, "argv", ["nnUNetv2_train", "901", "2d", "0", "-device", "cpu"])
+    command.run_training_entry()
+    assert asked[0][:3] == ("901", "2d", "0")
+    assert asked[0][-1] == CPU
+
+
+def test_a_trainer_that_a_client_puts_in_the_place_of_the_found_one_is_trained(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    trainer = make_trainer(SINGLE)
+    done: list[str] = []
+    monkeypatch.setattr(trainer, "run_training", lambda: done.append("train"))
+    monkeypatch.setattr(trainer, "perform_actual_validation", lambda *_: done.append("validate"))
+    monkeypatch.setattr("nnunetv2.run.run_training.get_trainer_from_args", lambda *_: trainer)
+    monkeypatch.setattr("nnunetv2.run.run_training.maybe_load_checkpoint", lambda *_: done.append("load"))
+    run_training(901, "2d", 0, device=CPU)
+    assert done == ["load", "train", "validate"]

@@ -23,6 +23,7 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 from nnunetv2.utilities.file_kinds.dataset_files import EXISTING_FINGERPRINT, FINGERPRINT
 from nnunetv2.utilities.files import make_folder, read_json, write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.progress import redraw_interval_s
 from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 from nnunetv2.utilities.scratch_folder import scratch_folder
@@ -31,6 +32,15 @@ from nnunetv2.utilities.workers import iterate_cases
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.imageio.base_reader_writer": ("BaseReaderWriter",),
+        "nnunetv2.preprocessing.cropping.cropping": ("crop_to_nonzero",),
+    },
+)
 
 _log = logging.getLogger(__name__)
 

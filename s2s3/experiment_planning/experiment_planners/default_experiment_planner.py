@@ -32,12 +32,29 @@ from nnunetv2.utilities.file_kinds.dataset_files import EXISTING_FINGERPRINT, FI
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import copy_file, make_folder, read_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from s1.json_files import check_json
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.configuration": ("ANISO_THRESHOLD",),
+        "nnunetv2.experiment_planning.experiment_planners.network_topology": ("get_pool_and_conv_props",),
+        "nnunetv2.preprocessing.normalization.map_channel_name_to_normalization": ("get_normalization_scheme",),
+        "nnunetv2.preprocessing.resampling.default_resampling": (
+            "compute_new_shape",
+            "resample_data_or_seg_to_shape",
+        ),
+        "nnunetv2.utilities.default_n_proc_DA": ("get_allowed_n_proc_DA",),
+        "nnunetv2.utilities.get_network_from_plans": ("get_network_from_plans",),
+    },
+)
 
 _log = logging.getLogger(__name__)
 

@@ -5,6 +5,12 @@ from typing import Any, ClassVar
 
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.experiment_planning.experiment_planners.memory_estimate import RESIDUAL_UNET
+from nnunetv2.utilities.late_names import late_names
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__, {"nnunetv2.experiment_planning.experiment_planners.network_topology": ("get_pool_and_conv_props",)}
+)
 
 _DEFAULT_DATA = {"2d": "nnUNetPlans_2d", "3d_fullres": "nnUNetPlans_3d_fullres"}
 """Configuration -> folder of the default planner's preprocessed data."""

@@ -13,7 +13,17 @@ from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import read_json, write_json
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.imageio.reader_writer_registry": ("determine_reader_writer_from_dataset_json",),
+        "nnunetv2.utilities.utils": ("get_filenames_of_train_images_and_targets",),
+    },
+)
 
 _log = logging.getLogger(__name__)
 

@@ -33,9 +33,22 @@ from nnunetv2.utilities.files import read_json
 # Clients replace this name in this module; it has to be called through it.
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
 from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager, named_by
 from nnunetv2.utilities.raw_dataset import channel_names
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.preprocessing.cropping.cropping": ("crop_to_nonzero",),
+        "nnunetv2.training.dataloading.nnunet_dataset": (
+            "comp_blosc2_params",
+            "nnUNetDatasetBlosc2",
+        ),
+    },
+)
 
 
 class DefaultPreprocessor:

@@ -8,6 +8,7 @@ import numpy as np
 from nnunetv2.configuration import ANISO_THRESHOLD
 from nnunetv2.errors import CallError
 from nnunetv2.preprocessing.resampling.default_resampling import Numbers, determine_do_sep_z_and_axis
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.torch_threads import torch_threads
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     Array = torch.Tensor | np.ndarray
     Device = torch.device | str
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(__name__, {"nnunetv2.imageio.simpleitk_reader_writer": ("SimpleITKIO",)})
 
 SCORE_SCALE = 1000
 """Label scores are stored as float16, in thousandths."""

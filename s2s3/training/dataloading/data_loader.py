@@ -25,11 +25,26 @@ from nnunetv2.training.dataloading.patch_position import (
 )
 from nnunetv2.utilities.case_properties import needed_entries
 from nnunetv2.utilities.content_descriptions import describe_content
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.workers import describe_failure
 
 if TYPE_CHECKING:
     from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
     from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.paths": ("nnUNet_preprocessed",),
+        "nnunetv2.training.dataloading.nnunet_dataset": (
+            "nnUNetBaseDataset",
+            "nnUNetDatasetBlosc2",
+        ),
+        "nnunetv2.utilities.label_handling.label_handling": ("LabelManager",),
+        "nnunetv2.utilities.plans_handling.plans_handler": ("PlansManager",),
+    },
+)
 
 OUTSIDE_IMAGE = 0
 OUTSIDE_SEGMENTATION = -1

@@ -20,12 +20,22 @@ from nnunetv2.utilities.files import read_json
 # Clients replace these two names in this module; they have to be called through it.
 from nnunetv2.utilities.find_class_by_name import derives_from, is_of_client, recursive_find_python_class
 from nnunetv2.utilities.label_handling.label_handling import get_labelmanager_class_from_plans
+from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.plans_handling.inheritance import check_configuration, with_inherited
 from nnunetv2.utilities.plans_handling.old_plans import add_architecture
 from s1.json_schema import escaped
 
 if TYPE_CHECKING:
     from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.imageio.reader_writer_registry": ("recursive_find_reader_writer_by_name",),
+        "nnunetv2.preprocessing.resampling.utils": ("recursive_find_resampling_fn_by_name",),
+    },
+)
 
 
 def _entry(entries: dict[str, Any], key: str, where: str) -> Any:

@@ -3,8 +3,16 @@
 import warnings
 
 from nnunetv2.experiment_planning.experiment_planners.resencUNet_planner import ResEncUNetPlanner
+from nnunetv2.utilities.late_names import late_names
 
-__all__ = ["ResEncUNetPlanner", "nnUNetPlannerResEncL", "nnUNetPlannerResEncM", "nnUNetPlannerResEncXL"]
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.experiment_planning.experiment_planners.default_experiment_planner": ("ExperimentPlanner",),
+        "nnunetv2.experiment_planning.experiment_planners.network_topology": ("get_pool_and_conv_props",),
+    },
+)
 
 
 class _Preset(ResEncUNetPlanner):

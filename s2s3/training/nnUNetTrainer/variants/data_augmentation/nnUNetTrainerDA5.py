@@ -4,6 +4,7 @@ from typing import Any
 
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 
+from nnunetv2.training.data_augmentation import transform_classes
 from nnunetv2.training.data_augmentation.default_pipeline import initial_patch_size
 from nnunetv2.training.data_augmentation.heavy_pipeline import (
     SCALE_RANGE_OF_HEAVY_INITIAL_PATCH,
@@ -13,6 +14,28 @@ from nnunetv2.training.data_augmentation.heavy_pipeline import (
     width_of_local_change,
 )
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.late_names import late_names
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.configuration": ("ANISO_THRESHOLD",),
+        "nnunetv2.training.data_augmentation.compute_initial_patch_size": ("get_patch_size",),
+        "nnunetv2.training.data_augmentation.heavy_pipeline": (
+            "BlankRectangleTransform",
+            "BrightnessAdditiveTransform",
+            "BrightnessGradientAdditiveTransform",
+            "LocalGammaTransform",
+            "MedianFilterTransform",
+            "OneOfTransform",
+            "Rot90Transform",
+            "SharpeningTransform",
+            "TransposeAxesTransform",
+        ),
+        transform_classes.__name__: transform_classes.__all__,
+    },
+)
 
 # The names under which external trainers import these functions.
 _brightnessadditive_localgamma_transform_scale = width_of_local_change

@@ -5,6 +5,9 @@ from typing import Any
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 
 from nnunetv2.training.data_augmentation.default_pipeline import training_pipeline
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+from nnunetv2.training.data_augmentation.transform_classes import *  # noqa: F403
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 
+# Other people's code looks for these names here, where nnU-Net imports them.
+from nnunetv2.training.data_augmentation.transform_classes import *  # noqa: F403
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerDAOrd0 import nnUNetTrainer_DASegOrd0
 

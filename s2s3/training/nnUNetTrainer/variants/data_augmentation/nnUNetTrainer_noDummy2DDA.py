@@ -4,6 +4,12 @@ from typing import Any
 
 from nnunetv2.training.data_augmentation.default_pipeline import initial_patch_size, symmetric_rotation
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.late_names import late_names
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__, {"nnunetv2.training.data_augmentation.compute_initial_patch_size": ("get_patch_size",)}
+)
 
 
 class nnUNetTrainer_noDummy2DDA(nnUNetTrainer):

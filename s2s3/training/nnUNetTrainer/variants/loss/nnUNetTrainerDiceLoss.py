@@ -7,6 +7,20 @@ from nnunetv2.training.loss.dice import MemoryEfficientSoftDiceLoss
 from nnunetv2.training.loss.segmentation_loss import segmentation_loss
 from nnunetv2.training.nnUNetTrainer.variants.loss.replaced_loss import ReplacedLoss
 from nnunetv2.utilities.helpers import softmax_helper_dim1
+from nnunetv2.utilities.late_names import late_names
+
+# Other people's code looks for these names here, where nnU-Net imports them.
+__getattr__, __dir__ = late_names(
+    __name__,
+    {
+        "nnunetv2.training.loss.compound_losses": (
+            "DC_and_BCE_loss",
+            "DC_and_CE_loss",
+        ),
+        "nnunetv2.training.loss.deep_supervision": ("DeepSupervisionWrapper",),
+        "nnunetv2.training.nnUNetTrainer.nnUNetTrainer": ("nnUNetTrainer",),
+    },
+)
 
 
 class nnUNetTrainerDiceLoss(ReplacedLoss):
