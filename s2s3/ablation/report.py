@@ -1,0 +1,112 @@
+"""The table of an ablation as results.csv, as Markdown and as a page."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+
+from nnunetv2.ablation.ablation import SETS, Ablation, Row
+from nnunetv2.ablation.bootstrap import LEVEL, SAMPLES, Figure, domain_means
+from nnunetv2.ablation.case_scores import TOLERANCE_PX
+from nnunetv2.ablation.scored_groups import LITTLE_FOREGROUND
+from nnunetv2.reporting.html_page import heading, page, paragraph, table
+
+_SHOWN = {
+    "dice_mean": "Dice, mean",
+    "dice_worst": "Dice, worst domain",
+    "dice_gap": "best - worst",
+    "boundary_f1": "boundary F1",
+    "surface_dice": "surface Dice",
+    "calibration_error": "calibration error",
+    "false_positive_share": "false positive area",
+}
+_CSV = ("set", "candidate", "seeds", "figure", "value", "difference", "low", "high", "cases", "training_s")
+Table = tuple[list[str], list[list[str]]]
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return one line per candidate, set of test cases and figure."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*_CSV, "versions", "devices"])
+    for row in rows:
+        for name, figures in row.figures.items():
+            cases = sum(len(group.cases) for group in row.groups[name])
+            for key, figure in figures.items():
+                numbers = (figure.value, figure.difference, *figure.interval)
+                described = (name, str(row.candidate), " ".join(map(str, row.seeds)), key)
+                rounded = ("" if math.isnan(number) else f"{number:.5f}" for number in numbers)
+                sources = (" ".join(row.versions), " ".join(row.devices))
+                writer.writerow([*described, *rounded, cases, f"{row.training_s:.0f}", *sources])
+    return stream.getvalue()
+
+
+def as_markdown(ablation: Ablation, rows: Sequence[Row]) -> str:
+    """Return the tables of all sets of test cases, with a text that says how to read them."""
+    lines = [f"# Ablation of {ablation.dataset}", "", *_explanation(ablation, rows)]
+    for title, (header, cells) in _tables(rows):
+        lines += ["", f"## {title}", "", _markdown_row(header), _markdown_row(["---"] * len(header))]
+        lines += [_markdown_row(cell) for cell in cells]
+    return "\n".join(lines) + "\n"
+
+
+def as_html(ablation: Ablation, rows: Sequence[Row]) -> str:
+    """Return the same tables as one page."""
+    title = f"Ablation of {ablation.dataset}"
+    body = [heading(title, 1), *(paragraph(text, "note") for text in _explanation(ablation, rows) if text)]
+    for words, (header, cells) in _tables(rows):
+        body += [heading(words), table(header, cells)]
+    return page(title, body)
+
+
+def _explanation(ablation: Ablation, rows: Sequence[Row]) -> list[str]:
+    budget, seconds = ablation.budget, [row.training_s for row in rows]
+    time = f"{min(seconds):.0f} to {max(seconds):.0f} s a training" if seconds else "no training is finished"
+    network = f"features {'-'.join(map(str, budget.features_per_stage))}, patch {budget.patch_size}"
+    return [
+        f"Protocol {ablation.protocol.value}, {len(ablation.parts)} domains; budget {budget.name}: {network}, batch "
+        f"{budget.batch_size}, {budget.epochs} x {budget.iterations_per_epoch} steps; {time}.",
+        "",
+        f"In brackets: the {LEVEL:.0%} interval of the difference from {ablation.reference}, from {SAMPLES} paired "
+        "bootstrap samples of seeds and of cases within seeds; * marks intervals that leave out zero. A figure is a "
+        "mean over cases within a domain, then over domains. Boundaries count as right within "
+        f"{TOLERANCE_PX:g} pixels. Little foreground: less than {LITTLE_FOREGROUND:.0%} of the image.",
+    ]
+
+
+def _tables(rows: Sequence[Row]) -> list[tuple[str, Table]]:
+    tables = []
+    for name in SETS:
+        members = [row for row in rows if name in row.figures]
+        if members:
+            cases = sum(len(group.cases) for group in members[0].groups[name])
+            tables.append((f"{name.capitalize()} ({cases} test images per seed)", _figures_table(members, name)))
+            if name in ("unseen", "seen"):
+                tables.append((f"Dice by domain, {name}", _domains_table(members, name)))
+    return tables
+
+
+def _figures_table(rows: Sequence[Row], name: str) -> Table:
+    header = ["candidate", "seeds", *_SHOWN.values()]
+    cells = [
+        [str(row.candidate), str(len(row.seeds)), *(_text(row.figures[name][key]) for key in _SHOWN)] for row in rows
+    ]
+    return header, cells
+
+
+def _domains_table(rows: Sequence[Row], name: str) -> Table:
+    means = [domain_means(row.groups[name], "dice") for row in rows]
+    domains = list(means[0])
+    cells = [[str(row.candidate), *(f"{mean[d]:.3f}" for d in domains)] for row, mean in zip(rows, means, strict=True)]
+    return ["candidate", *domains], cells
+
+
+def _text(figure: Figure) -> str:
+    if math.isnan(figure.interval[0]):
+        return f"{figure.value:.3f}"
+    low, high = figure.interval
+    return f"{figure.value:.3f} [{low:+.3f}, {high:+.3f}]{'*' if figure.is_certain else ''}"
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

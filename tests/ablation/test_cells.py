@@ -1,0 +1,74 @@
+"""Cells, their folders and result files."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.ablation.budget import BUDGETS, find_budget
+from nnunetv2.ablation.cells import Candidate, Cell, describe, read_result
+from nnunetv2.ablation.protocols import Protocol
+from nnunetv2.errors import InvalidValueError, SettingsError
+
+CELL = Cell("Dataset001_X", "2d", Protocol.UNSEEN_DOMAIN, "lab A/B", Candidate("nnUNetTrainer"), 3)
+BUDGET = BUDGETS["quick"]
+
+
+@pytest.mark.parametrize(
+    ("text", "candidate"),
+    [
+        ("nnUNetTrainer", Candidate("nnUNetTrainer")),
+        ("nnUNetTrainer:MyPlans", Candidate("nnUNetTrainer", "MyPlans")),
+        ("nnUNetTrainer@best", Candidate("nnUNetTrainer", checkpoint="best")),
+        ("nnUNetTrainer:MyPlans@best", Candidate("nnUNetTrainer", "MyPlans", "best")),
+    ],
+)
+def test_candidates_are_written_as_trainer_plans_and_checkpoint(text: str, candidate: Candidate) -> None:
+    assert Candidate.parse(text) == candidate
+    assert str(candidate) == text
+
+
+@pytest.mark.parametrize("text", ["", "a b", "../x", "nnUNetTrainer@worst", "nnUNetTrainer:", "a:b:c"])
+def test_other_forms_of_candidates_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="names no trainer"):
+        Candidate.parse(text)
+
+
+def test_the_folder_of_a_cell_lies_below_the_root_whatever_the_domain_is_called(tmp_path: Path) -> None:
+    assert CELL.folder(tmp_path) == tmp_path / "unseen-domain/2d/nnUNetTrainer/lab_A_B__seed_3"
+
+
+def write(root: Path, **changes: object) -> Path:
+    file = CELL.folder(root) / "result.json"
+    file.parent.mkdir(parents=True)
+    content = {"version": 1, "cell": describe(CELL), "budget": BUDGET.to_dict(), "scores": [], **changes}
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_a_result_is_read_back(tmp_path: Path) -> None:
+    assert read_result(CELL, tmp_path, BUDGET) is None
+    write(tmp_path)
+    assert read_result(CELL, tmp_path, BUDGET)["scores"] == []
+
+
+def test_a_result_of_another_budget_is_refused_with_its_path(tmp_path: Path) -> None:
+    file = write(tmp_path, budget=BUDGETS["small"].to_dict())
+    with pytest.raises(InvalidValueError, match="another budget") as refusal:
+        read_result(CELL, tmp_path, BUDGET)
+    assert str(file) in str(refusal.value)
+
+
+def test_a_result_of_another_cell_or_version_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path, cell={**describe(CELL), "part": "lab A_B"})
+    with pytest.raises(InvalidValueError, match="lab A_B"):
+        read_result(CELL, tmp_path, BUDGET)
+    for content in ("[]", '{"version": 2}', "null"):
+        file.write_text(content)
+        with pytest.raises(InvalidValueError, match=r"result\.json"):
+            read_result(CELL, tmp_path, BUDGET)
+
+
+def test_an_unknown_budget_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match="unknown budget 'huge', expected one of small, quick"):
+        find_budget("huge")
