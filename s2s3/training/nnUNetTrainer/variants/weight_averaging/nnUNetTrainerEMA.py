@@ -1,0 +1,62 @@
+"""Training whose result is a moving average of the weights."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.training.session import checkpoints
+from nnunetv2.training.session.averaged_weights import AveragedWeights
+
+_ENTRY = "averaged_weights"
+
+
+class nnUNetTrainerEMA(nnUNetTrainer):
+    """Validates and stores the averaged weights as those of the plain network, which any nnU-Net v2 runs."""
+
+    ema_decay = 0.999
+
+    def initialize(self) -> None:
+        """Start the average with the initial weights."""
+        super().initialize()
+        self.averaged_weights = AveragedWeights(plain_network(self.network), self.ema_decay)
+
+    def on_train_epoch_start(self) -> None:
+        """Continue with the weights of the last step."""
+        self.averaged_weights.take_out_of(plain_network(self.network))
+        super().on_train_epoch_start()
+
+    def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Take one optimizer step and add its weights to the average."""
+        result = super().train_step(batch)
+        self.averaged_weights.update(plain_network(self.network))
+        return result
+
+    def on_train_epoch_end(self, train_outputs: list[dict[str, Any]]) -> None:
+        """Put the average in place for validation and checkpoints."""
+        super().on_train_epoch_end(train_outputs)
+        self.averaged_weights.put_into(plain_network(self.network))
+
+    def _drift_entry(self, edge_optimizer: Mapping[str, Any]) -> dict[str, Any]:
+        entry = super()._drift_entry(edge_optimizer).get(checkpoints.DRIFT_KEY, {"version": checkpoints.DRIFT_VERSION})
+        state = self.averaged_weights.state_dict(plain_network(self.network))
+        return {checkpoints.DRIFT_KEY: {**entry, _ENTRY: state}}
+
+    def _restore_progress(self, content: Mapping[str, Any]) -> None:
+        super()._restore_progress(content)
+        state = content.get(checkpoints.DRIFT_KEY, {}).get(_ENTRY)
+        network = plain_network(self.network)
+        if state is None:
+            self.print_to_log_file("The checkpoint has no averaged weights: the average starts with its weights.")
+            self.averaged_weights = AveragedWeights(network, self.ema_decay)
+        else:
+            self.averaged_weights.load_state_dict(state, network)
+
+
+class nnUNetTrainerNoDomainsEMA(nnUNetTrainerEMA):
+    """Averaged weights without anything that depends on domains."""
+
+    balance_batches = False
+    use_edge_heads = False
+    select_by_balanced_dice = False
+    stratify_splits = False
