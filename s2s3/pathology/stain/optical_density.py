@@ -1,0 +1,66 @@
+"""Stain in optical density: an image of another stain is one matrix and a bias away.
+
+The optical density of an 8-bit value v is -log((v + 1) / 256): 0 for the brightest white, additive in the amounts of
+stains (Beer-Lambert law). Nothing here draws random numbers or knows of normalisation.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+FloatArray = npt.NDArray[np.float64]
+
+_HAEMATOXYLIN = (0.65, 0.70, 0.29)
+_EOSIN = (0.07, 0.99, 0.11)
+_LEVELS = 256.0
+
+
+def stain_vectors() -> FloatArray:
+    """Return the optical densities (R, G, B) of haematoxylin, eosin and a residual, one unit vector a row.
+
+    Haematoxylin and eosin are those of Ruifrok and Johnston (2001); the residual is perpendicular to both.
+    """
+    known = np.array([_HAEMATOXYLIN, _EOSIN])
+    vectors = np.vstack([known, np.cross(*known)])
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+@dataclass(frozen=True, eq=False)
+class StainChange:
+    """The change D' = matrix D + bias of optical densities (R, G, B)."""
+
+    matrix: FloatArray
+    """(3, 3)"""
+    bias: FloatArray
+    """(3,)"""
+
+    @classmethod
+    def of_stains(cls, factors: Sequence[float], offsets: Sequence[float] = (0.0, 0.0, 0.0)) -> "StainChange":
+        """Return the change that multiplies the amounts of haematoxylin, eosin and residual, then adds to them."""
+        vectors = stain_vectors()
+        amounts_to_densities = vectors.T
+        matrix = amounts_to_densities @ np.diag(factors) @ np.linalg.inv(amounts_to_densities)
+        return cls(matrix, amounts_to_densities @ np.asarray(offsets, dtype=np.float64))
+
+    def apply(self, values: Tensor) -> Tensor:
+        """Return 8-bit values of the changed stain, as float32 without rounding.
+
+        log(v' + 1) is linear in log(v + 1), so this costs a logarithm, a matrix product and an exponential.
+
+        Parameters:
+            values: (B, 3, N) or (3, N), float, 0 to 255.
+        """
+        matrix, constant = (part.to(values.device) for part in self._of_logarithms)
+        changed = torch.matmul(matrix, torch.log(values + 1.0))
+        return changed.add_(constant[:, None]).exp_().sub_(1.0).clamp_(0.0, 255.0)
+
+    @cached_property
+    def _of_logarithms(self) -> tuple[Tensor, Tensor]:
+        constant = math.log(_LEVELS) * (1 - self.matrix.sum(axis=1)) - self.bias
+        return torch.tensor(self.matrix, dtype=torch.float32), torch.tensor(constant, dtype=torch.float32)

@@ -1,0 +1,92 @@
+"""Stain augmentation of normalised patches."""
+
+import numpy as np
+import pytest
+import torch
+
+from nnunetv2.pathology.stain.augmentation import StainJitter, restained, uses_intensities
+from nnunetv2.pathology.stain.case_intensities import PROPERTY, CaseIntensities, intensities_entry
+from nnunetv2.pathology.stain.optical_density import StainChange
+
+CHANGE = StainChange.of_stains([0.8, 1.25, 1.1], [0.02, -0.01, 0.01])
+
+
+def tissue(side: int) -> np.ndarray:
+    """(3, 1, side, side) values of two colours with texture, as float32."""
+    stream = np.random.default_rng(1)
+    nuclei = stream.random((side, side)) < 0.3
+    colour = np.where(nuclei, np.array([90, 60, 140])[:, None, None], np.array([215, 170, 205])[:, None, None])
+    return np.clip(colour + stream.normal(0, 12, colour.shape), 0, 255)[:, None].astype(np.float32)
+
+
+def z_scores(image: np.ndarray) -> np.ndarray:
+    axes = (1, 2, 3)
+    return (image - image.mean(axes, keepdims=True)) / image.std(axes, keepdims=True)
+
+
+def restained_file(image: np.ndarray) -> np.ndarray:
+    return CHANGE.apply(torch.from_numpy(image.reshape(3, -1))).numpy().reshape(image.shape)
+
+
+def intensities(image: np.ndarray, by_image: bool = True) -> CaseIntensities:
+    found = CaseIntensities.from_properties({PROPERTY: intensities_entry(image, by_image)})
+    assert found is not None
+    return found
+
+
+def test_a_restained_patch_equals_that_of_the_restained_image_after_preprocessing() -> None:
+    image = tissue(64)
+    expected = z_scores(restained_file(image))
+    found = restained(torch.from_numpy(z_scores(image)), intensities(image), CHANGE)
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-3)
+
+
+def test_4096_pixels_are_enough_for_an_image_of_many_more() -> None:
+    image = tissue(512)
+    entry = intensities_entry(image, by_image=True)
+    assert entry["sample"].shape == (3, 4096)
+    expected = z_scores(restained_file(image))
+    found = restained(torch.from_numpy(z_scores(image)), intensities(image), CHANGE)
+    assert np.abs(found.numpy() - expected).max() < 0.03
+
+
+def test_with_a_fixed_range_only_the_values_change() -> None:
+    image = tissue(32)
+    found = restained(torch.from_numpy(image / 255), intensities(image, by_image=False), CHANGE)
+    np.testing.assert_allclose(found.numpy(), restained_file(image) / 255, atol=1e-5)
+
+
+def sample(image: np.ndarray) -> dict:
+    patch = torch.from_numpy(z_scores(image))[:, 0]
+    segmentation = torch.zeros((1, *patch.shape[1:]), dtype=torch.int16)
+    segmentation[:, :4] = -1
+    patch[:, :4] = 0
+    return {"image": patch, "segmentation": segmentation, "intensities": intensities(image)}
+
+
+def test_pixels_outside_the_image_remain_zero() -> None:
+    found = StainJitter(strength=0.3, probability=1.0)(**sample(tissue(32)))
+    assert (found["image"][:, :4] == 0).all()
+    assert not torch.equal(found["image"], sample(tissue(32))["image"])
+
+
+@pytest.mark.parametrize("changes", [{"probability": 0.0}, {}])
+def test_a_sample_stays_as_it_is_by_chance_or_without_intensities(changes: dict) -> None:
+    given = sample(tissue(32))
+    if not changes:
+        given["intensities"] = None
+    found = StainJitter(**changes)(**given)
+    assert torch.equal(found["image"], sample(tissue(32))["image"])
+
+
+def test_a_case_of_nnunet_has_no_intensities() -> None:
+    assert CaseIntensities.from_properties({"spacing": [1, 1, 1]}) is None
+
+
+def test_a_pipeline_says_whether_it_needs_intensities() -> None:
+    from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
+    from batchgeneratorsv2.transforms.utils.remove_label import RemoveLabelTansform
+
+    assert uses_intensities(ComposeTransforms([RemoveLabelTansform(-1, 0), StainJitter()]))
+    assert not uses_intensities(ComposeTransforms([RemoveLabelTansform(-1, 0)]))
+    assert not uses_intensities(None)
