@@ -12,7 +12,7 @@ LAYERS: list[set[str]] = [
     {"s1", "nnunetv2.paths", "nnunetv2.configuration", "nnunetv2.errors", "nnunetv2.drift_version"},
     {"nnunetv2.utilities"},
     {"nnunetv2.model_sharing"},
-    {"nnunetv2.imageio", "nnunetv2.domains", "nnunetv2.boundary"},
+    {"nnunetv2.imageio", "nnunetv2.domains", "nnunetv2.boundary", "nnunetv2.pathology"},
     {"nnunetv2.preprocessing", "nnunetv2.evaluation", "nnunetv2.experiment_planning", "nnunetv2.postprocessing"},
     {"nnunetv2.inference", "nnunetv2.dataset_conversion", "nnunetv2.ensembling"},
     {"nnunetv2.training"},

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import DatasetLayoutError, InvalidValueError, UnfitImageError
+from nnunetv2.pathology.stain.intensities_entry import describe_intensities
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.array_checks import check_array
 from nnunetv2.preprocessing.case import (
@@ -242,6 +243,9 @@ class DefaultPreprocessor:
         target_spacing = [*spacing[: len(spacing) - len(configuration.spacing)], *configuration.spacing]
         new_shape = compute_new_shape(case.data.shape[1:], spacing, target_spacing)
         statistics = plans.foreground_intensity_properties_per_channel
+        if has_labels:
+            uses_mask = any(configuration.use_mask_for_norm)
+            case.properties |= describe_intensities(case.data, configuration.normalization_schemes, uses_mask)
         case.data = self._normalize(case.data, case.seg, configuration, statistics)
         with requiring_voxels(case, new_shape, spacing, target_spacing):
             case.data = configuration.resampling_fn_data(case.data, new_shape, spacing, target_spacing)

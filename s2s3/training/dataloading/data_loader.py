@@ -14,6 +14,8 @@ from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 from threadpoolctl import threadpool_limits
 
 from nnunetv2.errors import CheckpointError
+from nnunetv2.pathology.stain.augmentation import uses_intensities
+from nnunetv2.pathology.stain.case_intensities import CaseIntensities
 from nnunetv2.training.dataloading.patch_position import (
     ClassLocations,
     Label,
@@ -194,7 +196,10 @@ class nnUNetDataLoader(DataLoader):
             segmentation = np.concatenate([segmentation, previous[None]])
         if self.patch_size_was_2d:
             image, segmentation = image[:, 0], segmentation[:, 0]
-        return {"image": _as_tensor(image, np.float32), "segmentation": _as_tensor(segmentation, np.int16)}
+        sample: Sample = {"image": _as_tensor(image, np.float32), "segmentation": _as_tensor(segmentation, np.int16)}
+        if uses_intensities(self.transforms):
+            sample["intensities"] = CaseIntensities.from_properties(properties)
+        return sample
 
 
 def _locations_of(properties: dict[str, Any]) -> Any:

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from nnunetv2.errors import CheckpointError
 from nnunetv2.pathology.stain.augmentation import StainJitter, restained, uses_intensities
-from nnunetv2.pathology.stain.case_intensities import PROPERTY, CaseIntensities, intensities_entry
+from nnunetv2.pathology.stain.case_intensities import CaseIntensities
+from nnunetv2.pathology.stain.intensities_entry import PROPERTY, describe_intensities, intensities_entry
 from nnunetv2.pathology.stain.optical_density import StainChange
 
 CHANGE = StainChange.of_stains([0.8, 1.25, 1.1], [0.02, -0.01, 0.01])
@@ -90,3 +92,50 @@ def test_a_pipeline_says_whether_it_needs_intensities() -> None:
     assert uses_intensities(ComposeTransforms([RemoveLabelTansform(-1, 0), StainJitter()]))
     assert not uses_intensities(ComposeTransforms([RemoveLabelTansform(-1, 0)]))
     assert not uses_intensities(None)
+
+
+Z_SCORES, FIXED = ["ZScoreNormalization"] * 3, ["RGBTo01Normalization"] * 3
+
+
+def test_the_properties_of_a_picture_tell_its_normalisation() -> None:
+    image = tissue(16)
+    entry = describe_intensities(image, Z_SCORES, uses_mask=False)[PROPERTY]
+    np.testing.assert_allclose(entry["offset"], image.mean((1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(entry["scale"], image.std((1, 2, 3)), rtol=1e-5)
+    fixed = describe_intensities(image, FIXED, uses_mask=False)
+    assert fixed == {PROPERTY: {"offset": [0.0] * 3, "scale": [255.0] * 3}}
+
+
+@pytest.mark.parametrize(
+    ("image", "schemes", "uses_mask"),
+    [
+        (tissue(16)[:1], Z_SCORES[:1], False),
+        (np.repeat(tissue(16), 4, axis=1), Z_SCORES, False),
+        (tissue(16) * 300, Z_SCORES, False),
+        (-tissue(16), Z_SCORES, False),
+        (tissue(16), ["CTNormalization"] * 3, False),
+        (tissue(16), Z_SCORES, True),
+    ],
+    ids=["grey", "volume", "16 bits", "negative", "other normalisation", "masked"],
+)
+def test_other_images_are_left_out(image: np.ndarray, schemes: list[str], uses_mask: bool) -> None:
+    assert describe_intensities(image, schemes, uses_mask) == {}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"offset": [1.0, 2.0]},
+        {"offset": [1.0, 2.0, float("nan")]},
+        {"scale": [1.0, 0.0, 1.0]},
+        {"scale": "abc"},
+        {"sample": np.zeros((3, 5000), np.float32)},
+        {"sample": np.zeros((3, 4))},
+        {"sample": [1, 2, 3]},
+        {"more": 1},
+    ],
+)
+def test_an_entry_that_preprocessing_does_not_write_is_refused(changes: dict) -> None:
+    entry = {**intensities_entry(tissue(8), by_image=True), **changes}
+    with pytest.raises(CheckpointError, match="Preprocess the case again"):
+        CaseIntensities.from_properties({PROPERTY: entry})

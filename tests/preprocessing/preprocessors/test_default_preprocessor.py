@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from nnunetv2.errors import UnfitImageError
+from nnunetv2.pathology.stain.intensities_entry import PROPERTY
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg
 from tests.preprocessing.factories import DATASET_JSON, managers, plans, write_tiles
@@ -45,8 +46,10 @@ class TestArrays:
             "shape_before_cropping",
             "bbox_used_for_cropping",
             "shape_after_cropping_and_before_resampling",
+            PROPERTY,
             "class_locations",
         ]
+        np.testing.assert_allclose(properties[PROPERTY]["offset"], data.mean(axis=(1, 2, 3)), rtol=1e-6)
         assert list(properties["class_locations"]) == [1, 2]
 
     def test_inputs_stay_and_properties_are_completed_in_place(self) -> None:

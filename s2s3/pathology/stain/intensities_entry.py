@@ -1,0 +1,91 @@
+"""What the properties of a preprocessed RGB image say of its normalisation, and a sample of its colours.
+
+It is enough to give a patch its original values back and to normalise it anew after a change. Written by preprocessing,
+without torch; read by `case_intensities`.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+PROPERTY = "drift_intensities"
+"""The key of a case's properties, which nnU-Net ignores."""
+MOST_PIXELS = 4096
+_FIRST_CUT = 16 * MOST_PIXELS
+_CHANNELS = 3
+_BY_IMAGE, _FIXED = "ZScoreNormalization", "RGBTo01Normalization"
+
+Image = npt.NDArray[np.floating[Any]]
+
+
+def describe_intensities(image: Image, schemes: Sequence[str], uses_mask: bool) -> dict[str, Any]:
+    """Return {PROPERTY: entry} for an image that is about to be normalised; empty if it is not an RGB picture.
+
+    Parameters:
+        image: (C, x, y, z); a picture has three channels, one slice and values from 0 to 255.
+        schemes: names of the normalisation of each channel; others than z-scores and division by 255 are left out.
+        uses_mask: whether normalisation leaves out a part of the image.
+    """
+    known = list(schemes) in ([_BY_IMAGE] * 3, [_FIXED] * 3) and not uses_mask
+    if not known or len(image) != 3 or image.shape[1] != 1 or image.min() < 0 or image.max() > 255:
+        return {}
+    return {PROPERTY: intensities_entry(image, by_image=schemes[0] == _BY_IMAGE)}
+
+
+def intensities_entry(image: Image, by_image: bool) -> dict[str, Any]:
+    """Return the entry for the properties of a case, plain values and one small array.
+
+    Parameters:
+        image: (3, x, y, z), values 0 to 255, before it is normalised.
+        by_image: the image is normalised to its own mean and standard deviation; otherwise divided by 255.
+    """
+    if not by_image:
+        return {"offset": [0.0] * 3, "scale": [255.0] * 3}
+    flat = image.reshape(3, -1)
+    return {
+        "offset": flat.mean(axis=1, dtype=np.float64).tolist(),
+        "scale": np.maximum(flat.std(axis=1, dtype=np.float64), 1e-8).tolist(),
+        "sample": _sample(flat),
+    }
+
+
+def is_intensities_entry(content: Any) -> bool:
+    """Tell whether a value from a file is an entry as `intensities_entry` makes it."""
+    if not isinstance(content, dict) or not {"offset", "scale"} <= content.keys() <= {"offset", "scale", "sample"}:
+        return False
+    offset, scale, sample = content["offset"], content["scale"], content.get("sample")
+    return (
+        all(isinstance(part, list) and len(part) == _CHANNELS and all(map(_is_number, part)) for part in (offset, scale))
+        and min(scale) > 0
+        and (sample is None or _is_sample(sample))
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _is_sample(value: Any) -> bool:
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype == np.float32
+        and value.ndim == 2
+        and len(value) == _CHANNELS
+        and 0 < value.shape[1] <= MOST_PIXELS
+        and bool(np.isfinite(value).all())
+    )
+
+
+def _sample(flat: Image) -> Image:
+    """Return up to MOST_PIXELS pixels (3, n), evenly spaced in the order of brightness of many more.
+
+    So their statistics are far closer to those of the image than those of as many random pixels.
+    """
+    pixels = flat[:, :: max(1, flat.shape[1] // _FIRST_CUT)]
+    order = np.argsort(pixels.sum(axis=0), kind="stable")
+    count = min(MOST_PIXELS, len(order))
+    chosen = order[((np.arange(count) + 0.5) * len(order) / count).astype(np.intp)]
+    return np.ascontiguousarray(pixels[:, chosen], dtype=np.float32)

@@ -1,0 +1,55 @@
+"""Stock training with one further augmentation of intensities: candidates of the ablation (docs/ablation.md)."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+
+from nnunetv2.pathology.stain.augmentation import StainJitter
+from nnunetv2.training.data_augmentation.default_pipeline import training_pipeline
+from nnunetv2.training.data_augmentation.window_statistics import GreyImage, WindowStatistics
+from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
+from nnunetv2.training.nnUNetTrainer.variants.weight_averaging.nnUNetTrainerEMA import nnUNetTrainerNoDomainsEMA
+
+
+class AddsFirstSteps:
+    """Puts further steps before the default augmentation; `first_steps` makes them."""
+
+    first_steps: ClassVar[tuple[Callable[[], BasicTransform], ...]] = ()
+
+    @classmethod
+    def get_training_transforms(cls, *args: Any, **options: Any) -> BasicTransform:
+        """Return the augmentation as a ComposeTransforms; the arguments are those of nnUNetTrainer's."""
+        pipeline = training_pipeline(*args, **options)
+        pipeline.transforms[:0] = [make() for make in cls.first_steps]
+        return pipeline
+
+
+class nnUNetTrainerStainJitter(AddsFirstSteps, nnUNetTrainerNoDomains):
+    """Changes the amounts of haematoxylin, eosin and residual by up to a fifth."""
+
+    first_steps = (StainJitter,)
+
+
+class nnUNetTrainerStrongStainJitter(AddsFirstSteps, nnUNetTrainerNoDomains):
+    """Changes the amounts of the stains by up to a half."""
+
+    first_steps = (lambda: StainJitter(strength=0.5, offset=0.05),)
+
+
+class nnUNetTrainerWindowStatistics(AddsFirstSteps, nnUNetTrainerNoDomains):
+    """Normalises patches anew with the statistics of a window of them."""
+
+    first_steps = (WindowStatistics,)
+
+
+class nnUNetTrainerRandomGrey(AddsFirstSteps, nnUNetTrainerNoDomains):
+    """Shows every fifth patch without colour."""
+
+    first_steps = (GreyImage,)
+
+
+class nnUNetTrainerRobustIntensities(AddsFirstSteps, nnUNetTrainerNoDomainsEMA):
+    """Strong stain jitter, window statistics and grey patches, with averaged weights."""
+
+    first_steps = (lambda: StainJitter(strength=0.5, offset=0.05), WindowStatistics, GreyImage)
