@@ -22,11 +22,14 @@ from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training.session.final_validation import reference_folder
+from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.file_lock import FileLock
 from nnunetv2.utilities.files import read_json, write_json
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+from s1.file_endings import label_ending
 
-_KEPT = ("training_curves.json", "progress.png")
+_CURVES = "training_curves.json"
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def _measure(task: CellTask, folder: Path) -> dict[str, Any]:
         trainer.run_training()
         trained = time.monotonic()
         scores = _scores(trainer, task)
-    _keep_curves(Path(trainer.output_folder), folder)
+    shutil.copyfile(Path(trainer.output_folder) / _CURVES, folder / _CURVES)
     shutil.rmtree(folder / "training")
     return {
         "version": VERSION,
@@ -93,18 +96,19 @@ def _measure(task: CellTask, folder: Path) -> dict[str, Any]:
 def _trainer(task: CellTask) -> Any:
     """Return the cell's trainer at the budget, restricted to the cases of its part."""
     cell, budget, part = task.cell, task.budget, task.part
-    plans = read_json(task.preprocessed / f"{cell.candidate.plans}.json", "plans")
+    plans = read_json(task.preprocessed / f"{cell.candidate.plans}.json", PLANS)
     trainer: Any = recursive_find_trainer_class_by_name(cell.candidate.trainer)(
         plans=budget.shrink(plans, cell.configuration),
         configuration=f"{cell.configuration}_{budget.configuration}",
         fold=0,
-        dataset_json=read_json(task.preprocessed / "dataset.json", "dataset.json"),
+        dataset_json=read_json(task.preprocessed / "dataset.json", MODEL_DATASET),
         device=torch.device(task.device),
     )
     trainer.num_epochs = budget.epochs
     trainer.num_iterations_per_epoch = budget.iterations_per_epoch
     trainer.num_val_iterations_per_epoch = budget.validation_iterations
     trainer.disable_checkpointing = cell.candidate.checkpoint != "best"
+    trainer.logger.plot_progress_png = lambda _: None  # drawing takes longer than short epochs
     trainer.do_split = lambda: (list(part.train), list(part.validation))
     return trainer
 
@@ -156,7 +160,8 @@ def _score(trainer: Any, predictor: Any, dataset: Any, case: str) -> dict[str, A
     labels = trainer.label_manager
     classes = labels.foreground_regions if labels.has_regions else labels.foreground_labels
     file = os.path.join(
-        reference_folder(trainer.preprocessed_dataset_folder_base), case + trainer.dataset_json["file_ending"]
+        reference_folder(trainer.preprocessed_dataset_folder_base),
+        case + label_ending(trainer.dataset_json["file_ending"]),
     )
     reference = trainer.plans_manager.image_reader_writer_class().read_seg(file)[0][0]
     return score_case(segmentation, probabilities, reference, classes, labels.ignore_label).to_dict()
@@ -166,12 +171,6 @@ def _seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # the global stream, from which batchgenerators draws
     torch.manual_seed(seed)
-
-
-def _keep_curves(training: Path, folder: Path) -> None:
-    for name in _KEPT:
-        if (training / name).is_file():
-            shutil.copyfile(training / name, folder / name)
 
 
 @contextmanager

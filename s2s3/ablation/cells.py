@@ -10,12 +10,40 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.ablation.budget import Budget
+from nnunetv2.ablation.case_scores import CALIBRATION_BINS
 from nnunetv2.ablation.protocols import Protocol
+from nnunetv2.ablation.scored_groups import SCORES
 from nnunetv2.errors import InvalidValueError, SettingsError
 from nnunetv2.utilities.files import read_json
+from s1.json_files import JsonFile
+from s1.json_schema import NAME, NUMBER, OBJECT, TEXT, ListOf, Record, Value, number, optional
 
 RESULT = "result.json"
 VERSION = 1
+_SCORE = optional(NUMBER)
+_CASE = Record(
+    {
+        "case": NAME,
+        "set": Value("seen or unseen", lambda name: name in ("seen", "unseen")),
+        **dict.fromkeys(SCORES, _SCORE),
+        "calibration": ListOf(ListOf(number(low=0), 3, 3), CALIBRATION_BINS, CALIBRATION_BINS),
+    }
+)
+_RESULT_FILE = JsonFile(
+    "result of an ablation",
+    Record(
+        {
+            "version": Value(f"the number {VERSION}", lambda value: value == VERSION),
+            "cell": OBJECT,
+            "budget": OBJECT,
+            "versions": Record({"nnunetv2": TEXT}),
+            "device": TEXT,
+            "training_s": NUMBER,
+            "scores": ListOf(_CASE, 1),
+        }
+    ),
+    "remove its folder to train the cell again",
+)
 _CANDIDATE = re.compile(r"(?P<trainer>\w+)(:(?P<plans>\w+))?(@(?P<checkpoint>final|best))?")
 
 
@@ -69,9 +97,7 @@ def read_result(cell: Cell, root: Path, budget: Budget) -> dict[str, Any] | None
     file = cell.folder(root) / RESULT
     if not file.is_file():
         return None
-    content = read_json(file, "result of an ablation")
-    if not isinstance(content, dict) or content.get("version") != VERSION:
-        raise InvalidValueError(f"{file}: not a result of version {VERSION}; remove its folder to train the cell again")
+    content: dict[str, Any] = read_json(file, _RESULT_FILE)
     if content.get("budget") != budget.to_dict():
         raise InvalidValueError(
             f"{file}: measured with another budget ({content.get('budget')}) than {budget.name!r}; choose another "

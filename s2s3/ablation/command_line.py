@@ -136,12 +136,12 @@ def _device(wanted: str) -> str:
 
 def _train(ablation: "Ablation", arguments: argparse.Namespace, device: str) -> None:
     from nnunetv2.ablation.ablation import run_cells
-    from nnunetv2.utilities.workers import usable_cpus
+    from s1.cpus import threads_per_worker, usable_cpus
 
     jobs = usable_cpus() if arguments.jobs is None else arguments.jobs
     if jobs < 0:
         raise ArgumentError(f"--jobs {jobs}: expected 0 or more")
-    elsewhere, failures = run_cells(ablation, jobs, device, max(1, usable_cpus() // max(1, jobs)))
+    elsewhere, failures = run_cells(ablation, jobs, device, threads_per_worker(jobs))
     if failures:
         _write_table(ablation)
         raise failures[0] if len(failures) == 1 else CasesFailedError(failures)

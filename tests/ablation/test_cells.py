@@ -8,6 +8,7 @@ import pytest
 from nnunetv2.ablation.budget import BUDGETS, find_budget
 from nnunetv2.ablation.cells import Candidate, Cell, describe, read_result
 from nnunetv2.ablation.protocols import Protocol
+from nnunetv2.ablation.scored_groups import SCORES
 from nnunetv2.errors import InvalidValueError, SettingsError
 
 CELL = Cell("Dataset001_X", "2d", Protocol.UNSEEN_DOMAIN, "lab A/B", Candidate("nnUNetTrainer"), 3)
@@ -41,7 +42,17 @@ def test_the_folder_of_a_cell_lies_below_the_root_whatever_the_domain_is_called(
 def write(root: Path, **changes: object) -> Path:
     file = CELL.folder(root) / "result.json"
     file.parent.mkdir(parents=True)
-    content = {"version": 1, "cell": describe(CELL), "budget": BUDGET.to_dict(), "scores": [], **changes}
+    scores = dict.fromkeys(SCORES, 0.5) | {"case": "a", "set": "seen", "calibration": [[1, 0.9, 1]] * 15}
+    content = {
+        "version": 1,
+        "cell": describe(CELL),
+        "budget": BUDGET.to_dict(),
+        "versions": {"nnunetv2": "1"},
+        "device": "cpu",
+        "training_s": 1.5,
+        "scores": [scores],
+        **changes,
+    }
     file.write_text(json.dumps(content))
     return file
 
@@ -49,7 +60,7 @@ def write(root: Path, **changes: object) -> Path:
 def test_a_result_is_read_back(tmp_path: Path) -> None:
     assert read_result(CELL, tmp_path, BUDGET) is None
     write(tmp_path)
-    assert read_result(CELL, tmp_path, BUDGET)["scores"] == []
+    assert read_result(CELL, tmp_path, BUDGET)["scores"][0]["dice"] == 0.5
 
 
 def test_a_result_of_another_budget_is_refused_with_its_path(tmp_path: Path) -> None:

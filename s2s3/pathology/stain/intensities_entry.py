@@ -58,7 +58,9 @@ def is_intensities_entry(content: Any) -> bool:
         return False
     offset, scale, sample = content["offset"], content["scale"], content.get("sample")
     return (
-        all(isinstance(part, list) and len(part) == _CHANNELS and all(map(_is_number, part)) for part in (offset, scale))
+        all(
+            isinstance(part, list) and len(part) == _CHANNELS and all(map(_is_number, part)) for part in (offset, scale)
+        )
         and min(scale) > 0
         and (sample is None or _is_sample(sample))
     )
