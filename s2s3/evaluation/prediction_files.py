@@ -57,23 +57,28 @@ def warn_of_missing_predictions(folder_ref: PathLike, folder_pred: PathLike, fil
 
 
 def common_ending(folder_ref: PathLike) -> str:
-    """Return the most common file ending of a folder, an empty text if it has no files."""
+    """Return the most common file ending of a folder, of images if it has any; an empty text if it has no files."""
     if not os.path.isdir(folder_ref):
         raise MissingFileError(f"folder not found: {folder_ref}")
-    endings = Counter(_ending(name) for name in list_files(folder_ref).names)
+    names = list_files(folder_ref).names
+    endings = Counter(_ending(name) for name in [n for n in names if n.endswith(_image_endings())] or names)
     return endings.most_common(1)[0][0] if endings else ""
 
 
 def refuse_other_endings(folder_ref: PathLike, folder_pred: PathLike, file_ending: str) -> None:
     """Raise DatasetError for images of another ending that are in both folders, since they would not be scored."""
-    from nnunetv2.imageio.reader_writer_registry import LIST_OF_IO_CLASSES
-
-    endings = tuple({ending for reader in LIST_OF_IO_CLASSES for ending in reader.supported_file_endings})
+    endings = _image_endings()
     predictions = ByName(dict.fromkeys(list_files(folder_pred).names if os.path.isdir(folder_pred) else ()))
     both = [name for name in list_files(folder_ref).names if name in predictions]
     others = [name for name in both if name.endswith(endings) and _ending(name) != file_ending]
     if others:
         raise DatasetError(f"{folder_ref}: most references end in {file_ending}, convert or remove the others:", others)
+
+
+def _image_endings() -> tuple[str, ...]:
+    from nnunetv2.imageio.reader_writer_registry import LIST_OF_IO_CLASSES
+
+    return tuple({ending for reader in LIST_OF_IO_CLASSES for ending in reader.supported_file_endings})
 
 
 def _ending(name: str) -> str:

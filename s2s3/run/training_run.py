@@ -119,6 +119,10 @@ def maybe_load_checkpoint(
     if continue_training:
         _continue(nnunet_trainer)
     elif validation_only:
+        if pretrained_weights_file is not None:
+            nnunet_trainer.print_to_log_file(
+                "-pretrained_weights is not used: --val validates the weights of this fold"
+            )
         nnunet_trainer.load_checkpoint(checkpoint_to_validate(nnunet_trainer.output_folder, val_with_best))
     elif pretrained_weights_file is not None:
         refuse_own_checkpoint(pretrained_weights_file, nnunet_trainer.output_folder)

@@ -240,6 +240,14 @@ def test_the_scores_replace_only_scores(folders, tmp_path: Path, monkeypatch, ca
         run_simple(monkeypatch, *folders, "-l", 1, "-o", tmp_path / "scores.json")
 
 
+def test_files_that_are_no_images_do_not_decide_the_ending(folders) -> None:
+    for name in ("dataset.json", "plans.json", "predict_from_raw_data_args.json"):
+        write_json({}, folders[0] / name)
+
+    compute_metrics_on_folder_simple(*folders, [1], num_processes=0)
+    assert len(load_summary_json(folders[1] / "summary.json")["metric_per_case"]) == 2
+
+
 def test_the_simple_evaluation_leaves_no_pair_of_another_ending_out(folders) -> None:
     for folder in folders:
         Image.fromarray(np.ones((4, 5), np.uint8)).save(folder / "case_3.bmp")
