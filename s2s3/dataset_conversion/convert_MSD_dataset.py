@@ -26,10 +26,14 @@ def split_4d_nifti(filename: str, output_folder: str) -> None:
     """Write `<base>_0000.nii.gz`, ... to a folder: one file for a 3D image, one for each volume of a 4D image."""
     import SimpleITK as sitk
 
+    from nnunetv2.imageio.volume_size import check_volume_size
     from nnunetv2.imageio.whole_files import write_whole
 
     try:
+        check_volume_size(filename)
         image = sitk.ReadImage(filename)
+    except ImageProblemError:
+        raise
     except RuntimeError as error:
         raise ImageProblemError(f"{filename}: cannot be read ({str(error).strip().splitlines()[-1]})") from None
     base = Path(filename).name[: -len(_ENDING)]
