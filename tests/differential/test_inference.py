@@ -10,6 +10,8 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 
+from nnunetv2.ensembling.probability_files import read_probabilities
+from nnunetv2.utilities.case_properties import load_properties
 from nnunetv2.utilities.files import write_json
 from tests.differential.oracle import run_oracle, run_ours
 from tests.inference.conftest import write_rgb
@@ -201,7 +203,9 @@ def test_probabilities_and_properties_are_equal(comparison: Comparison, job: str
             assert a.files == b.files == ["probabilities"]
             assert b["probabilities"].dtype == np.float32
             np.testing.assert_allclose(b["probabilities"], a["probabilities"], rtol=0, atol=1e-6)
+            np.testing.assert_array_equal(read_probabilities(file), a["probabilities"])
     for file in stock.glob("*.pkl"):
+        np.testing.assert_equal(load_properties(file), pickle.loads(file.read_bytes()))
         np.testing.assert_equal(pickle.loads((ours / file.name).read_bytes()), pickle.loads(file.read_bytes()))
 
 

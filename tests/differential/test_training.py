@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
 from tests.conftest import NnunetFolders, make_folders
 from tests.differential.oracle import run_oracle, run_ours
 from tests.training.tiny_dataset import DATASET, TinyDataset, write_preprocessed
@@ -236,6 +237,21 @@ def test_model_folders_have_the_same_files(trained: Pair, dataset: TinyDataset) 
 
 
 # checkpoints both ways
+
+
+def test_a_checkpoint_of_nnunet_is_read_as_torch_reads_it(trained: Pair) -> None:
+    for fold in trained.folds(DATASETS["labels"]):
+        read, expected = (reader(fold / "checkpoint_final.pth") for reader in (load_on_cpu, load))
+        assert list(read) == list(expected)
+        assert str(read["logging"]) == str(expected["logging"])
+        assert read["init_args"] == expected["init_args"]
+        assert str(read["optimizer_state"]) == str(expected["optimizer_state"])
+        for name, weights in expected["network_weights"].items():
+            assert torch.equal(read["network_weights"][name], weights)
+
+
+def load_on_cpu(path: Path) -> dict[str, Any]:
+    return load_checkpoint_file(path, "cpu")
 
 
 @pytest.fixture(scope="module")
