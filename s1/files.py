@@ -3,31 +3,45 @@
 import errno
 import json
 import os
-import secrets
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from s1.errors import DriftError
+from s1.partial_files import partial_name, remove_abandoned
+
 _LONGEST_SUFFIX = len(".jsonl")
 """A longer text after a dot is not a file ending but part of the name, and names may have any length."""
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+"""What numpy says, without an error number, if a disk is full."""
+_NO_SPACE_BYTES = 1 << 16
 
 
 @contextmanager
 def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path next to `target`, same ending; it replaces the target on success, or is removed."""
+    """Yield a temporary path next to `target`, same ending; it replaces the target on success, or is removed.
+
+    Temporary files that killed processes left in this folder are removed first. A full disk is an OSError with the
+    name of the target, whatever the library that writes raises.
+    """
     target = Path(target)
     suffixes = [suffix for suffix in target.suffixes[-2:] if len(suffix) <= _LONGEST_SUFFIX]
-    ending = f".partial{''.join(suffixes)}"
-    with _blaming(target, ending), _temporary_file(target.parent, ending) as temporary:
+    with (
+        blaming(target),
+        _temporary_file(target.parent, "".join(suffixes)) as temporary,
+        _noticing_full_disk(temporary),
+    ):
         yield temporary
         os.replace(temporary, target)
 
 
 @contextmanager
 def _temporary_file(folder: Path, ending: str) -> Iterator[Path]:
-    path = folder / f".{secrets.token_hex(4)}{ending}"  # named before it exists: Ctrl-C at any moment removes it
+    remove_abandoned(folder)
+    path = folder / partial_name(ending)  # named before it exists: Ctrl-C at any moment removes it
     try:
         path.touch(exist_ok=False)
         yield path
@@ -36,15 +50,27 @@ def _temporary_file(folder: Path, ending: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _blaming(target: Path, ending: str) -> Iterator[None]:
-    """Name the target in errors about its temporary file and in those without a file name, as from a full disk."""
+def blaming(target: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the target in errors about temporary files and in those without a file name, as from a full disk."""
     try:
         yield
     except OSError as error:
+        number = errno.ENOSPC if _SHORT_WRITE.fullmatch(str(error)) else error.errno
         files = [str(file) for file in (error.filename, error.filename2) if file is not None]
-        if error.errno is None or (files and not any(file.endswith(ending) for file in files)):
+        if number is None or (files and not any(".partial" in file for file in files)):
             raise
-        raise OSError(error.errno, error.strerror, str(target)) from error
+        raise OSError(number, error.strerror or os.strerror(number), str(target)) from error
+
+
+@contextmanager
+def _noticing_full_disk(temporary: Path) -> Iterator[None]:
+    """Turn the RuntimeError of a library in C++, such as torch or ITK, into an OSError if the disk is full."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, DriftError) or shutil.disk_usage(temporary.parent).free > _NO_SPACE_BYTES:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(temporary)) from error
 
 
 def describe_os_error(error: OSError) -> str:

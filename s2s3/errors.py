@@ -182,6 +182,10 @@ class CaseFailedError(DriftError, RuntimeError):
         return type(self), (self.case, self.reason, self.worker_traceback)
 
 
+class DiskFullError(CaseFailedError):
+    """A case could not be written because the disk is full; no other case could be, so the work ends."""
+
+
 class CasesFailedError(DriftError, RuntimeError):
     """Several cases failed, the others are finished; `failures` holds one error per failed case."""
 

@@ -60,4 +60,6 @@ def write_label_pixels(labels: np.ndarray, path: str) -> None:
         try:
             Image.fromarray(labels).save(temporary)
         except (OSError, KeyError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # a full disk, for example
+                raise
             raise ImageProblemError(f"{path}: cannot store {labels.dtype} labels in this format ({error})") from None

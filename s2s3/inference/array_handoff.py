@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from s1.files import blaming
+
 
 @dataclass(frozen=True)
 class HandedArray:
@@ -25,7 +27,10 @@ def hand_over(array: np.ndarray, folder: str | os.PathLike[str]) -> HandedArray:
     """Write `array` to a new file in `folder`; `take` removes the file."""
     handle, name = tempfile.mkstemp(dir=folder, suffix=".npy")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with (
+            blaming(f"{tempfile.gettempdir()} (the folder for temporary files, TMPDIR)"),
+            os.fdopen(handle, "wb") as stream,
+        ):
             np.save(stream, array, allow_pickle=False)
     except OSError:
         Path(name).unlink()

@@ -11,15 +11,18 @@ Used by the predictor and by the final validation of a training:
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from nnunetv2.errors import CasesFailedError
+from nnunetv2.errors import CasesFailedError, DiskFullError
 from nnunetv2.inference.array_handoff import HandedArray, hand_over, take
 from nnunetv2.utilities.torch_threads import threads_in_use
 from nnunetv2.utilities.workers import Task, WorkerPool
+from s1.partial_files import partial_folder
 
 _log = logging.getLogger(__name__)
 
@@ -41,14 +44,16 @@ class ExportQueue:
     """Calls `function(logits, ...)` for each case in worker processes, or in this process with 0 workers.
 
     A worker starts only when no other is free, so there are never more workers than cases. Logits are passed through a
-    temporary file. A failing case does not stop the others; `finish` raises when all are done.
+    temporary file. A failing case does not stop the others; `finish` raises when all are done. A full disk stops them,
+    since no case could be written.
     """
 
     def __init__(self, num_workers: int):
         self._pool = WorkerPool(num_workers, busy_cpus=threads_in_use())
         self._tasks: list[Task] = []
         self._reported: set[int] = set()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._open = ExitStack()
 
     def __enter__(self) -> "ExportQueue":
         return self
@@ -57,8 +62,7 @@ class ExportQueue:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.close()
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._open.close()
 
     def submit(self, case: str, function: Callable[..., Any], logits: Any, *arguments: Any) -> None:
         """Queue an export of `logits` (tensor or array); blocks while each worker has two unfinished exports.
@@ -88,13 +92,16 @@ class ExportQueue:
         raise_failures(failures)
         return results
 
-    def _temporary_folder(self) -> str:
+    def _temporary_folder(self) -> Path:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="nnUNet_export_")
-        return self._folder.name
+            self._folder = self._open.enter_context(partial_folder(tempfile.gettempdir()))
+        return self._folder
 
     def _report_failures(self) -> None:
         for task in self._tasks:
+            if isinstance(task.error, DiskFullError):
+                self._pool.finish_running()
+                raise task.error
             if task.error is not None and id(task) not in self._reported:
                 self._reported.add(id(task))
                 _log.error("%s (continuing with the other cases)", task.error)

@@ -1,13 +1,15 @@
 """Writes the files of a predicted case."""
 
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from s1.files import blaming
+from s1.partial_files import partial_folder
 
 _FAST_COMPRESSION = 1
 
@@ -18,9 +20,9 @@ def arriving_together(target: str | os.PathLike[str], last: str) -> Iterator[Pat
 
     So where that file exists, the others do too.
     """
-    with tempfile.TemporaryDirectory(dir=target, prefix=".") as name:
-        yield Path(name)
-        for file in sorted(Path(name).iterdir(), key=lambda path: path.name == last):
+    with blaming(Path(target) / last), partial_folder(target) as folder:
+        yield folder
+        for file in sorted(folder.iterdir(), key=lambda path: path.name == last):
             os.replace(file, Path(target) / file.name)
 
 

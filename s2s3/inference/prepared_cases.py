@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from nnunetv2.errors import DiskFullError
 from nnunetv2.inference.array_handoff import hand_over, take
 from nnunetv2.inference.case_preparation import prepare_in_worker
 from nnunetv2.inference.export_queue import raise_failures
 from nnunetv2.utilities.torch_threads import threads_in_use
 from nnunetv2.utilities.workers import Task, WorkerPool
+from s1.partial_files import partial_folder
 
 Item = dict[str, Any]
 
@@ -36,6 +38,8 @@ def make_item(data: np.ndarray, properties: dict[str, Any], ofile: str | None) -
 
 class PreparedCases(Iterator[Item]):
     """Yields prepared cases in the given order; failing cases are skipped and raised after the last one.
+
+    A full disk is raised at once.
 
     Parameters:
         prepare: `prepare_files` or `prepare_array`.
@@ -70,12 +74,14 @@ class PreparedCases(Iterator[Item]):
             stack.enter_context(self._pool)
             folder = ""
             if self._pool.num_workers > 0:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nnUNet_cases_"))
+                folder = str(stack.enter_context(partial_folder(tempfile.gettempdir())))
             while waiting or running:
                 while waiting and len(running) <= self._pool.num_workers:
                     running.append((self._submit(waiting[0], folder), waiting.popleft()))
                 task, case = running.popleft()
                 self._wait_for(task)
+                if isinstance(task.error, DiskFullError):
+                    raise task.error
                 if task.error is not None:
                     failures.append(task.error)
                     continue

@@ -1,10 +1,8 @@
 """Fetch a zip file of models over HTTP and install it."""
 
 import http.client
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DownloadError
@@ -13,6 +11,7 @@ from nnunetv2.model_sharing.zip_archive import PathLike, byte_bar, require_free_
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.files import make_folder, replacing
 from nnunetv2.utilities.late_names import late_names
+from s1.partial_files import partial_folder
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(__name__, {"nnunetv2.model_sharing.model_import": ("install_model_from_zip_file",)})
@@ -30,8 +29,8 @@ def download_and_install_from_url(url: str) -> None:
 def download_and_install(url: str) -> list[str]:
     """Download and install; return the models, `<data set>/<model>`."""
     results = make_folder(nnUNet_results.require(), "nnUNet_results")
-    with tempfile.TemporaryDirectory(dir=results, prefix=".downloading-") as folder:
-        return install_archive(download_file(url, str(Path(folder) / "model.zip")), url)
+    with partial_folder(results) as folder:
+        return install_archive(download_file(url, str(folder / "model.zip")), url)
 
 
 def download_file(url: str, local_filename: str, chunk_size: int | None = 8192 * 16) -> str:

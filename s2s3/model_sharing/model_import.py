@@ -2,7 +2,6 @@
 
 import logging
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
@@ -12,6 +11,7 @@ from nnunetv2.model_sharing.zip_archive import PathLike, files_by_path, opened_z
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.files import make_folder
 from s1.listed_files import is_hidden
+from s1.partial_files import partial_folder
 
 _log = logging.getLogger(__name__)
 
@@ -35,10 +35,10 @@ def install_archive(zip_file: PathLike, shown_as: str) -> list[str]:
         belonging = {path: entry for path, entry in files.items() if _is_of_a_dataset(path)}
         _report_stray(shown_as, files.keys() - belonging.keys(), bool(belonging))
         models = sorted({"/".join(path.parts[:2]) for path in belonging if "__" in path.parts[1]})
-        with tempfile.TemporaryDirectory(dir=results, prefix=".installing-") as staging:
-            unpack(archive, belonging, Path(staging))
+        with partial_folder(results) as staging:
+            unpack(archive, belonging, staging)
             _report_overwriting(results, models, belonging.keys())
-            _move_into(Path(staging), results)
+            _move_into(staging, results)
     return models
 
 

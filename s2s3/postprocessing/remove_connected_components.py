@@ -7,7 +7,6 @@ import json
 import os
 import pickle
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +37,7 @@ from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 from s1.file_endings import label_ending
 from s1.listed_files import list_files
 from s1.output_places import same_place
+from s1.partial_files import partial_folder
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -210,8 +210,8 @@ def determine_postprocessing(
     before = trials.scores(predictions)
     kept = predictions / "postprocessed"
     shutil.rmtree(kept, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=predictions, prefix=".") as temporary:
-        arguments, source, after = _search(trials, predictions, before, Path(temporary))
+    with partial_folder(predictions) as temporary:
+        arguments, source, after = _search(trials, predictions, before, temporary)
         if keep_postprocessed_files:
             _copy_files(source, kept)
     functions = [remove_all_but_largest_component_from_segmentation] * len(arguments)

@@ -1,5 +1,6 @@
 """One spawned process that answers calls: how it starts, how it ends, and how it reports errors."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
 
-from nnunetv2.errors import CaseFailedError, DriftError
+from nnunetv2.errors import CaseFailedError, DiskFullError, DriftError
 from nnunetv2.utilities.files import describe_os_error
 from s1.cpus import waiting_passively
 
@@ -65,10 +66,15 @@ def _without_ctrl_c() -> Iterator[None]:
 def _serve(connection: Any, threads: int) -> None:
     """Answer calls until the connection closes (body of a worker process)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _take_share(threads)
-    with waiting_passively():
-        _answer_calls(connection)
+    try:
+        with waiting_passively():
+            _answer_calls(connection)
+    except _Stopped:  # temporary files were removed on the way here
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _take_share(threads: int) -> None:
@@ -95,6 +101,14 @@ def _answer_calls(connection: Any) -> None:
             return
 
 
+class _Stopped(BaseException):
+    """SIGTERM arrived."""
+
+
+def _stop(number: int, frame: object) -> None:
+    raise _Stopped
+
+
 def _end_with_parent() -> None:
     """Leave at once if the parent process is gone, so that no case is still written when the user starts again."""
     parent = multiprocessing.parent_process()
@@ -113,7 +127,8 @@ def describe_failure(case: str, error: BaseException) -> BaseException:
     if isinstance(error, DriftError):
         return CaseFailedError(case, text)
     if isinstance(error, OSError):
-        return CaseFailedError(case, describe_os_error(error))
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return (DiskFullError if is_full else CaseFailedError)(case, describe_os_error(error))
     return CaseFailedError(case, f"{type(error).__name__}: {text}", "".join(traceback.format_exception(error)))
 
 

@@ -6,6 +6,7 @@ Ctrl-C reaches this process only, which then ends its workers; workers whose par
 """
 
 import multiprocessing.connection
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
@@ -30,6 +31,8 @@ __all__ = [
 
 CASES_PER_WORKER = 8
 """Cases that may be queued, running, or finished and waiting for an earlier one."""
+SECONDS_TO_END = 3.0
+"""Time for all workers of a pool to end before they are killed."""
 
 
 @dataclass(eq=False)
@@ -110,14 +113,20 @@ class WorkerPool:
         if self.unfinished:
             self._collect(timeout=0)
 
+    def finish_running(self) -> None:
+        """Drop the tasks in the queue and wait for those that have started."""
+        self._queue.clear()
+        self.wait()
+
     def close(self) -> None:
-        """End all workers; unfinished tasks are dropped."""
+        """End all workers; unfinished tasks are dropped, and those under way may remove their temporary files."""
         for worker in self._workers:
             worker.connection.close()
             if worker.task is not None:
                 worker.process.terminate()
+        deadline = time.monotonic() + SECONDS_TO_END
         for worker in self._workers:
-            worker.process.join(timeout=5)
+            worker.process.join(timeout=max(0.0, deadline - time.monotonic()))
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()

@@ -127,6 +127,7 @@ def test_stage_1_is_only_used_for_files_images_prism_results_errors_cpus_and_the
         "s1.damaged_files",
         "s1.listed_files",
         "s1.output_places",
+        "s1.partial_files",
         "s1.readable_files",
         "s1.claimed_size",
         "s1.file_endings",

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import time
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnunetv2.errors import CaseFailedError, CasesFailedError, WorkerDiedError
+from nnunetv2.errors import CaseFailedError, CasesFailedError, DiskFullError, WorkerDiedError
 from nnunetv2.inference.export_queue import ExportQueue
 
 
@@ -16,7 +17,11 @@ def total(logits: np.ndarray, factor: int) -> float:
 
 
 def fail(logits: np.ndarray) -> None:
-    raise OSError(28, "No space left on device")
+    raise OSError(5, "Input/output error")
+
+
+def fill_disk(logits: np.ndarray) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def kill_worker(logits: np.ndarray) -> None:
@@ -48,13 +53,22 @@ def test_a_failing_case_is_named_when_the_others_are_done(workers: int, tmp_path
     with ExportQueue(workers) as exports:
         exports.submit("bad", fail, np.zeros(3))
         exports.submit("good", write_after, np.zeros(3), 0, str(tmp_path / "good"))
-        with pytest.raises(CaseFailedError, match=r"case bad: .*No space left"):
+        with pytest.raises(CaseFailedError, match=r"case bad: .*Input"):
             exports.finish()
     assert (tmp_path / "good").exists()
     assert [record.message for record in caplog.records] == [
-        "case bad: No space left on device; free some space, then run the command again "
-        "(continuing with the other cases)"
+        "case bad: Input/output error (continuing with the other cases)"
     ]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_full_disk_ends_the_work_after_the_exports_under_way(workers: int, tmp_path: Path) -> None:
+    with ExportQueue(workers) as exports:
+        with pytest.raises(DiskFullError, match=r"case bad: No space left on device; free some space"):  # noqa: PT012
+            exports.submit("bad", fill_disk, np.zeros(3))
+            for number in range(100):
+                exports.submit(f"case{number}", write_after, np.zeros(3), 0, str(tmp_path / str(number)))
+        assert len(list(tmp_path.iterdir())) < 10
 
 
 def test_several_failing_cases_are_named_together() -> None:

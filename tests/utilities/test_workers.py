@@ -221,7 +221,7 @@ def test_a_worker_killed_between_two_cases_is_noticed() -> None:
 def test_a_worker_killed_while_it_answers_is_noticed() -> None:
     with WorkerPool(1) as pool:
         pool.submit("large", die_while_answering)
-        time.sleep(1.0)  # the answer is not read yet, so that the worker cannot have sent all of it
+        pool._workers[0].process.join(timeout=60)  # the answer is not read, so that it cannot have sent all of it
         with pytest.raises(WorkerDiedError, match=r"case large: .*SIGKILL"):
             pool.wait()
 

@@ -1,5 +1,6 @@
 """The log file and debug.json of a training."""
 
+import errno
 import os
 import platform
 import sys
@@ -39,7 +40,10 @@ def with_timestamp(parts: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def append_line(file: str, parts: tuple[Any, ...], attempts: int = 5, pause_s: float = 0.5) -> None:
-    """Append the parts, each followed by a space, as one line; create the folder, and retry after an OSError."""
+    """Append the parts, each followed by a space, as one line, and create the folder.
+
+    Another attempt follows an OSError, but not if the disk is full.
+    """
     line = "".join(f"{part} " for part in parts) + "\n"
     for attempt in range(attempts):
         try:
@@ -47,8 +51,8 @@ def append_line(file: str, parts: tuple[Any, ...], attempts: int = 5, pause_s: f
             with open(file, "a") as stream:
                 stream.write(line)
             return
-        except OSError:
-            if attempt == attempts - 1:
+        except OSError as error:
+            if attempt == attempts - 1 or error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
             time.sleep(pause_s)
 
