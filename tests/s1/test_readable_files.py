@@ -4,8 +4,8 @@ import re
 import pytest
 
 from s1.case_table import read_case_table
+from s1.domain_files import read_domain_map
 from s1.errors import DriftError, ImageProblemError, SourceError
-from s1.files import read_json_object
 from s1.readable_files import hindrance, is_given, require_file
 from tests.odd_files import KINDS, make_odd
 
@@ -40,7 +40,7 @@ def test_a_file_without_permission_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("read", [read_json_object, read_case_table])
+@pytest.mark.parametrize("read", [read_domain_map, read_case_table])
 def test_nobody_waits_for_a_pipe_in_place_of_a_json_file_or_a_table(tmp_path, kind, read):
     with pytest.raises(DriftError, match=KINDS[kind]):
         read(make_odd(tmp_path / "domains.json", kind))
