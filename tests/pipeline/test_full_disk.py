@@ -45,12 +45,12 @@ def write_probabilities(folder: Path) -> Path:
     return folder
 
 
-def ensemble(disk: Path, root: Path, workers: int) -> list[str]:
+def ensemble(disk: Path, root: Path) -> list[str]:
     folders = [str(write_probabilities(root / name)) for name in ("m1", "m2")]
     return ["nnunetv2.ensembling.ensemble:entry_point_ensemble_folders", "-i", *folders, "-o", str(disk), "--save_npz"]
 
 
-def postprocess(disk: Path, root: Path, workers: int) -> list[str]:
+def postprocess(disk: Path, root: Path) -> list[str]:
     source = root / "predictions"
     for number in range(8):
         write_png(np.random.default_rng(number).integers(0, 3, (160, 160)).astype(np.uint8), source / f"{number}.png")
@@ -62,7 +62,7 @@ def postprocess(disk: Path, root: Path, workers: int) -> list[str]:
     return [entry, "-i", str(source), "-o", str(disk), "-pp_pkl_file", str(root / "pp.pkl"), *files]
 
 
-def convert(disk: Path, root: Path, workers: int) -> list[str]:
+def convert(disk: Path, root: Path) -> list[str]:
     for number in range(8):
         write_png(rgb_image(number, 96, 96), root / "images" / f"{number}.png")
         write_png(label_image(number, 96, 96), root / "masks" / f"{number}.png")
@@ -71,7 +71,7 @@ def convert(disk: Path, root: Path, workers: int) -> list[str]:
     return [entry, "-i", str(root / "images"), "-m", str(root / "masks"), "-d", "9", "-n", "Full"]
 
 
-def preprocess(disk: Path, root: Path, workers: int) -> list[str]:
+def preprocess(disk: Path, root: Path) -> list[str]:
     raw = Path(os.environ["nnUNet_raw"]) / "Dataset009_Full"
     write_rgb_dataset(raw, [f"c{number}" for number in range(8)])
     for number in range(8):
@@ -82,19 +82,20 @@ def preprocess(disk: Path, root: Path, workers: int) -> list[str]:
     return [entry, "-d", "9", "-c", "2d", "-npfp", "0"]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("prepare", [ensemble, postprocess, convert, preprocess])
+@pytest.mark.parametrize(
+    ("prepare", "workers"), [(ensemble, 0), (ensemble, 2), (postprocess, 2), (convert, 2), (preprocess, 2)]
+)
 def test_a_command_ends_soon_and_names_the_file(
     small_disk: Path,
     nnunet_folders: NnunetFolders,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    prepare: Callable[[Path, Path, int], list[str]],
+    prepare: Callable[[Path, Path], list[str]],
     workers: int,
 ) -> None:
     for variable in nnunet_folders.environment:
         monkeypatch.setenv(variable, os.environ[variable])  # so that what `prepare` changes is undone
-    module, _, entry = (arguments := prepare(small_disk, tmp_path, workers))[0].partition(":")
+    module, _, entry = (arguments := prepare(small_disk, tmp_path))[0].partition(":")
     code = f"import sys; from {module} import {entry} as run; run()"
     started = time.monotonic()
     finished = subprocess.run(
