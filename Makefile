@@ -1,12 +1,13 @@
-# make demo     the whole job on a dataset generated on the spot
-# make test     all default tests
-# Both first install everything into .venv, at the versions pinned in requirements.txt and pyproject.toml.
+# make demo        the whole job on a dataset generated on the spot
+# make demo-quick  the same with a training of few steps: under two minutes
+# make test        all default tests
+# They first install everything into .venv, at the versions pinned in requirements.txt and pyproject.toml.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test install install-dev oracle lint types test-slow test-gpu benchmarks clean
+.PHONY: help demo demo-quick test install install-dev oracle lint types test-slow test-gpu benchmarks clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -35,6 +36,9 @@ oracle: .oracle/.installed
 
 demo: install
 	$(BIN)/python -m sample_data.demo
+
+demo-quick: install
+	$(BIN)/python -m sample_data.demo --quick
 
 test: install-dev oracle
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not real"
