@@ -10,24 +10,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pickle import UnpicklingError
-from types import NoneType
 from typing import IO, Any
 
-import numpy as np
-
 from nnunetv2.utilities.pickle_values import Budget, Constant, Reference, check_keys, constructors, require, set_state
+from nnunetv2.utilities.plain_tree import check_tree
 
 MOST_INSTRUCTIONS = 1_000_000
 """One instruction adds at most about 250 bytes besides its own; properties of a case have some hundred."""
-MOST_VALUES = 2_000_000
-DEEPEST = 100
 _LONGEST_NUMBER_BITS = 512
 _ITSELF = ("numpy ndarray",)
 _NEWEST_PROTOCOL = 5
-_LEAVES = (
-    *(bool, int, float, complex, str, bytes, bytearray, NoneType, slice, range),
-    *(np.ndarray, np.generic, np.dtype),
-)
 
 
 class RefusedNameError(UnpicklingError):
@@ -72,27 +64,8 @@ def read_pickle(
     budget = budget or Budget(size_bytes)
     extension = extension or Extension(constructors(budget))
     result = _Machine(budget, values, extension).run(_Bytes(stream, size_bytes))
-    _check_tree(result, [id(value) for value in values.values()], (*_LEAVES, *extension.leaves))
+    check_tree(result, [id(value) for value in values.values()], extension.leaves)
     return result
-
-
-def _check_tree(result: Any, values: list[int], leaves: tuple[type, ...]) -> None:
-    """Require a tree of plain values of limited size, as any program may walk through it."""
-    waiting, seen = [([result], 0)], 0
-    while waiting:
-        items, depth = waiting.pop()
-        require(depth <= DEEPEST, "structure, nested too deeply")
-        seen += len(items)
-        require(seen <= MOST_VALUES, "structure of too many values")
-        for item in items:
-            if type(item) in (list, tuple, set, frozenset, dict, OrderedDict):
-                waiting.append((_items(item), depth + 1))
-            else:
-                require(isinstance(item, leaves) or id(item) in values, f"value, a {type(item).__name__}")
-
-
-def _items(container: Any) -> Any:
-    return [*container, *container.values()] if isinstance(container, dict) else container
 
 
 class _Bytes:
