@@ -182,7 +182,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
             recorded[name] = dict(signature.bind(*args, **kwargs).arguments)
             return "thePlans"
 
-        monkeypatch.setattr(plan_and_preprocess_api, name, record)
+        monkeypatch.setattr(plan_and_preprocess_entrypoints, name, record)
 
     for name in DEFAULTS:
         replace(name)
