@@ -119,12 +119,13 @@ def test_the_sequential_record_holds_its_own_five_arguments(model, rgb_images, t
 def test_continuing_skips_finished_cases(model, rgb_images, tmp_path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "a.png").write_text("finished")
+    Image.fromarray(np.full((2, 2), 7, np.uint8)).save(out / "a.png")
+    finished = (out / "a.png").read_bytes()
     model.predict_from_files_sequential(rgb_images, out, overwrite=False)
-    assert (out / "a.png").read_text() == "finished"
+    assert (out / "a.png").read_bytes() == finished
     assert model.predict_from_files_sequential(rgb_images, out, overwrite=False) is None
     model.predict_from_files_sequential(rgb_images, out, save_probabilities=True, overwrite=False)
-    assert (out / "a.png").read_bytes() != b"finished"
+    assert (out / "a.png").read_bytes() != finished
     assert {"a.npz", "a.pkl"} <= set(names(out))
 
 
