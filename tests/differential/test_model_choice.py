@@ -23,7 +23,7 @@ SCRIPT = """
 
     if __name__ == "__main__":
         root, reference = sys.argv[1:]
-        configurations = ("2d", "3d_fullres", "x")
+        configurations = ("2d", "3d_fullres", "3d_lowres")
         models = [dict(plans="nnUNetPlans", configuration=c, trainer="nnUNetTrainer") for c in configurations]
         find_best_configuration("Dataset901_Tiny", models, True, 1, True, (0, 1))
         results = os.path.join(root, "results", "Dataset901_Tiny")

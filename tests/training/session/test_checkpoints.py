@@ -17,7 +17,14 @@ from nnunetv2.training.session.checkpoints import (
     is_new_best,
 )
 
-COMPLETE = {**dict.fromkeys(REQUIRED_KEYS, 1), "init_args": {}}
+COMPLETE = {
+    "network_weights": {},
+    "optimizer_state": {},
+    "logging": {},
+    "_best_ema": 0.5,
+    "current_epoch": 1,
+    "init_args": {},
+}
 
 
 def test_a_checkpoint_may_be_a_dict_a_string_or_a_path(tmp_path: Path) -> None:

@@ -197,7 +197,8 @@ def test_the_summary_of_the_final_validation_is_written_next_to_the_stock_one(tm
         f'{{"metrics": {{"1": {metric}}}, "prediction_file": "p/{case}.png", "reference_file": "r/{case}.png"}}'
         for case in ("a0", "b0")
     )
-    (tmp_path / "summary.json").write_text(f'{{"mean": {{"1": {metric}}}, "metric_per_case": [{cases}]}}')
+    means = f'"mean": {{"1": {metric}}}, "foreground_mean": {metric}'
+    (tmp_path / "summary.json").write_text(f'{{{means}, "metric_per_case": [{cases}]}}')
     lines: list[str] = []
 
     balance().summarize(tmp_path, lines.append)
