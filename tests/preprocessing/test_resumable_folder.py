@@ -210,3 +210,20 @@ def test_the_properties_are_moved_last(run: Run) -> None:
     run.do("a")
     outputs = json.loads(run.target.journal.read_text().splitlines()[-1])["outputs"]
     assert [name for name, _, _ in outputs] == ["a.b2nd", "a.pkl"]
+
+
+OUTPUTS = '{"case": "a", "sources": [], "outputs": %s}'
+ODD_LINES = ["[" * 5000, "9" * 5000, "null", "[]", '{"case": 3, "sources": [], "outputs": []}']
+ODD_LINES += [OUTPUTS % outputs for outputs in ("3", "[5]", "[[5, 1, 1]]", '[["a"]]', "[[null, null, null]]")]
+
+
+@pytest.mark.parametrize("line", ODD_LINES)
+def test_a_line_of_the_journal_that_says_nothing_is_passed_over(tmp_path: Path, line: str) -> None:
+    folder = ResumableFolder(tmp_path / "data")
+    folder.prepare({}, {"a": []})
+    folder.tidy()
+    with folder.journal.open("a") as journal:
+        journal.write(f"\n{line}\n")
+
+    assert folder.prepare({}, {"a": []}) == set()
+    folder.tidy()

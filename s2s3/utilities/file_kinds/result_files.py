@@ -6,7 +6,6 @@ from typing import Any
 
 from s1.json_files import CASE_LIST_MIB, JsonFile
 from s1.json_schema import (
-    ANYTHING,
     NAME,
     NUMBER,
     NUMBER_OR_NAN,
@@ -115,6 +114,8 @@ PREDICTION_ARGUMENTS = JsonFile(
 
 BENCHMARKS = JsonFile("file of benchmark results", MapOf(OBJECT), "move it away")
 
-_STAMP = ListOf(ANYTHING, 3, 3)
+_STAMP = Value(
+    "a list of name, size and time", lambda value: isinstance(value, list) and len(value) == 3 and TEXT.fits(value[0])
+)
 FINISHED_CASE = Record({"case": TEXT, "sources": ListOf(_STAMP), "outputs": ListOf(_STAMP)}, closed=True)
 """A line of the journal of preprocessed cases."""
