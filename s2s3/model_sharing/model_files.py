@@ -10,7 +10,10 @@ from nnunetv2.utilities.file_path_utilities import (
 )
 from nnunetv2.utilities.model_advice import FINAL, checkpoints_by_fold, train_command
 
-_FOLD_EXTRAS = ("debug.json", "progress.png", "training_curves.json", "network_architecture.svg")
+_FOLD_EXTRAS = (
+    *("debug.json", "progress.png", "network_architecture.pdf"),
+    *("training_curves.json", "network_architecture.svg"),  # ours
+)
 _MODEL_EXTRAS = ("domains.json", "prism_dd.json")
 """Not groups.json: patients of the training data are nobody else's business."""
 _MODEL_FILES = ("plans.json", "dataset_fingerprint.json", "dataset.json")

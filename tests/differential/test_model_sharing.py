@@ -27,7 +27,7 @@ INSTALL = """
     from nnunetv2.model_sharing.model_import import install_model_from_zip_file
     install_model_from_zip_file(sys.argv[1])
 """
-ONLY_OURS = ("domains.json", "prism_dd.json", "domain_summary.json", "training_curves.json")
+ONLY_OURS = ("domains.json", "prism_dd.json", "domain_summary.json", "training_curves.json", "network_architecture.svg")
 Run = Callable[..., Any]
 
 

@@ -13,9 +13,10 @@ _FOLD = (
     "checkpoint_best.pth",
     "progress.png",
     "debug.json",
-    "network_architecture.svg",
+    "network_architecture.pdf",
     "training_log_1.txt",
 )
+_ONLY_OURS = ("training_curves.json", "network_architecture.svg")
 _RESULTS = ("summary.json", "case.png", "case.npz", "case.pkl")
 _MERGED = (*_RESULTS, "postprocessing.pkl", "postprocessing.json", "plans.json", "dataset.json")
 
@@ -34,7 +35,7 @@ def write_model(
     _fill(model, (*_MODEL, *(DOMAIN_FILES if domains else ())))
     _fill(merged, (*_MERGED, *(("domain_summary.json",) if domains else ())))
     for fold in folds:
-        _fill(model / f"fold_{fold}", (*_FOLD, *(("training_curves.json",) if domains else ())))
+        _fill(model / f"fold_{fold}", (*_FOLD, *(_ONLY_OURS if domains else ())))
         _fill(model / f"fold_{fold}" / "validation", (*_RESULTS, *(("domain_summary.json",) if domains else ())))
     return model
 

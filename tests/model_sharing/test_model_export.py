@@ -39,7 +39,7 @@ def test_a_model_is_packed_with_names_relative_to_the_results_folder(results: Pa
     assert names_in(target) == {
         *(f"{MODEL}/{name}" for name in ("plans.json", "dataset.json", "dataset_fingerprint.json")),
         *(f"{MODEL}/fold_0/{name}" for name in ("checkpoint_final.pth", "progress.png", "debug.json")),
-        *(f"{MODEL}/fold_0/{name}" for name in ("network_architecture.svg", "validation/summary.json")),
+        *(f"{MODEL}/fold_0/{name}" for name in ("network_architecture.pdf", "validation/summary.json")),
         *(f"{MODEL}/crossval_results_folds_0/{name}" for name in ("summary.json", "postprocessing.pkl")),
         f"{MODEL}/crossval_results_folds_0/postprocessing.json",
     }
@@ -58,7 +58,7 @@ def test_domain_files_and_curves_travel_but_groups_of_patients_do_not(results: P
     write_model(results, folds=[0], domains=True)
     export_pretrained_model(DATASET, str(target), ("2d",), folds=(0,))
     names = {name.removeprefix(f"{MODEL}/") for name in names_in(target)}
-    assert names > {"domains.json", "prism_dd.json", "fold_0/training_curves.json"}
+    assert names > {"domains.json", "prism_dd.json", "fold_0/training_curves.json", "fold_0/network_architecture.svg"}
     assert names > {"fold_0/validation/domain_summary.json", "crossval_results_folds_0/domain_summary.json"}
     assert "groups.json" not in names
 

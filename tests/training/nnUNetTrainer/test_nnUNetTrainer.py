@@ -45,6 +45,7 @@ def test_a_training_writes_the_files_of_nnunet(nnunet_folders: NnunetFolders, mo
         "checkpoint_best.pth",
         "checkpoint_final.pth",
         "debug.json",
+        "network_architecture.svg",
         "progress.png",
         "training_curves.json",
         "validation",
