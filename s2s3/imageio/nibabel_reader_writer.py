@@ -7,7 +7,8 @@ import numpy as np
 
 from nnunetv2.errors import CallError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
-from nnunetv2.imageio.reading_errors import naming_file, reading
+from nnunetv2.imageio.reading_errors import reading_volume
+from nnunetv2.imageio.volume_checksum import check_voxels
 from nnunetv2.imageio.volume_size import check_nifti_size
 from nnunetv2.utilities.files import replacing
 from nnunetv2.utilities.late_names import late_names
@@ -45,7 +46,7 @@ class NibabelIOWithReorient(BaseReaderWriter):
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
         """Read the files of one case in RAS+. Different spacings are an error, different affines a warning."""
         images = [_open(name) for name in image_fnames]
-        turned = [image.as_reoriented(_orientation(image.affine)) for image in images]
+        turned = [_turned_to_ras(image, name) for image, name in zip(images, image_fnames, strict=True)]
         _warn_about_affines([image.affine for image in turned], image_fnames)
         array, spacing = _read_case(turned, image_fnames)
         affines = {"original_affine": images[0].affine, "reoriented_affine": turned[0].affine}
@@ -74,10 +75,16 @@ def _orientation(affine: np.ndarray) -> np.ndarray:
     return io_orientation(affine)
 
 
+def _turned_to_ras(image: Any, path: str) -> Any:
+    """Return the image in RAS+; its voxels are read unless it is so already."""
+    with reading_volume(path):
+        return image.as_reoriented(_orientation(image.affine))
+
+
 def _open(path: str) -> Any:
     import nibabel
 
-    with reading(path):
+    with reading_volume(path):
         image: Any = nibabel.load(path)
         check_nifti_size(path, image)
     if len(image.shape) != 3:
@@ -94,11 +101,13 @@ def _read_case(images: list[Any], image_fnames: list[str] | tuple[str, ...]) -> 
 
 def _voxels(image: Any, path: str) -> np.ndarray:
     """Return the values (1, z, y, x), scaled in float64 if the header has a scale."""
-    with naming_file(path):
+    with reading_volume(path):
         stored = image.dataobj
         is_scaled = getattr(stored, "slope", 1.0) != 1.0 or getattr(stored, "inter", 0.0) != 0.0
         array = np.asanyarray(stored, dtype=np.float64) if is_scaled else np.asanyarray(stored)
-    return array.transpose(2, 1, 0)[None]
+        array = array.transpose(2, 1, 0)
+        check_voxels(path, array, getattr(stored, "offset", None))
+    return array[None]
 
 
 def _warn_about_affines(affines: list[np.ndarray], image_fnames: list[str] | tuple[str, ...]) -> None:

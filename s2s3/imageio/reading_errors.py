@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from nnunetv2.errors import DriftError, ImageProblemError, MissingFileError
 from s1.damaged_files import require_whole
+from s1.readable_files import require_file
 
 
 @contextmanager
@@ -18,6 +19,18 @@ def reading(path: str) -> Iterator[None]:
     require_whole(path)
     with naming_file(path):
         yield
+
+
+@contextmanager
+def reading_volume(path: str) -> Iterator[None]:
+    """Do as `reading` does, except that whether a file is whole is left to `check_voxels`, unless reading it fails."""
+    require_file(path)
+    with naming_file(path):
+        try:
+            yield
+        except Exception:
+            require_whole(path)
+            raise
 
 
 @contextmanager

@@ -8,9 +8,10 @@ import numpy as np
 
 from nnunetv2.errors import CallError, ImageProblemError, UnfitImageError
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
-from nnunetv2.imageio.reading_errors import reading
+from nnunetv2.imageio.reading_errors import reading_volume
+from nnunetv2.imageio.volume_checksum import check_voxels
 from nnunetv2.imageio.volume_size import check_volume_size
-from nnunetv2.imageio.whole_files import is_whole, write_whole
+from nnunetv2.imageio.whole_files import first_voxel_byte, is_whole, write_whole
 
 MISSING_AXIS_FACTOR = 999
 """A 2D image gets this many times its larger spacing along the missing axis."""
@@ -70,9 +71,10 @@ class SimpleITKIOWithReorient(SimpleITKIO):
 def _open(path: str) -> Any:
     import SimpleITK as sitk
 
-    with reading(path):
+    with reading_volume(path):
         check_volume_size(path)
         image = sitk.ReadImage(str(path))
+        check_voxels(path, sitk.GetArrayViewFromImage(image), first_voxel_byte(image))
         if not is_whole(path, image):
             raise ImageProblemError(f"{path}: is cut off, its image has more voxels; copy or download it again")
     axes, components = image.GetDimension(), image.GetNumberOfComponentsPerPixel()

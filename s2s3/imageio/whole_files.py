@@ -41,13 +41,18 @@ def write_whole(image: Any, path: str | os.PathLike[str]) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def first_voxel_byte(image: Any) -> int | None:
+    """Return where the voxels start according to the NIfTI header of a SimpleITK image; None if there is none."""
+    return int(float(image.GetMetaData("vox_offset"))) if image.HasMetaDataKey("vox_offset") else None
+
+
 def _stated_bytes(image: Any) -> int | None:
     """Return the bytes up to the end of the voxels according to the NIfTI header; None if there is none."""
-    keys = set(image.GetMetaDataKeys())
-    if not {"vox_offset", "bitpix", "dim[0]"} <= keys:
+    first_byte = first_voxel_byte(image)
+    if first_byte is None or not {"bitpix", "dim[0]"} <= set(image.GetMetaDataKeys()):
         return None
     lengths = [int(image.GetMetaData(f"dim[{axis}]")) for axis in range(1, int(image.GetMetaData("dim[0]")) + 1)]
-    return int(float(image.GetMetaData("vox_offset"))) + math.prod(lengths) * int(image.GetMetaData("bitpix")) // 8
+    return first_byte + math.prod(lengths) * int(image.GetMetaData("bitpix")) // 8
 
 
 def _voxel_bytes(image: Any) -> int:
