@@ -4,7 +4,6 @@ Other people's code imports, star-imports and replaces them there; what is repla
 and test_trainer_programs.py.
 """
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.compat.test_public_names import OUT_OF_SCOPE
 from tests.differential.oracle import run_oracle, run_ours
-
-SCRIPT = Path(__file__).with_name("describe_imported_names.py").read_text()
-EMPTY = ("nnunetv2.inference.examples",)  # scripts that are not meant to be imported
 
 COMPLETE = (
     "nnunetv2.evaluation.evaluate_predictions",
@@ -86,23 +81,16 @@ ABSENT = {
 Names = dict[str, dict[str, str]]
 
 
-def described(output: str) -> Names:
-    """Return what describe_imported_names.py printed."""
-    line = next(line for line in output.splitlines() if line.startswith("NAMES"))
-    found: Names = json.loads(line.removeprefix("NAMES"))
-    return found
+@pytest.fixture(scope="module")
+def stock(stock_description: dict[str, Any]) -> Names:
+    names: Names = stock_description["imported"]
+    return names
 
 
 @pytest.fixture(scope="module")
-def stock() -> Names:
-    return described(run_oracle(SCRIPT, "all", *OUT_OF_SCOPE, *EMPTY))
-
-
-@pytest.fixture(scope="module")
-def ours(stock: Names, tmp_path_factory: pytest.TempPathFactory) -> Names:
-    file = tmp_path_factory.mktemp("names") / "stock.json"
-    file.write_text(json.dumps(stock))
-    return described(run_ours(SCRIPT, "these", file))
+def ours(our_description: dict[str, Any]) -> Names:
+    names: Names = our_description["imported"]
+    return names
 
 
 def listed() -> set[tuple[str, str]]:

@@ -1,22 +1,8 @@
 """Every name that can be imported from nnU-Net 2.8.1 is here, takes the same arguments, and has the same members."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.differential.oracle import run_oracle, run_ours
-
-SCRIPT = Path(__file__).with_name("describe_surface.py").read_text()
-
-OUT_OF_SCOPE = (
-    "nnunetv2.batch_running",  # scripts for one cluster
-    "nnunetv2.dataset_conversion.Dataset",  # single public data sets
-    "nnunetv2.dataset_conversion.datasets_for_integration_tests",
-    "nnunetv2.inference.JHU_inference",
-    "nnunetv2.tests",
-)
 
 OTHER_DEFAULTS = {
     "generate_dataset_json": ("license", "converted_by"),  # placeholder texts
@@ -37,23 +23,15 @@ GONE = {  # helpers that nobody outside uses, and a scheduler that cannot be con
 }
 
 
-def described(output: str) -> dict[str, Any]:
-    """Return what describe_surface.py printed."""
-    line = next(line for line in output.splitlines() if line.startswith("SURFACE"))
-    return json.loads(line.removeprefix("SURFACE"))
+@pytest.fixture(scope="module")
+def stock(stock_description: dict[str, Any]) -> dict[str, Any]:
+    return {module: names for module, names in stock_description["surface"].items() if names}
 
 
 @pytest.fixture(scope="module")
-def stock() -> dict[str, Any]:
-    found = described(run_oracle(SCRIPT, "own", *OUT_OF_SCOPE))
-    return {module: names for module, names in found.items() if names}
-
-
-@pytest.fixture(scope="module")
-def ours(stock: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    file = tmp_path_factory.mktemp("surface") / "stock.json"
-    file.write_text(json.dumps(stock))
-    return described(run_ours(SCRIPT, "these", file))
+def ours(our_description: dict[str, Any]) -> dict[str, Any]:
+    surface: dict[str, Any] = our_description["surface"]
+    return surface
 
 
 def is_public(name: str) -> bool:
