@@ -1,10 +1,17 @@
 """What all tests share: a clean environment and folders of their own."""
 
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end programs that tests start, also where a shell runs the tests in the background, ignoring it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
