@@ -80,6 +80,7 @@ def test_a_small_file_that_claims_a_huge_image_is_refused_before_memory_is_taken
 def test_an_image_larger_than_the_memory_is_refused_with_both_numbers(tmp_path, monkeypatch):
     path = tmp_path / "x.png"
     Image.fromarray(np.zeros((1000, 1000, 3), np.uint8)).save(path)
+    monkeypatch.setattr(claimed_size, "NOT_ASKED_BYTES", 0)
     monkeypatch.setattr(claimed_size, "available_bytes", lambda: 17_900_000)
     with pytest.raises(
         ImageProblemError, match=r"x\.png: its 1000 x 1000 x 3 values need about 18.0 MB of memory, 17.9 MB"
@@ -87,6 +88,13 @@ def test_an_image_larger_than_the_memory_is_refused_with_both_numbers(tmp_path, 
         read_image(path)
     monkeypatch.setattr(claimed_size, "available_bytes", lambda: 18_000_000)
     assert read_image(path).shape == (1000, 1000, 3)
+
+
+def test_the_free_memory_is_not_asked_for_a_small_tile(tmp_path, monkeypatch):
+    path = tmp_path / "x.png"
+    Image.fromarray(np.zeros((1024, 1024, 3), np.uint8)).save(path)
+    monkeypatch.setattr(claimed_size, "available_bytes", lambda: pytest.fail("asked"))
+    assert read_image(path).shape == (1024, 1024, 3)
 
 
 def test_the_best_possible_compression_is_believed(tmp_path):
