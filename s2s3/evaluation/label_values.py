@@ -1,6 +1,6 @@
 """Values in label images that are not labels, as 255 in masks of 0 and 255, which would be scored as wrong."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _MOST_VALUES = 10
 _WHITE = 255
+_MANY_LABELS = 8
+"""From here on, one pass that finds all values takes less time than one for each label."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,25 @@ class WatchingReader:
         return getattr(self.__dict__["_reader"], name)
 
 
-def _values_of(file: str, segmentation: np.ndarray, labels: Iterable[int]) -> LabelFile:
-    is_background = segmentation == 0
-    left, has_labels = ~is_background, False
+def _values_of(file: str, segmentation: np.ndarray, labels: Collection[int]) -> LabelFile:
+    values = segmentation if len(labels) < _MANY_LABELS else _distinct_values(segmentation)
+    left, has_labels = values != 0, False
     for label in labels:
         if label != 0:
-            is_label = segmentation == label
+            is_label = values == label
             has_labels |= bool(is_label.any())
             left &= ~is_label
-    others = np.unique(segmentation[left])[-_MOST_VALUES:] if left.any() else ()
+    others = np.unique(values[left])[-_MOST_VALUES:] if left.any() else ()
     return LabelFile(file, has_labels, tuple(float(value) for value in others))
+
+
+def _distinct_values(segmentation: np.ndarray) -> np.ndarray:
+    """Return the values of an image, by counting them if all are whole, which takes no sorting."""
+    with np.errstate(invalid="ignore"):
+        whole = segmentation.astype(np.uint16)
+    return (
+        np.flatnonzero(np.bincount(whole.ravel())) if np.array_equal(whole, segmentation) else np.unique(segmentation)
+    )
 
 
 def score_case(

@@ -14,6 +14,7 @@ from nnunetv2.evaluation.evaluate_predictions import (
     compute_metrics_on_folder2,
     compute_metrics_on_folder_simple,
 )
+from nnunetv2.evaluation.label_values import LabelFile, WatchingReader
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from tests.inference.models import make_plans
 
@@ -103,3 +104,15 @@ def test_a_replaced_function_scores_the_cases(tmp_path: Path, monkeypatch: pytes
     ref, pred = folders(tmp_path, MASK, MASK)
     summary = compute_metrics_on_folder(ref, pred, None, NaturalImage2DIO(), ".png", [1], num_processes=0)
     assert summary["metric_per_case"] == [result]
+
+
+@pytest.mark.parametrize("number_of_labels", [2, 50])
+@pytest.mark.parametrize("other", [255.0, -1.0, 2.5, 70000.0])
+def test_other_values_are_found_however_many_labels_there_are(number_of_labels: int, other: float) -> None:
+    class Reader:
+        def read_seg(self, file: str) -> tuple[np.ndarray, dict[str, Any]]:
+            return np.array([[0, 1, 1, other]], np.float32), {}
+
+    watching = WatchingReader(Reader(), range(number_of_labels + 1))
+    watching.read_seg("a")
+    assert watching.seen == [LabelFile("a", True, (other,))]
