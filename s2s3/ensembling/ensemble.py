@@ -18,7 +18,7 @@ from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import copy_file, json_content, read_json, write_json
 from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.output_guard import check_output_folder
+from nnunetv2.utilities.output_guard import check_output_folder, check_results
 from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 from s1.case_names import ByName, composed
@@ -101,17 +101,20 @@ def ensemble_folders(
     """Average the predictions of several models, each in a folder; all must contain the same cases (.npz, .pkl).
 
     dataset.json and plans.json come from the first folder unless given; both are written to the output folder, which
-    must be neither an input folder nor that of a dataset or a model (InvalidOutputError).
+    must be neither an input folder nor that of a dataset or a model, nor hold other files of these names
+    (InvalidOutputError).
     """
     check_output_folder(output_folder, {f"the predictions {folder}": folder for folder in list_of_input_folders})
     first = Path(list_of_input_folders[0])
     dataset_json = json_content(dataset_json_file_or_dict, first / "dataset.json", MODEL_DATASET)
     plans = json_content(plans_json_file_or_dict, first / "plans.json", PLANS)
-    cases = _common_cases(list_of_input_folders, label_ending(dataset_json["file_ending"]))
+    ending = label_ending(dataset_json["file_ending"])
+    cases = _common_cases(list_of_input_folders, ending)
+    check_results(output_folder, [case + ending for case in cases])
     os.makedirs(output_folder, exist_ok=True)
-    _merge_cases(cases, Path(output_folder), dataset_json, plans, save_merged_probabilities, num_processes)
     write_json(dataset_json, Path(output_folder) / "dataset.json")
     write_json(plans, Path(output_folder) / "plans.json")
+    _merge_cases(cases, Path(output_folder), dataset_json, plans, save_merged_probabilities, num_processes)
 
 
 def _common_cases(folders: Sequence[PathLike], file_ending: str) -> dict[str, list[PathLike]]:

@@ -52,13 +52,18 @@ def list_outputs(target: Target, inputs: Sequence[Sequence[str]], file_ending: s
     return [os.fspath(name).removesuffix(label_ending(file_ending)) for name in target]
 
 
+def result_names(inputs: Sequence[Sequence[str]], file_ending: str) -> list[str]:
+    """Return the file name of each case's result."""
+    return [case_name(files[0], file_ending) + label_ending(file_ending) for files in inputs]
+
+
 def list_previous_stages(
     folder: PathLike | None, inputs: Sequence[Sequence[str]], file_ending: str
 ) -> list[str | None]:
     """Return each case's segmentation file from the previous cascade stage; without a folder, None for each case."""
     if folder is None:
         return [None] * len(inputs)
-    names = [case_name(files[0], file_ending) + label_ending(file_ending) for files in inputs]
+    names = result_names(inputs, file_ending)
     return [as_on_disk(os.path.join(os.fspath(folder), name)) for name in names]
 
 

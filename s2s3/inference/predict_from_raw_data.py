@@ -86,8 +86,8 @@ def predict_entry_point_modelfolder() -> None:
 
 
 def _predict(arguments: Namespace, model_folder: str) -> None:
-    from nnunetv2.inference.case_lists import check_part, list_inputs, make_output_folders
-    from nnunetv2.utilities.output_guard import check_output_folder
+    from nnunetv2.inference.case_lists import check_part, list_inputs, make_output_folders, result_names
+    from nnunetv2.utilities.output_guard import check_output_folder, check_results
 
     check_part(arguments.part_id, arguments.num_parts)
     inputs = {"the images": arguments.i, "the previous stage's predictions": arguments.prev_stage_predictions}
@@ -109,6 +109,9 @@ def _predict(arguments: Namespace, model_folder: str) -> None:
         raise MissingFileError(
             f"{arguments.i}: found no images <case>_0000{ending}; the model was trained on {ending} files"
         )
+    if not arguments.continue_prediction:
+        part = cases[arguments.part_id :: arguments.num_parts]
+        check_results(arguments.o, result_names(part, ending))
     make_output_folders(arguments.o)
     settings = {
         "save_probabilities": arguments.save_probabilities,

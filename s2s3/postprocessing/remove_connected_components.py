@@ -30,7 +30,7 @@ from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import copy_file, json_content, replacing, write_json
 from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.output_guard import check_apart, check_output_folder
+from nnunetv2.utilities.output_guard import check_apart, check_output_folder, check_results
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.utils import files_in_folder
 from nnunetv2.utilities.workers import run_cases, workers_worth_starting
@@ -129,7 +129,7 @@ def apply_postprocessing_to_folder(
 ) -> None:
     """Postprocess all segmentations of a folder; plans.json and dataset.json come from there unless given.
 
-    Raises InvalidOutputError if the output folder is that of a dataset or a model.
+    Raises InvalidOutputError if the output folder is that of a dataset or a model, or holds other files of these names.
     """
     check_output_folder(output_folder)
     source, target = Path(input_folder), Path(output_folder)
@@ -140,16 +140,18 @@ def apply_postprocessing_to_folder(
     files = [source / name for name in files_in_folder(source, ending)]
     if not files:
         raise MissingFileError(f"{source}: no segmentations found, expected files that end in {ending}")
+    described = [name for name in ("plans.json", "dataset.json") if (source / name).is_file()]
+    if described:  # results of an earlier run have them too
+        check_results(target, [file.name for file in files])
     target.mkdir(parents=True, exist_ok=True)
+    for name in [] if same_place(source, target) else described:
+        copy_file(source / name, target / name)
     cases = [
         (path.name.removesuffix(ending), (path, target / path.name, reader_writer, list(pp_fns), list(pp_fn_kwargs)))
         for path in files
     ]
     workers = workers_worth_starting(num_processes, len(cases))
     run_cases(load_postprocess_save, cases, workers, "Postprocessing")
-    for name in ("plans.json", "dataset.json"):
-        if (source / name).is_file() and not same_place(source, target):
-            copy_file(source / name, target / name)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,22 @@ def check_apart(folder: PathLike, inputs: Mapping[str, PathLike | None]) -> None
     what = input_at(folder, inputs)
     if what is not None:
         raise InvalidOutputError(f"{folder} is the folder of {what}; the results need a folder of their own")
+
+
+def check_results(folder: PathLike, names: Iterable[str]) -> None:
+    """Raise InvalidOutputError if results would replace files, as annotations, of a folder without earlier results.
+
+    Parameters:
+        names: of the files that will be written.
+    """
+    place = Path(folder)
+    taken = [] if _holds_results(place) else [name for name in names if (place / name).exists()]
+    if taken:
+        raise InvalidOutputError(
+            f"{folder} holds {len(taken)} file(s) with names of results ({taken[0]}), but neither plans.json nor "
+            "predict_from_raw_data_args.json, which lie beside results; are these annotations? Choose another output "
+            "folder, or remove them yourself."
+        )
 
 
 def check_output_file(

@@ -12,7 +12,7 @@ from nnunetv2.ensembling.ensemble import (
     ensemble_folders,
     entry_point_ensemble_folders,
 )
-from nnunetv2.errors import CaseFailedError, DatasetError, DatasetLayoutError, MissingFileError
+from nnunetv2.errors import CaseFailedError, DatasetError, DatasetLayoutError, InvalidOutputError, MissingFileError
 from nnunetv2.utilities.files import read_json, write_json
 from tests.inference.models import make_dataset_json, make_plans
 
@@ -168,6 +168,19 @@ def test_the_command_does_not_write_into_its_inputs(folders: list[Path], monkeyp
         entry_point_ensemble_folders()
     assert f"is the folder of the predictions {folders[number]}" in capsys.readouterr().err
     assert sorted(folders[number].iterdir()) == before
+
+
+def test_a_merged_segmentation_replaces_no_file_of_a_folder_without_results(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    case = next(folders[0].glob("*.npz")).stem
+    annotation = tmp_path / f"masks/{case}.png"
+    annotation.parent.mkdir()
+    annotation.write_bytes(b"drawn by hand")
+
+    with pytest.raises(InvalidOutputError, match="are these annotations"):
+        ensemble_folders(folders, annotation.parent, num_processes=0)
+    assert [file.read_bytes() for file in annotation.parent.iterdir()] == [b"drawn by hand"]
 
 
 def test_a_segmentation_without_probabilities_is_not_left_out(folders: list[Path], tmp_path: Path) -> None:

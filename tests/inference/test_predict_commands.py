@@ -213,6 +213,22 @@ def test_results_do_not_replace_annotations(run: Run, tmp_path: Path, nnunet_fol
     assert len(list(run.out.iterdir())) == 1
 
 
+def test_results_do_not_replace_files_of_a_folder_without_results(run: Run) -> None:
+    assert run() == 0
+    assert run() == 0
+    file, *_ = sorted(run.out.glob("*.png"))
+    for record in run.out.glob("*.json"):
+        record.unlink()
+    file.write_bytes(b"drawn by hand")
+
+    assert run() == 2
+    assert f"holds {len(list(run.out.iterdir()))} file(s) with names of results ({file.name})" in run.message
+    assert file.read_bytes() == b"drawn by hand"
+    assert not list(run.out.glob("*.json"))
+    file.unlink()
+    assert run("--continue_prediction") == 0
+
+
 def test_results_do_not_go_into_the_model(run: Run) -> None:
     run.out = run.model
 

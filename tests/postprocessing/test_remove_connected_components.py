@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnunetv2.errors import CheckpointError, MissingFileError
+from nnunetv2.errors import CheckpointError, InvalidOutputError, MissingFileError
 from nnunetv2.postprocessing.remove_connected_components import (
     apply_postprocessing,
     apply_postprocessing_to_folder,
@@ -170,11 +170,22 @@ def test_a_result_replaces_a_link_and_not_what_it_leads_to(predictions: Path, tm
     out.mkdir()
     (out / "a.png").symlink_to(predictions / "a.png")
     os.link(predictions / "b.png", out / "b.png")
+    shutil.copy(predictions / "plans.json", out)
     before = [(predictions / f"{case}.png").read_bytes() for case in "ab"]
 
     apply_postprocessing_to_folder(predictions, out, [keep_largest], [{"labels_or_regions": 1}], num_processes=0)
     assert [(predictions / f"{case}.png").read_bytes() for case in "ab"] == before
     assert [(out / f"{case}.png").read_bytes() for case in "ab"] != before
+
+
+def test_files_of_a_folder_without_results_are_not_replaced(predictions: Path, tmp_path: Path) -> None:
+    masks = tmp_path / "gt"
+    before = [(masks / f"{case}.png").read_bytes() for case in "ab"]
+
+    with pytest.raises(InvalidOutputError, match=r"gt holds 2 file\(s\) with names of results"):
+        apply_postprocessing_to_folder(predictions, masks, [keep_largest], [{"labels_or_regions": 1}], num_processes=0)
+    assert sorted(file.name for file in masks.iterdir()) == ["a.png", "b.png"]
+    assert [(masks / f"{case}.png").read_bytes() for case in "ab"] == before
 
 
 class Bomb:

@@ -9,6 +9,7 @@ from nnunetv2.errors import InvalidOutputError, OutputExistsError
 from nnunetv2.utilities.output_guard import (
     check_output_file,
     check_output_folder,
+    check_results,
     is_json_with,
     is_model_archive,
     is_web_page,
@@ -146,3 +147,18 @@ def test_pages_and_archives_of_models_are_recognised(tmp_path: Path) -> None:
 
     assert [name for name in ("page", "model", "checkpoint") if is_web_page(tmp_path / name)] == ["page"]
     assert [name for name in ("page", "model", "checkpoint") if is_model_archive(tmp_path / name)] == ["model"]
+
+
+def test_annotations_outside_of_datasets_are_not_replaced(tmp_path: Path) -> None:
+    masks = put(tmp_path / "masks/a.png")
+
+    with pytest.raises(InvalidOutputError, match=r"masks holds 1 file\(s\) with names of results \(a\.png\)"):
+        check_results(masks, ["a.png", "b.png"])
+    check_results(masks, ["b.png"])
+    check_results(tmp_path / "missing", ["a.png"])
+
+
+@pytest.mark.parametrize("record", [RECORD, "plans.json"])
+def test_earlier_results_are_replaced(tmp_path: Path, record: str) -> None:
+    put(tmp_path / "out/a.png")
+    check_results(put(tmp_path / "out" / record), ["a.png"])
