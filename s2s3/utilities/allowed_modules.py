@@ -5,6 +5,7 @@ Importing a module runs it, so a name that comes out of a file is imported only 
 - torch.nn, dynamic_network_architectures, nnunetv2
 - the modules in the folders of nnUNet_extTrainer
 - the modules that nnUNet_allowed_modules lists, separated by commas or colons, with their sub-modules
+- while a planner plans with a class that its own code has set, the module of that class
 """
 
 import importlib
@@ -14,6 +15,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +25,8 @@ from nnunetv2.utilities.find_objects import external_folders
 
 ALLOWED_MODULES_VARIABLE = "nnUNet_allowed_modules"
 _FIXED_ROOTS = ("torch.nn", "dynamic_network_architectures", "nnunetv2")
+_of_code: ContextVar[tuple[str, ...]] = ContextVar("_of_code", default=())
+"""Modules of classes that code, not a file, has chosen."""
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -51,8 +55,18 @@ def describe_roots() -> str:
 
 def root_of(dotted_name: str) -> str | None:
     """Return the root that a dotted name lies in, None if there is none."""
-    roots = (*_FIXED_ROOTS, *allowed_modules(), *_external_modules())
+    roots = (*_FIXED_ROOTS, *_of_code.get(), *allowed_modules(), *_external_modules())
     return next((root for root in roots if dotted_name == root or dotted_name.startswith(f"{root}.")), None)
+
+
+@contextmanager
+def chosen_by_code(module: str | None) -> Iterator[None]:
+    """Let names lead to a module whose class was given as such, not by its name in a file; None changes nothing."""
+    token = _of_code.set((*_of_code.get(), module) if module is not None else _of_code.get())
+    try:
+        yield
+    finally:
+        _of_code.reset(token)
 
 
 def exists_elsewhere(dotted_name: str) -> bool:
@@ -85,7 +99,7 @@ def _external_modules() -> dict[str, str]:
 @contextmanager
 def _search_path_for(root: str) -> Iterator[None]:
     """Let a module in a folder of nnUNet_extTrainer be imported; refuse another one of its name."""
-    is_external = root not in (*_FIXED_ROOTS, *allowed_modules())
+    is_external = root not in (*_FIXED_ROOTS, *_of_code.get(), *allowed_modules())
     folder = _external_modules().get(root) if is_external else None
     if folder is None:
         yield

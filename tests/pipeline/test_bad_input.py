@@ -141,8 +141,8 @@ HALF = np.arange(SIDE * SIDE).reshape(SIDE, SIDE) % 2
 @pytest.mark.parametrize(
     ("break_it", "file", "message"),
     [
-        (truncate("imagesTr/case_03_0000.png"), "imagesTr/case_03_0000.png", "cannot be read"),
-        (truncate("labelsTr/case_03.png"), "labelsTr/case_03.png", "cannot be read"),
+        (truncate("imagesTr/case_03_0000.png"), "imagesTr/case_03_0000.png", "is damaged (cut off"),
+        (truncate("labelsTr/case_03.png"), "labelsTr/case_03.png", "is damaged (cut off"),
         (lambda space: (space.raw / "labelsTr/case_03.png").unlink(), "labelsTr/case_03.png", ""),
         (mask(HALF[:, 4:]), "labelsTr/case_03.png", f"{SIDE}, {SIDE - 4})"),
         (mask(HALF * 255), "labelsTr/case_03.png", "found 255, did you mean 1?"),
@@ -167,7 +167,7 @@ def test_a_bad_case_is_named_and_leaves_only_whole_files(
 def test_a_broken_image_is_named_by_worker_processes_too(raw: Workspace) -> None:
     truncate("imagesTr/case_03_0000.png")(raw)
 
-    assert "imagesTr/case_03_0000.png: cannot be read" in raw.plan("-np", 2, "-npfp", 2).error
+    assert "imagesTr/case_03_0000.png: is damaged (cut off" in raw.plan("-np", 2, "-npfp", 2).error
 
 
 def test_a_second_command_leaves_the_first_alone(ready: Workspace) -> None:
@@ -315,7 +315,7 @@ def test_small_and_constant_images_are_predicted(raw: Workspace, model: Path, im
 def test_a_broken_image_does_not_stop_the_others(raw: Workspace, model: Path, images: Path, tmp_path: Path) -> None:
     os.truncate(images / "noise_0000.png", 1000)
 
-    assert "noise_0000.png: cannot be read" in predict(raw, model, images, tmp_path / "out").error
+    assert "noise_0000.png: is damaged (cut off" in predict(raw, model, images, tmp_path / "out").error
     assert sorted(file.stem for file in (tmp_path / "out").glob("*.png")) == ["black", "pixel", "small", "white"]
 
 

@@ -18,6 +18,7 @@ from nnunetv2.experiment_planning.experiment_planners.patch_fitting import (
 )
 from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization import get_normalization_scheme
 from nnunetv2.preprocessing.resampling.default_resampling import Numbers, resample_data_or_seg_to_shape
+from nnunetv2.utilities.allowed_modules import chosen_by_code
 from nnunetv2.utilities.raw_dataset import channel_names
 
 
@@ -60,6 +61,7 @@ class ConfigurationPlanning:
     @UNet_class.setter
     def UNet_class(self, network: Any) -> None:
         is_path = isinstance(network, str)
+        self._network_module = None if is_path else network.__module__
         self._network_class_path = network if is_path else f"{network.__module__}.{network.__qualname__}"
 
     @staticmethod
@@ -184,14 +186,15 @@ class ConfigurationPlanning:
         key = f"{topology.patch_size}_{topology.strides}"
         if key not in cache:
             block = self._architecture(topology)
-            cache[key] = self.static_estimate_VRAM_usage(
-                topology.patch_size,
-                len(channel_names(self.dataset_json)),
-                len(self.dataset_json["labels"]),
-                block["network_class_name"],
-                block["arch_kwargs"],
-                block["_kw_requires_import"],
-            )
+            with chosen_by_code(self._network_module):
+                cache[key] = self.static_estimate_VRAM_usage(
+                    topology.patch_size,
+                    len(channel_names(self.dataset_json)),
+                    len(self.dataset_json["labels"]),
+                    block["network_class_name"],
+                    block["arch_kwargs"],
+                    block["_kw_requires_import"],
+                )
         return cache[key]
 
     def _architecture(self, topology: Topology) -> dict[str, Any]:
