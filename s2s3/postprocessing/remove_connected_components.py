@@ -3,12 +3,10 @@
 The commands `nnUNetv2_determine_postprocessing` and `nnUNetv2_apply_postprocessing`.
 """
 
-import json
 import os
 import pickle
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +14,8 @@ import numpy as np
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import MissingFileError
-from nnunetv2.evaluation.evaluate_predictions import (
-    label_or_region_to_key,
-    load_summary_json,
-    save_summary_json,
-    score_predictions,
-)
 from nnunetv2.evaluation.prediction_files import warn_of_missing_predictions
+from nnunetv2.postprocessing.component_trials import Trials, means, search
 from nnunetv2.postprocessing.postprocessing_arguments import apply_parser, determine_parser
 from nnunetv2.postprocessing.postprocessing_file import checked_postprocessing
 from nnunetv2.utilities.command_line import command
@@ -41,7 +34,6 @@ from s1.partial_files import partial_folder
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
-    from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(
@@ -50,6 +42,8 @@ __getattr__, __dir__ = late_names(
         "nnunetv2.evaluation.accumulate_cv_results": ("accumulate_cv_results",),
         "nnunetv2.evaluation.evaluate_predictions": (
             "compute_metrics_on_folder",
+            "label_or_region_to_key",
+            "load_summary_json",
             "region_or_label_to_mask",
         ),
         "nnunetv2.imageio.base_reader_writer": ("BaseReaderWriter",),
@@ -154,41 +148,6 @@ def apply_postprocessing_to_folder(
     run_cases(load_postprocess_save, cases, workers, "Postprocessing")
 
 
-@dataclass(frozen=True)
-class _Trials:
-    """Applies the filter to folders of predictions and scores them."""
-
-    reference_folder: PathLike
-    plans: dict[str, Any]
-    dataset_json: dict[str, Any]
-    num_processes: int
-    label_manager: "LabelManager"
-
-    @property
-    def classes(self) -> list[LabelOrRegion]:
-        """Labels or regions to score, in order."""
-        entries = self.label_manager.foreground_classes
-        return [tuple(map(int, entry)) if isinstance(entry, tuple) else int(entry) for entry in entries]
-
-    def scores(self, folder: Path) -> dict[str, Any]:
-        """Score a folder; replace its summary.json unless it already has these scores."""
-        plans_manager = PlansManager(self.plans)
-        results = score_predictions(
-            self.reference_folder, folder, None, plans_manager, self.dataset_json, self.num_processes
-        )
-        file = folder / "summary.json"
-        if not file.is_file() or _as_text(load_summary_json(file)) != _as_text(results):
-            save_summary_json(results, file)
-        return results
-
-    def apply(self, source: Path, target: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the filtered segmentations of `source` to `target` and return their scores."""
-        functions = [remove_all_but_largest_component_from_segmentation]
-        description = (self.plans, self.dataset_json, self.num_processes)
-        apply_postprocessing_to_folder(source, target, functions, [arguments], *description)
-        return self.scores(target)
-
-
 def determine_postprocessing(
     folder_predictions: PathLike,
     folder_ref: PathLike,
@@ -207,65 +166,26 @@ def determine_postprocessing(
     plans = json_content(plans_file_or_dict, predictions / "plans.json", PLANS)
     dataset_json = json_content(dataset_json_file_or_dict, predictions / "dataset.json", MODEL_DATASET)
     label_manager = PlansManager(plans).get_label_manager(dataset_json)
-    trials = _Trials(folder_ref, plans, dataset_json, num_processes, label_manager)
+    trials = Trials(folder_ref, plans, dataset_json, num_processes, label_manager)
     warn_of_missing_predictions(folder_ref, predictions, label_ending(dataset_json["file_ending"]))
     before = trials.scores(predictions)
     kept = predictions / "postprocessed"
     shutil.rmtree(kept, ignore_errors=True)
     with partial_folder(predictions) as temporary:
-        arguments, source, after = _search(trials, predictions, before, temporary)
+        arguments, source, after = search(trials, predictions, before, temporary)
         if keep_postprocessed_files:
             _copy_files(source, kept)
     functions = [remove_all_but_largest_component_from_segmentation] * len(arguments)
     with replacing(predictions / "postprocessing.pkl") as file:
         file.write_bytes(pickle.dumps((functions, arguments)))
     content = {
-        "input_folder": _means(before),
-        "postprocessed": _means(after),
+        "input_folder": means(before),
+        "postprocessed": means(after),
         "postprocessing_fns": [function.__name__ for function in functions],
         "postprocessing_kwargs": arguments,
     }
     write_json(content, predictions / "postprocessing.json")
     return functions, arguments
-
-
-def _search(
-    trials: _Trials, source: Path, scores: dict[str, Any], temporary: Path
-) -> tuple[list[dict[str, Any]], Path, dict[str, Any]]:
-    """Return the accepted arguments, the folder of their result and its scores."""
-    accepted: list[dict[str, Any]] = []
-    candidates: list[Any] = [[int(label) for label in trials.label_manager.foreground_labels]]
-    candidates += trials.classes if len(trials.classes) > 1 else []
-    for number, candidate in enumerate(candidates):
-        target = temporary / str(number)
-        arguments = {"labels_or_regions": candidate}
-        tried = trials.apply(source, target, arguments)
-        better = (
-            _raises_foreground(scores, tried) if number == 0 else _dice(tried, candidate) > _dice(scores, candidate)
-        )
-        if better:
-            accepted.append(arguments)
-            source, scores = target, tried
-    return accepted, source, scores
-
-
-def _raises_foreground(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Return whether the foreground Dice is higher and that of no class lower; NaN is neither."""
-    higher = after["foreground_mean"]["Dice"] > before["foreground_mean"]["Dice"]
-    return bool(higher) and not any(_dice(after, key) < _dice(before, key) for key in before["mean"])
-
-
-def _dice(scores: dict[str, Any], key: LabelOrRegion) -> float:
-    return float(scores["mean"][key]["Dice"])
-
-
-def _means(scores: dict[str, Any]) -> dict[str, Any]:
-    mean = {label_or_region_to_key(key): values for key, values in scores["mean"].items()}
-    return {"foreground_mean": scores["foreground_mean"], "mean": mean}
-
-
-def _as_text(scores: dict[str, Any]) -> str:
-    return json.dumps(_means(scores), sort_keys=True)
 
 
 def _copy_files(source: Path, target: Path) -> None:
