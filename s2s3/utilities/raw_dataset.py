@@ -79,11 +79,16 @@ def _is_label_value(value: Any) -> bool:
 
 
 def _gaps(labels: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for each label that breaks the row 0, 1, 2, ...; two names may share a value."""
+    """Yield a line for each label that breaks the row 0, 1, 2, ...; two names may share a value.
+
+    A background of the wrong kind is left to LabelManager.
+    """
     if any(isinstance(value, list | tuple) and len(value) > 1 for value in labels.values()):
         return
     scalars = {
-        name: value[0] if isinstance(value, list | tuple) else value for name, value in labels.items() if value != []
+        name: value[0] if isinstance(value, list | tuple) else value
+        for name, value in labels.items()
+        if value != [] and _is_label_value(value)
     }
     expected = {value: position for position, value in enumerate(sorted(set(scalars.values()) | {0}))}
     for name, value in scalars.items():

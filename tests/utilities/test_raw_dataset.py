@@ -139,3 +139,8 @@ def test_what_the_label_manager_refuses_is_a_problem(labels, order, problem):
     (found,) = dataset_json_problems({**GOOD, "labels": labels, "regions_class_order": order})
 
     assert problem in found
+
+
+@pytest.mark.parametrize("background", [None, "x", {}, True, 1.5, [[0]], [0, 1], 10**400])
+def test_a_background_of_any_other_kind_is_a_problem(background):
+    assert dataset_json_problems({**GOOD, "labels": {"background": background, "tumor": 1}})
