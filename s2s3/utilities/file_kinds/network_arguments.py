@@ -155,8 +155,12 @@ def estimated_weights(arguments: Mapping[str, Any], blocks: str) -> int:
 
 
 def _per_stage(arguments: Mapping[str, Any], key: str) -> list[list[int]]:
-    entries = _repeated(arguments[key], arguments["n_stages"])
-    return [entry if isinstance(entry, list) else [entry] * _dims(arguments) for entry in entries]
+    return spelled_out(arguments[key], arguments["n_stages"], _dims(arguments))
+
+
+def spelled_out(value: Any, stages: int, axes: int) -> list[list[int]]:
+    """Return a number for each stage and axis, of which a number in the place of a list stands for all."""
+    return [entry if isinstance(entry, list) else [entry] * axes for entry in _repeated(value, stages)]
 
 
 def _repeated(value: Any, stages: int) -> list[Any]:

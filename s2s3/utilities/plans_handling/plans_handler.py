@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import nnunetv2
 from nnunetv2.errors import MissingEntryError, SettingsError
+from nnunetv2.utilities.file_kinds.network_arguments import spelled_out
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import read_json
 
@@ -73,8 +74,10 @@ def named_by(manager: Any, entry: str | None = None) -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        where = ": ".join(filter(None, (getattr(manager, "source", "plans"), entry)))
-        raise type(error)(f"{where}: {str(error).removeprefix('plans: ')}") from error
+        source = getattr(manager, "source", "plans")
+        where = ": ".join(filter(None, (source, entry)))
+        message = str(error).removeprefix(f"{source}: ").removeprefix("plans: ")
+        raise type(error)(f"{where}: {message}") from error
 
 
 def _names(plans: dict[str, Any]) -> str:
@@ -96,7 +99,8 @@ class ConfigurationManager:
         self.source = source
         if "architecture" not in self.configuration:
             warnings.warn("These plans are older than nnU-Net 2.3.1; reading them as such", stacklevel=2)
-            add_architecture(self.configuration)
+            with named_by(self):
+                add_architecture(self.configuration)
 
     def __repr__(self) -> str:
         return repr(self.configuration)
@@ -105,10 +109,10 @@ class ConfigurationManager:
         return _entry(self.configuration, key, f"{self.source}: the configuration")
 
     def _architecture(self, key: str) -> Any:
-        return _entry(self._get("architecture"), key, "plans: the block 'architecture'")
+        return _entry(self._get("architecture"), key, f"{self.source}: the block 'architecture'")
 
     def _network_argument(self, key: str) -> Any:
-        return _entry(self.network_arch_init_kwargs, key, "plans: the block 'arch_kwargs'")
+        return _entry(self.network_arch_init_kwargs, key, f"{self.source}: the block 'arch_kwargs'")
 
     @property
     def data_identifier(self) -> str:
@@ -166,8 +170,11 @@ class ConfigurationManager:
 
     @property
     def pool_op_kernel_sizes(self) -> list[list[int]]:
-        """Strides of each stage."""
-        return self._network_argument("strides")
+        """Strides of each stage and axis."""
+        strides = self._network_argument("strides")
+        if isinstance(strides, int) or any(isinstance(stride, int) for stride in strides):
+            return spelled_out(strides, self._network_argument("n_stages"), len(self.patch_size))
+        return strides
 
     @property
     def resampling_fn_data(self) -> Callable[..., Any]:

@@ -68,6 +68,7 @@ def test_valid_files_are_read(kind: str, tmp_path: Path) -> None:
     use(tmp_path / name)
 
 
+@pytest.mark.filterwarnings("ignore:These plans are older than nnU-Net 2.3.1")  # without an architecture
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())

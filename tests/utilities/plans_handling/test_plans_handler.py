@@ -252,6 +252,21 @@ class TestConfigurations:
         with pytest.raises(RuntimeError, match="Nope"):
             _ = manager.resampling_fn_data
 
+    @pytest.mark.parametrize(
+        ("strides", "each", "halved"),
+        [
+            (2, [[2, 2], [2, 2]], [2, 2]),
+            ([1, 2], [[1, 1], [2, 2]], [1, 1]),
+            ([1, [4, 2]], [[1, 1], [4, 2]], [2, 1]),
+        ],
+    )
+    def test_strides_that_stand_for_all_stages_or_axes_are_spelled_out(self, strides, each, halved):
+        architecture = {"arch_kwargs": {"n_stages": 2, "strides": strides}}
+        manager = ConfigurationManager({"architecture": architecture, "patch_size": [64, 64]})
+
+        assert manager.pool_op_kernel_sizes == each
+        assert manager.num_pool_per_axis == halved
+
 
 class TestOldPlans:
     def test_the_architecture_is_built_from_the_old_entries(self):
@@ -315,6 +330,14 @@ class TestOldPlans:
 
         with pytest.warns(UserWarning, match="older"), pytest.raises(KeyError, match="lacks num_pool_per_axis"):
             ConfigurationManager(content)
+
+    def test_a_missing_old_entry_is_named_with_the_file(self):
+        content = old_configuration()
+        del content["num_pool_per_axis"]
+
+        with pytest.warns(UserWarning, match="older"), pytest.raises(KeyError) as caught:
+            ConfigurationManager(content, "folder/nnUNetPlans.json")
+        assert str(caught.value).startswith("folder/nnUNetPlans.json: a configuration needs")
 
     def test_another_network_is_a_runtime_error(self):
         with pytest.warns(UserWarning, match="older"), pytest.raises(RuntimeError, match="UNet_class_name is 'Foo'"):
