@@ -146,11 +146,6 @@ def _array(buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) ->
     return flat.reshape(shape, order="F" if order == "F" else "C")
 
 
-def _number(dtype: Any, raw: Any) -> Any:
-    require(isinstance(dtype, np.dtype) and type(raw) is bytes and len(raw) == dtype.itemsize, "number")
-    return _SCALAR(dtype, raw)
-
-
 def _slice(*limits: Any) -> slice:
     require(len(limits) == 3 and all(limit is None or _is_whole(limit) for limit in limits), "slice")
     return slice(*limits)
@@ -189,6 +184,12 @@ class _Constructors:
         self.budget.charge(len(text))
         return text.encode("latin-1")
 
+    def number(self, dtype: Any, raw: Any) -> Any:
+        """Return a number of numpy, or a text, which may be long."""
+        require(isinstance(dtype, np.dtype) and type(raw) is bytes and len(raw) == dtype.itemsize, "number")
+        self.budget.charge(len(raw))
+        return _SCALAR(dtype, raw)
+
     def bytearray(self, content: Any = b"", encoding: Any = None) -> bytearray:
         if encoding is not None:
             content = self.encode(content, encoding)
@@ -224,7 +225,7 @@ def constructors(budget: Budget) -> dict[str, Callable[..., Any]]:
         "collections OrderedDict": _empty_ordered_dict,
         "numpy dtype": _dtype,
         **{f"{module} {name}": function for module in ("builtins", "__builtin__") for name, function in python.items()},
-        **{f"{module}.multiarray scalar": _number for module in CORE_MODULES},
+        **{f"{module}.multiarray scalar": copying.number for module in CORE_MODULES},
         **{f"{module}.multiarray _reconstruct": _begun_array for module in CORE_MODULES},
         **{f"{module}.numeric _frombuffer": _array for module in CORE_MODULES},
     }

@@ -1,6 +1,8 @@
 """Requires what was read from a file to be a tree of limited size: no loops, nothing repeated very often."""
 
 from collections import OrderedDict
+from itertools import chain
+from pickle import UnpicklingError
 from types import NoneType
 from typing import Any
 
@@ -10,6 +12,7 @@ from nnunetv2.utilities.pickle_values import require
 
 MOST_VALUES = 2_000_000
 DEEPEST = 100
+_CONTAINERS = (list, tuple, set, frozenset, dict, OrderedDict)
 _LEAVES = (
     *(bool, int, float, complex, str, bytes, bytearray, NoneType, slice, range),
     *(np.ndarray, np.generic, np.dtype),
@@ -24,18 +27,16 @@ def check_tree(result: Any, values: list[int], leaves: tuple[type, ...]) -> None
         leaves: other types that may occur.
     """
     leaves = (*_LEAVES, *leaves)
-    waiting, seen = [([result], 0)], 0
+    waiting: list[tuple[Any, int]] = [([result], 0)]
+    seen = 0
     while waiting:
-        items, depth = waiting.pop()
+        container, depth = waiting.pop()
         require(depth <= DEEPEST, "structure, nested too deeply")
-        seen += len(items)
+        parts = [container, container.values()] if isinstance(container, dict) else [container]
+        seen += len(container) * len(parts)
         require(seen <= MOST_VALUES, "structure of too many values")
-        for item in items:
-            if type(item) in (list, tuple, set, frozenset, dict, OrderedDict):
-                waiting.append((_items(item), depth + 1))
-            else:
-                require(isinstance(item, leaves) or id(item) in values, f"value, a {type(item).__name__}")
-
-
-def _items(container: Any) -> Any:
-    return [*container, *container.values()] if isinstance(container, dict) else container
+        for item in chain.from_iterable(parts):
+            if type(item) in _CONTAINERS:
+                waiting.append((item, depth + 1))
+            elif not (isinstance(item, leaves) or id(item) in values):
+                raise UnpicklingError(f"malformed value, a {type(item).__name__}")

@@ -194,6 +194,13 @@ _SIZES = {
     "no end": b"]]",
     "several values": whole(b"]]"),
     "protocol 9": whole(b"]", protocol=9),
+    "a list of one large dict, very often": whole(
+        b"}q\x00(", *(b"J" + struct.pack("<i", key) + b"N" for key in range(100_000)), b"u0](", b"h\x00" * 5000, b"e"
+    ),
+    "one long text as a number, very often": whole(
+        named("numpy._core.multiarray", "scalar"), b"q\x000", dtype("S900000"), b"q\x010",
+        data(bytes(900_000)), b"q\x020](", b"h\x00h\x01h\x02\x86R" * 3000, b"e",
+    ),
 }  # fmt: skip
 HOSTILE = {**_CALLS, **_NAMES, **_CLASSES, **_STATES, **_VALUES, **_SIZES}
 
