@@ -11,6 +11,9 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
 """Names that are devices on Windows, with any ending."""
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
+_LONGEST_NAME = 1024
+"""Bytes; systems allow 1024 to 4096 for a whole path."""
+_LONGEST_PART = 255
 _MOST_ENTRIES = 100_000
 _LOCAL_HEADER_BYTES = 30
 _LARGEST_RATIO = 100
@@ -19,7 +22,19 @@ _ALWAYS_ALLOWED_BYTES = 1 << 30
 
 def entry_problem(entry: zipfile.ZipInfo) -> str | None:
     """Say why an entry must not be unpacked, None if it may."""
-    return _place_problem(entry.orig_filename) or _name_problem(entry.orig_filename) or _kind_problem(entry)
+    return (
+        _length_problem(entry.orig_filename)
+        or _place_problem(entry.orig_filename)
+        or _name_problem(entry.orig_filename)
+        or _kind_problem(entry)
+    )
+
+
+def _length_problem(name: str) -> str | None:
+    lengths = [len(part.encode("utf-8", "surrogatepass")) for part in name.split("/")]
+    if sum(lengths) + len(lengths) - 1 > _LONGEST_NAME:
+        return f"has a name of more than {_LONGEST_NAME} bytes"
+    return f"has a part of more than {_LONGEST_PART} bytes in its name" if max(lengths) > _LONGEST_PART else None
 
 
 def _place_problem(name: str) -> str | None:

@@ -21,6 +21,7 @@ _CHUNK_BYTES = 1 << 20
 _BROKEN = (ValueError, RuntimeError, OverflowError, struct.error, lzma.LZMAError)
 """What `zipfile` raises for files that are damaged, besides BadZipFile."""
 _LISTED = 10
+_LONGEST_SHOWN = 300
 
 PathLike = str | os.PathLike[str]
 
@@ -74,13 +75,19 @@ def files_by_path(archive: zipfile.ZipFile, shown_as: str) -> dict[PurePosixPath
     problem = size_problem(entries, archive.start_dir)
     if problem:
         raise ArchiveError(f"{shown_as}: nothing was unpacked, because {problem}")
-    problems = [f"{entry.orig_filename!r} {reason}" for entry in entries if (reason := entry_problem(entry))]
+    problems = [
+        f"{_shortened(entry.orig_filename)!r} {reason}" for entry in entries if (reason := entry_problem(entry))
+    ]
     problems = problems or list(clashes(entries))
     if problems:
         more = [f"and {len(problems) - _LISTED} more"] if len(problems) > _LISTED else []
         listed = "".join(f"\n  {line}" for line in [*problems[:_LISTED], *more])
         raise ArchiveError(f"{shown_as}: nothing was unpacked, because of these entries:{listed}")
     return {PurePosixPath(entry.filename): entry for entry in entries if not entry.is_dir()}
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]} ..."
 
 
 def unpack(archive: zipfile.ZipFile, files: dict[PurePosixPath, zipfile.ZipInfo], folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import stat
+import time
 import zipfile
 from pathlib import Path
 
@@ -57,6 +58,8 @@ def refused(results: Path, file: Path, reason: str) -> str:
         (f"{MODEL}/PLANS.json", "only in case or Unicode form"),
         (f"{DATASET.upper()}/{model_name()}/x", "only in case or Unicode form"),
         (f"{MODEL}/plans.json/", "is a folder and a file"),
+        (f"{MODEL}/{'a' * 256}", "a part of more than 255 bytes"),
+        (f"{MODEL}/{'é' * 128}", "a part of more than 255 bytes"),
         (f"{MODEL}/plans.json/x", "lies in a file"),
         (f"{MODEL}/Plans.json/x", "lies in a file"),
     ],
@@ -65,7 +68,7 @@ def test_names_that_would_harm_on_some_system_are_refused(
     results: Path, tmp_path: Path, name: str, reason: str
 ) -> None:
     message = refused(results, write_zip(tmp_path / "model.zip", {**FILES, name: b"x"}), reason)
-    assert repr(name) in message
+    assert repr(name)[:200] in message
 
 
 def test_a_name_with_a_zero_character_is_refused(results: Path, tmp_path: Path) -> None:
@@ -77,6 +80,14 @@ def test_a_name_with_a_zero_character_is_refused(results: Path, tmp_path: Path) 
 def test_names_that_differ_in_unicode_form_are_refused(results: Path, tmp_path: Path) -> None:
     names: dict[str, bytes | str] = {f"{MODEL}/caf\u00e9": b"1", f"{MODEL}/cafe\u0301": b"2"}
     refused(results, write_zip(tmp_path / "model.zip", names), "only in case or Unicode form")
+
+
+def test_names_of_many_folders_are_refused_before_their_folders_are_compared(results: Path, tmp_path: Path) -> None:
+    names: dict[str, bytes | str] = {f"{MODEL}/{'a/' * 30_000}{number}": b"x" for number in range(3)}
+    start = time.monotonic()
+    message = refused(results, write_zip(tmp_path / "model.zip", names), "a name of more than 1024 bytes")
+    assert time.monotonic() - start < 5
+    assert len(message) < 2000
 
 
 @pytest.mark.parametrize("name", ["console.json", "com10", "auxiliary", "a.b", "名前", ".hidden", "a b"])
