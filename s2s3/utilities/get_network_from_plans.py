@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from os.path import join
 from typing import TYPE_CHECKING, Any
 
-from nnunetv2.errors import SettingsError, UnknownNetworkError
+from nnunetv2.errors import DriftError, MissingEntryError, SettingsError, UnknownNetworkError
 from nnunetv2.utilities.allowed_modules import exists_elsewhere, is_dotted_name
 from nnunetv2.utilities.find_class_by_name import derives_from, recursive_find_python_class
+from nnunetv2.utilities.network_limits import limited_weights
 from nnunetv2.utilities.network_names import require_network_class, require_network_part
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
+_KNOWN_ARCHITECTURES = ("dynamic_network_architectures.", "torch.")
+_WRONG_ARGUMENTS = (TypeError, ValueError, AssertionError, AttributeError, LookupError, ArithmeticError, RuntimeError)
 _CLASS_ENTRY = "network_class_name"
 
 
@@ -61,7 +64,8 @@ def get_network_from_plans(
     """Build a network and initialise its weights.
 
     Nothing is imported but what `allowed_modules` lists, and nothing is called but subclasses of torch.nn.Module and
-    functions of torch that calculate. Raises UnknownNetworkError (an ImportError) for all other names.
+    functions of torch that calculate. Raises UnknownNetworkError (an ImportError) for all other names, SettingsError
+    for arguments that a known architecture cannot be built from, and for a network of too many weights.
 
     Parameters:
         arch_class_name: dotted name of the class; one that is not there is looked for by its last part in
@@ -73,6 +77,8 @@ def get_network_from_plans(
     """
     kwargs = dict(arch_kwargs)
     for key in arch_kwargs_req_import:
+        if key not in kwargs:
+            raise MissingEntryError(f"plans: '_kw_requires_import' lists {key!r}, which 'arch_kwargs' does not have")
         if kwargs[key] is not None:
             kwargs[key] = require_network_part(kwargs[key], key)
     if deep_supervision is not None:
@@ -86,11 +92,14 @@ def get_network_from_plans(
 def _construct(network_class: Any, input_channels: int, output_channels: int, kwargs: Mapping[str, Any]) -> "nn.Module":
     """Call the class. Arguments that a known architecture does not take are the fault of the plans, not of its code."""
     try:
-        return network_class(input_channels=input_channels, num_classes=output_channels, **kwargs)
-    except (TypeError, ValueError, AssertionError, AttributeError, IndexError) as error:
-        if not network_class.__module__.startswith("dynamic_network_architectures."):
+        with limited_weights():
+            return network_class(input_channels=input_channels, num_classes=output_channels, **kwargs)
+    except DriftError:
+        raise
+    except _WRONG_ARGUMENTS as error:
+        if not network_class.__module__.startswith(_KNOWN_ARCHITECTURES):
             raise
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         raise SettingsError(f"plans: {network_class.__name__} cannot be built from 'arch_kwargs' ({reason})") from error
 
 

@@ -128,6 +128,42 @@ def test_arguments_that_are_no_layers_are_refused_before_anything_is_called(entr
     assert "nnUNet_allowed_modules" in str(caught.value)
 
 
+def test_a_class_that_has_moved_may_not_have_more_weights_than_a_computer_holds(monkeypatch):
+    monkeypatch.setattr("nnunetv2.utilities.network_limits.MOST_WEIGHTS", 1000)
+    with pytest.warns(UserWarning, match="not found"), pytest.raises(SettingsError, match=r"more than 1e\+03 weights"):
+        get_network_from_plans("elsewhere.PlainConvUNet", unet_arguments(), REQUIRES_IMPORT, 3, 2)
+    assert not torch.nn.modules.module._global_parameter_registration_hooks
+
+
+def test_a_network_may_not_have_very_many_layers(monkeypatch):
+    monkeypatch.setattr("nnunetv2.utilities.network_limits.MOST_TENSORS", 10)
+    with pytest.raises(SettingsError, match="more than 10 tensors"):
+        get_network_from_plans(PLAIN, unet_arguments(), REQUIRES_IMPORT, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("network", "changes", "reason"),
+    [
+        ("torch.nn.Linear", {}, "Linear cannot be built .*TypeError"),
+        (
+            PLAIN,
+            {"nonlin": "torch.nn.Embedding", "nonlin_kwargs": {"num_embeddings": -3, "embedding_dim": 4}},
+            "negative",
+        ),
+        (PLAIN, {"norm_op_kwargs": {"affine": True, "device": "nowhere"}}, "RuntimeError"),
+        (
+            PLAIN,
+            {"nonlin": "torch.nn.Linear", "nonlin_kwargs": dict.fromkeys(("in_features", "out_features"), 10**7)},
+            "cannot be built|more than",
+        ),
+    ],
+)
+def test_arguments_that_only_layers_refuse_are_the_fault_of_the_plans(network, changes, reason):
+    with pytest.raises(SettingsError, match=reason) as caught:
+        get_network_from_plans(network, {**unet_arguments(), **changes}, REQUIRES_IMPORT, 3, 2)
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_a_class_of_another_package_is_not_replaced_by_one_of_the_same_name():
     with pytest.raises(UnknownNetworkError, match=r"'json\.PlainConvUNet', which is not imported"):
         get_network_from_plans("json.PlainConvUNet", unet_arguments(), REQUIRES_IMPORT, 1, 2)
