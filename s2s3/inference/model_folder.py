@@ -99,10 +99,10 @@ def _describe(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
 
 def _name(entries: Any, key: str, file: Path) -> str:
     if not isinstance(entries, Mapping):
-        raise CheckpointError(f"{file}: 'init_args' is {entries!r}, expected the arguments of a trainer by name")
+        raise CheckpointError(f"{file}: 'init_args' is {entries!r:.60}, expected the arguments of a trainer by name")
     name = _entry(entries, key, file)
-    if not isinstance(name, str):
-        raise CheckpointError(f"{file}: {key!r} is {name!r}, expected text")
+    if not isinstance(name, str) or not name.isprintable():
+        raise CheckpointError(f"{file}: {key!r} is {name!r:.60}, expected text in one line")
     return name
 
 

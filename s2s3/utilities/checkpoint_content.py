@@ -30,6 +30,8 @@ _PYTHON = (
     *("_codecs encode", "collections OrderedDict", "numpy dtype"),
     *("__builtin__ set", "__builtin__ bytearray", "__builtin__ bytes", "__builtin__ complex"),
 )
+_MOST_INSTRUCTIONS = 4_000_000
+"""A checkpoint holds dataset.json, with about 15 instructions for each case that is listed there."""
 _METADATA = "_metadata"
 """What `state_dict()` adds to its dict as an attribute: versions of modules."""
 
@@ -65,7 +67,9 @@ def check_checkpoint(stream: IO[bytes], size_bytes: int, storage_bytes: Mapping[
         return _Storage(item_bytes, items)
 
     budget = Budget(size_bytes + sum(storage_bytes.values()))
-    extension = Extension(_constructors(budget), _NAMES, find_storage, _set_state, (_Leaf, Constant))
+    extension = Extension(
+        _constructors(budget), _NAMES, find_storage, _set_state, (_Leaf, Constant), _MOST_INSTRUCTIONS
+    )
     read_pickle(stream, size_bytes, {}, budget, extension)
 
 

@@ -35,5 +35,12 @@ def check_entries(content: Mapping[Any, Any], path: str | os.PathLike[str]) -> N
                 "tensors by name"
             )
     axes = content.get("inference_allowed_mirroring_axes") or ()
-    if not all(isinstance(axis, int | np.integer) and 0 <= axis < 3 for axis in axes):
-        raise CheckpointError(f"{path}: 'inference_allowed_mirroring_axes' is {axes!r:.60}, expected axes from 0 to 2")
+    if len(set(map(str, axes))) < len(axes) or not all(map(_is_axis, axes)):
+        shown = f"{axes!r:.60}"
+        raise CheckpointError(
+            f"{path}: 'inference_allowed_mirroring_axes' is {shown}, expected axes from 0 to 2, each once at most"
+        )
+
+
+def _is_axis(axis: Any) -> bool:
+    return isinstance(axis, int | np.integer) and not isinstance(axis, bool) and int(axis) in range(3)

@@ -42,6 +42,7 @@ class Extension:
     """Returns what the file keeps outside of the pickle."""
     set_state: Callable[[Any, Any, Budget], None] = set_state
     leaves: tuple[type, ...] = ()
+    most_instructions: int = MOST_INSTRUCTIONS
 
 
 def read_pickle(
@@ -95,8 +96,8 @@ class _Machine:
 
     def run(self, content: "_Bytes") -> Any:
         for number, (opcode, argument, _) in enumerate(pickletools.genops(content)):  # type: ignore[arg-type]
-            if number >= MOST_INSTRUCTIONS:
-                raise UnpicklingError(f"more than {MOST_INSTRUCTIONS} instructions")
+            if number >= self._extension.most_instructions:
+                raise UnpicklingError(f"more than {self._extension.most_instructions} instructions")
             instruction = _INSTRUCTIONS.get(opcode.name)
             if instruction is None:
                 raise UnpicklingError(f"it uses the instruction {opcode.name}, which objects of classes need")
@@ -199,7 +200,7 @@ class _Machine:
         elif name in self._constructors or name in _ITSELF:
             self.push(Reference(name))
         else:
-            raise RefusedNameError(_shown(name))
+            raise RefusedNameError(printable(name))
 
     def refer_to_stack(self, _: None) -> None:
         name, module = self._stack.pop(), self._stack.pop()
@@ -223,10 +224,10 @@ class _Machine:
         self.push(load(self._stack.pop()))
 
     def refuse_instance(self, name: str) -> None:
-        raise RefusedNameError(_shown(name))
+        raise RefusedNameError(printable(name))
 
 
-def _shown(name: str) -> str:
+def printable(name: str) -> str:
     """Return a name for messages: on one line, and short."""
     shown = name[:100].replace(" ", ".")
     return shown if shown.isprintable() else ascii(shown)[:100]

@@ -19,7 +19,7 @@ import torch
 from nnunetv2.errors import CheckpointError, MissingFileError
 from nnunetv2.utilities.checkpoint_archive import check_checkpoint_file
 from nnunetv2.utilities.checkpoint_entries import check_entries
-from nnunetv2.utilities.pickle_reader import RefusedNameError
+from nnunetv2.utilities.pickle_reader import RefusedNameError, printable
 from nnunetv2.utilities.safe_pickle import UNSAFE_VARIABLE, unsafe_is_allowed
 from s1.readable_files import is_given
 
@@ -28,6 +28,7 @@ _DAMAGE = (
     *(RuntimeError, EOFError, KeyError, IndexError, ValueError, TypeError, OverflowError, MemoryError, OSError),
     *(zipfile.BadZipFile, zlib.error),
 )
+_MOST_NAMES_SHOWN = 8
 _FLOAT_DTYPES = ("float16", "float32", "float64")
 
 
@@ -94,9 +95,9 @@ def _load_all(path: Path, map_location: str | torch.device) -> Any:
 def _refused_types(path: Path, message: str) -> list[str]:
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except (RuntimeError, ValueError, OSError, pickle.UnpicklingError):  # not a zip file: written by an old torch
+    except (*_DAMAGE, AttributeError, pickle.UnpicklingError):  # not a zip file: written by an old torch
         names = re.findall(r"GLOBAL (\S+)", message)
-    return sorted({name.rstrip(".,") for name in names})
+    return sorted({printable(name.rstrip(".,")) for name in names})[:_MOST_NAMES_SHOWN]
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:

@@ -225,7 +225,15 @@ def test_a_checkpoint_that_names_no_trainer_is_refused_with_its_path(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"trainer_name": 7}, {"init_args": None}, {"init_args": {"configuration": ["2d"]}}]
+    "changes",
+    [
+        {"trainer_name": 7},
+        {"trainer_name": "\ud800"},
+        {"trainer_name": "nnUNet\nTrainer"},
+        {"init_args": None},
+        {"init_args": {"configuration": ["2d"]}},
+        {"init_args": {"configuration": "\x1b[2J"}},
+    ],
 )
 def test_entries_of_a_checkpoint_that_are_no_names_are_refused(model: Path, changes: dict) -> None:
     file = model / "fold_0" / "checkpoint_final.pth"

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from nnunetv2.errors import CheckpointError
+from nnunetv2.utilities.checkpoint_content import check_checkpoint
 from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
 from tests.utilities.hostile_pickles import CANARY, HOSTILE, array_of, called, data, named, number, text, whole
 
@@ -127,6 +128,23 @@ def test_a_description_that_its_bytes_contradict_is_refused(name: str, file: Pat
     value, reason = DESCRIPTIONS[name]
     with_description(file, whole(b"}", text("network_weights"), value, b"s", protocol=2))
     refused(file, reason)
+
+
+def test_a_description_may_be_as_long_as_that_of_a_dataset_whose_cases_are_listed() -> None:
+    content = whole(b"](", b"N" * 1_500_000, b"e", protocol=2)  # dataset.json with 100,000 cases has as many
+    check_checkpoint(io.BytesIO(content), len(content), {})
+
+
+@pytest.mark.parametrize(
+    "value", [b"c\x1b[31mos\nsys\x1b\n", b"cos\nsystem\n\x8c\x7f", text("o\n") + text("\ns") + b"\x93", b"\x93"]
+)
+def test_names_that_would_break_a_line_and_cut_off_descriptions_are_refused_in_one_line(
+    value: bytes, file: Path
+) -> None:
+    with_description(file, b"\x80\x02}" + text("network_weights") + value)
+    with pytest.raises(CheckpointError, match=rf"^{file}: ") as caught:
+        load_checkpoint_file(file, "cpu")
+    assert str(caught.value).isprintable()
 
 
 def test_files_of_older_kinds_are_refused_without_reading_them(file: Path) -> None:

@@ -39,7 +39,9 @@ def test_what_nnunet_writes_is_accepted(content: dict[str, Any]) -> None:
         ("current_epoch", "3", "a number"),
         ("_best_ema", {}, "a number"),
         ("inference_allowed_mirroring_axes", 2, "numbers of axes"),
-        ("inference_allowed_mirroring_axes", [7], "axes from 0 to 2"),
+        ("inference_allowed_mirroring_axes", [7], "axes from 0 to 2, each once at most"),
+        ("inference_allowed_mirroring_axes", [0] * 40, "axes from 0 to 2, each once at most"),
+        ("inference_allowed_mirroring_axes", [True], "axes from 0 to 2, each once at most"),
     ],
 )
 def test_entries_of_another_kind_are_refused_in_one_line(key: str, value: Any, shown: str, tmp_path: Path) -> None:
