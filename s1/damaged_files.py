@@ -1,8 +1,7 @@
 """Whether an image file is complete, by its own lengths and checksums. Image libraries ignore many of them.
 
 PNG: all parts are there and have their checksum. Gzip (.nii.gz), compressed NRRD and MetaImage: the compressed data is
-complete and has its checksum. TIFF: no strip or tile lies behind the end of the file. The readers of the other formats,
-which have no checksums, notice what is cut off.
+complete and has its checksum. The readers of the other formats notice what is cut off.
 """
 
 import os
@@ -23,7 +22,7 @@ _GZIP, _ZLIB = 31, 15
 """Window sizes, as zlib has them."""
 _BYTES_PER_READ = 1 << 20
 _LONGEST_HEADER = 1 << 20
-_CUT_OFF = "cut off"
+CUT_OFF = "cut off"
 _WRONG_CHECKSUM = "wrong checksum"
 
 
@@ -39,8 +38,14 @@ def require_whole(path: PathLike) -> None:
     with Path(path).open("rb") as stream:
         problem = check(stream)
     if problem:
-        size = os.path.getsize(path)
-        raise ImageProblemError(f"{path}: is damaged ({problem}; {size} bytes), copy or download it again")
+        raise damaged(path, problem)
+
+
+def damaged(path: PathLike, problem: str = CUT_OFF) -> ImageProblemError:
+    """Return the error for a damaged file."""
+    return ImageProblemError(
+        f"{path}: is damaged ({problem}; {os.path.getsize(path)} bytes), copy or download it again"
+    )
 
 
 def _png_problem(stream: IO[bytes]) -> str | None:
@@ -54,12 +59,12 @@ def _png_problem(stream: IO[bytes]) -> str | None:
             checksum, length = zlib.crc32(part, checksum), length - len(part)
         stored = stream.read(4)
         if length or len(stored) < 4:
-            return _CUT_OFF
+            return CUT_OFF
         if checksum != int.from_bytes(stored):
             return _WRONG_CHECKSUM
         if name == b"IEND":
             return None
-    return _CUT_OFF
+    return CUT_OFF
 
 
 def _gzip_problem(stream: IO[bytes]) -> str | None:
@@ -83,7 +88,7 @@ def _packed_problem(stream: IO[bytes], window: int) -> str | None:
                 unpacker = zlib.decompressobj(window)
     except zlib.error:
         return _WRONG_CHECKSUM
-    return None if unpacker.eof else _CUT_OFF
+    return None if unpacker.eof else CUT_OFF
 
 
 def _nrrd_problem(stream: IO[bytes]) -> str | None:
@@ -104,23 +109,9 @@ def _mha_problem(stream: IO[bytes]) -> str | None:
     return _packed_problem(stream, _ZLIB)
 
 
-def _tiff_problem(stream: IO[bytes]) -> str | None:
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(stream) as file:
-            pages = [page for page in file.series[0].pages if page is not None]
-            parts = [part for page in pages for part in zip(page.dataoffsets, page.databytecounts, strict=True)]
-            return _CUT_OFF if any(offset + count > file.filehandle.size for offset, count in parts) else None
-    except Exception:  # the reader says what is wrong
-        return None
-
-
 _CHECKS: dict[str, Callable[[IO[bytes]], str | None]] = {
     ".png": _png_problem,
     ".gz": _gzip_problem,
     ".nrrd": _nrrd_problem,
     ".mha": _mha_problem,
-    ".tif": _tiff_problem,
-    ".tiff": _tiff_problem,
 }

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s1.claimed_size import DEFLATED, STORED_PLAINLY, check_claimed_size
+from s1.damaged_files import damaged
 from s1.errors import UnfitImageError
 from s1.orientation import ORIENTATION_TAG, UPRIGHT, as_shown, known_orientation, shown_size
 from s1.picture import COLOUR_CHANNELS, Picture, one_value_a_pixel, require_label_palette, without_alpha
@@ -100,7 +101,16 @@ def _opened(path: PathLike) -> Iterator[Any]:
         is_sparse = 0 in page.databytecounts
         most = None if is_sparse else _MOST_PER_BYTE.get(page.compression.name)
         check_claimed_size(path, series.shape, _bits(series) / 8, most)
+        _require_all_parts(file, path)
         yield series
+
+
+def _require_all_parts(file: Any, path: PathLike) -> None:
+    """Raise ImageProblemError if a strip or tile lies behind the end of the file; tifffile would read it as zeros."""
+    for page in file.series[0].pages:
+        parts = zip(page.dataoffsets, page.databytecounts, strict=False) if page is not None else ()
+        if any(offset + count > file.filehandle.size for offset, count in parts):
+            raise damaged(path)
 
 
 def _bits(series: Any) -> int:

@@ -134,3 +134,11 @@ def test_damaged_and_missing_files_are_named(tmp_path):
         image_size(tmp_path / "text.tif")
     with pytest.raises(ImageProblemError, match=r"none\.tif: no such file"):
         read_image(tmp_path / "none.tif")
+
+
+def test_a_file_is_opened_once(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "x.tif", np.zeros((8, 8, 3), np.uint8), photometric="rgb")
+    opened, original = [], tifffile.TiffFile
+    monkeypatch.setattr(tifffile, "TiffFile", lambda path: opened.append(path) or original(path))
+    assert read_image(tmp_path / "x.tif").shape == (8, 8, 3)
+    assert opened == [tmp_path / "x.tif"]
