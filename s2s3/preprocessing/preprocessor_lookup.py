@@ -4,7 +4,8 @@ from typing import Any
 
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, named_by
+from nnunetv2.utilities.plans_handling.plans_entries import named_by
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 
 
 def require_preprocessor_class(configuration: ConfigurationManager) -> Any:

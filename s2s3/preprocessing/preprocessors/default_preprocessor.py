@@ -35,7 +35,8 @@ from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
 from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
 from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager, named_by
+from nnunetv2.utilities.plans_handling.plans_entries import named_by
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from nnunetv2.utilities.raw_dataset import channel_names
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 

@@ -1,5 +1,7 @@
 """Translates plans from before nnU-Net 2.3.1, which describe a U-Net by single entries, to an architecture block."""
 
+from abc import ABC, abstractmethod
+from math import prod
 from typing import Any
 
 from nnunetv2.errors import MissingEntryError, SettingsError
@@ -73,3 +75,58 @@ def _network_arguments(configuration: dict[str, Any], blocks_key: str) -> dict[s
         "nonlin": "torch.nn.LeakyReLU",
         "nonlin_kwargs": {"inplace": True},
     }
+
+
+class NamesOfOldPlans(ABC):
+    """The properties of ConfigurationManager for code that was written for plans before nnU-Net 2.3.1."""
+
+    @property
+    @abstractmethod
+    def network_arch_class_name(self) -> str:
+        """Dotted name of the class of the network."""
+
+    @property
+    @abstractmethod
+    def network_arch_init_kwargs(self) -> dict[str, Any]:
+        """Arguments of this class, named as in its signature."""
+
+    @abstractmethod
+    def _network_argument(self, key: str) -> Any:
+        """Return one of these arguments."""
+
+    @property
+    @abstractmethod
+    def pool_op_kernel_sizes(self) -> list[list[int]]:
+        """Strides of each stage."""
+
+    @property
+    def UNet_class_name(self) -> str:
+        return self.network_arch_class_name.split(".")[-1]
+
+    @property
+    def UNet_base_num_features(self) -> int:
+        return self._network_argument("features_per_stage")[0]
+
+    @property
+    def unet_max_num_features(self) -> int:
+        """The largest number of features of a stage."""
+        return max(self._network_argument("features_per_stage"))
+
+    @property
+    def conv_kernel_sizes(self) -> list[list[int]]:
+        return self._network_argument("kernel_sizes")
+
+    @property
+    def n_conv_per_stage_encoder(self) -> list[int]:
+        """Convolutions of each stage; blocks in residual encoders."""
+        is_residual = "n_blocks_per_stage" in self.network_arch_init_kwargs
+        return self._network_argument("n_blocks_per_stage" if is_residual else "n_conv_per_stage")
+
+    @property
+    def n_conv_per_stage_decoder(self) -> list[int]:
+        return self._network_argument("n_conv_per_stage_decoder")
+
+    @property
+    def num_pool_per_axis(self) -> list[int]:
+        """How often each axis is halved."""
+        return [prod(strides).bit_length() - 1 for strides in zip(*self.pool_op_kernel_sizes, strict=True)]

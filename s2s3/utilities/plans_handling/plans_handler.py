@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from math import prod
 from os.path import join
 from typing import TYPE_CHECKING, Any
 
 import nnunetv2
-from nnunetv2.errors import MissingEntryError, SettingsError
+from nnunetv2.errors import SettingsError
 from nnunetv2.utilities.file_kinds.network_arguments import spelled_out
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import read_json
@@ -23,8 +20,8 @@ from nnunetv2.utilities.find_class_by_name import derives_from, is_of_client, re
 from nnunetv2.utilities.label_handling.label_handling import get_labelmanager_class_from_plans
 from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.plans_handling.inheritance import check_configuration, with_inherited
-from nnunetv2.utilities.plans_handling.old_plans import add_architecture
-from s1.json_schema import escaped
+from nnunetv2.utilities.plans_handling.old_plans import NamesOfOldPlans, add_architecture
+from nnunetv2.utilities.plans_handling.plans_entries import check_call, describe_plans, named_by, required_entry
 
 if TYPE_CHECKING:
     from nnunetv2.utilities.label_handling.label_handling import LabelManager
@@ -39,12 +36,6 @@ __getattr__, __dir__ = late_names(
 )
 
 
-def _entry(entries: dict[str, Any], key: str, where: str) -> Any:
-    if key not in entries:
-        raise MissingEntryError(f"{where} has no entry {key!r}; it has {', '.join(map(escaped, entries)) or 'none'}")
-    return entries[key]
-
-
 def _find_class(sub_package: str, name: Any, base: type) -> Any:
     """Return the class of this name below `base` in a package of nnunetv2, None if there is none."""
     if not isinstance(name, str):
@@ -55,37 +46,7 @@ def _find_class(sub_package: str, name: Any, base: type) -> Any:
     return found if is_suitable else None
 
 
-def _check_call(function: Callable[..., Any], keywords: dict[str, Any]) -> None:
-    """Raise SettingsError if a resampling function cannot be called with the keywords of the plans."""
-    try:
-        inspect.signature(function).bind("data", "new shape", "spacing", "new spacing", **keywords)
-    except TypeError as error:
-        raise SettingsError(f"{function} cannot be called with the keywords {keywords}: {error}") from error
-
-
-@contextmanager
-def named_by(manager: Any, entry: str | None = None) -> Iterator[None]:
-    """Put plans file and entry before the message of a SettingsError about something that plans name.
-
-    Parameters:
-        manager: PlansManager, ConfigurationManager, or what a client uses in place of them.
-        entry: None if the message has it.
-    """
-    try:
-        yield
-    except SettingsError as error:
-        source = getattr(manager, "source", "plans")
-        where = ": ".join(filter(None, (source, entry)))
-        message = str(error).removeprefix(f"{source}: ").removeprefix("plans: ")
-        raise type(error)(f"{where}: {message}") from error
-
-
-def _names(plans: dict[str, Any]) -> str:
-    names = [plans[key] for key in ("dataset_name", "plans_name") if key in plans]
-    return f"plans ({', '.join(map(str, names))})" if names else "plans"
-
-
-class ConfigurationManager:
+class ConfigurationManager(NamesOfOldPlans):
     """One configuration of the plans, inheritance resolved; absent entries raise MissingEntryError, a KeyError.
 
     Raises nothing for values of wrong types: clients pass dicts of their own, and files are checked by PlansManager.
@@ -106,13 +67,13 @@ class ConfigurationManager:
         return repr(self.configuration)
 
     def _get(self, key: str) -> Any:
-        return _entry(self.configuration, key, f"{self.source}: the configuration")
+        return required_entry(self.configuration, key, f"{self.source}: the configuration")
 
     def _architecture(self, key: str) -> Any:
-        return _entry(self._get("architecture"), key, f"{self.source}: the block 'architecture'")
+        return required_entry(self._get("architecture"), key, f"{self.source}: the block 'architecture'")
 
     def _network_argument(self, key: str) -> Any:
-        return _entry(self.network_arch_init_kwargs, key, f"{self.source}: the block 'arch_kwargs'")
+        return required_entry(self.network_arch_init_kwargs, key, f"{self.source}: the block 'arch_kwargs'")
 
     @property
     def data_identifier(self) -> str:
@@ -195,7 +156,7 @@ class ConfigurationManager:
         keywords = self._get(f"{key}_kwargs")
         with named_by(self, key):
             function = recursive_find_resampling_fn_by_name(self._get(key))
-            _check_call(function, keywords)
+            check_call(function, keywords)
         return partial(function, **keywords)
 
     @property
@@ -212,40 +173,6 @@ class ConfigurationManager:
     def previous_stage_name(self) -> str | None:
         return self.configuration.get("previous_stage")
 
-    # The following properties are for code that was written for plans before nnU-Net 2.3.1.
-
-    @property
-    def UNet_class_name(self) -> str:
-        return self.network_arch_class_name.split(".")[-1]
-
-    @property
-    def UNet_base_num_features(self) -> int:
-        return self._network_argument("features_per_stage")[0]
-
-    @property
-    def unet_max_num_features(self) -> int:
-        """The largest number of features of a stage."""
-        return max(self._network_argument("features_per_stage"))
-
-    @property
-    def conv_kernel_sizes(self) -> list[list[int]]:
-        return self._network_argument("kernel_sizes")
-
-    @property
-    def n_conv_per_stage_encoder(self) -> list[int]:
-        """Convolutions of each stage; blocks in residual encoders."""
-        is_residual = "n_blocks_per_stage" in self.network_arch_init_kwargs
-        return self._network_argument("n_blocks_per_stage" if is_residual else "n_conv_per_stage")
-
-    @property
-    def n_conv_per_stage_decoder(self) -> list[int]:
-        return self._network_argument("n_conv_per_stage_decoder")
-
-    @property
-    def num_pool_per_axis(self) -> list[int]:
-        """How often each axis is halved."""
-        return [prod(strides).bit_length() - 1 for strides in zip(*self.pool_op_kernel_sizes, strict=True)]
-
 
 class PlansManager:
     """The content of a plans file; `plans` is the dict itself, which may be passed instead of a path.
@@ -258,14 +185,14 @@ class PlansManager:
         given = plans_file_or_dict
         self._is_file = not isinstance(given, dict)
         self.plans: dict[str, Any] = given if isinstance(given, dict) else read_json(given, PLANS)
-        self.source = _names(given) if isinstance(given, dict) else os.fspath(given)
+        self.source = describe_plans(given) if isinstance(given, dict) else os.fspath(given)
         self._configurations: dict[str, ConfigurationManager] = {}
 
     def __repr__(self) -> str:
         return repr(self.plans)
 
     def _get(self, key: str) -> Any:
-        return _entry(self.plans, key, self.source)
+        return required_entry(self.plans, key, self.source)
 
     def get_configuration(self, configuration_name: str) -> ConfigurationManager:
         """Return a configuration, the same object at each call for a name.
@@ -341,11 +268,11 @@ class PlansManager:
 
     def get_label_manager(self, dataset_json: dict[str, Any], **kwargs: Any) -> LabelManager:
         """Return the label manager of a dataset; `kwargs` are passed to its class."""
-        labels = _entry(dataset_json, "labels", "dataset.json")
+        labels = required_entry(dataset_json, "labels", "dataset.json")
         return self.label_manager_class(labels, dataset_json.get("regions_class_order"), **kwargs)
 
     @property
     def foreground_intensity_properties_per_channel(self) -> dict[str, dict[str, float]]:
         if "foreground_intensity_properties_per_channel" not in self.plans:
-            return _entry(self.plans, "foreground_intensity_properties_by_modality", "plans")
+            return required_entry(self.plans, "foreground_intensity_properties_by_modality", "plans")
         return self.plans["foreground_intensity_properties_per_channel"]
