@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from nnunetv2.errors import DriftError
+from nnunetv2.errors import DriftError, SettingsError
 from nnunetv2.utilities.files import describe_os_error
 from s1.cpus import waiting_passively
 
@@ -46,6 +47,7 @@ def command(entry_point: Callable[[], None]) -> Callable[[], None]:
     def run() -> None:
         _watch_signals()
         try:
+            _check_number_of_threads()
             with _messages_as_lines(), waiting_passively():
                 entry_point()
         except DriftError as error:
@@ -61,6 +63,13 @@ def command(entry_point: Callable[[], None]) -> Callable[[], None]:
             sys.exit(stopped.code)  # no _Stopped any more: a command that called this one stays silent
 
     return run
+
+
+def _check_number_of_threads() -> None:
+    """Refuse values of OMP_NUM_THREADS with which libraries that commands import later cannot be imported."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if wanted and not (wanted.isascii() and wanted.isdigit() and int(wanted) > 0):
+        raise SettingsError(f"OMP_NUM_THREADS is {wanted!r}, expected one whole number of threads, 1 or more")
 
 
 @contextmanager

@@ -120,3 +120,20 @@ def test_a_command_runs_in_a_thread_too() -> None:
     thread.start()
     thread.join()
     assert done == [True]
+
+
+@pytest.mark.parametrize("value", ["abc", "4,2", "0", "-1", "1.5"])
+def test_a_number_of_threads_that_libraries_cannot_read_is_one_line(
+    value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert code_of(command(lambda: None)) == 2
+    assert capsys.readouterr().err == (
+        f"error: OMP_NUM_THREADS is {value!r}, expected one whole number of threads, 1 or more\n"
+    )
+
+
+@pytest.mark.parametrize("value", ["1", " 2 ", ""])
+def test_a_number_of_threads_or_none_is_accepted(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    command(lambda: None)()
