@@ -66,10 +66,10 @@ def _without_ctrl_c() -> Iterator[None]:
 def _serve(connection: Any, threads: int) -> None:
     """Answer calls until the connection closes (body of a worker process)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _take_share(threads)
     try:
+        signal.signal(signal.SIGTERM, _stop)  # until here nothing is written, and the signal ends the process at once
         with waiting_passively():
             _answer_calls(connection)
     except _Stopped:  # temporary files were removed on the way here

@@ -58,6 +58,7 @@ def test_the_table_shows_both_with_intervals_in_all_forms(ablated: tuple[Workspa
     assert low <= difference <= high
 
 
+@pytest.mark.slow
 def test_a_second_run_trains_what_is_missing_and_equal_seeds_give_equal_scores(
     ablated: tuple[Workspace, str], tmp_path: Path
 ) -> None:

@@ -39,7 +39,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.mark.parametrize(
     ("preprocess", "train"),
-    [(run_ours, run_oracle), (run_oracle, run_ours)],
+    [(run_ours, run_oracle), pytest.param(run_oracle, run_ours, marks=pytest.mark.slow)],
     ids=["ours first", "stock first"],
 )
 def test_one_package_trains_on_what_the_other_preprocessed(

@@ -56,8 +56,14 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     ("function", "error", "message"),
     [
         (fail_on_the_second, DatasetError, "broken\n  case_1: no image\n  case_2: no image"),
-        (be_killed, WorkerDiedError, "GPU [01]: the worker process was killed by signal SIGKILL"),
-        (divide_by_zero, Exception, "(?s)Process [01] terminated.*Traceback.*ZeroDivisionError: a bug"),
+        pytest.param(
+            *(be_killed, WorkerDiedError, "GPU [01]: the worker process was killed by signal SIGKILL"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *(divide_by_zero, Exception, "(?s)Process [01] terminated.*Traceback.*ZeroDivisionError: a bug"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_failing_process_ends_all_and_its_error_arrives(function: Any, error: type[Exception], message: str) -> None:
@@ -81,6 +87,7 @@ def test_a_start_that_fails_in_all_processes_is_one_error_and_leaves_no_folder(
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_stopping_the_command_stops_its_processes(tmp_path: Path) -> None:
     def stop(*_: Any) -> None:
         if len(list(tmp_path.iterdir())) == 2:

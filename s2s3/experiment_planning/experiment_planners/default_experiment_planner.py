@@ -119,13 +119,13 @@ class ExperimentPlanner(ConfigurationPlanning):
     def determine_transpose(self) -> tuple[list[int], list[int]]:
         """Return the axis order for training, coarsest axis first, and its inverse.
 
-        If the images are single slices, the axis of the slice comes first. Raises DatasetError if not all of them
-        have it along the same axis.
+        If the images are single slices, the axis of the slice comes first, unless the target spacing is given. Raises
+        DatasetError if not all of them have it along the same axis.
         """
         target = self.determine_fullres_target_spacing()
         if self.suppress_transpose:
             return list(range(len(target))), list(range(len(target)))
-        slice_axis = self._single_slice_axis(target)
+        slice_axis = None if self.overwrite_target_spacing is not None else self._single_slice_axis(target)
         if slice_axis is None:
             return coarsest_axis_first(target)
         _log.info("The images have a single slice along axis %d of (z, y, x): planning 2D images", slice_axis)
