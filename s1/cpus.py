@@ -14,9 +14,9 @@ SPINS = "30000"
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS, "KMP_BLOCKTIME": "0"}
 """Settings of OpenMP's threads: sleep soon while waiting.
 
-GNU's library (torch from PyPI, on Linux) reads the second, whose default is ten times as large; with a thirtieth of ours
-a training step took a quarter longer on an idle machine. Intel's and LLVM's (conda, macOS) read the third, by default
-200 ms.
+GNU's library (torch from PyPI, on Linux) reads the second, whose default is ten times as large; with a thirtieth of
+ours a training step took a quarter longer on an idle machine. Intel's and LLVM's (conda, macOS) read the third, by
+default 200 ms.
 """
 CPUS_PER_FEEDER = 8
 """Augmentation or preprocessing takes about an eighth of the time that a network takes on the CPU."""
