@@ -24,7 +24,7 @@ HOSTILE = {
 
 
 def entry_point(command: str) -> Callable[[], None]:
-    (script,) = metadata.entry_points(group="console_scripts", name=command)
+    script = next(iter(metadata.entry_points(group="console_scripts", name=command)))
     return script.load()
 
 
