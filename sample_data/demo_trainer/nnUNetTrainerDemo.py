@@ -28,10 +28,10 @@ class nnUNetTrainerDemo(nnUNetTrainer):
 
 
 class nnUNetTrainerQuickDemo(nnUNetTrainerDemo):
-    """Two epochs: enough to see that everything works."""
+    """Three epochs: enough to see that everything works."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.num_epochs = 2
+        self.num_epochs = 3
         self.num_iterations_per_epoch = 40
         self.num_val_iterations_per_epoch = 3
