@@ -87,7 +87,7 @@ def calibration_error(calibration: npt.ArrayLike) -> float:
 def _calibration(
     probabilities: Probabilities, reference: Labels, pairs: Sequence[Sequence[npt.NDArray[np.bool_]]], judged: Any
 ) -> list[list[float]]:
-    if len(probabilities) == len(pairs) and not np.allclose(probabilities[:, judged].sum(axis=0), 1, atol=1e-3):
+    if len(probabilities) == len(pairs):  # regions; labels have the background, too
         confidence = np.concatenate([np.maximum(p, 1 - p)[judged] for p in probabilities])
         right = np.concatenate([((p > 0.5) == true)[judged] for p, (_, true) in zip(probabilities, pairs, strict=True)])
     else:

@@ -5,6 +5,7 @@ from typing import Any
 
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
 from nnunetv2.training.session import checkpoints
 from nnunetv2.training.session.averaged_weights import AveragedWeights
 
@@ -53,10 +54,5 @@ class nnUNetTrainerEMA(nnUNetTrainer):
             self.averaged_weights.load_state_dict(state, network)
 
 
-class nnUNetTrainerNoDomainsEMA(nnUNetTrainerEMA):
+class nnUNetTrainerNoDomainsEMA(nnUNetTrainerEMA, nnUNetTrainerNoDomains):
     """Averaged weights without anything that depends on domains."""
-
-    balance_batches = False
-    use_edge_heads = False
-    select_by_balanced_dice = False
-    stratify_splits = False
