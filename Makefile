@@ -41,7 +41,7 @@ demo-quick: install
 	$(BIN)/python -m sample_data.demo --quick
 
 test: install-dev oracle
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 -m "not slow and not gpu and not real"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not gpu and not real"
 
 test-slow: install-dev oracle
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or real"

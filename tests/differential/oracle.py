@@ -4,12 +4,12 @@ The oracle lies in `.oracle` at the root of the checkout (`make oracle`); it is 
 """
 
 import os
-import subprocess
-import sys
 import tempfile
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests.forked_programs import run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 ORACLE = ROOT / ".oracle"
@@ -45,13 +45,6 @@ def _run(script: str, arguments: tuple[object, ...], env: dict[str, str], timeou
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "script.py"  # a real file: spawned workers import it
         file.write_text(textwrap.dedent(script))
-        finished = subprocess.run(
-            [sys.executable, str(file), *map(str, arguments)],
-            env={**clean, **defaults, **env},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        finished = run_program([str(file), *map(str, arguments)], {**clean, **defaults, **env}, timeout)
     assert finished.returncode == 0, f"exit code {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
     return finished.stdout

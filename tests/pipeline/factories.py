@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tests.conftest import NnunetFolders, make_folders
+from tests.forked_programs import run_program
 
 NAME = "Dataset310_Cells"
 CASES = tuple(f"case_{number:02d}" for number in range(10))
@@ -66,14 +66,8 @@ class Workspace:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("nnUNet_", "PYTHONPATH"))}
         environment = {**inherited, **SETTINGS, **self.folders.environment, **self.changes}
         script = Path(sysconfig.get_path("scripts")) / command
-        finished = subprocess.run(
-            [str(script), *map(str, arguments)],
-            env={key: value for key, value in environment.items() if value is not None},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        set_values = {key: value for key, value in environment.items() if value is not None}
+        finished = run_program([str(script), *map(str, arguments)], set_values, timeout)
         return Finished(finished.returncode, finished.stdout, finished.stderr)
 
     def plan(self, *more: object) -> Finished:

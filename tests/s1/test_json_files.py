@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 
 import pytest
 
@@ -55,10 +54,8 @@ def test_what_is_at_the_limits_is_read():
 def test_a_file_above_the_limit_is_refused_unread(tmp_path):
     with open(tmp_path / "x.json", "wb") as stream:
         stream.truncate(10 * 2**40)  # a hole: nothing is on disk
-    start = time.monotonic()
     with pytest.raises(DomainMapError, match="10485760 MiB, expected at most 64"):
-        read_json(tmp_path / "x.json")
-    assert time.monotonic() - start < 1
+        read_json(tmp_path / "x.json")  # reading it would take all memory
 
 
 def test_pipes_and_folders_are_named_and_not_waited_for(tmp_path):

@@ -1,5 +1,4 @@
 import json
-import time
 
 import numpy as np
 import pytest
@@ -83,14 +82,6 @@ def test_colour_alone_does_not_separate_the_classes():
     dice = [2 * np.sum((guess == c) & (labels == c)) / (np.sum(guess == c) + np.sum(labels == c)) for c in (0, 1, 2)]
     assert dice[0] > 0.9
     assert max(dice[1], dice[2]) < 0.85
-
-
-def test_a_tile_is_drawn_in_well_under_half_a_second_of_cpu_time():
-    case = plan_cases(DatasetSettings())[0]
-    draw_case(case, DatasetSettings())
-    start = time.process_time()
-    draw_case(case, DatasetSettings())
-    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(
