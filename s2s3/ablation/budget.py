@@ -13,12 +13,12 @@ class Budget:
     """Network, patch and schedule of every training of an ablation."""
 
     name: str
-    features_per_stage: tuple[int, ...] = (16, 32, 64, 96, 128)
+    features_per_stage: tuple[int, ...] = (12, 24, 48, 64, 64)
     """Of the encoder; the decoder mirrors it. Every stage but the first halves the image."""
     patch_size: int = 128
     """Side of the square (cubic) training patch, in pixels."""
-    batch_size: int = 8
-    epochs: int = 18
+    batch_size: int = 4
+    epochs: int = 10
     iterations_per_epoch: int = 40
     validation_iterations: int = 4
     mirroring: bool = False

@@ -14,7 +14,7 @@ class nnUNetTrainerDemo(nnUNetTrainer):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.initial_lr = 0.1
-        self.num_epochs = 6
+        self.num_epochs = 3
         self.num_iterations_per_epoch = 50
         self.num_val_iterations_per_epoch = 6
 

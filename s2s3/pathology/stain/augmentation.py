@@ -1,5 +1,6 @@
 """Stain augmentation of normalised patches, equal to restaining the image before preprocessing."""
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,29 @@ from torch import Tensor
 
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
 from nnunetv2.pathology.stain.optical_density import StainChange
+from nnunetv2.pathology.stain.statistics import StainStatistics
+
+_REMEMBERED = 256
 
 
-class StainJitter(BasicTransform):
-    """Multiplies the amounts of haematoxylin, eosin and residual by random factors.
+class ChangesStain(BasicTransform):
+    """Draws a change of the stain and applies it.
 
     A sample without `intensities` (data that nnU-Net preprocessed, or images that are not RGB) stays as it is.
+    """
+
+    def apply(self, data_dict: dict[str, Any], **params: Any) -> dict[str, Any]:
+        """Change the image; pixels outside of it (segmentation -1) remain 0."""
+        change: StainChange | None = params["change"]
+        if change is not None:
+            image = restained(data_dict["image"], data_dict["intensities"], change)
+            outside = data_dict["segmentation"][:1] == -1
+            data_dict["image"] = image.masked_fill_(outside, 0.0) if bool(outside.any()) else image
+        return data_dict
+
+
+class StainJitter(ChangesStain):
+    """Multiplies the amounts of haematoxylin, eosin and residual by random factors.
 
     Parameters:
         strength: factors are uniform in [1 - strength, 1 + strength].
@@ -35,14 +53,35 @@ class StainJitter(BasicTransform):
         offsets = np.random.uniform(-self.offset, self.offset, size=3)
         return {"change": StainChange.of_stains(factors.tolist(), offsets.tolist())}
 
-    def apply(self, data_dict: dict[str, Any], **params: Any) -> dict[str, Any]:
-        """Change the image; pixels outside of it (segmentation -1) remain 0."""
-        change: StainChange | None = params["change"]
-        if change is not None:
-            image = restained(data_dict["image"], data_dict["intensities"], change)
-            outside = data_dict["segmentation"][:1] == -1
-            data_dict["image"] = image.masked_fill_(outside, 0.0) if bool(outside.any()) else image
-        return data_dict
+
+class StainTransfer(ChangesStain):
+    """Moves the optical densities of a case part of the way to the mean and covariance of another case.
+
+    The other case is one of those that came before, so every worker of a training has its own collection.
+
+    Parameters:
+        probability: of changing a sample at all; the part of the way is then uniform in [0, 1].
+    """
+
+    def __init__(self, probability: float = 0.8):
+        super().__init__()
+        self.probability = probability
+        self._seen: deque[StainStatistics] = deque(maxlen=_REMEMBERED)
+
+    def get_parameters(self, **data_dict: Any) -> dict[str, Any]:
+        """Draw the other case and the part of the way from numpy's global stream."""
+        intensities: CaseIntensities | None = data_dict.get("intensities")
+        if intensities is None:
+            return {"change": None}
+        known = intensities.sample
+        if known is None:
+            known = intensities.original(data_dict["image"].reshape(3, -1))
+        own = StainStatistics.of_values(known)
+        self._seen.append(own)
+        if np.random.uniform() >= self.probability:
+            return {"change": None}
+        other = self._seen[int(np.random.randint(len(self._seen)))]
+        return {"change": own.change_towards(other, float(np.random.uniform()))}
 
 
 def restained(image: Tensor, intensities: CaseIntensities, change: StainChange) -> Tensor:
@@ -55,4 +94,4 @@ def restained(image: Tensor, intensities: CaseIntensities, change: StainChange) 
 def uses_intensities(transforms: Any) -> bool:
     """Tell whether a pipeline has a transform that needs `intensities`, which loaders then add to the sample."""
     parts = getattr(transforms, "transforms", None) or [transforms]
-    return any(isinstance(part, StainJitter) for part in parts)
+    return any(isinstance(part, ChangesStain) for part in parts)

@@ -31,6 +31,11 @@ def stain_vectors() -> FloatArray:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
+def optical_density(values: Tensor) -> Tensor:
+    """Return the optical densities of 8-bit values, 0 to 255, of any shape."""
+    return math.log(_LEVELS) - torch.log(values + 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class StainChange:
     """The change D' = matrix D + bias of optical densities (R, G, B)."""

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import torch
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+from torch import nn
 
-from nnunetv2.pathology.stain.augmentation import StainJitter
+from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.pathology.stain.augmentation import StainJitter, StainTransfer
 from nnunetv2.training.data_augmentation.default_pipeline import training_pipeline
 from nnunetv2.training.data_augmentation.window_statistics import GreyImage, WindowStatistics
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
@@ -37,6 +40,18 @@ class nnUNetTrainerStrongStainJitter(AddsFirstSteps, nnUNetTrainerNoDomains):
     first_steps = (lambda: StainJitter(strength=0.5, offset=0.05),)
 
 
+class nnUNetTrainerStainTransfer(AddsFirstSteps, nnUNetTrainerNoDomains):
+    """Moves the stain of a case towards that of another."""
+
+    first_steps = (StainTransfer,)
+
+
+class nnUNetTrainerStainTransferJitter(AddsFirstSteps, nnUNetTrainerNoDomains):
+    """Moves the stain of a case towards that of another and changes the amounts by up to a half."""
+
+    first_steps = (StainTransfer, lambda: StainJitter(strength=0.5, offset=0.05))
+
+
 class nnUNetTrainerWindowStatistics(AddsFirstSteps, nnUNetTrainerNoDomains):
     """Normalises patches anew with the statistics of a window of them."""
 
@@ -47,6 +62,29 @@ class nnUNetTrainerRandomGrey(AddsFirstSteps, nnUNetTrainerNoDomains):
     """Shows every fifth patch without colour."""
 
     first_steps = (GreyImage,)
+
+
+class nnUNetTrainerGreyInput(nnUNetTrainerNoDomains):
+    """Learns from the mean of the channels alone.
+
+    The first layer starts with the same weights for all channels and sees the same values in all of them, so its
+    weights stay the same, and the trained network answers to the mean of any image: a plain network without colour.
+    """
+
+    @classmethod
+    def get_training_transforms(cls, *args: Any, **options: Any) -> BasicTransform:
+        """Return the default augmentation with patches made grey at its end."""
+        pipeline = training_pipeline(*args, **options)
+        pipeline.transforms.append(GreyImage(probability=1.0))
+        return pipeline
+
+    def initialize(self) -> None:
+        """Give the first layer the same weights for every channel."""
+        super().initialize()
+        layers = plain_network(self.network).modules()
+        first = next(layer for layer in layers if isinstance(layer, nn.Conv2d | nn.Conv3d))
+        with torch.no_grad():
+            first.weight.copy_(first.weight.mean(dim=1, keepdim=True).expand_as(first.weight))
 
 
 class nnUNetTrainerRobustIntensities(AddsFirstSteps, nnUNetTrainerNoDomainsEMA):
