@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nnunetv2.errors import CheckpointError
-from nnunetv2.pathology.stain.augmentation import StainJitter, restained, uses_intensities
+from nnunetv2.pathology.stain.augmentation import StainJitter, StainTransfer, restained, uses_intensities
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
 from nnunetv2.pathology.stain.intensities_entry import PROPERTY, describe_intensities, intensities_entry
 from nnunetv2.pathology.stain.optical_density import StainChange
@@ -139,3 +139,27 @@ def test_an_entry_that_preprocessing_does_not_write_is_refused(changes: dict) ->
     entry = {**intensities_entry(tissue(8), by_image=True), **changes}
     with pytest.raises(CheckpointError, match="Preprocess the case again"):
         CaseIntensities.from_properties({PROPERTY: entry})
+
+
+def test_a_stain_is_moved_towards_one_of_a_case_that_came_before() -> None:
+    first = sample(tissue(32))
+    second = sample(restained_file(tissue(32)).astype(np.float32))
+    moves = StainTransfer(probability=1.0)
+    assert np.allclose(moves.get_parameters(**first)["change"].matrix, np.eye(3))  # no other case yet
+    matrices = [moves.get_parameters(**second)["change"].matrix for _ in range(8)]
+    assert any(np.abs(matrix - np.eye(3)).max() > 0.01 for matrix in matrices)
+
+
+def test_stain_transfer_leaves_samples_without_intensities_as_they_are() -> None:
+    given = sample(tissue(32)) | {"intensities": None}
+    found = StainTransfer(probability=1.0)(**given)
+    assert torch.equal(found["image"], sample(tissue(32))["image"])
+
+
+def test_stain_transfer_measures_the_patch_where_the_range_is_fixed() -> None:
+    image = tissue(32)
+    given = sample(image) | {
+        "image": torch.from_numpy(image / 255)[:, 0],
+        "intensities": intensities(image, by_image=False),
+    }
+    assert np.allclose(StainTransfer(probability=1.0).get_parameters(**given)["change"].matrix, np.eye(3), atol=1e-6)

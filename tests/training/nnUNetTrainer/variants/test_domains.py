@@ -1,9 +1,15 @@
 """The ablations: which part each leaves out, and that all are found by their names."""
 
 import pytest
+import torch
+from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
 
+from nnunetv2.training.nnUNetTrainer.variants.domains.intensity import nnUNetTrainerGreyInput
 from nnunetv2.training.session.domain_balance import DomainBalanceSettings
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+from tests.conftest import NnunetFolders
+from tests.training.nnUNetTrainer.tiny_runs import SEVERAL, run
+from tests.training.tiny_dataset import TinyTrainer
 
 PARTS = ("balance_batches", "use_edge_heads", "select_by_balanced_dice", "stratify_splits")
 
@@ -46,3 +52,25 @@ def test_each_term_of_the_boundary_loss_can_be_left_out(term) -> None:
     settings = trainer.boundary_loss_settings.to_dict()
     usual = found("nnUNetTrainer").boundary_loss_settings.to_dict()
     assert settings == {**usual, f"{term}_weight": 0}
+
+
+class TinyGrey(nnUNetTrainerGreyInput, TinyTrainer):
+    """A short training on grey patches."""
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_network_trained_on_grey_answers_to_the_mean_of_the_channels(nnunet_folders: NnunetFolders) -> None:
+    trainer = run(SEVERAL, nnunet_folders, TinyGrey)
+    network = trainer.network.eval()
+    image = torch.rand((1, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    grey = image.mean(dim=1, keepdim=True).expand_as(image)
+    torch.testing.assert_close(network(image)[0], network(grey)[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "scales"), [("nnUNetTrainerWideGeometry", (0.5, 2.0)), ("nnUNetTrainer", (0.7, 1.4))])
+def test_wide_geometry_changes_the_spatial_step_only(name, scales) -> None:
+    pipeline = found(name).get_training_transforms([32, 32], (-1.0, 1.0), None, (0, 1), False)
+    usual = found("nnUNetTrainer").get_training_transforms([32, 32], (-1.0, 1.0), None, (0, 1), False)
+    assert [type(step) for step in pipeline.transforms] == [type(step) for step in usual.transforms]
+    (spatial,) = (step for step in pipeline.transforms if isinstance(step, SpatialTransform))
+    assert spatial.scaling == scales
