@@ -92,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from s1.domain_distances import profile_distances
     from s1.image_features import MeasureSettings, default_workers, measure_domains
 
     device = choose_device(arguments.device)
@@ -113,6 +114,7 @@ def _run(arguments: argparse.Namespace) -> None:
         crop_common=arguments.crop_common,
         ignore_label=ignore_label,
         domain_file_sha256=source.domain_file_sha256,
+        distances=profile_distances({name: measurement.profile for name, measurement in measured.items()}),
     )
     files = {FILE_NAME: json_bytes(result.to_dict())}
     if not arguments.no_report:

@@ -4,11 +4,12 @@ import base64
 from collections.abc import Mapping
 from html import escape
 
-from s1.domain_shift import LARGEST_SHIFT, relative_distance
+from s1.distance_report import distance_section
+from s1.domain_shift import LARGEST_SHIFT
 from s1.image_features import DomainMeasurement
-from s1.prism_result import PairResult, PrismResult
-from s1.report_charts import class_bar, class_colour, heat_map, histogram_chart, legend, ratio_bar, table
-from s1.report_figures import FEATURE_TITLES, combined_analysis_figure, domain_colour, feature_importance_figure
+from s1.prism_result import PrismResult
+from s1.report_charts import class_bar, class_colour, histogram_chart, legend, ratio_bar, table
+from s1.report_figures import combined_analysis_figure, domain_colour, feature_importance_figure
 from s1.stain_histogram import RANGE, STAINS
 
 PAGE_NAME = "prism_dd.html"
@@ -58,7 +59,7 @@ def build_page(
         _ratio_section(result),
         _domain_section(result, measured, label_names),
         _histogram_section(result, measured),
-        _distance_section(result),
+        distance_section(result),
         f"<h2>Behind the numbers</h2><img class='figure' alt='ratios, importance, confidence, magnitudes' "
         f"src='{_data_uri(figure, 'png')}'>{_settings_line(result)}",
     ]
@@ -142,35 +143,6 @@ def _histogram_section(result: PrismResult, measured: Mapping[str, DomainMeasure
         "scanning. Stain amounts are estimated with standard stain colours.</p>"
         f"{key}<div class='charts'>{''.join(charts)}</div>"
     )
-
-
-def _distance_section(result: PrismResult) -> str:
-    if not result.pairs:
-        return ""
-    distances = {(pair.a, pair.b): relative_distance(pair.outcome.total_difference) for pair in result.pairs}
-    header = ["pair", "shift", "confidence", "total difference", "differs most in"]
-    rows = [
-        [
-            f"{escape(pair.a)} / {escape(pair.b)}",
-            f"{pair.outcome.shift:+.4f}",
-            f"{pair.outcome.confidence:.2f}",
-            f"{pair.outcome.total_difference:.3f}",
-            _strongest_feature(pair),
-        ]
-        for pair in result.pairs
-    ]
-    return (
-        "<h2>Distances between domains</h2><p>0: no difference in class shares, brightness, spread and contrast; "
-        f"100: the largest difference possible.</p><div class='scroll'>{heat_map(list(result.domains), distances)}"
-        "</div><p>A shift above 0 means that the first of the pair is drawn a little more often than the second.</p>"
-        f"{table(header, rows)}"
-    )
-
-
-def _strongest_feature(pair: PairResult) -> str:
-    magnitudes = pair.outcome.magnitudes
-    feature = max(magnitudes, key=lambda name: magnitudes[name])
-    return FEATURE_TITLES[feature] if magnitudes[feature] > 0 else "nothing"
 
 
 def _settings_line(result: PrismResult) -> str:

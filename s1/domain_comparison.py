@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from s1.domain_shift import DomainFeatures, default_class_weights, difference, mixing_ratios, pair_shift, pairs_of
-from s1.prism_result import PairResult, PrismResult, PrismSettings
+from s1.prism_result import PairResult, Pairs, PrismResult, PrismSettings
 
 
 def compare_domains(
@@ -13,11 +13,13 @@ def compare_domains(
     crop_common: bool = False,
     ignore_label: int | None = None,
     domain_file_sha256: str | None = None,
+    distances: Mapping[str, Pairs] | None = None,
 ) -> PrismResult:
     """Compute the shifts of all pairs and the ratios of all domains.
 
     Parameters:
         class_weights: label -> weight, 1 for labels not named; None uses the defaults for the labels that occur.
+        distances: by the images alone; they stand beside the shifts and change no ratio.
 
     If any domain lacks masks, class shares are ignored for all domains.
     """
@@ -35,7 +37,7 @@ def compare_domains(
         pairs.append(PairResult(a, b, pair_shift(unscaled), unscaled))
     ratios = mixing_ratios(list(domains), {(pair.a, pair.b): pair.outcome.shift for pair in pairs})
     settings = PrismSettings(weights, crop_common, ignore_label)
-    return PrismResult(dict(domains), tuple(pairs), ratios, settings, domain_file_sha256, notes)
+    return PrismResult(dict(domains), tuple(pairs), ratios, settings, domain_file_sha256, notes, dict(distances or {}))
 
 
 def _labels_in(domains: Mapping[str, DomainFeatures]) -> list[int]:

@@ -17,6 +17,7 @@ from s1.errors import ImageProblemError
 from s1.grey_statistics import GreyStatistics, measure_grey
 from s1.image_files import Labels, Pixels, image_size, read_image, read_image_and_mask
 from s1.image_pairs import ImagePair
+from s1.image_profile import DomainProfile, ImageProfile, profile_image
 from s1.problem_lists import raise_together
 from s1.stain_histogram import BINS, STAINS, stain_histograms
 
@@ -49,6 +50,7 @@ class ImageFeatures:
     """Features of one image."""
 
     grey: GreyStatistics
+    profile: ImageProfile
     label_counts: dict[int, int] | None
     stains: NDArray[np.int64] | None
     thumbnail: bytes | None
@@ -64,6 +66,7 @@ class DomainMeasurement:
     """Number of pixels of each grey value."""
     stain_histogram: NDArray[np.int64] = field(default_factory=lambda: np.zeros((len(STAINS), BINS), np.int64))
     thumbnails: list[bytes] = field(default_factory=list)
+    profile: DomainProfile = field(default_factory=DomainProfile)
     label_counts: Counter[int] = field(default_factory=Counter)
     has_masks: bool = True
     _sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
@@ -73,6 +76,7 @@ class DomainMeasurement:
         self.images += 1
         self._sums += (image.grey.mean, image.grey.std, image.grey.contrast)
         self.grey_histogram += image.grey.histogram
+        self.profile.add(image.profile)
         self.stain_histogram += 0 if image.stains is None else image.stains
         self.thumbnails += [] if image.thumbnail is None else [image.thumbnail]
         self.has_masks &= image.label_counts is not None
@@ -152,6 +156,7 @@ def _try_measuring(
             labels = None if labels is None else labels[: crop[0], : crop[1]]
         return ImageFeatures(
             measure_grey(image, settings.device),
+            profile_image(image),
             None if labels is None else _count_labels(labels, pair, settings),
             stain_histograms(image) if settings.with_pictures else None,
             _thumbnail(image) if with_thumbnail else None,

@@ -1,8 +1,8 @@
 """prism_dd.json, version 1: features of domains, shifts of pairs, mixing ratios (method, section 1.4)."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from s1.domain_shift import Difference, DomainFeatures, PairShift
@@ -24,6 +24,8 @@ from s1.json_schema import (
 )
 
 VERSION = 1
+Pairs = dict[tuple[str, str], float]
+"""(a, b), each pair of domains once, -> distance."""
 FILE_NAME = "prism_dd.json"
 
 _VERSION = Record({"version": Value(str(VERSION), lambda value: value == VERSION)})
@@ -38,6 +40,7 @@ _PAIR = Record(
     | {f.name: _NUMBERS if f.name in ("magnitudes", "directions", "importance") else NUMBER for f in fields(PairShift)}
     | {"unscaled": Record({"magnitudes": _NUMBERS, "signed": _NUMBERS})}
 )
+_DISTANCE = Record({"a": NAME, "b": NAME, "value": number(0)})
 _CONTENT = Record(
     {
         "domains": MapOf(_DOMAIN, 1),
@@ -48,7 +51,7 @@ _CONTENT = Record(
             {"ignore_label": optional(whole_number(0))},
         ),
     },
-    {"domain_file_sha256": optional(TEXT), "notes": ListOf(TEXT)},
+    {"domain_file_sha256": optional(TEXT), "notes": ListOf(TEXT), "distances": MapOf(ListOf(_DISTANCE))},
 )
 _ANY_VERSION, _THIS_VERSION = (
     JsonFile("result of stage 1", schema, "run stage 1 again") for schema in (_VERSION, _CONTENT)
@@ -110,6 +113,8 @@ class PrismResult:
     """Of the domains.json that was read; None if the domains were given as folders."""
     notes: tuple[str, ...] = ()
     """Remarks that a reader of the numbers needs."""
+    distances: dict[str, Pairs] = field(default_factory=dict)
+    """Name -> distances by image alone (method, section 1.5); empty in files of before there were any."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -121,6 +126,7 @@ class PrismResult:
             "settings": self.settings.to_dict(),
             "domain_file_sha256": self.domain_file_sha256,
             "notes": list(self.notes),
+            "distances": {name: _pairs_to_list(pairs) for name, pairs in self.distances.items()},
         }
 
     @classmethod
@@ -133,6 +139,7 @@ class PrismResult:
             PrismSettings.from_dict(content["settings"]),
             content.get("domain_file_sha256"),
             tuple(content.get("notes", ())),
+            {name: _pairs_from_list(entries) for name, entries in content.get("distances", {}).items()},
         )
 
 
@@ -146,6 +153,14 @@ def read_prism_result(path: str | os.PathLike[str]) -> PrismResult:
 def write_prism_result(result: PrismResult, path: str | os.PathLike[str]) -> None:
     """Write prism_dd.json atomically."""
     write_json(result.to_dict(), path)
+
+
+def _pairs_to_list(pairs: Pairs) -> list[dict[str, Any]]:
+    return [{"a": a, "b": b, "value": value} for (a, b), value in pairs.items()]
+
+
+def _pairs_from_list(entries: Sequence[Mapping[str, Any]]) -> Pairs:
+    return {(entry["a"], entry["b"]): float(entry["value"]) for entry in entries}
 
 
 def _features_to_dict(features: DomainFeatures) -> dict[str, Any]:

@@ -11,7 +11,8 @@ FEATURES = {
     "A": DomainFeatures(40, {0: 0.5, 1: 0.5}, 150.2, 39.8, 812.4),
     "B": DomainFeatures(20, {0: 0.4, 1: 0.6}, 120.0, 45.0, 300.0),
 }
-RESULT = compare_domains(FEATURES, domain_file_sha256="ab", ignore_label=7)
+DISTANCES = {"texture": {("A", "B"): 0.25}, "stain_vectors": {}}
+RESULT = compare_domains(FEATURES, domain_file_sha256="ab", ignore_label=7, distances=DISTANCES)
 
 
 def test_a_written_result_reads_back_equal(tmp_path):
@@ -39,6 +40,15 @@ def test_the_file_has_the_documented_keys():
     assert content["settings"] == {"class_weights": {"0": 0.1, "1": 0.9}, "crop_common": False, "ignore_label": 7}
 
 
+def test_distances_are_lists_of_pairs_and_change_no_other_number(tmp_path):
+    content = RESULT.to_dict()
+    assert content.pop("distances") == {"texture": [{"a": "A", "b": "B", "value": 0.25}], "stain_vectors": []}
+    without = compare_domains(FEATURES, domain_file_sha256="ab", ignore_label=7)
+    assert {key: value for key, value in without.to_dict().items() if key != "distances"} == content
+    (tmp_path / "prism_dd.json").write_text(json.dumps(content))  # as earlier versions wrote it
+    assert read_prism_result(tmp_path / "prism_dd.json") == without
+
+
 def test_unknown_keys_are_ignored(tmp_path):
     content = RESULT.to_dict()
     content["remark"] = content["pairs"][0]["remark"] = content["domains"]["A"]["remark"] = "added later"
@@ -53,6 +63,8 @@ def test_unknown_keys_are_ignored(tmp_path):
         ({"ratios": None}, "ratios is null, expected a non-empty object"),
         ({"pairs": [{"a": "A"}]}, "lacks the keys 'b', 'shift'"),
         ({"domains": {"A": {}}}, "lacks the keys 'images'"),
+        ({"distances": {"texture": [{"a": "A", "b": "B", "value": -1}]}}, "value is -1, expected a number"),
+        ({"distances": {"texture": [{"a": "A", "b": "B"}]}}, "lacks the key"),
     ],
 )
 def test_other_versions_and_malformed_files_are_refused(tmp_path, change, reason):

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from s1.distance_report import DISTANCE_TITLES
+from s1.domain_distances import domain_distances
 from s1.errors import DriftError
 from s1.prism_result import read_prism_result
 from s1.PRISMDD import main
@@ -64,6 +66,21 @@ def test_a_dataset_gets_its_result_and_its_report(dataset, capsys):
     assert result.settings.class_weights == {0: 0.1, 1: 0.6, 2: 0.3}
     output = capsys.readouterr().out
     assert all(name in output for name in [*result.domains, "prism_dd.html"])
+
+
+def test_distances_of_the_images_stand_beside_the_shift_in_file_and_page(dataset):
+    main(["-d", "110"])
+    distances = read_prism_result(dataset / "prism_dd.json").distances
+    folder = dataset / "imagesTr"
+    images = {
+        name: [np.asarray(Image.open(file)) for file in sorted(folder.glob(f"{name}_*"))]
+        for name in ("harbor", "meadow", "summit")
+    }
+    expected = domain_distances(images)
+    assert {name: pytest.approx(pairs) for name, pairs in distances.items()} == expected
+    page = (dataset / "prism_dd.html").read_text()
+    assert all(f"{value:.3f}" in page for pairs in distances.values() for value in pairs.values())
+    assert all(title in page for title in DISTANCE_TITLES.values())
 
 
 def test_folders_give_the_same_numbers_as_the_dataset(dataset, tmp_path):
