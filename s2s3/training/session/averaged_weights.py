@@ -1,6 +1,6 @@
-"""A moving average of a network's weights, which takes their place for validation and in checkpoints."""
+"""An average of a network's weights over steps, which takes their place for validation and in checkpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -8,20 +8,36 @@ from torch import Tensor, nn
 
 _WARM_UP_STEPS = 10
 
+KeptShare = Callable[[int], float]
+"""Number of earlier updates -> share of its value that the average keeps in the next one."""
+
+
+def moving(decay: float) -> KeptShare:
+    """Return the share of an exponential moving average: min(decay, (1 + t) / (10 + t)) after t updates.
+
+    So short trainings are not averaged with their random start.
+
+    Parameters:
+        decay: in (0, 1); 0.999 averages over about 1000 steps.
+    """
+    return lambda updates: min(decay, (1 + updates) / (_WARM_UP_STEPS + updates))
+
+
+def uniform(updates: int) -> float:
+    """Return the share t / (1 + t), with which all updates count the same."""
+    return updates / (1 + updates)
+
 
 class AveragedWeights:
-    """Exponential moving average of all floating-point weights and buffers of a network.
-
-    After t updates the average keeps a share of min(decay, (1 + t) / (10 + t)) of its value, so that short trainings
-    are not averaged with their random start. Other buffers (counters) are not averaged.
+    """Average of all floating-point weights and buffers of a network; other buffers (counters) are not averaged.
 
     Parameters:
         network: the plain network; its weights are the first average.
-        decay: in (0, 1); 0.999 averages over about 1000 steps.
+        kept_share: what each update keeps of the average.
     """
 
-    def __init__(self, network: nn.Module, decay: float):
-        self._decay = decay
+    def __init__(self, network: nn.Module, kept_share: KeptShare):
+        self._kept_share = kept_share
         self._updates = 0
         self._other = [tensor.detach().clone() for tensor in _averaged(network).values()]
         self.in_network = False
@@ -30,9 +46,13 @@ class AveragedWeights:
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Add the weights of the network after a training step."""
-        share = min(self._decay, (1 + self._updates) / (_WARM_UP_STEPS + self._updates))
+        share = self._kept_share(self._updates)
         self._updates += 1
         torch._foreach_lerp_(self._other, list(_averaged(network).values()), 1 - share)
+
+    def restart(self) -> None:
+        """Let the next update replace the average, if the kept share begins with 0."""
+        self._updates = 0
 
     @torch.no_grad()
     def put_into(self, network: nn.Module) -> None:

@@ -1,10 +1,10 @@
-"""The moving average of weights."""
+"""Averages of weights."""
 
 import pytest
 import torch
 from torch import nn
 
-from nnunetv2.training.session.averaged_weights import AveragedWeights
+from nnunetv2.training.session.averaged_weights import AveragedWeights, moving, uniform
 
 
 def network(value: float) -> nn.Module:
@@ -22,7 +22,7 @@ def set_to(layer: nn.Module, value: float) -> None:
 
 def test_the_average_follows_the_formula() -> None:
     layer = network(0.0)
-    average = AveragedWeights(layer, decay=0.5)
+    average = AveragedWeights(layer, moving(0.5))
     expected = 0.0
     for step, value in enumerate([1.0, 3.0, -2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0]):
         set_to(layer, value)
@@ -33,9 +33,21 @@ def test_the_average_follows_the_formula() -> None:
     assert layer.bias.item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_uniform_average_counts_every_step_since_its_restart_the_same() -> None:
+    layer = network(7.0)
+    average = AveragedWeights(layer, uniform)
+    for value in [100.0, 1.0, 3.0, -2.0]:
+        set_to(layer, value)
+        average.update(layer)
+        if value == 100.0:
+            average.restart()
+    average.put_into(layer)
+    assert layer.bias.item() == pytest.approx((1 + 3 - 2) / 3)
+
+
 def test_putting_in_and_taking_out_twice_changes_nothing_more() -> None:
     layer = network(0.0)
-    average = AveragedWeights(layer, decay=0.9)
+    average = AveragedWeights(layer, moving(0.9))
     set_to(layer, 10.0)
     average.update(layer)
     for _ in range(2):
@@ -48,7 +60,7 @@ def test_putting_in_and_taking_out_twice_changes_nothing_more() -> None:
 
 def test_running_statistics_are_averaged_and_counters_are_not() -> None:
     layer = nn.BatchNorm1d(2)
-    average = AveragedWeights(layer, decay=0.9)
+    average = AveragedWeights(layer, moving(0.9))
     layer(torch.full((4, 2), 100.0) + torch.randn(4, 2))
     own = layer.running_mean.clone()
     average.update(layer)
@@ -59,12 +71,12 @@ def test_running_statistics_are_averaged_and_counters_are_not() -> None:
 
 def test_a_restored_average_goes_on_as_if_nothing_had_happened() -> None:
     one, other = network(0.0), network(0.0)
-    average = AveragedWeights(one, decay=0.9)
+    average = AveragedWeights(one, moving(0.9))
     set_to(one, 5.0)
     average.update(one)
     average.put_into(one)
     other.load_state_dict(one.state_dict())
-    restored = AveragedWeights(other, decay=0.9)
+    restored = AveragedWeights(other, moving(0.9))
     restored.load_state_dict(average.state_dict(one), other)
     for layer, weights in ((one, average), (other, restored)):
         weights.take_out_of(layer)

@@ -44,12 +44,16 @@ class TrainingResumption(TrainingData):
         }
 
     def _drift_entry(self, edge_optimizer: Mapping[str, Any]) -> dict[str, Any]:
-        """Return our own state under one key, which nnU-Net ignores; empty for a training on one domain."""
-        domains = self.domains.checkpoint_entry()
-        if not domains:
+        """Return our own state under one key, which nnU-Net ignores; empty if there is none."""
+        domains, further = self.domains.checkpoint_entry(), self._further_state()
+        if not domains and not further:
             return {}
-        heads = {"edge_heads": self.edge_branch.state_dict(), "edge_optimizer": edge_optimizer}
-        return {checkpoints.DRIFT_KEY: {"version": checkpoints.DRIFT_VERSION, **heads, **domains}}
+        heads = {"edge_heads": self.edge_branch.state_dict(), "edge_optimizer": edge_optimizer} if domains else {}
+        return {checkpoints.DRIFT_KEY: {"version": checkpoints.DRIFT_VERSION, **heads, **domains, **further}}
+
+    def _further_state(self) -> dict[str, Any]:
+        """Return entries that a variant adds to our own state, and restores in `_restore_progress`."""
+        return {}
 
     def load_checkpoint(
         self,

@@ -7,7 +7,7 @@ from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
 from nnunetv2.training.session import checkpoints
-from nnunetv2.training.session.averaged_weights import AveragedWeights
+from nnunetv2.training.session.averaged_weights import AveragedWeights, moving
 
 _ENTRY = "averaged_weights"
 
@@ -20,7 +20,10 @@ class nnUNetTrainerEMA(nnUNetTrainer):
     def initialize(self) -> None:
         """Start the average with the initial weights."""
         super().initialize()
-        self.averaged_weights = AveragedWeights(plain_network(self.network), self.ema_decay)
+        self.averaged_weights = self._new_average()
+
+    def _new_average(self) -> AveragedWeights:
+        return AveragedWeights(plain_network(self.network), moving(self.ema_decay))
 
     def on_train_epoch_start(self) -> None:
         """Continue with the weights of the last step."""
@@ -38,20 +41,17 @@ class nnUNetTrainerEMA(nnUNetTrainer):
         super().on_train_epoch_end(train_outputs)
         self.averaged_weights.put_into(plain_network(self.network))
 
-    def _drift_entry(self, edge_optimizer: Mapping[str, Any]) -> dict[str, Any]:
-        entry = super()._drift_entry(edge_optimizer).get(checkpoints.DRIFT_KEY, {"version": checkpoints.DRIFT_VERSION})
-        state = self.averaged_weights.state_dict(plain_network(self.network))
-        return {checkpoints.DRIFT_KEY: {**entry, _ENTRY: state}}
+    def _further_state(self) -> dict[str, Any]:
+        return {**super()._further_state(), _ENTRY: self.averaged_weights.state_dict(plain_network(self.network))}
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
         super()._restore_progress(content)
         state = content.get(checkpoints.DRIFT_KEY, {}).get(_ENTRY)
-        network = plain_network(self.network)
         if state is None:
             self.print_to_log_file("The checkpoint has no averaged weights: the average starts with its weights.")
-            self.averaged_weights = AveragedWeights(network, self.ema_decay)
+            self.averaged_weights = self._new_average()
         else:
-            self.averaged_weights.load_state_dict(state, network)
+            self.averaged_weights.load_state_dict(state, plain_network(self.network))
 
 
 class nnUNetTrainerNoDomainsEMA(nnUNetTrainerEMA, nnUNetTrainerNoDomains):
