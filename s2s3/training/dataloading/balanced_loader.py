@@ -22,7 +22,8 @@ class BalancedDataLoader(nnUNetDataLoader):
 
     Parameters:
         case_domains: case -> domain, for at least all cases of the dataset.
-        ratios: domain -> share of the slots; 0 or absent for domains without a case in the dataset.
+        ratios: domain -> share of the slots; 0 or absent for domains without a case in the dataset. If they change,
+            a new sequence begins with the next batch.
         stream: (first_slot, slots_per_step) of this rank; None: it takes all slots of a step.
         options: arguments of nnUNetDataLoader.
     """
@@ -47,8 +48,14 @@ class BalancedDataLoader(nnUNetDataLoader):
         self._group_cases()
         slots: tuple[int, int] = (0, self.batch_size) if stream is None else stream
         self.first_slot, self.slots_per_step = slots
-        self._apportionment = Apportionment(ratios)
         self._batches_made = 0
+        self._apportion()
+
+    def _apportion(self) -> None:
+        """Begin a sequence of slots; processes that do so in the same round of steps begin at the same step."""
+        self._apportioned = dict(self._ratios)
+        self._apportionment = Apportionment(self._apportioned)
+        self._first_round = self._batches_made
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _empty_loader, (self.loader_class,), vars(self)
@@ -77,7 +84,10 @@ class BalancedDataLoader(nnUNetDataLoader):
         """Return the cases of the next batch, (B,)."""
         if list(self.indices) != self._grouped:
             self._group_cases()
-        step = self.thread_id + self._batches_made * self.number_of_threads_in_multithreaded
+        if dict(self._ratios) != self._apportioned:
+            self._apportion()
+        rounds = self._batches_made - self._first_round
+        step = self.thread_id + rounds * self.number_of_threads_in_multithreaded
         self._batches_made += 1
         domains = self._apportionment.slots(step * self.slots_per_step + self.first_slot, self.batch_size)
         return np.array([self._draw(domain) for domain in domains])

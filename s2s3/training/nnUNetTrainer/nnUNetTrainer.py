@@ -6,6 +6,7 @@ The order of the hooks and their return values are nnU-Net's. Hooks are called t
 """
 
 import os
+from collections.abc import Mapping
 from os.path import isfile, join
 from pathlib import Path
 from time import time
@@ -131,9 +132,14 @@ class nnUNetTrainer(TrainingResumption):
         self.optimizer.zero_grad(set_to_none=True)
         with optimizer_step.automatic_precision(self.device, autocast, dummy_context):
             output = self.network(data)
-            loss = self.edge_branch.add_loss(self.loss(output, target), self.network, target, self.edge_loss_weights)
+            loss = self._training_loss(output, target, batch)
+            loss = self.edge_branch.add_loss(loss, self.network, target, self.edge_loss_weights)
         optimizer_step.descend(loss, self.network, self.optimizer, self.grad_scaler)
         return {"loss": loss.detach().cpu().numpy(), **edge_output(self.edge_branch)}
+
+    def _training_loss(self, output: Any, target: Any, batch: Mapping[str, Any]) -> torch.Tensor:
+        """Return the segmentation loss of a training batch, on the device; variants may look at its cases."""
+        return self.loss(output, target)  # type: ignore[no-any-return]
 
     def on_train_epoch_end(self, train_outputs: list[dict[str, Any]]) -> None:
         """Log the mean loss of the epoch."""

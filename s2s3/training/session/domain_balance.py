@@ -14,6 +14,7 @@ from nnunetv2.domains.domain_splits import check_groups, stratified_splits
 from nnunetv2.domains.domain_summary import format_domain_table, write_domain_summary
 from nnunetv2.domains.mixing_ratios import MixingRatios, RatioMode, mixing_ratios
 from nnunetv2.errors import InvalidValueError
+from nnunetv2.training.dataloading.shared_ratios import SharedRatios
 from nnunetv2.training.session.domain_curves import DomainCurves
 from nnunetv2.training.session.domain_files import DomainFiles
 from nnunetv2.training.session.epoch_metrics import UNKNOWN_DOMAIN, Counts
@@ -40,11 +41,14 @@ class DomainBalanceSettings:
     """Choose the best checkpoint by the balanced Dice; otherwise by the Dice of all patches together."""
     stratify_splits: bool = True
     """Make folds that respect domains and groups; otherwise nnU-Net's folds."""
+    select_by_worst_domain: bool = False
+    """Choose the best checkpoint by the Dice of the worst domain, whatever `select_by_balanced_dice` is."""
 
     @property
     def anything_on(self) -> bool:
         """Tell whether the training differs from the stock one at all."""
-        return self.balance_batches or self.use_edge_heads or self.select_by_balanced_dice or self.stratify_splits
+        selects = self.select_by_balanced_dice or self.select_by_worst_domain
+        return self.balance_batches or self.use_edge_heads or selects or self.stratify_splits
 
 
 class SingleDomain:
@@ -69,7 +73,7 @@ class SingleDomain:
         self._groups = groups
         self._map = domain_map
         self._source = source
-        self.train_ratios: dict[str, float] = {}
+        self.train_ratios: Mapping[str, float] = {}
         """Share of each domain in the batches; empty if they are drawn as in nnU-Net."""
         self.curves = DomainCurves()
 
@@ -100,6 +104,15 @@ class SingleDomain:
     def validation_parts(self, cases: Sequence[str]) -> dict[str, list[str]]:
         """Return the validation cases of each domain; a single part if there are none."""
         return {"": list(cases)}
+
+    def domains_of(self, case_keys: Iterable[str]) -> list[str]:
+        """Return the domain of each case of a batch, UNKNOWN_DOMAIN for cases without one."""
+        return [UNKNOWN_DOMAIN for _ in case_keys]
+
+    def change_train_ratios(self, ratios: Mapping[str, float]) -> None:
+        """Give the batches that are made from now on other shares of the same domains."""
+        if isinstance(self.train_ratios, SharedRatios):
+            self.train_ratios.set(ratios)
 
     def tag(self, case_keys: Iterable[str]) -> dict[str, list[str]]:
         """Return an entry for the output of a validation step that names its domain; empty for one domain."""
@@ -172,7 +185,7 @@ class DomainBalance(SingleDomain):
         for name in mixing.left_out:
             report(f"Domain {name} has no training case in this fold; it is left out, the other ratios are rescaled.")
         if self._settings.balance_batches:
-            self.train_ratios = mixing.ratios
+            self.train_ratios = SharedRatios(mixing.ratios)
             shares = ", ".join(f"{name} {ratio:.4f}" for name, ratio in mixing.ratios.items())
             report(f"Mixing ratios of the domains: {shares} ({mixing.source})")
 
@@ -187,9 +200,13 @@ class DomainBalance(SingleDomain):
             parts.setdefault(self._map.domain_of(case), []).append(case)
         return {name: parts[name] for name in self.names if name in parts}
 
+    def domains_of(self, case_keys: Iterable[str]) -> list[str]:
+        """Return the domain of each case of a batch, UNKNOWN_DOMAIN for cases without one."""
+        return [self._map.domain_by_case.get(str(case), UNKNOWN_DOMAIN) for case in case_keys]
+
     def tag(self, case_keys: Iterable[str]) -> dict[str, list[str]]:
         """Return the domain of all cases of a validation batch; UNKNOWN_DOMAIN if they have not one in common."""
-        domains = {self._map.domain_by_case.get(str(case), UNKNOWN_DOMAIN) for case in case_keys}
+        domains = set(self.domains_of(case_keys))
         return {"domain": [domains.pop() if len(domains) == 1 else UNKNOWN_DOMAIN]}
 
     def log_validation(self, counts: Mapping[str, Counts], epoch: int, logger: Any) -> None:
@@ -217,11 +234,14 @@ class DomainBalance(SingleDomain):
             logger.log_extra(group, name, curve[-1], epoch)
 
     def score(self, ema_dice: float, epoch: int) -> float:
-        """Return the moving average of the balanced Dice or, if there is none, of the pooled Dice."""
-        averages = self.curves.ema_balanced_dice
-        if not self._settings.select_by_balanced_dice or len(averages) != epoch + 1 or math.isnan(averages[-1]):
-            return ema_dice
-        return averages[-1]
+        """Return the moving average that chooses the checkpoint or, if there is none, that of the pooled Dice."""
+        averages = self._choosing_averages()
+        return averages[-1] if len(averages) == epoch + 1 and not math.isnan(averages[-1]) else ema_dice
+
+    def _choosing_averages(self) -> list[float]:
+        if self._settings.select_by_worst_domain:
+            return self.curves.ema_worst_domain_dice
+        return self.curves.ema_balanced_dice if self._settings.select_by_balanced_dice else []
 
     def checkpoint_entry(self) -> dict[str, Any]:
         """Return names, ratios and curves of the domains."""

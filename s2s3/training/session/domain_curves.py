@@ -40,6 +40,14 @@ class DomainCurves:
         _set_at(self.ema_balanced_dice, epoch, next_average(previous, balanced))
         _set_at(self.worst_domain_dice, epoch, min((v for v in means.values() if not math.isnan(v)), default=math.nan))
 
+    @property
+    def ema_worst_domain_dice(self) -> list[float]:
+        """The moving average of the worst domain's Dice."""
+        averages: list[float] = []
+        for value in self.worst_domain_dice:
+            averages.append(next_average(averages[-1] if averages else math.nan, value))
+        return averages
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists for a checkpoint."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}

@@ -57,6 +57,17 @@ def test_processes_that_take_turns_make_one_sequence() -> None:
     assert domains_of(workers, steps=4) == domains_of([make()], steps=12)
 
 
+def test_changed_ratios_hold_from_the_next_batch_on_for_all_processes() -> None:
+    ratios = {"large": 0.5, "small": 0.5}
+    workers = [make(2, ratios) for _ in range(2)]
+    for number, worker in enumerate(workers):
+        worker.number_of_threads_in_multithreaded = 2
+        worker.set_thread_id(number)
+    domains_of(workers, steps=3)
+    ratios.update(large=0.9, small=0.1)
+    assert domains_of(workers, steps=10) == domains_of([make(2, ratios)], steps=20)
+
+
 def test_ranks_with_batches_of_different_sizes_share_one_sequence() -> None:
     ranks = [make(3, stream=(0, 5)), make(2, stream=(3, 5))]
     assert domains_of(ranks, steps=6) == domains_of([make(5)], steps=6)

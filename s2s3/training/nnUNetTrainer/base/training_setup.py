@@ -51,6 +51,7 @@ class TrainingSetup(TrainingState):
     balance_batches = True
     use_edge_heads = True
     select_by_balanced_dice = True
+    select_by_worst_domain = False
     stratify_splits = True
     boundary_loss_settings = BoundaryLossSettings()
 
@@ -89,6 +90,7 @@ class TrainingSetup(TrainingState):
             self.use_edge_heads,
             self.select_by_balanced_dice,
             self.stratify_splits,
+            self.select_by_worst_domain,
         )
 
     def _build_network(self) -> nn.Module:

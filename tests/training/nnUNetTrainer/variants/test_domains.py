@@ -26,6 +26,9 @@ def found(name: str) -> type:
         ("nnUNetTrainerNoEdgeHeads", {"use_edge_heads"}),
         ("nnUNetTrainerNoBalancedSelection", {"select_by_balanced_dice"}),
         ("nnUNetTrainerNoDomains", set(PARTS)),
+        ("nnUNetTrainerNoDomainsBN", set(PARTS)),
+        ("nnUNetTrainerBalancedBatches", set(PARTS) - {"balance_batches"}),
+        ("nnUNetTrainerBalancedSelection", set(PARTS) - {"select_by_balanced_dice"}),
     ],
 )
 def test_each_ablation_switches_off_its_part_only(name, parts_off) -> None:

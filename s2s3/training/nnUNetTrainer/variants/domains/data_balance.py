@@ -34,3 +34,21 @@ class nnUNetTrainerNoDomains(nnUNetTrainer):
     use_edge_heads = False
     select_by_balanced_dice = False
     stratify_splits = False
+
+
+class nnUNetTrainerBalancedBatches(nnUNetTrainerNoDomains):
+    """Stock nnU-Net on batches that are apportioned to the domains."""
+
+    balance_batches = True
+
+
+class nnUNetTrainerBalancedSelection(nnUNetTrainerNoDomains):
+    """Stock nnU-Net whose best checkpoint is chosen by the balanced Dice."""
+
+    select_by_balanced_dice = True
+
+
+class nnUNetTrainerWorstDomainSelection(nnUNetTrainerNoDomains):
+    """Stock nnU-Net whose best checkpoint is chosen by the Dice of the worst domain."""
+
+    select_by_worst_domain = True

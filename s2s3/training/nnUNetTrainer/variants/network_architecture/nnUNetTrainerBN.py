@@ -5,6 +5,7 @@ from typing import Any
 from torch import nn
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
@@ -30,6 +31,10 @@ class nnUNetTrainerBN(nnUNetTrainer):
             allow_init=True,
             deep_supervision=enable_deep_supervision,
         )
+
+
+class nnUNetTrainerNoDomainsBN(nnUNetTrainerBN, nnUNetTrainerNoDomains):
+    """Batch normalization without anything that depends on domains."""
 
 
 def with_batch_norm(arguments: dict[str, Any], dims: int) -> dict[str, Any]:
