@@ -20,6 +20,8 @@ class BoundaryLossSettings:
     """Weight of the boundary-influence-field term inside L_edge."""
     skeleton_weight: float = 0.2
     """Weight of the skeleton term inside L_edge."""
+    cross_entropy_weight: float = 0.0
+    """Weight of the binary cross entropy of the edge maps inside L_edge, a plain rival of the three published terms."""
     long_range_weight: float = 0.3
     """Weight of the long-range part inside the field and the skeleton term."""
     field_steps: int = 10
@@ -55,5 +57,6 @@ class BoundaryLossSettings:
     @property
     def term_weights(self) -> dict[str, float]:
         """Weights of the terms above 0, by name."""
-        weights = {"inverse": self.inverse_weight, "field": self.field_weight, "skeleton": self.skeleton_weight}
+        names = ("inverse", "field", "skeleton", "cross_entropy")
+        weights: dict[str, float] = {name: getattr(self, f"{name}_weight") for name in names}
         return {name: weight for name, weight in weights.items() if weight > 0}

@@ -4,11 +4,13 @@ The trainer owns a branch, wraps its network once, and passes each segmentation 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from torch import Tensor, nn
 
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings, boundary_loss
+from nnunetv2.boundary.edge_agreement import edge_agreement
 from nnunetv2.boundary.edge_heads import EdgeHeads, head_device
 from nnunetv2.boundary.edge_network import EdgeAwareNetwork, plain_network, stage_channels, unwrapped
 from nnunetv2.boundary.edge_targets import ClassLabels, edge_targets, edge_targets_from_regions
@@ -35,6 +37,13 @@ class NoEdgeBranch:
     ) -> Tensor:
         """Return the loss unchanged."""
         return segmentation_loss
+
+    def observed(self, network: nn.Module) -> AbstractContextManager[None]:
+        """Return a context that changes nothing."""
+        return nullcontext()
+
+    def agreement(self, network: nn.Module, target: Tensor | Sequence[Tensor]) -> None:
+        """Return None: there are no edge maps."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return an empty dict: there is nothing to save."""
@@ -125,6 +134,22 @@ class EdgeBranch:
         loss = boundary_loss(logits, edges, weights, self.settings)
         self._last_loss = loss.detach()
         return segmentation_loss + self.settings.edge_weight * loss
+
+    def observed(self, network: nn.Module) -> AbstractContextManager[None]:
+        """Return a context in which forward passes in evaluation mode make edge maps, for `agreement`."""
+        inner = unwrapped(network)
+        return inner.observed() if isinstance(inner, EdgeAwareNetwork) else nullcontext()
+
+    def agreement(self, network: nn.Module, target: Tensor | Sequence[Tensor]) -> Tensor | None:
+        """Return how well the finest edge maps of the last observed pass agree with the target, see `edge_agreement`.
+
+        None if that pass made none.
+        """
+        inner = unwrapped(network)
+        if not isinstance(inner, EdgeAwareNetwork) or inner.edge_logits is None:
+            return None
+        edges, valid = self._edges(target if isinstance(target, Tensor) else target[0])
+        return edge_agreement(inner.take_edge_logits()[0], edges, valid)
 
     @property
     def edge_loss(self) -> float | None:

@@ -1,6 +1,8 @@
 """Wrap the plain network with edge heads, and get the plain network back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from nnunetv2.errors import SettingsError
 
 
 class EdgeAwareNetwork(nn.Module):
-    """Returns the output of the plain network; in training mode, edge logits are kept in `edge_logits`.
+    """Returns the output of the plain network; in training mode or `observed`, edge logits are kept in `edge_logits`.
 
     The features come from forward hooks on the last stages of the decoder, so the plain network stays unchanged and can
     be saved, compiled or wrapped for distributed training.
@@ -26,19 +28,33 @@ class EdgeAwareNetwork(nn.Module):
         self.network = network
         self.heads = heads
         self.edge_logits: list[Tensor] | None = None
-        self._features: list[Tensor | None] = [None] * len(heads.heads)
+        self._features = _Features([None] * len(heads.heads))
         for scale, stage in enumerate(supervised_stages(network, len(heads.heads))):
             stage.register_forward_hook(_KeepFeatures(self._features, scale))
 
     def forward(self, image: Tensor) -> Any:
         """Return the output of the plain network for an image (B, C, *S)."""
         output = self.network(image)
+        if self.training or self._features.observed:
+            self.edge_logits = self.heads(self._features.values)
         if self.training:
-            self.edge_logits = self.heads(self._features)
             output = _with_zero_gradient(output, self.heads.parameters())
-        for scale in range(len(self._features)):
-            self._features[scale] = None
+        self._forget_features()
         return output
+
+    @contextmanager
+    def observed(self) -> Iterator[None]:
+        """Keep edge logits within the context in evaluation mode, too."""
+        self._features.observed = True
+        try:
+            yield
+        finally:
+            self._features.observed = False
+            self._forget_features()
+
+    def _forget_features(self) -> None:
+        for scale in range(len(self._features.values)):
+            self._features.values[scale] = None
 
     def take_edge_logits(self) -> list[Tensor]:
         """Return the edge logits of the last forward pass, highest resolution first, and clear them."""
@@ -58,16 +74,24 @@ class EdgeAwareNetwork(nn.Module):
         return self.network.decoder
 
 
-class _KeepFeatures:
-    """Forward hook that stores a stage's output; in evaluation mode nothing is stored."""
+@dataclass
+class _Features:
+    """The outputs of the supervised stages, and whether they are kept in evaluation mode."""
 
-    def __init__(self, features: list[Tensor | None], scale: int):
+    values: list[Tensor | None]
+    observed: bool = False
+
+
+class _KeepFeatures:
+    """Forward hook that stores a stage's output; in evaluation mode nothing is stored unless it is observed."""
+
+    def __init__(self, features: _Features, scale: int):
         self._features = features
         self._scale = scale
 
     def __call__(self, module: nn.Module, _: Any, output: Tensor) -> None:
-        if module.training:
-            self._features[self._scale] = output
+        if module.training or self._features.observed:
+            self._features.values[self._scale] = output
 
 
 def _with_zero_gradient(output: Any, parameters: Iterable[nn.Parameter]) -> Any:

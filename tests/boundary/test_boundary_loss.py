@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nnunetv2.boundary import boundary_loss as module
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings, boundary_loss
@@ -74,6 +75,26 @@ def test_an_absent_class_is_pulled_to_zero_by_its_squared_error() -> None:
 
     for value in terms.values():
         torch.testing.assert_close(value, (torch.sigmoid(logits) ** 2).mean())
+
+
+@pytest.mark.parametrize("share_ignored", [0.0, 0.4])
+def test_cross_entropy_is_that_of_torch_over_valid_pixels(share_ignored: float) -> None:
+    logits, edges = example()
+    valid = torch.rand(2, 1, 24, 20, generator=torch.Generator().manual_seed(1)) >= share_ignored
+    settings = BoundaryLossSettings(0.2, 0, 0, 0, cross_entropy_weight=0.7)
+
+    terms = boundary_terms(logits, edges, valid, settings)
+
+    assert list(terms) == ["cross_entropy"]
+    expected = torch.stack(
+        [
+            functional.binary_cross_entropy_with_logits(logits[b, k][valid[b, 0]], edges[b, k][valid[b, 0]])
+            for b in range(2)
+            for k in range(2)
+        ]
+    ).mean()
+    torch.testing.assert_close(terms["cross_entropy"], expected)
+    torch.testing.assert_close(boundary_loss([logits], [(edges, valid)], [1.0], settings), 0.7 * expected)
 
 
 def test_absence_is_decided_per_sample_and_class() -> None:

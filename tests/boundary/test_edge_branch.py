@@ -71,6 +71,24 @@ def test_the_edge_loss_reaches_heads_decoder_and_encoder(dims: int) -> None:
         assert any(gradient is not None and gradient.any() for gradient in found), name
 
 
+def test_the_edge_maps_of_an_observed_evaluation_are_compared_with_the_target() -> None:
+    plain = make_network()
+    branch = make_branch(plain)
+    network = branch.wrap(plain).eval()
+    with branch.observed(network):
+        network(image())
+    with torch.no_grad():
+        for head in branch.heads.heads:
+            head.bias.fill_(100.0)
+    assert branch.agreement(network, make_labels())[0] == 0  # the maps are those of the pass, with few edges
+    with branch.observed(network):
+        network(image())
+    predicted, near, edges, found = branch.agreement(network, make_labels()).tolist()
+    assert predicted == 2 * 2 * 16 * 16
+    assert edges == found
+    assert 0 < near < predicted
+
+
 def test_the_plain_network_keeps_its_state_dict(tmp_path: Path) -> None:
     plain = make_network()
     before = {key: value.clone() for key, value in plain.state_dict().items()}
@@ -97,7 +115,9 @@ def test_in_evaluation_nothing_is_computed_or_kept() -> None:
     plain(image())
 
     assert network.edge_logits is None
-    assert network._features == [None, None]
+    assert network._features.values == [None, None]
+    assert branch.agreement(network, make_labels()) is None
+    assert NoEdgeBranch().agreement(plain, make_labels()) is None
     with pytest.raises(SettingsError, match="training mode"):
         branch.add_loss(torch.tensor(0.0), network, make_labels(), WEIGHTS)
 

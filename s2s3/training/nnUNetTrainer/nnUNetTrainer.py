@@ -31,7 +31,7 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.base.imported_names import *  # noqa: F403
 from nnunetv2.training.nnUNetTrainer.base.training_resumption import TrainingResumption
 from nnunetv2.training.session import checkpoints, epoch_metrics, final_validation, optimizer_step, run_log
-from nnunetv2.training.session.edge_learning import edge_output, report_idle_heads
+from nnunetv2.training.session.edge_learning import agreement_output, edge_f1, edge_output, report_idle_heads
 from nnunetv2.training.session.next_stage import next_stages
 from nnunetv2.training.session.progress import end_loader, with_progress
 from nnunetv2.training.session.ranks import current_ranks
@@ -156,14 +156,16 @@ class nnUNetTrainer(TrainingResumption):
     def validation_step(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Return loss and hard counts of a batch, and its domain if there are several."""
         data, target = optimizer_step.to_device(batch, self.device)
-        with optimizer_step.automatic_precision(self.device, autocast, dummy_context):
+        precision = optimizer_step.automatic_precision(self.device, autocast, dummy_context)
+        with precision, self.edge_branch.observed(self.network):
             output = self.network(data)
             loss = self.loss(output, target)
+        edges = agreement_output(self.edge_branch, self.network, target)
         if self.enable_deep_supervision:
             output, target = output[0], target[0]
         labels = self.label_manager
         counts = epoch_metrics.hard_counts(output, target, labels.has_regions, labels.ignore_label, get_tp_fp_fn_tn)
-        return {"loss": loss.detach().cpu().numpy(), **counts, **self.domains.tag(batch.get("keys", ()))}
+        return {"loss": loss.detach().cpu().numpy(), **counts, **edges, **self.domains.tag(batch.get("keys", ()))}
 
     def on_validation_epoch_end(self, val_outputs: list[dict[str, Any]]) -> None:
         """Log loss and pseudo Dice of the epoch, also per domain if there are several."""
@@ -174,6 +176,7 @@ class nnUNetTrainer(TrainingResumption):
         self.logger.log("dice_per_class_or_region", dice, epoch)
         self.logger.log("val_losses", np.mean(np.concatenate(ranks.gather(outputs["loss"]))), epoch)
         self.domains.log_validation(by_domain, epoch, self.logger)
+        self.domains.log_edge_f1(edge_f1(ranks.gather(outputs.get("edge_agreement", []))), epoch)
 
     def on_epoch_start(self) -> None:
         """Log the start time."""

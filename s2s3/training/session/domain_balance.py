@@ -127,6 +127,9 @@ class SingleDomain:
     def log_edge_loss(self, values: Sequence[float], epoch: int, logger: Any) -> None:
         """Log the edge loss of an epoch's steps."""
 
+    def log_edge_f1(self, value: float, epoch: int) -> None:
+        """Log the boundary F1 of the edge heads' maps on the validation patches of an epoch, NaN without heads."""
+
     def score(self, ema_dice: float, epoch: int) -> float:
         """Return the score of an epoch by which the best checkpoint is chosen."""
         return ema_dice
@@ -222,12 +225,19 @@ class DomainBalance(SingleDomain):
         if self.curves.balanced_dice:
             balanced, worst = self.curves.balanced_dice[-1], self.curves.worst_domain_dice[-1]
             report(f"Balanced dice {round(balanced, 4)}, worst domain {round(worst, 4)}")
+        if self.curves.edge_f1:
+            report(f"Boundary F1 of the edge heads {round(self.curves.edge_f1[-1], 4)}")
 
     def log_edge_loss(self, values: Sequence[float], epoch: int, logger: Any) -> None:
         """Log the mean edge loss of an epoch's steps, if there are edge heads."""
         if values:
             self.curves.add_edge_loss(epoch, float(sum(values) / len(values)))
             self._draw("losses", epoch, logger)
+
+    def log_edge_f1(self, value: float, epoch: int) -> None:
+        """Log the boundary F1 of the edge heads' maps on the validation patches of an epoch, NaN without heads."""
+        if not math.isnan(value):
+            self.curves.add_edge_f1(epoch, value)
 
     def _draw(self, group: str, epoch: int, logger: Any) -> None:
         for name, curve in self.curves.drawn()[group].items():

@@ -21,10 +21,16 @@ class DomainCurves:
     ema_balanced_dice: list[float] = field(default_factory=list)
     worst_domain_dice: list[float] = field(default_factory=list)
     edge_loss: list[float] = field(default_factory=list)
+    edge_f1: list[float] = field(default_factory=list)
+    """Boundary F1 of the edge heads' own maps on the validation patches."""
 
     def add_edge_loss(self, epoch: int, value: float) -> None:
         """Add the mean edge loss of the training steps of an epoch."""
         _set_at(self.edge_loss, epoch, value)
+
+    def add_edge_f1(self, epoch: int, value: float) -> None:
+        """Add the boundary F1 of the edge heads of an epoch."""
+        _set_at(self.edge_f1, epoch, value)
 
     def add_validation(
         self, epoch: int, dice_per_class: Mapping[str, list[float]], ratios: Mapping[str, float], names: tuple[str, ...]

@@ -29,6 +29,7 @@ def training_curves(
         "balanced_dice": domains.balanced_dice,
         "worst_domain_dice": domains.worst_domain_dice,
         "edge_loss": domains.edge_loss,
+        "edge_f1": domains.edge_f1,
         "mixing_ratios": mixing_ratios or None,
     }
     return {name: _as_json(value) for name, value in content.items()}

@@ -43,7 +43,8 @@ def test_a_training_on_several_domains_reports_each_of_them(nnunet_folders: Nnun
     fold = Path(trainer.output_folder)
     curves = json.loads((fold / "training_curves.json").read_text())
     assert list(curves["domains"]) == ["north", "south"]
-    assert len(curves["edge_loss"]) == len(curves["balanced_dice"]) == 2
+    assert len(curves["edge_loss"]) == len(curves["edge_f1"]) == len(curves["balanced_dice"]) == 2
+    assert all(0 <= value <= 1 for value in curves["edge_f1"])
     assert all(value is not None for value in curves["domains"]["north"]["dice"])
     summary = json.loads((fold / "validation" / "domain_summary.json").read_text())
     assert list(summary["domains"]) == ["north", "south"]

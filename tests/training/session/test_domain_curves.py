@@ -82,6 +82,7 @@ def test_training_curves_are_plain_json_with_null_for_missing_numbers() -> None:
         "balanced_dice": [0.5],
         "worst_domain_dice": [0.5],
         "edge_loss": [],
+        "edge_f1": [],
         "mixing_ratios": RATIOS,
     }
     assert training_curves(logged, curves, {})["mixing_ratios"] is None

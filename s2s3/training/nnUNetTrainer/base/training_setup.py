@@ -54,6 +54,8 @@ class TrainingSetup(TrainingState):
     select_by_worst_domain = False
     stratify_splits = True
     boundary_loss_settings = BoundaryLossSettings()
+    dice_of_background: bool | None = None
+    """Whether the Dice of label maps includes the background; None: with edge heads."""
 
     def initialize(self) -> None:
         """Build network, optimizer and loss. Raises RepeatedCallError, a RuntimeError, on a second call."""
@@ -166,7 +168,7 @@ class TrainingSetup(TrainingState):
             ignore_label=self.label_manager.ignore_label,
             batch_dice=self.configuration_manager.batch_dice,
             ddp=self.is_ddp,
-            dice_of_background=self.domains.use_edge_heads,
+            dice_of_background=self._dice_includes_background(),
             label_loss=names.DC_and_CE_loss,
             region_loss=names.DC_and_BCE_loss,
             dice_class=names.MemoryEfficientSoftDiceLoss,
@@ -180,6 +182,9 @@ class TrainingSetup(TrainingState):
             compiled=compiled,
             wrapper=names.DeepSupervisionWrapper,
         )
+
+    def _dice_includes_background(self) -> bool:
+        return self.domains.use_edge_heads if self.dice_of_background is None else self.dice_of_background
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
         """Return the optimizer and a scheduler whose `step` takes the epoch."""

@@ -9,7 +9,7 @@ from nnunetv2.training.session.domain_balance import DomainBalanceSettings
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from tests.conftest import NnunetFolders
 from tests.training.nnUNetTrainer.tiny_runs import SEVERAL, run
-from tests.training.tiny_dataset import TinyTrainer
+from tests.training.tiny_dataset import TinyTrainer, make_trainer, write_preprocessed
 
 PARTS = ("balance_batches", "use_edge_heads", "select_by_balanced_dice", "stratify_splits")
 
@@ -77,3 +77,37 @@ def test_wide_geometry_changes_the_spatial_step_only(name, scales) -> None:
     assert [type(step) for step in pipeline.transforms] == [type(step) for step in usual.transforms]
     (spatial,) = (step for step in pipeline.transforms if isinstance(step, SpatialTransform))
     assert spatial.scaling == scales
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("SmallEdgeWeight", {"edge_weight": 0.05}),
+        ("LargeEdgeWeight", {"edge_weight": 0.5}),
+        (
+            "EdgeCrossEntropy",
+            {"inverse_weight": 0, "field_weight": 0, "skeleton_weight": 0, "cross_entropy_weight": 0.7},
+        ),
+    ],
+)
+def test_weights_of_the_boundary_loss_can_be_chosen_by_name(name: str, weights: dict[str, float]) -> None:
+    usual = found("nnUNetTrainer").boundary_loss_settings.to_dict()
+    assert found(f"nnUNetTrainer{name}").boundary_loss_settings.to_dict() == {**usual, **weights}
+
+
+@pytest.mark.parametrize(("name", "rate"), [("LR1e3", 1e-3), ("NoDomainsLR1e3", 1e-3), ("", 1e-2)])
+def test_the_learning_rate_can_be_chosen_by_name(name: str, rate: float) -> None:
+    assert found(f"nnUNetTrainer{name}").initial_lr == rate
+
+
+@pytest.mark.parametrize(
+    ("name", "background"),
+    [("", True), ("NoDomains", False), ("ForegroundDice", False), ("NoDomainsBackgroundDice", True)],
+)
+def test_the_dice_has_the_background_with_edge_heads_or_by_name(
+    nnunet_folders: NnunetFolders, name: str, background: bool
+) -> None:
+    write_preprocessed(SEVERAL, nnunet_folders.preprocessed)
+    trainer = make_trainer(SEVERAL, trainer_class=found(f"nnUNetTrainer{name}"))
+    trainer.initialize()
+    assert trainer.loss.loss.dc.do_bg is background

@@ -1,7 +1,8 @@
-"""Training on several domains without edge heads or one term of their loss (method, section 2.2)."""
+"""Training on several domains with boundary learning changed or a part of it left out (method, section 2.2)."""
 
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
 
 
 class nnUNetTrainerNoEdgeHeads(nnUNetTrainer):
@@ -26,3 +27,35 @@ class nnUNetTrainerNoSkeletonLoss(nnUNetTrainer):
     """Learns boundaries without the skeleton term."""
 
     boundary_loss_settings = BoundaryLossSettings(skeleton_weight=0)
+
+
+class nnUNetTrainerEdgeCrossEntropy(nnUNetTrainer):
+    """Learns the edge maps by binary cross entropy, with the weight of the three published terms together."""
+
+    boundary_loss_settings = BoundaryLossSettings(
+        inverse_weight=0, field_weight=0, skeleton_weight=0, cross_entropy_weight=0.7
+    )
+
+
+class nnUNetTrainerSmallEdgeWeight(nnUNetTrainer):
+    """Weights L_edge by 0.05 instead of 0.2."""
+
+    boundary_loss_settings = BoundaryLossSettings(edge_weight=0.05)
+
+
+class nnUNetTrainerLargeEdgeWeight(nnUNetTrainer):
+    """Weights L_edge by 0.5 instead of 0.2."""
+
+    boundary_loss_settings = BoundaryLossSettings(edge_weight=0.5)
+
+
+class nnUNetTrainerForegroundDice(nnUNetTrainer):
+    """Learns boundaries with a Dice that leaves out the background, as in nnU-Net."""
+
+    dice_of_background = False
+
+
+class nnUNetTrainerNoDomainsBackgroundDice(nnUNetTrainerNoDomains):
+    """Stock nnU-Net with the background in the Dice."""
+
+    dice_of_background = True

@@ -1,0 +1,14 @@
+"""Training with a tenth of the learning rate."""
+
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
+
+
+class nnUNetTrainerLR1e3(nnUNetTrainer):
+    """Starts with a learning rate of 0.001 instead of 0.01."""
+
+    initial_lr = 1e-3
+
+
+class nnUNetTrainerNoDomainsLR1e3(nnUNetTrainerLR1e3, nnUNetTrainerNoDomains):
+    """Starts with a learning rate of 0.001, without anything that depends on domains."""
