@@ -86,9 +86,7 @@ class StainTransfer(ChangesStain):
 
 def restained(image: Tensor, intensities: CaseIntensities, change: StainChange) -> Tensor:
     """Return a normalised patch (3, *space) of a case whose image had been restained before preprocessing."""
-    values = change.apply(intensities.original(image.reshape(3, -1)))
-    sample = None if intensities.sample is None else change.apply(intensities.sample)
-    return intensities.normalised(values, sample).reshape(image.shape)
+    return intensities.restained(image.reshape(3, -1), change).reshape(image.shape)
 
 
 def uses_intensities(transforms: Any) -> bool:

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from nnunetv2.errors import CheckpointError
 from nnunetv2.pathology.stain.intensities_entry import PROPERTY, is_intensities_entry
+from nnunetv2.pathology.stain.optical_density import StainChange
+
+_SMALLEST_SCALE = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +24,8 @@ class CaseIntensities:
     """(3,)"""
     sample: Tensor | None
     """(3, n) values of pixels from dark to bright; None if offset and scale do not depend on the image."""
+    extremes: Tensor | None = None
+    """(3, n) colours that hold the extremes of every change of stain, if offset and scale are the image's range."""
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, Any]) -> "CaseIntensities | None":
@@ -33,21 +38,29 @@ class CaseIntensities:
             return None
         if not is_intensities_entry(entry):
             raise CheckpointError(
-                f"the entry {PROPERTY!r} of its .pkl is damaged; expected offset, scale and sample of three channels. "
-                "Preprocess the case again"
+                f"the entry {PROPERTY!r} of its .pkl is damaged; expected offset, scale and colours of three "
+                "channels. Preprocess the case again"
             )
         offset, scale = (torch.tensor(entry[name], dtype=torch.float32) for name in ("offset", "scale"))
-        sample = entry.get("sample")
-        return cls(offset, scale, None if sample is None else torch.from_numpy(sample))
+        colours = (entry.get(name) for name in ("sample", "extremes"))
+        return cls(offset, scale, *(None if values is None else torch.from_numpy(values) for values in colours))
 
     def original(self, normalised: Tensor) -> Tensor:
         """Return values 0 to 255 from a normalised patch (3, N)."""
         return (normalised * self.scale[:, None] + self.offset[:, None]).clamp_(0.0, 255.0)
 
-    def normalised(self, values: Tensor, changed_sample: Tensor | None) -> Tensor:
-        """Normalise changed values (3, N) with the statistics of the sample after the same change."""
-        offset, scale = self.offset, self.scale
-        if changed_sample is not None:
-            deviation, offset = torch.std_mean(changed_sample, dim=1, correction=0)
-            scale = deviation.clamp(min=1e-8)
+    def restained(self, normalised: Tensor, change: StainChange) -> Tensor:
+        """Return a normalised patch (3, N) as it were if the image had been restained before preprocessing."""
+        values = change.apply(self.original(normalised))
+        offset, scale = self._statistics_after(change)
         return (values - offset[:, None]) / scale[:, None]
+
+    def _statistics_after(self, change: StainChange) -> tuple[Tensor, Tensor]:
+        if self.extremes is not None:
+            changed = change.apply(self.extremes)
+            lowest = changed.amin(dim=1)
+            return lowest, (changed.amax(dim=1) - lowest).clamp(min=_SMALLEST_SCALE)
+        if self.sample is None:
+            return self.offset, self.scale
+        deviation, mean = torch.std_mean(change.apply(self.sample), dim=1, correction=0)
+        return mean, deviation.clamp(min=_SMALLEST_SCALE)

@@ -11,14 +11,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnunetv2.pathology.stain.extreme_colours import extreme_colours
+
 PROPERTY = "drift_intensities"
 """The key of a case's properties, which nnU-Net ignores."""
 MOST_PIXELS = 4096
 _FIRST_CUT = 16 * MOST_PIXELS
 _CHANNELS = 3
-_BY_IMAGE, _FIXED = "ZScoreNormalization", "RGBTo01Normalization"
+Z_SCORES, FIXED, IMAGE_RANGE = "ZScoreNormalization", "RGBTo01Normalization", "RescaleTo01Normalization"
+_SMALLEST_SCALE = 1e-8
+
+_REQUIRED, _COLOURS = {"offset", "scale"}, {"sample", "extremes"}
 
 Image = npt.NDArray[np.floating[Any]]
+FloatArray = npt.NDArray[np.float64]
 
 
 def describe_intensities(image: Image, schemes: Sequence[str], uses_mask: bool) -> dict[str, Any]:
@@ -26,43 +32,48 @@ def describe_intensities(image: Image, schemes: Sequence[str], uses_mask: bool) 
 
     Parameters:
         image: (C, x, y, z); a picture has three channels, one slice and values from 0 to 255.
-        schemes: names of the normalisation of each channel; others than z-scores and division by 255 are left out.
+        schemes: names of the normalisation of each channel; others than z-scores, division by 255 and the range of
+            each image are left out.
         uses_mask: whether normalisation leaves out a part of the image.
     """
-    known = list(schemes) in ([_BY_IMAGE] * 3, [_FIXED] * 3) and not uses_mask
+    known = set(schemes) in ({Z_SCORES}, {FIXED}, {IMAGE_RANGE}) and not uses_mask
     if not known or len(image) != 3 or image.shape[1] != 1 or image.min() < 0 or image.max() > 255:
         return {}
-    return {PROPERTY: intensities_entry(image, by_image=schemes[0] == _BY_IMAGE)}
+    return {PROPERTY: intensities_entry(image, schemes[0])}
 
 
-def intensities_entry(image: Image, by_image: bool) -> dict[str, Any]:
-    """Return the entry for the properties of a case, plain values and one small array.
+def intensities_entry(image: Image, scheme: str) -> dict[str, Any]:
+    """Return the entry for the properties of a case, plain values and small arrays.
 
     Parameters:
         image: (3, x, y, z), values 0 to 255, before it is normalised.
-        by_image: the image is normalised to its own mean and standard deviation; otherwise divided by 255.
+        scheme: Z_SCORES, FIXED or IMAGE_RANGE.
     """
-    if not by_image:
+    if scheme == FIXED:
         return {"offset": [0.0] * 3, "scale": [255.0] * 3}
     flat = image.reshape(3, -1)
-    return {
-        "offset": flat.mean(axis=1, dtype=np.float64).tolist(),
-        "scale": np.maximum(flat.std(axis=1, dtype=np.float64), 1e-8).tolist(),
-        "sample": _sample(flat),
-    }
+    if scheme == IMAGE_RANGE:
+        lowest = flat.min(axis=1).astype(np.float64)
+        return _entry(flat, lowest, flat.max(axis=1) - lowest) | {"extremes": extreme_colours(flat)}
+    return _entry(flat, flat.mean(axis=1, dtype=np.float64), flat.std(axis=1, dtype=np.float64))
+
+
+def _entry(flat: Image, offset: FloatArray, scale: FloatArray) -> dict[str, Any]:
+    scale = np.maximum(scale, _SMALLEST_SCALE)
+    return {"offset": offset.tolist(), "scale": scale.tolist(), "sample": _sample(flat)}
 
 
 def is_intensities_entry(content: Any) -> bool:
     """Tell whether a value from a file is an entry as `intensities_entry` makes it."""
-    if not isinstance(content, dict) or not {"offset", "scale"} <= content.keys() <= {"offset", "scale", "sample"}:
+    if not isinstance(content, dict) or not _REQUIRED <= content.keys() <= _REQUIRED | _COLOURS:
         return False
-    offset, scale, sample = content["offset"], content["scale"], content.get("sample")
+    offset, scale = content["offset"], content["scale"]
     return (
         all(
             isinstance(part, list) and len(part) == _CHANNELS and all(map(_is_number, part)) for part in (offset, scale)
         )
         and min(scale) > 0
-        and (sample is None or _is_sample(sample))
+        and all(content.get(name) is None or _is_sample(content[name]) for name in _COLOURS)
     )
 
 

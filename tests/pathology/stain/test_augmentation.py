@@ -7,7 +7,15 @@ import torch
 from nnunetv2.errors import CheckpointError
 from nnunetv2.pathology.stain.augmentation import StainJitter, StainTransfer, restained, uses_intensities
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
-from nnunetv2.pathology.stain.intensities_entry import PROPERTY, describe_intensities, intensities_entry
+from nnunetv2.pathology.stain.intensities_entry import (
+    FIXED,
+    IMAGE_RANGE,
+    PROPERTY,
+    Z_SCORES,
+    describe_intensities,
+    intensities_entry,
+    is_intensities_entry,
+)
 from nnunetv2.pathology.stain.optical_density import StainChange
 
 CHANGE = StainChange.of_stains([0.8, 1.25, 1.1], [0.02, -0.01, 0.01])
@@ -30,8 +38,13 @@ def restained_file(image: np.ndarray) -> np.ndarray:
     return CHANGE.apply(torch.from_numpy(image.reshape(3, -1))).numpy().reshape(image.shape)
 
 
-def intensities(image: np.ndarray, by_image: bool = True) -> CaseIntensities:
-    found = CaseIntensities.from_properties({PROPERTY: intensities_entry(image, by_image)})
+def image_range(image: np.ndarray) -> np.ndarray:
+    axes = (1, 2, 3)
+    return (image - image.min(axes, keepdims=True)) / np.ptp(image, axis=axes, keepdims=True)
+
+
+def intensities(image: np.ndarray, scheme: str = Z_SCORES) -> CaseIntensities:
+    found = CaseIntensities.from_properties({PROPERTY: intensities_entry(image, scheme)})
     assert found is not None
     return found
 
@@ -45,7 +58,7 @@ def test_a_restained_patch_equals_that_of_the_restained_image_after_preprocessin
 
 def test_4096_pixels_are_enough_for_an_image_of_many_more() -> None:
     image = tissue(512)
-    entry = intensities_entry(image, by_image=True)
+    entry = intensities_entry(image, Z_SCORES)
     assert entry["sample"].shape == (3, 4096)
     expected = z_scores(restained_file(image))
     found = restained(torch.from_numpy(z_scores(image)), intensities(image), CHANGE)
@@ -54,8 +67,18 @@ def test_4096_pixels_are_enough_for_an_image_of_many_more() -> None:
 
 def test_with_a_fixed_range_only_the_values_change() -> None:
     image = tissue(32)
-    found = restained(torch.from_numpy(image / 255), intensities(image, by_image=False), CHANGE)
+    found = restained(torch.from_numpy(image / 255), intensities(image, FIXED), CHANGE)
     np.testing.assert_allclose(found.numpy(), restained_file(image) / 255, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [32, 64, 512])
+@pytest.mark.parametrize("rounded", [False, True])
+def test_with_the_range_of_each_image_its_new_range_is_exact(side: int, rounded: bool) -> None:
+    image = np.round(tissue(side)) if rounded else tissue(side)
+    for change in (CHANGE, StainChange.of_stains([1.5, 0.5, 1.2]), StainChange.of_stains([0.5, 1.5, 0.6])):
+        expected = image_range(change.apply(torch.from_numpy(image.reshape(3, -1))).numpy().reshape(image.shape))
+        found = restained(torch.from_numpy(image_range(image)), intensities(image, IMAGE_RANGE), change)
+        np.testing.assert_allclose(found.numpy(), expected, atol=1e-3)
 
 
 def sample(image: np.ndarray) -> dict:
@@ -94,29 +117,31 @@ def test_a_pipeline_says_whether_it_needs_intensities() -> None:
     assert not uses_intensities(None)
 
 
-Z_SCORES, FIXED = ["ZScoreNormalization"] * 3, ["RGBTo01Normalization"] * 3
-
-
 def test_the_properties_of_a_picture_tell_its_normalisation() -> None:
     image = tissue(16)
-    entry = describe_intensities(image, Z_SCORES, uses_mask=False)[PROPERTY]
+    entry = describe_intensities(image, [Z_SCORES] * 3, uses_mask=False)[PROPERTY]
     np.testing.assert_allclose(entry["offset"], image.mean((1, 2, 3)), rtol=1e-5)
     np.testing.assert_allclose(entry["scale"], image.std((1, 2, 3)), rtol=1e-5)
-    fixed = describe_intensities(image, FIXED, uses_mask=False)
+    fixed = describe_intensities(image, [FIXED] * 3, uses_mask=False)
     assert fixed == {PROPERTY: {"offset": [0.0] * 3, "scale": [255.0] * 3}}
+    ranged = describe_intensities(image, [IMAGE_RANGE] * 3, uses_mask=False)[PROPERTY]
+    np.testing.assert_allclose(ranged["offset"], image.min((1, 2, 3)))
+    np.testing.assert_allclose(ranged["scale"], np.ptp(image, axis=(1, 2, 3)), rtol=1e-6)
+    assert is_intensities_entry(ranged)
 
 
 @pytest.mark.parametrize(
     ("image", "schemes", "uses_mask"),
     [
-        (tissue(16)[:1], Z_SCORES[:1], False),
-        (np.repeat(tissue(16), 4, axis=1), Z_SCORES, False),
-        (tissue(16) * 300, Z_SCORES, False),
-        (-tissue(16), Z_SCORES, False),
+        (tissue(16)[:1], [Z_SCORES], False),
+        (np.repeat(tissue(16), 4, axis=1), [Z_SCORES] * 3, False),
+        (tissue(16) * 300, [Z_SCORES] * 3, False),
+        (-tissue(16), [Z_SCORES] * 3, False),
+        (tissue(16), [Z_SCORES, Z_SCORES, FIXED], False),
         (tissue(16), ["CTNormalization"] * 3, False),
-        (tissue(16), Z_SCORES, True),
+        (tissue(16), [Z_SCORES] * 3, True),
     ],
-    ids=["grey", "volume", "16 bits", "negative", "other normalisation", "masked"],
+    ids=["grey", "volume", "16 bits", "negative", "mixed normalisation", "other normalisation", "masked"],
 )
 def test_other_images_are_left_out(image: np.ndarray, schemes: list[str], uses_mask: bool) -> None:
     assert describe_intensities(image, schemes, uses_mask) == {}
@@ -132,11 +157,12 @@ def test_other_images_are_left_out(image: np.ndarray, schemes: list[str], uses_m
         {"sample": np.zeros((3, 5000), np.float32)},
         {"sample": np.zeros((3, 4))},
         {"sample": [1, 2, 3]},
+        {"extremes": np.full((3, 4), np.inf, np.float32)},
         {"more": 1},
     ],
 )
 def test_an_entry_that_preprocessing_does_not_write_is_refused(changes: dict) -> None:
-    entry = {**intensities_entry(tissue(8), by_image=True), **changes}
+    entry = {**intensities_entry(tissue(8), Z_SCORES), **changes}
     with pytest.raises(CheckpointError, match="Preprocess the case again"):
         CaseIntensities.from_properties({PROPERTY: entry})
 
@@ -160,6 +186,6 @@ def test_stain_transfer_measures_the_patch_where_the_range_is_fixed() -> None:
     image = tissue(32)
     given = sample(image) | {
         "image": torch.from_numpy(image / 255)[:, 0],
-        "intensities": intensities(image, by_image=False),
+        "intensities": intensities(image, FIXED),
     }
     assert np.allclose(StainTransfer(probability=1.0).get_parameters(**given)["change"].matrix, np.eye(3), atol=1e-6)
