@@ -261,7 +261,7 @@ def shown(value: Any) -> str:
 
 def _brief(value: Any) -> str:
     if not isinstance(value, list | tuple):
-        return repr(value)
+        return repr(value).replace("\n", " ")  # arrays, which files other than JSON contain, have lines
     if any(isinstance(entry, dict | list | tuple) for entry in value) or len(value) > _MOST_KEYS_SHOWN:
         return f"a list of {len(value)} entries"
     return f"[{', '.join(map(shown, value))}]"

@@ -49,6 +49,7 @@ def preprocessing_iterator_fromfiles(
     num_processes: int,
     pin_memory: bool = False,
     verbose: bool = False,
+    keep_colours: bool = False,
 ) -> PreparedCases:
     """Return an iterator over the preprocessed cases, in the given order.
 
@@ -58,8 +59,11 @@ def preprocessing_iterator_fromfiles(
         list_of_lists: the files of each case, in channel order.
         num_processes: worker processes, at most one per case; 0 preprocesses in this process.
         pin_memory: ignored, as in nnU-Net.
+        keep_colours: describe the colours of RGB images in their properties.
     """
     preprocessor = require_preprocessor_class(configuration_manager)(verbose=verbose)
+    if keep_colours:
+        preprocessor.keep_colours = True
     cases = [
         Case(
             os.path.basename(ofile or os.fspath(files[0])),

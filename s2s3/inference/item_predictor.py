@@ -14,6 +14,7 @@ import torch
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import CaseFailedError, CasesFailedError
 from nnunetv2.inference import predict_from_raw_data as public
+from nnunetv2.inference.domain_membership import MembershipRecord
 from nnunetv2.inference.export_queue import ExportQueue, raise_failures
 from nnunetv2.inference.logit_predictor import LogitPredictor
 from nnunetv2.inference.prepared_cases import Item, PreparedCases
@@ -23,6 +24,8 @@ from nnunetv2.utilities.safe_arrays import open_npy
 
 class ItemPredictor(LogitPredictor):
     """Predicts the items of an iterator; for the parameters see LogitPredictor."""
+
+    _membership: MembershipRecord | None = None
 
     def predict_from_data_iterator(
         self,
@@ -45,8 +48,11 @@ class ItemPredictor(LogitPredictor):
             try:
                 for number, item in enumerate(_collecting_failures(items, failures)):
                     self._case = os.path.basename(item["ofile"]) if item["ofile"] else f"number {number}"
+                    data = _load(item["data"])
+                    if self._membership is not None:
+                        self._membership.add(self._case, data, item["data_properties"])
                     try:
-                        logits = self.predict_logits_from_preprocessed_data(_load(item["data"]))
+                        logits = self.predict_logits_from_preprocessed_data(data)
                     except InvalidLogitsError as error:
                         failures.append(CaseFailedError(self._case, str(error)))
                         continue
@@ -69,7 +75,9 @@ class ItemPredictor(LogitPredictor):
             exports.submit(case, function, logits, properties, *description, ofile, save_probabilities)
 
     def _finish_run(self, items: Iterable[Item]) -> None:
-        self._watched, self._case = (), None
+        if self._membership is not None:
+            self._membership.write()
+        self._watched, self._case, self._membership = (), None, None
         if isinstance(items, PreparedCases):
             items.close()
         elif isinstance(items, public.MultiThreadedAugmenter):

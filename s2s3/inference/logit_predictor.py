@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 
 import nnunetv2
+from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.errors import CallError, SettingsError
 from nnunetv2.inference import predict_from_raw_data as public
 from nnunetv2.inference.model_folder import Folds, ModelFiles, PathLike, available_folds, read_model_folder
@@ -46,6 +47,8 @@ class LogitPredictor:
 
     _watched: tuple[Callable[[], None], ...] = ()
     _case: str | None = None
+    domain_statistics: Sequence[DomainStatistics] = ()
+    """How the domains of the training look; without any, predictions say nothing about domains."""
 
     def __init__(
         self,
@@ -120,6 +123,7 @@ class LogitPredictor:
             model.trainer_name,
             model.mirroring_axes,
         )
+        self.domain_statistics = model.domain_statistics
 
     @staticmethod
     def auto_detect_available_folds(model_training_output_dir: PathLike, checkpoint_name: str) -> list[int]:

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.errors import CheckpointError, IncompleteCheckpointError, InvalidValueError, MissingFileError
+from nnunetv2.inference.domain_membership import statistics_in
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.model_advice import checkpoints_by_fold, train_command, ways_to_checkpoints
@@ -30,6 +32,8 @@ class ModelFiles:
     trainer_name: str
     mirroring_axes: tuple[int, ...] | None
     parameters: dict[Path, Parameters]
+    domain_statistics: tuple[DomainStatistics, ...] = ()
+    """How the domains of the training look, of the folds that say so."""
 
 
 def available_folds(model_folder: PathLike, checkpoint_name: str) -> list[int]:
@@ -54,11 +58,14 @@ def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str
     files = checkpoint_files(folder, folds, checkpoint_name)
     parameters: dict[Path, Parameters] = {}
     description: dict[str, Any] = {}
+    statistics = []
     for file in files:
         checkpoint = load_checkpoint_file(file, "cpu")
         parameters[file] = _entry(checkpoint, "network_weights", file)
         description = description or _describe(checkpoint, file)
-    return ModelFiles(dataset_json, plans_manager, parameters=parameters, **description)
+        statistics.append(statistics_in(checkpoint, file))
+    measured = tuple(fold for fold in statistics if fold is not None)
+    return ModelFiles(dataset_json, plans_manager, parameters=parameters, domain_statistics=measured, **description)
 
 
 def checkpoint_files(folder: Path, folds: Folds, checkpoint_name: str) -> list[Path]:

@@ -25,6 +25,7 @@ from nnunetv2.inference.case_lists import (
     make_output_folders,
     output_folder_of,
 )
+from nnunetv2.inference.domain_membership import MembershipRecord, options_for
 from nnunetv2.inference.finished_cases import is_finished
 from nnunetv2.inference.item_predictor import ItemPredictor
 from nnunetv2.inference.prepared_cases import Item
@@ -138,6 +139,7 @@ class nnUNetPredictor(ItemPredictor):
             outputs,
             *self._model_description(),
             num_processes=0,
+            **self._colour_options(),
             verbose=self.verbose,  # as in nnU-Net: `verbose_preprocessing` is for preprocessing in worker processes
         )
         results = self._predict_items(items, save_probabilities, num_workers=0)
@@ -168,6 +170,8 @@ class nnUNetPredictor(ItemPredictor):
         folder = output_folder_of(target)
         if folder is not None:
             write_run_record(folder, record, self.dataset_json, self.plans_manager.plans)
+            if self.domain_statistics and cases[0]:
+                self._membership = MembershipRecord(self.domain_statistics, folder)
         return cases
 
     def _model_description(self) -> tuple[Any, dict[str, Any], Any]:
@@ -187,7 +191,11 @@ class nnUNetPredictor(ItemPredictor):
             *self._model_description(),
             num_processes=num_processes,
             verbose=self.verbose_preprocessing,
+            **self._colour_options(),
         )
+
+    def _colour_options(self) -> dict[str, bool]:
+        return options_for(public.preprocessing_iterator_fromfiles, wanted=self._membership is not None)
 
     def get_data_iterator_from_raw_npy_data(
         self,

@@ -10,6 +10,11 @@ from torch import Tensor
 from nnunetv2.errors import CheckpointError
 from nnunetv2.utilities.content_descriptions import describe_content
 
+DRIFT_KEY = "drift"
+"""Everything of ours in a checkpoint, which nnU-Net ignores."""
+STATISTICS_KEY = "domain_statistics"
+"""In it: how the images of each domain look."""
+
 _NONE = type(None)
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "network_weights": ((Mapping,), "weights by name"),
@@ -19,6 +24,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "logging": ((Mapping, _NONE), "curves by name"),
     "current_epoch": ((int, np.integer), "a number"),
     "_best_ema": ((int, float, np.number, Tensor, _NONE), "a number"),
+    DRIFT_KEY: ((Mapping,), "entries by name"),
     "inference_allowed_mirroring_axes": ((list, tuple, _NONE), "numbers of axes"),
 }
 

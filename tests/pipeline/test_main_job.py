@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.differential.oracle import command, run_oracle
-from tests.pipeline.factories import CASES, NAME, Workspace, make_workspace
+from tests.pipeline.factories import CASES, NAME, Workspace, make_workspace, save
 
 TRAINER = "nnUNetTrainerTiny"
 TINY_TRAINER = f"""
@@ -46,7 +46,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     trained = job.train(0, "-tr", TRAINER)
     assert trained.code == 0, trained.errors
     images, out = job.raw / "imagesTr", root / "predictions"
-    must_succeed(job, "nnUNetv2_predict", "-i", images, "-o", out, "-tr", TRAINER, *PREDICT)
+    predicted = must_succeed(job, "nnUNetv2_predict", "-i", images, "-o", out, "-tr", TRAINER, *PREDICT)
+    (root / "predict.txt").write_text(predicted)
     model = ("-djfile", out / "dataset.json", "-pfile", out / "plans.json")
     domains = ("--domains", job.raw / "domains.json")
     must_succeed(job, "nnUNetv2_evaluate_folder", job.raw / "labelsTr", out, *model, *domains, "-np", 0)
@@ -54,9 +55,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return job
 
 
-def must_succeed(job: Workspace, *words: object) -> None:
+def must_succeed(job: Workspace, *words: object) -> str:
     done = job.run(str(words[0]), *words[1:])
     assert done.code == 0, done.errors
+    return done.out
 
 
 def shrink_plans(file: Path) -> None:
@@ -107,13 +109,51 @@ def test_the_report_is_self_contained(finished: Workspace) -> None:
     assert 'href="http' not in page
 
 
+def test_predictions_say_which_domain_each_image_looks_like(finished: Workspace) -> None:
+    root = finished.folders.raw.parent
+    cases = json.loads((root / "predictions" / "predict_domains.json").read_text())["cases"]
+    assert set(cases) == set(CASES)
+    assert {case["nearest"] for case in cases.values()} <= {"A", "B"}
+    assert sum(case["inside"] for case in cases.values()) >= 8
+    lines = [line for line in (root / "predict.txt").read_text().splitlines() if "nearest domain" in line]
+    assert [line.partition(":")[0] for line in lines] == list(CASES)
+
+
+def test_an_image_of_other_colours_is_like_no_domain_also_from_worker_processes(
+    finished: Workspace, tmp_path: Path
+) -> None:
+    picture = np.array(Image.open(finished.raw / "imagesTr" / f"{CASES[0]}_0000.png"))
+    (tmp_path / "in").mkdir()
+    save(255 - picture // 4, tmp_path / "in" / "foreign_0000.png")
+    save(picture, tmp_path / "in" / "known_0000.png")
+    words = ("nnUNetv2_predict_from_modelfolder", "-i", tmp_path / "in", "-o", tmp_path / "out", "-f", 0)
+    workers = ("-npp", 1, "-nps", 1, "-device", "cpu", "--save_probabilities")
+    must_succeed(finished, *words, "-m", model_folder(finished), *workers)
+    cases = json.loads((tmp_path / "out" / "predict_domains.json").read_text())["cases"]
+    assert (cases["foreign"]["inside"], cases["known"]["inside"]) == (False, True)
+    assert b"drift_intensities" not in (tmp_path / "out" / "known.pkl").read_bytes()
+
+
+def test_a_model_without_statistics_of_domains_predicts_in_silence(finished: Workspace, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    shutil.copytree(model_folder(finished), tmp_path / "model")
+    file = tmp_path / "model" / "fold_0" / "checkpoint_final.pth"
+    checkpoint = torch.load(file, map_location="cpu", weights_only=False)
+    torch.save({key: value for key, value in checkpoint.items() if key != "drift"}, file)
+    words = ("nnUNetv2_predict_from_modelfolder", "-i", finished.raw / "imagesTr", "-o", tmp_path / "out")
+    printed = must_succeed(finished, *words, "-m", tmp_path / "model", *PREDICT[4:])
+    assert "nearest domain" not in printed
+    assert not (tmp_path / "out" / "predict_domains.json").exists()
+
+
 def test_stock_nnunet_predicts_the_same_from_the_jointly_balanced_model(finished: Workspace, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     stock_model = finished.folders.results / NAME / "nnUNetTrainer__nnUNetPlans__2d"
     shutil.copytree(model_folder(finished), stock_model, dirs_exist_ok=True)
     file = stock_model / "fold_0" / "checkpoint_final.pth"
     checkpoint = torch.load(file, map_location="cpu", weights_only=False)
-    assert "drift" in checkpoint
+    assert checkpoint["drift"]["domain_statistics"]["names"] == ["A", "B"]
+    torch.load(file, map_location="cpu", weights_only=True)
     torch.save({**checkpoint, "trainer_name": "nnUNetTrainer"}, file)
 
     entry = command(

@@ -36,6 +36,7 @@ def test_what_nnunet_writes_is_accepted(content: dict[str, Any]) -> None:
         ("init_args", 3, "a int, expected the arguments of a trainer by name"),
         ("optimizer_state", "x", "the state of an optimizer"),
         ("logging", [], "curves by name"),
+        ("drift", [1], "a list of 1 values, expected entries by name"),
         ("current_epoch", "3", "a number"),
         ("_best_ema", {}, "a number"),
         ("inference_allowed_mirroring_axes", 2, "numbers of axes"),

@@ -61,6 +61,8 @@ class DefaultPreprocessor:
     """
 
     _files: tuple[str, str, dict[str, Any]] | None = None
+    keep_colours = False
+    """Whether cases without labels, too, get the entry that describes the colours of RGB images."""
 
     def __init__(self, verbose: bool = True):
         self.verbose = verbose
@@ -244,7 +246,7 @@ class DefaultPreprocessor:
         target_spacing = [*spacing[: len(spacing) - len(configuration.spacing)], *configuration.spacing]
         new_shape = compute_new_shape(case.data.shape[1:], spacing, target_spacing)
         statistics = plans.foreground_intensity_properties_per_channel
-        if has_labels:
+        if has_labels or self.keep_colours:
             uses_mask = any(configuration.use_mask_for_norm)
             case.properties |= describe_intensities(case.data, configuration.normalization_schemes, uses_mask)
         case.data = self._normalize(case.data, case.seg, configuration, statistics)

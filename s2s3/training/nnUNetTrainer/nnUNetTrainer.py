@@ -83,6 +83,7 @@ class nnUNetTrainer(TrainingResumption):
             self.initialize()
         self._unpack()
         self.dataloader_train, self.dataloader_val = self.get_dataloaders()
+        self._measure_domains()
         os.makedirs(self.output_folder, exist_ok=True)
         self.set_deep_supervision_enabled(self.enable_deep_supervision)
         self.print_to_log_file(run_log.CITATION, also_print_to_console=False, add_timestamp=False)
@@ -102,6 +103,11 @@ class nnUNetTrainer(TrainingResumption):
                 self.preprocessed_dataset_folder, overwrite_existing=False, num_processes=processes, verify=True
             )
         current_ranks().wait_for_all()
+
+    def _measure_domains(self) -> None:
+        """Measure how the images of each domain look, for the checkpoints, which rank 0 writes."""
+        if self.local_rank == 0 and self.domains.names:
+            self.domains.measure(self._dataset(sorted({case for part in self.do_split() for case in part})))
 
     def on_train_end(self) -> None:
         """Write the final checkpoint, remove the latest one, end the loaders."""

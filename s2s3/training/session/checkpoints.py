@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from nnunetv2.errors import CheckpointError, CheckpointMismatchError, IncompleteCheckpointError
+from nnunetv2.utilities.checkpoint_entries import DRIFT_KEY as DRIFT_KEY
 from nnunetv2.utilities.network_weights import weight_differences
 from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
 
-DRIFT_KEY = "drift"
 DRIFT_VERSION = 1
 REQUIRED_KEYS = ("network_weights", "optimizer_state", "logging", "_best_ema", "current_epoch", "init_args")
 

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnunetv2.domains.domain_splits import check_groups, stratified_splits
+from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.domains.domain_summary import format_domain_table, write_domain_summary
 from nnunetv2.domains.mixing_ratios import MixingRatios, RatioMode, mixing_ratios
 from nnunetv2.errors import InvalidValueError
 from nnunetv2.training.dataloading.shared_ratios import SharedRatios
+from nnunetv2.training.session.domain_colours import measure_colours
 from nnunetv2.training.session.domain_curves import DomainCurves
 from nnunetv2.training.session.domain_files import DomainFiles
 from nnunetv2.training.session.epoch_metrics import UNKNOWN_DOMAIN, Counts
+from nnunetv2.utilities.checkpoint_entries import STATISTICS_KEY
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from s1.domain_map import DomainMap, check_cases
 
@@ -58,6 +61,8 @@ class SingleDomain:
     use_edge_heads = False
     ratios: Mapping[str, float] | None = None
     """Weights of the domains in all balanced metrics; None: those of domains.json, or equal ones."""
+    statistics: DomainStatistics | None = None
+    """How images of each domain look; None if that was not measured."""
 
     def __init__(
         self,
@@ -96,6 +101,9 @@ class SingleDomain:
 
     def begin_fold(self, train_cases: Sequence[str], report: Report) -> None:
         """Prepare for the training cases of a fold."""
+
+    def measure(self, dataset: Any) -> None:
+        """Measure the domains of a dataset's cases, so that predictions can tell which of them an image is like."""
 
     def case_domains(self, cases: Sequence[str]) -> dict[str, str]:
         """Return case -> domain for training batches; empty if they are drawn as in nnU-Net."""
@@ -192,6 +200,10 @@ class DomainBalance(SingleDomain):
             shares = ", ".join(f"{name} {ratio:.4f}" for name, ratio in mixing.ratios.items())
             report(f"Mixing ratios of the domains: {shares} ({mixing.source})")
 
+    def measure(self, dataset: Any) -> None:
+        """Measure the colours of the domains, unless they are unknown or the cases too few."""
+        self.statistics = measure_colours(dataset, self._map, self._groups)
+
     def case_domains(self, cases: Sequence[str]) -> dict[str, str]:
         """Return case -> domain for training batches."""
         return {case: self._map.domain_of(case) for case in cases} if self._settings.balance_batches else {}
@@ -254,8 +266,10 @@ class DomainBalance(SingleDomain):
         return self.curves.ema_balanced_dice if self._settings.select_by_balanced_dice else []
 
     def checkpoint_entry(self) -> dict[str, Any]:
-        """Return names, ratios and curves of the domains."""
-        return {"domains": list(self.names), "ratios": dict(self.ratios), "domain_curves": self.curves.to_dict()}
+        """Return names, ratios and curves of the domains, and their statistics if they were measured."""
+        measured = {} if self.statistics is None else {STATISTICS_KEY: self.statistics.to_dict()}
+        curves = self.curves.to_dict()
+        return {"domains": list(self.names), "ratios": dict(self.ratios), "domain_curves": curves, **measured}
 
     def restore(self, entry: Mapping[str, Any], logger: Any, report: Report) -> None:
         """Restore the curves of a checkpoint, and report if its domains were different."""

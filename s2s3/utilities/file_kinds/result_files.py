@@ -11,6 +11,7 @@ from s1.json_schema import (
     NUMBER_OR_NAN,
     OBJECT,
     TEXT,
+    TRUE_OR_FALSE,
     Also,
     Either,
     ListOf,
@@ -60,6 +61,19 @@ _MEAN = Record({"mean": _KNOWN, "interval": ListOf(_KNOWN, 2, 2), "cases": whole
 _MEANS = Record({"Dice": _MEAN, "IoU": _MEAN})
 _PAIR = Record({"Dice": _KNOWN, "IoU": _KNOWN})
 _CHOSEN_DOMAIN = Record({"domain": optional(TEXT), "Dice": _KNOWN})
+_MEMBERSHIP = Record(
+    {
+        "nearest": TEXT,
+        "distance": NUMBER,
+        "limit": NUMBER,
+        "inside": TRUE_OR_FALSE,
+        "distances": MapOf(NUMBER, 1),
+    }
+)
+PREDICT_DOMAINS = JsonFile(
+    "domains of predicted cases", Record({"cases": MapOf(optional(_MEMBERSHIP))}), largest_mib=CASE_LIST_MIB
+)
+
 _BAD_CASE = Record({"case": TEXT, "domain": TEXT, "Dice": NUMBER, "prediction_file": TEXT, "reference_file": TEXT})
 
 DOMAIN_SUMMARY = JsonFile(
