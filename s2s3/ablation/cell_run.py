@@ -17,6 +17,7 @@ import torch
 from nnunetv2.ablation.budget import Budget
 from nnunetv2.ablation.case_scores import score_case
 from nnunetv2.ablation.cells import RESULT, VERSION, Cell, describe, read_result
+from nnunetv2.ablation.encoder_features import recording_bottleneck
 from nnunetv2.ablation.protocols import Part
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
@@ -147,7 +148,9 @@ def _predictor(trainer: Any, mirroring: bool) -> nnUNetPredictor:
 
 def _score(trainer: Any, predictor: Any, dataset: Any, case: str) -> dict[str, Any]:
     data, _, _, properties = dataset.load_case(case)
-    logits = predictor.predict_sliding_window_return_logits(torch.from_numpy(np.asarray(data[:], dtype=np.float32)))
+    image = torch.from_numpy(np.asarray(data[:], dtype=np.float32))
+    with recording_bottleneck(predictor.network) as bottleneck:
+        logits = predictor.predict_sliding_window_return_logits(image)
     segmentation, probabilities = convert_predicted_logits_to_segmentation_with_correct_shape(
         logits.cpu(),
         trainer.plans_manager,
@@ -164,7 +167,8 @@ def _score(trainer: Any, predictor: Any, dataset: Any, case: str) -> dict[str, A
         case + label_ending(trainer.dataset_json["file_ending"]),
     )
     reference = trainer.plans_manager.image_reader_writer_class().read_seg(file)[0][0]
-    return score_case(segmentation, probabilities, reference, classes, labels.ignore_label).to_dict()
+    scores = score_case(segmentation, probabilities, reference, classes, labels.ignore_label).to_dict()
+    return {**scores, "features": bottleneck.to_list()}
 
 
 def _seed_everything(seed: int) -> None:

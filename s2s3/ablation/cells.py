@@ -27,7 +27,8 @@ _CASE = Record(
         "set": Value("seen or unseen", lambda name: name in ("seen", "unseen")),
         **dict.fromkeys(SCORES, _SCORE),
         "calibration": ListOf(ListOf(number(low=0), 3, 3), CALIBRATION_BINS, CALIBRATION_BINS),
-    }
+    },
+    {"features": ListOf(NUMBER)},
 )
 _RESULT_FILE = JsonFile(
     "result of an ablation",

@@ -151,15 +151,20 @@ def _train(ablation: "Ablation", arguments: argparse.Namespace, device: str) -> 
 
 def _write_table(ablation: "Ablation") -> None:
     from nnunetv2.ablation.ablation import table_rows
+    from nnunetv2.ablation.distance_report import as_csv_files, pair_studies
     from nnunetv2.ablation.report import as_csv, as_html, as_markdown
+    from nnunetv2.paths import nnUNet_raw
     from s1.files import write_together
 
     rows = table_rows(ablation)
     if not rows:
         raise MissingFileError(f"{ablation.root}: no candidate is finished with any seed; run without --table_only")
-    markdown = as_markdown(ablation, rows)
+    raw = nnUNet_raw.get()
+    studies = pair_studies(ablation, Path(raw) / ablation.dataset if raw else None)
+    markdown = as_markdown(ablation, rows, studies)
     name = f"{ablation.protocol.value}_{ablation.configuration}"
-    contents = {"csv": as_csv(rows), "md": markdown, "html": as_html(ablation, rows)}
-    write_together(ablation.root, {f"{name}.{ending}": text.encode() for ending, text in contents.items()})
+    contents = {f"{name}.csv": as_csv(rows), f"{name}.md": markdown, f"{name}.html": as_html(ablation, rows, studies)}
+    contents |= {f"{name}_{ending}": text for ending, text in as_csv_files(studies).items()}
+    write_together(ablation.root, {file: text.encode() for file, text in contents.items()})
     print(markdown)
-    print(f"written: {ablation.root / name}.csv, .md, .html")
+    print(f"written to {ablation.root}: {', '.join(contents)}")

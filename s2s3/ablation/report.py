@@ -5,9 +5,11 @@ import io
 import math
 from collections.abc import Sequence
 
+from nnunetv2.ablation import distance_report
 from nnunetv2.ablation.ablation import SETS, Ablation, Row
 from nnunetv2.ablation.bootstrap import LEVEL, SAMPLES, Figure, domain_means
 from nnunetv2.ablation.case_scores import TOLERANCE_PX
+from nnunetv2.ablation.distance_report import PairStudy
 from nnunetv2.ablation.scored_groups import LITTLE_FOREGROUND
 from nnunetv2.reporting.html_page import heading, page, paragraph, table
 
@@ -41,20 +43,23 @@ def as_csv(rows: Sequence[Row]) -> str:
     return stream.getvalue()
 
 
-def as_markdown(ablation: Ablation, rows: Sequence[Row]) -> str:
+def as_markdown(ablation: Ablation, rows: Sequence[Row], studies: list[PairStudy]) -> str:
     """Return the tables of all sets of test cases, with a text that says how to read them."""
     lines = [f"# Ablation of {ablation.dataset}", "", *_explanation(ablation, rows)]
-    for title, (header, cells) in _tables(rows):
+    for text in distance_report.explanation(studies, ablation.dataset):
+        lines += ["", text]
+    for title, (header, cells) in _tables(rows) + distance_report.tables(studies):
         lines += ["", f"## {title}", "", _markdown_row(header), _markdown_row(["---"] * len(header))]
         lines += [_markdown_row(cell) for cell in cells]
     return "\n".join(lines) + "\n"
 
 
-def as_html(ablation: Ablation, rows: Sequence[Row]) -> str:
+def as_html(ablation: Ablation, rows: Sequence[Row], studies: list[PairStudy]) -> str:
     """Return the same tables as one page."""
     title = f"Ablation of {ablation.dataset}"
-    body = [heading(title, 1), *(paragraph(text, "note") for text in _explanation(ablation, rows) if text)]
-    for words, (header, cells) in _tables(rows):
+    notes = [*_explanation(ablation, rows), *distance_report.explanation(studies, ablation.dataset)]
+    body = [heading(title, 1), *(paragraph(text, "note") for text in notes if text)]
+    for words, (header, cells) in _tables(rows) + distance_report.tables(studies):
         body += [heading(words), table(header, cells)]
     return page(title, body)
 

@@ -42,6 +42,7 @@ def test_every_candidate_is_trained_on_every_part(ablated: tuple[Workspace, str]
     for file in results:
         scores = json.loads(file.read_text())["scores"]
         assert [score["set"] for score in scores] == ["seen"] + ["unseen"] * 5
+        assert all(len(score["features"]) % 2 == 0 and any(score["features"]) for score in scores)
         assert not (file.parent / "training").exists()
 
 

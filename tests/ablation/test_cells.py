@@ -63,6 +63,19 @@ def test_a_result_is_read_back(tmp_path: Path) -> None:
     assert read_result(CELL, tmp_path, BUDGET)["scores"][0]["dice"] == 0.5
 
 
+@pytest.mark.parametrize(("features", "fits"), [([0.5, 1.5], True), ([], True), ("0.5", False), ([None], False)])
+def test_features_of_cases_may_be_missing_and_are_numbers(tmp_path: Path, features: object, fits: bool) -> None:
+    file = write(tmp_path)
+    content = json.loads(file.read_text())
+    content["scores"][0]["features"] = features
+    file.write_text(json.dumps(content))
+    if fits:
+        assert read_result(CELL, tmp_path, BUDGET)["scores"][0]["features"] == features
+    else:
+        with pytest.raises(InvalidValueError, match="features"):
+            read_result(CELL, tmp_path, BUDGET)
+
+
 def test_a_result_of_another_budget_is_refused_with_its_path(tmp_path: Path) -> None:
     file = write(tmp_path, budget=BUDGETS["small"].to_dict())
     with pytest.raises(InvalidValueError, match="another budget") as refusal:
