@@ -2,9 +2,8 @@
 
 from html import escape
 
-from s1.domain_distances import COLOUR, CONTRAST, STAINS, TEXTURE
 from s1.domain_shift import relative_distance
-from s1.prism_result import PairResult, Pairs, PrismResult
+from s1.prism_result import COLOUR, CONTRAST, STAINS, TEXTURE, PairResult, Pairs, PrismResult
 from s1.report_charts import heat_map, table
 from s1.report_figures import FEATURE_TITLES
 

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s1.image_profile import SCORE_BINS, SCORE_LIMIT, DomainProfile, profile_image
-from s1.prism_result import Pairs
+from s1.prism_result import COLOUR, CONTRAST, STAINS, TEXTURE, Pairs
 from s1.stain_vectors import density_of_values
 
 FloatArray = NDArray[np.float64]
-
-COLOUR, STAINS, TEXTURE, CONTRAST = "colour_wasserstein", "stain_vectors", "texture", "contrast_after_z_score"
 
 
 def domain_distances(images_by_domain: Mapping[str, Iterable[NDArray[np.uint8]]]) -> dict[str, Pairs]:

@@ -27,6 +27,8 @@ VERSION = 1
 Pairs = dict[tuple[str, str], float]
 """(a, b), each pair of domains once, -> distance."""
 FILE_NAME = "prism_dd.json"
+COLOUR, STAINS, TEXTURE, CONTRAST = "colour_wasserstein", "stain_vectors", "texture", "contrast_after_z_score"
+"""Names of the distances by images alone."""
 
 _VERSION = Record({"version": Value(str(VERSION), lambda value: value == VERSION)})
 _LABEL = Value("a label, a whole number", lambda key: key.isdecimal() and len(key) < 10)

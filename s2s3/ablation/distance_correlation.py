@@ -12,8 +12,7 @@ import numpy as np
 from nnunetv2.ablation.bootstrap import LEVEL, SAMPLES, SEED
 from nnunetv2.ablation.domain_pairs import OrderedPairs
 from nnunetv2.ablation.scored_groups import FloatArray
-from s1.domain_distances import COLOUR
-from s1.prism_result import PrismResult
+from s1.prism_result import COLOUR, PrismResult
 
 ENCODER = "encoder_features"
 SHIFT, TOTAL = "published_shift", "published_total_difference"

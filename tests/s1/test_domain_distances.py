@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance
 
-from s1.domain_distances import COLOUR, CONTRAST, STAINS, TEXTURE, domain_distances
+from s1.domain_distances import domain_distances
+from s1.prism_result import COLOUR, CONTRAST, STAINS, TEXTURE
 from s1.stain_vectors import find_stains, optical_densities
 from s1.texture_statistics import texture_statistics
 
