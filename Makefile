@@ -1,5 +1,6 @@
 # make demo        the whole job on a dataset generated on the spot
 # make demo-quick  the same with a training of few steps: under two minutes
+# make ablation    which parts help, shown on that dataset; measured on real data where DRIFT_REAL_DATA names some
 # make test        all default tests
 # They first install everything into .venv, at the versions pinned in requirements.txt and pyproject.toml.
 
@@ -7,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo demo-quick test install install-dev oracle lint types test-slow test-gpu benchmarks clean
+.PHONY: help demo demo-quick ablation test install install-dev oracle lint types test-slow test-gpu benchmarks clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -40,6 +41,10 @@ demo: install
 demo-quick: install
 	$(BIN)/python -m sample_data.demo --quick
 
+# ARGS are options of `drift ablate`.
+ablation: install
+	$(BIN)/python -m sample_data.ablation $(ARGS)
+
 test: install-dev oracle
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not gpu and not real"
 
@@ -60,4 +65,4 @@ benchmarks: install-dev oracle
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
-	rm -rf $(VENV) .oracle .demo build dist *.egg-info
+	rm -rf $(VENV) .oracle .demo .ablation build dist *.egg-info

@@ -73,13 +73,17 @@ def add_demo_configuration(plans_file: Path) -> None:
     print(f"\nadded the configuration {CONFIGURATION} to {plans_file.relative_to(ROOT)}: a small network for two cores")
 
 
-def run(*words: str | Path) -> None:
-    """Print a command, run it and print how long it took; if it fails, the demo ends with its exit code."""
+def run(*words: str | Path, variables: Mapping[str, str] | None = None) -> None:
+    """Print a command, run it and print how long it took; if it fails, this program ends with its exit code.
+
+    Parameters:
+        variables: of the environment, in place of the demo's.
+    """
     print(f"\n$ {shlex.join(short(word) for word in words)}", flush=True)
     program = Path(sys.executable).parent / str(words[0])
     command = [str(program) if program.exists() else sys.executable, *map(str, words[1:])]
     started = time.monotonic()
-    finished = subprocess.run(command, cwd=ROOT, env=environment(), check=False)
+    finished = subprocess.run(command, cwd=ROOT, env={**environment(), **(variables or {})}, check=False)
     if finished.returncode:
         sys.exit(finished.returncode)
     print(f"({time.monotonic() - started:.0f} s)")
