@@ -41,9 +41,9 @@ class StainChange:
     """The change D' = matrix D + bias of optical densities (R, G, B)."""
 
     matrix: FloatArray
-    """(3, 3)"""
+    """(3, 3), or (B, 3, 3) for a batch whose samples change differently."""
     bias: FloatArray
-    """(3,)"""
+    """(3,), or (B, 3)."""
 
     @classmethod
     def of_stains(cls, factors: Sequence[float], offsets: Sequence[float] = (0.0, 0.0, 0.0)) -> "StainChange":
@@ -53,19 +53,28 @@ class StainChange:
         matrix = amounts_to_densities @ np.diag(factors) @ np.linalg.inv(amounts_to_densities)
         return cls(matrix, amounts_to_densities @ np.asarray(offsets, dtype=np.float64))
 
+    @classmethod
+    def stacked(cls, changes: "Sequence[StainChange]") -> "StainChange":
+        """Return the change of a batch, one for each of its samples."""
+        return cls(np.stack([change.matrix for change in changes]), np.stack([change.bias for change in changes]))
+
     def apply(self, values: Tensor) -> Tensor:
         """Return 8-bit values of the changed stain, as float32 without rounding.
 
         log(v' + 1) is linear in log(v + 1), so this costs a logarithm, a matrix product and an exponential.
 
         Parameters:
-            values: (B, 3, N) or (3, N), float, 0 to 255.
+            values: (B, 3, N) or (3, N), float, 0 to 255, on any device.
         """
-        matrix, constant = (part.to(values.device) for part in self._of_logarithms)
-        changed = torch.matmul(matrix, torch.log(values + 1.0))
-        return changed.add_(constant[:, None]).exp_().sub_(1.0).clamp_(0.0, 255.0)
+        return self.apply_to_levels(values + 1.0).sub_(1.0)
+
+    def apply_to_levels(self, levels: Tensor) -> Tensor:
+        """Do the same with values + 1, 1 to 256, without the two additions. The argument is overwritten."""
+        matrix, constant = (part.to(levels.device) for part in self._of_logarithms)
+        changed = torch.matmul(matrix, levels.log_())
+        return changed.add_(constant[..., None]).exp_().clamp_(1.0, _LEVELS)
 
     @cached_property
     def _of_logarithms(self) -> tuple[Tensor, Tensor]:
-        constant = math.log(_LEVELS) * (1 - self.matrix.sum(axis=1)) - self.bias
+        constant = math.log(_LEVELS) * (1 - self.matrix.sum(axis=-1)) - self.bias
         return torch.tensor(self.matrix, dtype=torch.float32), torch.tensor(constant, dtype=torch.float32)

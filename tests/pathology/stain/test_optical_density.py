@@ -53,3 +53,12 @@ def test_a_batch_is_changed_as_its_images_one_by_one() -> None:
     change = StainChange.of_stains([0.8, 1.2, 1.0])
     batch = torch.stack([VALUES, 255 - VALUES])
     torch.testing.assert_close(change.apply(batch)[1], change.apply(255 - VALUES))
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_the_samples_of_a_batch_may_each_have_a_change_of_their_own(device: str) -> None:
+    changes = [StainChange.of_stains([0.8, 1.2, 1.0]), StainChange.of_stains([1.3, 0.9, 1.1], (0.02, 0.0, -0.01))]
+    batch = torch.stack([VALUES, 255 - VALUES])
+    found = StainChange.stacked(changes).apply(batch.to(device)).cpu()
+    for change, values, result in zip(changes, batch, found, strict=True):
+        torch.testing.assert_close(result, change.apply(values))
