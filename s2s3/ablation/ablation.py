@@ -10,6 +10,7 @@ from nnunetv2.ablation.budget import Budget
 from nnunetv2.ablation.cells import Candidate, Cell, read_result
 from nnunetv2.ablation.protocols import Part, Protocol
 from nnunetv2.ablation.scored_groups import Group, group_scores, with_little_foreground
+from nnunetv2.ablation.unseen_flag import UnseenFlag, unseen_flag
 
 if TYPE_CHECKING:
     from nnunetv2.utilities.workers import Task
@@ -74,6 +75,8 @@ class Row:
     versions: tuple[str, ...]
     """Versions of the package that trained the cells."""
     devices: tuple[str, ...]
+    flag: UnseenFlag | None = None
+    """How well unseen domains are told from seen ones; None if no training measured its domains."""
 
 
 def table_rows(ablation: Ablation) -> list[Row]:
@@ -119,6 +122,7 @@ def _row(
         sum(value["training_s"] for value in values) / len(values),
         tuple(sorted({value["versions"]["nnunetv2"] for value in values})),
         tuple(sorted({value["device"] for value in values})),
+        unseen_flag(values),
     )
 
 

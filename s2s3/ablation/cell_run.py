@@ -19,9 +19,11 @@ from nnunetv2.ablation.case_scores import score_case
 from nnunetv2.ablation.cells import RESULT, VERSION, Cell, describe, read_result
 from nnunetv2.ablation.encoder_features import recording_bottleneck
 from nnunetv2.ablation.protocols import Part
+from nnunetv2.ablation.unseen_flag import DISTANCE, LIMIT
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.pathology.stain.colour_features import colour_features
 from nnunetv2.training.session.final_validation import reference_folder
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
@@ -146,6 +148,15 @@ def _predictor(trainer: Any, mirroring: bool) -> nnUNetPredictor:
     return predictor
 
 
+def _domain_distance(trainer: Any, data: Any, properties: Mapping[str, Any]) -> dict[str, float]:
+    """Return how far an image is from the nearest domain of the training; empty if that was not measured."""
+    statistics = trainer.domains.statistics
+    features = None if statistics is None else colour_features(data, properties)
+    if features is None:
+        return {}
+    return {DISTANCE: min(statistics.distances(features).values()), LIMIT: statistics.limit}
+
+
 def _score(trainer: Any, predictor: Any, dataset: Any, case: str) -> dict[str, Any]:
     data, _, _, properties = dataset.load_case(case)
     image = torch.from_numpy(np.asarray(data[:], dtype=np.float32))
@@ -168,7 +179,7 @@ def _score(trainer: Any, predictor: Any, dataset: Any, case: str) -> dict[str, A
     )
     reference = trainer.plans_manager.image_reader_writer_class().read_seg(file)[0][0]
     scores = score_case(segmentation, probabilities, reference, classes, labels.ignore_label).to_dict()
-    return {**scores, "features": bottleneck.to_list()}
+    return {**scores, "features": bottleneck.to_list(), **_domain_distance(trainer, data, properties)}
 
 
 def _seed_everything(seed: int) -> None:

@@ -13,6 +13,7 @@ from nnunetv2.ablation.budget import Budget
 from nnunetv2.ablation.case_scores import CALIBRATION_BINS
 from nnunetv2.ablation.protocols import Protocol
 from nnunetv2.ablation.scored_groups import SCORES
+from nnunetv2.ablation.unseen_flag import DISTANCE, LIMIT
 from nnunetv2.errors import InvalidValueError, SettingsError
 from nnunetv2.utilities.files import read_json
 from s1.json_files import JsonFile
@@ -28,7 +29,7 @@ _CASE = Record(
         **dict.fromkeys(SCORES, _SCORE),
         "calibration": ListOf(ListOf(number(low=0), 3, 3), CALIBRATION_BINS, CALIBRATION_BINS),
     },
-    {"features": ListOf(NUMBER)},
+    {"features": ListOf(NUMBER), DISTANCE: _SCORE, LIMIT: _SCORE},
 )
 _RESULT_FILE = JsonFile(
     "result of an ablation",

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from nnunetv2.ablation import distance_report
 from nnunetv2.ablation.ablation import SETS, Ablation, Row
@@ -11,6 +12,7 @@ from nnunetv2.ablation.bootstrap import LEVEL, SAMPLES, Figure, domain_means
 from nnunetv2.ablation.case_scores import TOLERANCE_PX
 from nnunetv2.ablation.distance_report import PairStudy
 from nnunetv2.ablation.scored_groups import LITTLE_FOREGROUND
+from nnunetv2.ablation.unseen_flag import UnseenFlag
 from nnunetv2.reporting.html_page import heading, page, paragraph, table
 
 _SHOWN = {
@@ -40,6 +42,10 @@ def as_csv(rows: Sequence[Row]) -> str:
                 rounded = ("" if math.isnan(number) else f"{number:.5f}" for number in numbers)
                 sources = (" ".join(row.versions), " ".join(row.devices))
                 writer.writerow([*described, *rounded, cases, f"{row.training_s:.0f}", *sources])
+        for key, value in asdict(row.flag).items() if row.flag else ():
+            described = ("unseen against seen", str(row.candidate), " ".join(map(str, row.seeds)), f"flag_{key}")
+            sources = (" ".join(row.versions), " ".join(row.devices))
+            writer.writerow([*described, f"{value:.5f}", "", "", "", "", f"{row.training_s:.0f}", *sources])
     return stream.getvalue()
 
 
@@ -88,7 +94,15 @@ def _tables(rows: Sequence[Row]) -> list[tuple[str, Table]]:
             tables.append((f"{name.capitalize()} ({cases} test images per seed)", _figures_table(members, name)))
             if name in ("unseen", "seen"):
                 tables.append((f"Dice by domain, {name}", _domains_table(members, name)))
+    flagged = [(str(row.candidate), row.flag) for row in rows if row.flag is not None]
+    if flagged:
+        tables.append(("Images of unseen domains told from seen ones by their colours", _flags_table(flagged)))
     return tables
+
+
+def _flags_table(flagged: Sequence[tuple[str, UnseenFlag]]) -> Table:
+    cells = [[candidate, *(f"{value:.3f}" for value in asdict(flag).values())] for candidate, flag in flagged]
+    return ["candidate", "AUROC, mean", "lowest of a training", "seen images in", "unseen images out"], cells
 
 
 def _figures_table(rows: Sequence[Row], name: str) -> Table:

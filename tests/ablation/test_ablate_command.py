@@ -60,6 +60,24 @@ def test_the_table_shows_both_with_intervals_in_all_forms(ablated: tuple[Workspa
 
 
 @pytest.mark.slow
+def test_the_table_shows_how_well_unseen_domains_are_told_by_their_colours(
+    ablated: tuple[Workspace, str], tmp_path: Path
+) -> None:
+    workspace = copy_workspace(ablated[0], tmp_path)
+    for file in (folder(workspace) / "unseen-domain/2d/nnUNetTrainer").rglob("result.json"):
+        content = json.loads(file.read_text())
+        for score in content["scores"]:
+            score.update(domain_distance=1.0 if score["set"] == "seen" else 3.0, domain_limit=2.0)
+        file.write_text(json.dumps(content))
+    shown = workspace.run("drift", "ablate", *QUICK, "-tr", "nnUNetTrainer", "--seeds", 0, "--table_only")
+    assert shown.code == 0, shown.errors
+    assert "| nnUNetTrainer | 1.000 | 1.000 | 1.000 | 1.000 |" in shown.out
+    assert "told from seen ones" not in ablated[1], "trained on too few images to measure"
+    lines = (folder(workspace) / "unseen-domain_2d.csv").read_text().splitlines()
+    assert len({line.count(",") for line in lines}) == 1
+    assert any(line.startswith("unseen against seen,nnUNetTrainer,0,flag_auroc,1.00000,,,,,") for line in lines)
+
+
 def test_a_second_run_trains_what_is_missing_and_equal_seeds_give_equal_scores(
     ablated: tuple[Workspace, str], tmp_path: Path
 ) -> None:

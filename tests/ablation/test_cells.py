@@ -76,6 +76,19 @@ def test_features_of_cases_may_be_missing_and_are_numbers(tmp_path: Path, featur
             read_result(CELL, tmp_path, BUDGET)
 
 
+def test_the_distance_from_the_domains_may_be_missing_but_not_be_another_value(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    content = json.loads(file.read_text())
+    for value in (None, 1.5):
+        content["scores"][0].update(domain_distance=value, domain_limit=value)
+        file.write_text(json.dumps(content))
+        assert read_result(CELL, tmp_path, BUDGET)["scores"][0]["domain_distance"] == value
+    content["scores"][0]["domain_limit"] = "far"
+    file.write_text(json.dumps(content))
+    with pytest.raises(InvalidValueError, match="domain_limit"):
+        read_result(CELL, tmp_path, BUDGET)
+
+
 def test_a_result_of_another_budget_is_refused_with_its_path(tmp_path: Path) -> None:
     file = write(tmp_path, budget=BUDGETS["small"].to_dict())
     with pytest.raises(InvalidValueError, match="another budget") as refusal:
