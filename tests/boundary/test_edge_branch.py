@@ -80,10 +80,10 @@ def test_the_edge_maps_of_an_observed_evaluation_are_compared_with_the_target() 
     with torch.no_grad():
         for head in branch.heads.heads:
             head.bias.fill_(100.0)
-    assert branch.agreement(network, make_labels())[0] == 0  # the maps are those of the pass, with few edges
+    assert branch.agreement(network, make_labels())[-1, 0] == 0  # the maps are those of the pass, with few edges
     with branch.observed(network):
         network(image())
-    predicted, near, edges, found = branch.agreement(network, make_labels()).tolist()
+    predicted, near, edges, found = branch.agreement(network, make_labels())[-1].tolist()
     assert predicted == 2 * 2 * 16 * 16
     assert edges == found
     assert 0 < near < predicted

@@ -22,7 +22,7 @@ class DomainCurves:
     worst_domain_dice: list[float] = field(default_factory=list)
     edge_loss: list[float] = field(default_factory=list)
     edge_f1: list[float] = field(default_factory=list)
-    """Boundary F1 of the edge heads' own maps on the validation patches."""
+    """Boundary F1 of the edge heads' own maps on the validation patches, at the best threshold."""
 
     def add_edge_loss(self, epoch: int, value: float) -> None:
         """Add the mean edge loss of the training steps of an epoch."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings
-from nnunetv2.boundary.boundary_metrics import BoundaryAgreement
+from nnunetv2.boundary.edge_agreement import best_f1
 from nnunetv2.boundary.edge_branch import EdgeBranch, NoEdgeBranch
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
@@ -44,19 +44,19 @@ def edge_output(branch: EdgeBranch | NoEdgeBranch) -> dict[str, float]:
 def agreement_output(
     branch: EdgeBranch | NoEdgeBranch, network: nn.Module, target: Tensor | Sequence[Tensor]
 ) -> dict[str, FloatArray]:
-    """Return {"edge_agreement": (4,)} of a validation step, see EdgeBranch.agreement; empty without edge maps."""
+    """Return {"edge_agreement": (T, 4)} of a validation step, see EdgeBranch.agreement; empty without edge maps."""
     counts = branch.agreement(network, target)
     return {} if counts is None else {"edge_agreement": counts.double().cpu().numpy()}
 
 
 def edge_f1(by_rank: Sequence[Any]) -> float:
-    """Return the boundary F1 of the edge maps of all validation steps, NaN without any.
+    """Return the boundary F1 of the edge maps of all validation steps, see `best_f1`; NaN without any.
 
     Parameters:
-        by_rank: for each rank the outputs of its steps (n, 4), or an empty list.
+        by_rank: for each rank the outputs of its steps (n, T, 4), or an empty list.
     """
-    counts = np.sum([np.sum(steps, axis=0) for steps in by_rank if len(steps)], axis=0)
-    return BoundaryAgreement(*map(int, counts)).boundary_f1 if np.ndim(counts) else math.nan
+    counts = [np.sum(steps, axis=0) for steps in by_rank if len(steps)]
+    return best_f1(np.sum(counts, axis=0)) if counts else math.nan
 
 
 def report_idle_heads(branch: EdgeBranch | NoEdgeBranch, report: Callable[[str], None]) -> None:
