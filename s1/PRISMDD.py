@@ -2,6 +2,7 @@
 
 python s1/PRISMDD.py -d DATASET [--output DIR]
 python s1/PRISMDD.py --domain A=IMAGES[:MASKS] --domain B=IMAGES[:MASKS] ... [--output DIR]
+python s1/PRISMDD.py -d DATASET --discover [K]     proposes domains where nobody wrote them down
 """
 
 import argparse
@@ -17,7 +18,7 @@ from s1.cpus import waiting_passively
 from s1.devices import choose_device
 from s1.domain_comparison import compare_domains
 from s1.domain_shift import DomainFeatures, PairShift, default_class_weights, difference, mixing_ratios, pair_shift
-from s1.domain_sources import DomainSource, open_folders, open_raw_dataset
+from s1.domain_sources import DomainSource, open_folders, open_raw_dataset, open_undivided_dataset, undivided
 from s1.errors import DriftError, SourceError
 from s1.files import describe_os_error, json_bytes, write_together
 from s1.output_places import case_folder_at, input_at
@@ -39,6 +40,10 @@ __all__ = [
     "read_prism_result",
     "write_prism_result",
 ]
+
+
+CHOOSE_NUMBER = 0
+"""`--discover` without a number."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,6 +77,14 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="threads that decode images (0: none; default: OMP_NUM_THREADS or the CPUs, at most 16)",
     )
+    parser.add_argument(
+        "--discover",
+        nargs="?",
+        type=_parse_number_of_domains,
+        const=CHOOSE_NUMBER,
+        metavar="K",
+        help="propose K domains (default: as many as fit best) by the looks of the images, and measure nothing else",
+    )
     parser.add_argument("--no-report", action="store_true", help=f"write {FILE_NAME} only")
     return parser
 
@@ -81,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     try:
         with waiting_passively():
-            _run(arguments)
+            sys.stdout.write(_run(arguments) if arguments.discover is None else _discover(arguments))
     except DriftError as error:
         sys.exit(_complain(str(error)))
     except OSError as error:
@@ -91,13 +104,34 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _discover(arguments: argparse.Namespace) -> str:
+    """Write the proposed domains and return a summary."""
+    unused = {"--crop-common": arguments.crop_common or None}
+    unused |= {"--class-weights": arguments.class_weights, "--ignore-label": arguments.ignore_label}
+    given = [option for option, value in unused.items() if value is not None]
+    if given:
+        raise SourceError(f"--discover looks at images alone and cannot be combined with {', '.join(given)}")
+    from s1.discovery_command import propose_domains
+    from s1.image_features import default_workers
+
+    if arguments.dataset:
+        source = open_undivided_dataset(arguments.dataset)
+    else:
+        source = undivided(open_folders(arguments.domain))
+    output = _checked_output(arguments.output or source.folder or Path.cwd(), list(source.images.values()))
+    workers = default_workers() if arguments.workers is None else arguments.workers
+    return propose_domains(source, output, arguments.discover or None, workers, not arguments.no_report)
+
+
+def _run(arguments: argparse.Namespace) -> str:
+    """Write the result of stage 1 and return a summary."""
     from s1.domain_distances import profile_distances
     from s1.image_features import MeasureSettings, default_workers, measure_domains
 
     device = choose_device(arguments.device)
     source = open_raw_dataset(arguments.dataset) if arguments.dataset else open_folders(arguments.domain)
-    output = _checked_output(arguments.output or source.folder or Path.cwd(), source)
+    inputs = [file for pairs in source.pairs.values() for pair in pairs for file in (pair.image, pair.mask) if file]
+    output = _checked_output(arguments.output or source.folder or Path.cwd(), inputs)
     ignore_label = source.ignore_label if arguments.ignore_label is None else arguments.ignore_label
     settings = MeasureSettings(
         crop_common=arguments.crop_common,
@@ -122,7 +156,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
         files |= report_files(result, measured, source.label_names or {})
     write_together(output, files)
-    sys.stdout.write(_summary(result, output, list(files)))
+    return _summary(result, output, list(files))
 
 
 def _summary(result: PrismResult, output: Path, files: Sequence[str]) -> str:
@@ -134,10 +168,9 @@ def _summary(result: PrismResult, output: Path, files: Sequence[str]) -> str:
     return "\n".join([*lines, *result.notes, f"written to {output}: {', '.join(files)}", ""])
 
 
-def _checked_output(folder: Path, source: DomainSource) -> Path:
+def _checked_output(folder: Path, inputs: Sequence[Path]) -> Path:
     """Refuse a folder that cannot be written or holds the images, before hours are spent on measuring."""
-    files = (file for pairs in source.pairs.values() for pair in pairs for file in (pair.image, pair.mask) if file)
-    taken = case_folder_at(folder) or input_at(folder, {str(place): place for place in {f.parent for f in files}})
+    taken = case_folder_at(folder) or input_at(folder, {str(place): place for place in {f.parent for f in inputs}})
     if taken:
         raise SourceError(f"{folder}: holds images or masks ({taken}); choose another folder with --output")
     existing = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
@@ -155,6 +188,13 @@ def _parse_weights(text: str) -> dict[int, float]:
     if not all(0 <= weight < float("inf") for weight in weights.values()):
         raise argparse.ArgumentTypeError(f"{text!r}: weights must be 0 or more")
     return weights
+
+
+def _parse_number_of_domains(text: str) -> int:
+    number = _parse_count(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 1 or more domains")
+    return number
 
 
 def _parse_count(text: str) -> int:

@@ -9,12 +9,12 @@ from typing import Any
 from s1.case_names import ByName, same_names
 from s1.dataset_file import dataset_file
 from s1.domain_files import read_domain_map
-from s1.domain_map import check_cases
+from s1.domain_map import DomainMap, check_cases
 from s1.domain_shift import default_class_weights
 from s1.environment import folder_variable
 from s1.errors import DomainMapError, DriftError, ImageProblemError, SourceError
 from s1.file_endings import label_ending
-from s1.image_pairs import ImagePair, find_pairs
+from s1.image_pairs import ImagePair, case_of, find_pairs
 from s1.json_files import read_json
 from s1.listed_files import as_on_disk, list_files
 from s1.problem_lists import closest_name, raise_together
@@ -52,7 +52,7 @@ def open_raw_dataset(identifier: str) -> DomainSource:
     if not is_given(domain_file, DomainMapError):
         raise DomainMapError(
             f"{domain_file}: no such file; expected {{'domains': {{name: [cases]}}}}. `drift domains` makes it from a "
-            "table, a pattern or number ranges"
+            "table, a pattern or number ranges, `drift prism --discover` proposes it by the looks of the images"
         )
     domain_map = read_domain_map(domain_file)
     cases = _cases_of(folder, description)
@@ -82,6 +82,47 @@ def open_folders(specifications: Sequence[str]) -> DomainSource:
             problems.append(str(error))
     raise_together(ImageProblemError, "the domains cannot be read", problems)
     return DomainSource(pairs)
+
+
+@dataclass(frozen=True)
+class UndividedSource:
+    """Images whose domains are to be found."""
+
+    images: dict[str, Path]
+    """Case -> image."""
+    known: DomainMap | None = None
+    """Two or more domains that are declared already, to compare with."""
+    folder: Path | None = None
+    """Folder of the raw dataset."""
+
+
+def open_undivided_dataset(identifier: str) -> UndividedSource:
+    """Read the training images of a raw dataset, given by its id or its name; domains.json may be missing."""
+    folder = find_raw_dataset(identifier)
+    description = read_json(folder / "dataset.json", dataset_file("labels", "file_ending"), SourceError, SourceError)
+    cases = _cases_of(folder, description)
+    known = None
+    if is_given(folder / "domains.json", DomainMapError):
+        known = read_domain_map(folder / "domains.json")
+        check_cases(known, cases, folder / "domains.json")
+    return UndividedSource({case: pair.image for case, pair in cases.items()}, _if_several(known), folder)
+
+
+def undivided(source: DomainSource) -> UndividedSource:
+    """Return the images of all folders as one set. Raises ImageProblemError listing cases that several folders have."""
+    images: dict[str, Path] = {}
+    problems = []
+    for pair in (pair for pairs in source.pairs.values() for pair in pairs):
+        other = images.setdefault(case_of(pair.image), pair.image)
+        if other is not pair.image:
+            problems.append(f"{pair.image}: {other} has the same case name; rename one")
+    raise_together(ImageProblemError, "case names must differ", problems)
+    groups = {name: tuple(case_of(pair.image) for pair in pairs) for name, pairs in source.pairs.items()}
+    return UndividedSource(images, _if_several(DomainMap(groups)))
+
+
+def _if_several(domains: DomainMap | None) -> DomainMap | None:
+    return domains if domains and len(domains.names) > 1 else None
 
 
 def find_raw_dataset(identifier: str) -> Path:

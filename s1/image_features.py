@@ -97,19 +97,16 @@ def measure_domains(
 
     Raises ImageProblemError listing every file that cannot be used, or every domain without a labelled pixel.
     """
-    from tqdm import tqdm
-
     crop = _common_size(pairs_by_domain, settings.workers) if settings.crop_common else None
     jobs = [
-        (domain, pair, settings.with_pictures and index in _spread(len(pairs)))
+        (domain, pair, settings.with_pictures and index in spread(len(pairs)))
         for domain, pairs in pairs_by_domain.items()
         for index, pair in enumerate(pairs)
     ]
     measured = {domain: DomainMeasurement() for domain in pairs_by_domain}
     problems = []
     outcomes = in_parallel(lambda job: _try_measuring(job[1], settings, crop, job[2]), jobs, settings.workers)
-    pause_s = 0.1 if sys.stderr.isatty() else 10.0  # between two states of the bar, which would fill a log file
-    for (domain, _, _), outcome in tqdm(outcomes, total=len(jobs), desc="measuring images", mininterval=pause_s):
+    for (domain, _, _), outcome in progress(outcomes, len(jobs), "measuring images"):
         if isinstance(outcome, ImageFeatures):
             measured[domain].add(outcome)
         else:
@@ -124,6 +121,15 @@ def measure_domains(
 def default_workers() -> int:
     """Return the number of allowed threads, at most 16: more would only fill memory with images."""
     return min(16, allowed_threads())
+
+
+def progress(items: Iterable[Item], total: int, words: str) -> Iterable[Item]:
+    """Return the items with a progress bar on stderr."""
+    from tqdm import tqdm
+
+    pause_s = 0.1 if sys.stderr.isatty() else 10.0  # between two states of the bar, which would fill a log file
+    bar: Iterable[Item] = tqdm(items, total=total, desc=words, mininterval=pause_s)
+    return bar
 
 
 def in_parallel(
@@ -159,7 +165,7 @@ def _try_measuring(
             profile_image(image),
             None if labels is None else _count_labels(labels, pair, settings),
             stain_histograms(image) if settings.with_pictures else None,
-            _thumbnail(image) if with_thumbnail else None,
+            thumbnail(image) if with_thumbnail else None,
         )
     except ImageProblemError as error:
         return str(error)
@@ -187,7 +193,8 @@ def _count_labels(labels: Labels, pair: ImagePair, settings: MeasureSettings) ->
     return {label: count for label, count in found.items() if label != settings.ignore_label}
 
 
-def _thumbnail(image: Pixels) -> bytes:
+def thumbnail(image: Pixels) -> bytes:
+    """Return a small JPEG file of an image (H, W, 3) or (H, W)."""
     from PIL import Image
 
     picture = Image.fromarray(image)
@@ -197,7 +204,7 @@ def _thumbnail(image: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def _spread(count: int) -> set[int]:
+def spread(count: int) -> set[int]:
     """Return the indices of the images to show, evenly spread over `count`."""
     return set(np.linspace(0, count - 1, min(count, THUMBNAILS)).round().astype(int).tolist())
 

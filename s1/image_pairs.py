@@ -37,7 +37,7 @@ def find_pairs(image_folder: Path, mask_folder: Path | None) -> list[ImagePair]:
     pairs, taken = [], dict[Path, Path]()
     problems += of_masks
     for image in images:
-        case = re.sub(r"_0000$", "", composed(image.stem))
+        case = case_of(image)
         found = masks.get(case) or masks.get(composed(image.stem)) or []
         if len(found) != 1:
             names = " and ".join(mask.name for mask in found) or "none"
@@ -48,6 +48,11 @@ def find_pairs(image_folder: Path, mask_folder: Path | None) -> list[ImagePair]:
             pairs.append(ImagePair(image, found[0]))
     raise_together(ImageProblemError, "images and masks do not match", problems)
     return pairs
+
+
+def case_of(image: Path) -> str:
+    """Return the name of the case that an image `x_0000.png` or `x.png` belongs to."""
+    return re.sub(r"_0000$", "", composed(image.stem))
 
 
 def _images_in(folder: Path) -> tuple[list[Path], list[str]]:

@@ -57,6 +57,25 @@ def histogram_chart(shares_by_domain: Sequence[Sequence[float]], low: str, high:
     )
 
 
+def scatter_chart(points: Sequence[tuple[float, float, int, str]]) -> str:
+    """Return an SVG of points (x, y, index of the domain, name); pointing at one shows its name."""
+    width, height, margin = 640, 420, 14
+    across = _scaled([x for x, _, _, _ in points], width - 2 * margin)
+    up = _scaled([y for _, y, _, _ in points], height - 2 * margin)
+    dots = [
+        f'<circle cx="{margin + x:.1f}" cy="{height - margin - y:.1f}" r="5" fill="{domain_colour(index)}" '
+        f'fill-opacity="0.7"><title>{escape(name)}</title></circle>'
+        for x, y, (_, _, index, name) in zip(across, up, points, strict=True)
+    ]
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="all images">{"".join(dots)}</svg>'
+
+
+def _scaled(values: Sequence[float], length: float) -> list[float]:
+    """Return the values on a scale from 0 to `length`."""
+    low, extent = min(values), max(values) - min(values)
+    return [(value - low) * length / (extent or 1.0) for value in values]
+
+
 def heat_map(names: Sequence[str], distances: Mapping[tuple[str, str], float]) -> str:
     """Return a table N x N of distances 0..1 between domains, coloured from pale to strong."""
     header = "".join(f"<th>{escape(name)}</th>" for name in names)
