@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.domains.domain_statistics import DomainStatistics
-from nnunetv2.errors import CheckpointError, InvalidValueError
+from nnunetv2.errors import InvalidValueError
 from nnunetv2.pathology.stain.colour_features import NUM_FEATURES, colour_features
 from nnunetv2.pathology.stain.intensities_entry import PROPERTY
 from nnunetv2.utilities.checkpoint_entries import DRIFT_KEY, STATISTICS_KEY
@@ -26,14 +26,11 @@ _SECONDS_BETWEEN_ATTEMPTS = 0.05
 
 
 def statistics_in(checkpoint: Mapping[str, Any], file: Path) -> DomainStatistics | None:
-    """Return how the domains of a model look, None if its checkpoint does not say.
+    """Return how the domains of a model look, None if its checkpoint, loaded from a file, does not say.
 
     Raises CheckpointError, naming the file and what is wrong, for anything that a training does not write.
     """
-    entries = checkpoint.get(DRIFT_KEY, {})
-    if not isinstance(entries, Mapping):
-        raise CheckpointError(f"{file}: {DRIFT_KEY!r} is a {type(entries).__name__}, expected entries by name")
-    content = entries.get(STATISTICS_KEY)
+    content = checkpoint.get(DRIFT_KEY, {}).get(STATISTICS_KEY)
     if content is None:
         return None
     return DomainStatistics.from_dict(content, NUM_FEATURES, f"{file}: {DRIFT_KEY}.{STATISTICS_KEY}")

@@ -27,13 +27,27 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     DRIFT_KEY: ((Mapping,), "entries by name"),
     "inference_allowed_mirroring_axes": ((list, tuple, _NONE), "numbers of axes"),
 }
+_OUR_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "edge_heads": ((Mapping,), "weights by name"),
+    "edge_optimizer": ((Mapping,), "the state of an optimizer"),
+    "domains": ((list,), "names"),
+    "ratios": ((Mapping,), "numbers by domain"),
+    "domain_curves": ((Mapping,), "curves by name"),
+    "domain_weights": ((Mapping,), "numbers by domain"),
+    "adaptive_ratios": ((Mapping,), "numbers by name"),
+    "averaged_weights": ((Mapping,), "weights and their number"),
+    STATISTICS_KEY: ((Mapping,), "numbers by name"),
+}
+"""Of the entries under DRIFT_KEY."""
 
 
 def check_entries(content: Mapping[Any, Any], path: str | os.PathLike[str]) -> None:
     """Raise CheckpointError, one line, for the first entry of another kind than nnU-Net writes; any may be missing."""
-    for key, (kinds, expected) in _KINDS.items():
-        if key in content and not isinstance(content[key], kinds):
-            raise CheckpointError(f"{path}: {key!r} is {describe_content(content[key])}, expected {expected}")
+    _check_kinds(content, _KINDS, path)
+    ours = content.get(DRIFT_KEY, {})
+    _check_kinds(ours, _OUR_KINDS, f"{path}: {DRIFT_KEY!r}")
+    if not all(isinstance(name, str) for name in ours.get("domains", ())):
+        raise CheckpointError(f"{path}: {DRIFT_KEY!r}: 'domains' is a list with other values, expected names")
     for name, value in content.get("network_weights", {}).items():
         if not isinstance(name, str) or (not isinstance(value, Tensor) and name.endswith((".weight", ".bias"))):
             raise CheckpointError(
@@ -46,6 +60,16 @@ def check_entries(content: Mapping[Any, Any], path: str | os.PathLike[str]) -> N
         raise CheckpointError(
             f"{path}: 'inference_allowed_mirroring_axes' is {shown}, expected axes from 0 to 2, each once at most"
         )
+
+
+def _check_kinds(
+    entries: Mapping[Any, Any],
+    known: Mapping[str, tuple[tuple[type, ...], str]],
+    where: str | os.PathLike[str],
+) -> None:
+    for key, (kinds, expected) in known.items():
+        if key in entries and not isinstance(entries[key], kinds):
+            raise CheckpointError(f"{where}: {key!r} is {describe_content(entries[key])}, expected {expected}")
 
 
 def _is_axis(axis: Any) -> bool:

@@ -108,7 +108,6 @@ def test_models_without_statistics_say_nothing(checkpoint: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     "entry",
     [
-        [],
         {"domain_statistics": 3},
         {"domain_statistics": {}},
         {"domain_statistics": {**statistics().to_dict(), "limit": float("nan")}},

@@ -49,3 +49,24 @@ def test_entries_of_another_kind_are_refused_in_one_line(key: str, value: Any, s
     torch.save({key: value}, tmp_path / "a.pth")
     with pytest.raises(CheckpointError, match=rf"^{tmp_path}/a\.pth: '{key}' is .*{shown}$"):
         load_checkpoint_file(tmp_path / "a.pth", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("edge_heads", 3),
+        ("edge_optimizer", []),
+        ("domains", "A"),
+        ("domains", ["A", 7]),
+        ("ratios", [0.5, 0.5]),
+        ("domain_curves", None),
+        ("domain_weights", [1.0]),
+        ("adaptive_ratios", 0.5),
+        ("averaged_weights", 7),
+        ("domain_statistics", [1]),
+    ],
+)
+def test_our_own_entries_of_another_kind_are_refused_in_one_line(key: str, value: Any, tmp_path: Path) -> None:
+    torch.save({"drift": {"version": 1, key: value}}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=rf"^{tmp_path}/a\.pth: 'drift': '{key}' is .*, expected .*$"):
+        load_checkpoint_file(tmp_path / "a.pth", "cpu")

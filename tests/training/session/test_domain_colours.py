@@ -7,6 +7,7 @@ import pytest
 
 from nnunetv2.errors import CheckpointError
 from nnunetv2.pathology.stain.intensities_entry import PROPERTY, Z_SCORES, intensities_entry
+from nnunetv2.training.session import domain_colours
 from nnunetv2.training.session.domain_balance import DomainBalanceSettings, balance_domains
 from nnunetv2.training.session.domain_colours import measure_colours
 from nnunetv2.training.session.domain_files import DomainFiles
@@ -41,6 +42,15 @@ def test_each_domain_has_the_mean_optical_density_of_its_images() -> None:
 
 def test_a_dataset_with_an_image_of_unknown_colours_is_not_measured() -> None:
     assert measure_colours(Dataset(B3={}), MAP) is None
+
+
+def test_of_a_large_domain_only_some_images_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domain_colours, "_MOST_IMAGES", 4)
+    read: list[str] = []
+    dataset = Dataset()
+    monkeypatch.setattr(dataset, "load_case", lambda case: (read.append(case), Dataset.load_case(dataset, case))[1])
+    assert measure_colours(dataset, MAP) is not None
+    assert read == ["A0", "A2", "A4", "B0", "B2", "B4"]
 
 
 def test_a_damaged_case_is_named() -> None:
