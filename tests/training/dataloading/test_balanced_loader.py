@@ -1,5 +1,6 @@
 import pickle
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,15 @@ import pytest
 
 from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader, balanced_class
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.shared_ratios import SharedRatios
+from nnunetv2.training.dataloading.supervised_augmenter import SupervisedAugmenter
 from tests.training.dataloading.datasets import LABELS, NumberDataset
 
 CASES = [f"case_{i}" for i in range(10)]
 DOMAINS = {case: "large" if i < 8 else "small" for i, case in enumerate(CASES)}
 
 
-def make(batch_size: int = 3, ratios: dict[str, float] | None = None, **options: Any) -> BalancedDataLoader:
+def make(batch_size: int = 3, ratios: Mapping[str, float] | None = None, **options: Any) -> BalancedDataLoader:
     ratios = ratios or {"large": 0.5, "small": 0.5}
     return BalancedDataLoader(
         NumberDataset(10), batch_size, (8, 8), (8, 8), LABELS, 0.33, case_domains=DOMAINS, ratios=ratios, **options
@@ -178,3 +181,17 @@ def test_a_loader_on_top_of_a_clients_class_can_be_sent_to_a_process() -> None:
     loader = pickle.loads(pickle.dumps(make_on(Brighter)))
     assert isinstance(loader, Brighter)
     assert next(loader)["data"].min() >= 1000
+
+
+def test_a_loader_process_follows_ratios_that_change_after_its_start() -> None:
+    ratios = SharedRatios({"large": 0.95, "small": 0.05})
+    augmenter = SupervisedAugmenter(make(4, ratios), None, 1, num_cached=1)
+    try:
+        next(augmenter)
+        ratios.set({"large": 0.05, "small": 0.95})
+        for _ in range(6):  # made before the change
+            next(augmenter)
+        drawn = [DOMAINS[str(case)] for _ in range(10) for case in next(augmenter)["keys"]]
+    finally:
+        augmenter._finish()
+    assert drawn.count("small") == pytest.approx(38, abs=1)
