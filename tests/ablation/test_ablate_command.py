@@ -138,3 +138,22 @@ def test_a_dataset_without_domains_is_refused(planned: Workspace, tmp_path: Path
 def test_cells_of_another_budget_are_refused(ablated: tuple[Workspace, str], mistake: Callable[..., str]) -> None:
     options = ("-d", 310, "--budget", "small", "-o", folder(ablated[0]), "--seeds", 0)
     assert "another budget" in mistake(ablated[0], *options)
+
+
+@pytest.mark.slow
+def test_pairs_of_domains_give_drops_and_say_that_distances_are_missing(planned: Workspace, tmp_path: Path) -> None:
+    workspace = copy_workspace(planned, tmp_path)
+    options = ("--protocol", "domain-pairs", "-tr", "nnUNetTrainerNoDomains", "--seeds", 0)
+    finished = workspace.run("drift", "ablate", *QUICK, *options)
+    assert finished.code == 0, finished.errors
+    assert "run `drift prism -d Dataset310_Cells`" in finished.out
+    assert workspace.run("drift", "prism", "-d", 310, "--no-report").code == 0
+    assert workspace.run("drift", "ablate", *QUICK, *options, "--table_only").code == 0
+    pairs = (folder(workspace) / "domain-pairs_2d_pairs.csv").read_text().splitlines()
+    assert [line.split(",")[:3] for line in pairs[1:]] == [
+        ["nnUNetTrainerNoDomains", "A", "B"],
+        ["nnUNetTrainerNoDomains", "B", "A"],
+    ]
+    header = pairs[0].split(",")
+    assert {"published_shift", "colour_wasserstein", "encoder_features"} <= set(header)
+    assert all(line.split(",")[header.index("encoder_features")] for line in pairs[1:])
