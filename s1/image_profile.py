@@ -11,7 +11,7 @@ from s1.texture_statistics import NAMES, texture_statistics
 
 FloatArray = NDArray[np.float64]
 
-MOST_SAMPLES = 16_384
+MOST_SAMPLES = 4096
 STAIN_NUMBERS = 10
 SCORE_LIMIT = 6.0
 """z-scores beyond this count in the first or last bin."""
@@ -57,7 +57,7 @@ class DomainProfile:
 
 
 def profile_image(image: NDArray[np.uint8]) -> ImageProfile:
-    """Return the profile of an image (H, W, 3) or (H, W), from at most 16,384 evenly spread pixels and nine windows."""
+    """Return the profile of an image (H, W, 3) or (H, W), from at most 4096 evenly spread pixels and nine windows."""
     pixels = sampled_pixels(image)
     stains = find_stains(optical_densities(pixels))
     return ImageProfile(

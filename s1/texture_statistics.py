@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from s1.grey_statistics import grey_values
+from s1.grey_statistics import BLUE, GREEN, RED
 
 FloatArray = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
@@ -21,7 +21,7 @@ _SMALLEST = 1e-6
 def texture_statistics(image: NDArray[np.uint8]) -> FloatArray:
     """Return the statistics (9,), in the order of NAMES, of an image (H, W, 3) or (H, W).
 
-    With g the grey values in 0..1, averaged over blocks of s x s pixels, and means over all pixels:
+    With g the grey values in 0..1, not truncated, averaged over blocks of s x s pixels, and means over all pixels:
     gradient: log10 of mean((g(r, c+1) - g)^2) + mean((g(r+1, c) - g)^2);
     laplacian: log10 of the mean squared 5-point Laplacian, the usual measure of sharpness;
     correlation: 1 - mean squared step / (2 variance), which is the correlation of neighbours in a grey-level
@@ -29,8 +29,17 @@ def texture_statistics(image: NDArray[np.uint8]) -> FloatArray:
 
     Measured in at most 3 x 3 evenly spread windows of 128 pixels, so that the time does not grow with the image.
     """
-    windows = [grey_values(image[window]).astype(np.float32) / np.float32(255) for window in _windows(image.shape[:2])]
-    return np.concatenate([_statistics([_shrunk(grey, scale) for grey in windows]) for scale in SCALES])
+    windows = np.stack([_grey(image[window]) for window in _windows(image.shape[:2])])
+    return np.concatenate([_statistics(_shrunk(windows, scale)) for scale in SCALES])
+
+
+def _grey(image: NDArray[np.uint8]) -> Floats32:
+    """Return the grey values (H, W) in 0..1."""
+    if image.ndim == 2:
+        return image.astype(np.float32) / np.float32(255)
+    weights = np.array([RED, GREEN, BLUE], np.float32) / np.float32(255 * sum((RED, GREEN, BLUE)))
+    red, green, blue = (image[..., channel] * weights[channel] for channel in range(3))
+    return red + green + blue
 
 
 def _windows(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
@@ -44,30 +53,29 @@ def _spans(side: int) -> list[slice]:
     return [slice(start, start + WINDOW_PX) for start in starts]
 
 
-def _shrunk(grey: Floats32, scale: int) -> Floats32:
-    rows, columns = (side // scale for side in grey.shape)
-    blocks = grey[: rows * scale, : columns * scale].reshape(rows, scale, columns, scale)
-    return np.asarray(blocks.mean(axis=(1, 3)))
+def _shrunk(windows: Floats32, scale: int) -> Floats32:
+    """Return windows (N, h, w) as means over blocks, (N, h // scale, w // scale)."""
+    rows, columns = (side // scale for side in windows.shape[1:])
+    cut = windows[:, : rows * scale, : columns * scale]
+    parts = [cut[:, row::scale, column::scale] for row in range(scale) for column in range(scale)]
+    return np.asarray(sum(parts[1:], parts[0]) / np.float32(len(parts)))
 
 
-def _statistics(windows: list[Floats32]) -> FloatArray:
-    across = _mean_square([np.diff(grey, axis=1) for grey in windows])
-    down = _mean_square([np.diff(grey, axis=0) for grey in windows])
-    laplacian = _mean_square([_laplacian(grey) for grey in windows])
-    values = np.concatenate([grey.ravel() for grey in windows])
-    variance = float(values.var(dtype=np.float64)) if values.size else 0.0
+def _statistics(windows: Floats32) -> FloatArray:
+    across, down = (_mean_square(np.diff(windows, axis=axis)) for axis in (2, 1))
+    laplacian = _mean_square(_laplacian(windows))
+    variance = _mean_square(windows - windows.mean(dtype=np.float64).astype(np.float32)) if windows.size else 0.0
     correlation = 1 - (across + down) / 2 / (2 * variance + _SMALLEST)
     return np.array([np.log10(across + down + _SMALLEST), np.log10(laplacian + _SMALLEST), correlation])
 
 
-def _laplacian(grey: Floats32) -> Floats32:
-    if min(grey.shape) < 3:
-        return grey[:0]
-    middle = grey[1:-1, 1:-1]
-    return np.asarray(grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * middle)
+def _laplacian(windows: Floats32) -> Floats32:
+    if min(windows.shape[1:]) < 3:
+        return windows[:, :0]
+    around = windows[:, :-2, 1:-1] + windows[:, 2:, 1:-1] + windows[:, 1:-1, :-2] + windows[:, 1:-1, 2:]
+    return np.asarray(around - 4 * windows[:, 1:-1, 1:-1])
 
 
-def _mean_square(parts: list[Floats32]) -> float:
-    """Return the mean square of all values, 0 if there are none."""
-    count = sum(part.size for part in parts)
-    return sum(float(np.square(part).sum(dtype=np.float64)) for part in parts) / count if count else 0.0
+def _mean_square(values: Floats32) -> float:
+    """Return the mean square, 0 of nothing."""
+    return float(np.square(values).mean(dtype=np.float64)) if values.size else 0.0
