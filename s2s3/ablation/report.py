@@ -79,7 +79,8 @@ def _explanation(ablation: Ablation, rows: Sequence[Row]) -> list[str]:
         f"{budget.batch_size}, {budget.epochs} x {budget.iterations_per_epoch} steps; {time}.",
         "",
         f"In brackets: the {LEVEL:.0%} interval of the difference from {ablation.reference}, from {SAMPLES} paired "
-        "bootstrap samples of seeds and of cases within seeds; * marks intervals that leave out zero. A figure is a "
+        "bootstrap samples of seeds and of cases within seeds; * marks intervals of at least two "
+        "seeds that leave out zero; those of one seed cover the cases only. A figure is a "
         "mean over cases within a domain, then over domains. Boundaries count as right within "
         f"{TOLERANCE_PX:g} pixels. Little foreground: less than {LITTLE_FOREGROUND:.0%} of the image.",
     ]
@@ -108,7 +109,8 @@ def _flags_table(flagged: Sequence[tuple[str, UnseenFlag]]) -> Table:
 def _figures_table(rows: Sequence[Row], name: str) -> Table:
     header = ["candidate", "seeds", *_SHOWN.values()]
     cells = [
-        [str(row.candidate), str(len(row.seeds)), *(_text(row.figures[name][key]) for key in _SHOWN)] for row in rows
+        [str(row.candidate), str(len(row.seeds)), *(_text(row.figures[name][key], len(row.seeds)) for key in _SHOWN)]
+        for row in rows
     ]
     return header, cells
 
@@ -120,11 +122,11 @@ def _domains_table(rows: Sequence[Row], name: str) -> Table:
     return ["candidate", *domains], cells
 
 
-def _text(figure: Figure) -> str:
+def _text(figure: Figure, seeds: int) -> str:
     if math.isnan(figure.interval[0]):
         return f"{figure.value:.3f}"
     low, high = figure.interval
-    return f"{figure.value:.3f} [{low:+.3f}, {high:+.3f}]{'*' if figure.is_certain else ''}"
+    return f"{figure.value:.3f} [{low:+.3f}, {high:+.3f}]{'*' if figure.is_certain and seeds > 1 else ''}"
 
 
 def _markdown_row(cells: Sequence[str]) -> str:

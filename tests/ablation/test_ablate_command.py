@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nnunetv2.ablation import report
+from nnunetv2.ablation.bootstrap import Figure
 from nnunetv2.ablation.command_line import ablate_entry
 from tests.pipeline.factories import Workspace, copy_workspace, make_workspace
 
@@ -157,3 +159,8 @@ def test_pairs_of_domains_give_drops_and_say_that_distances_are_missing(planned:
     header = pairs[0].split(",")
     assert {"published_shift", "colour_wasserstein", "encoder_features"} <= set(header)
     assert all(line.split(",")[header.index("encoder_features")] for line in pairs[1:])
+
+
+@pytest.mark.parametrize(("seeds", "text"), [(1, "0.800 [+0.010, +0.020]"), (2, "0.800 [+0.010, +0.020]*")])
+def test_a_difference_of_one_seed_is_never_called_certain(seeds: int, text: str) -> None:
+    assert report._text(Figure(0.8, 0.015, (0.01, 0.02)), seeds) == text
