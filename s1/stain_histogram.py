@@ -6,6 +6,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from s1.stain_vectors import density_of_values
+
 STAINS = ("haematoxylin", "eosin")
 # Ruifrok and Johnston, Analytical and Quantitative Cytology and Histology 23 (2001); the third is the residual.
 _VECTORS = ((0.650, 0.704, 0.286), (0.072, 0.990, 0.105), (0.268, 0.570, 0.776))
@@ -20,16 +22,11 @@ def stain_histograms(image: NDArray[np.uint8]) -> NDArray[np.int64] | None:
     if image.ndim == 2:
         return None
     every = max(1, math.isqrt(image.shape[0] * image.shape[1] // _SAMPLES))
-    density = _optical_density()[image[::every, ::every].reshape(-1, 3)]
+    density = density_of_values(np.float32)[image[::every, ::every].reshape(-1, 3)]
     amounts = np.clip(np.einsum("ij,jk->ik", density, _unmixing()), *RANGE)  # no BLAS: its threads compete with ours
     scaled = (amounts - RANGE[0]) * (BINS / (RANGE[1] - RANGE[0]))
     bins = np.minimum(scaled.astype(np.int64), BINS - 1)
     return np.stack([np.bincount(column, minlength=BINS) for column in bins.T])
-
-
-@cache
-def _optical_density() -> NDArray[np.float32]:
-    return -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
 
 
 @cache

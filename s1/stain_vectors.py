@@ -6,6 +6,7 @@ Macenko et al., A method for normalizing histology slides for quantitative analy
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +43,9 @@ def optical_densities(pixels: NDArray[np.uint8]) -> FloatArray:
 
 
 @cache
-def density_of_values() -> FloatArray:
-    """Return the optical density (256,) of each 8-bit value."""
-    return -np.log((np.arange(256) + 1) / 256)
+def density_of_values(kind: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
+    """Return the optical density (256,) of each 8-bit value, computed in numbers of a kind."""
+    return np.asarray(-np.log((np.arange(256, dtype=kind) + 1) / 256))
 
 
 def find_stains(densities: FloatArray) -> Stains | None:

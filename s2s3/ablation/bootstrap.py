@@ -48,10 +48,20 @@ def compare(groups: Sequence[Group], reference: Sequence[Group] | None, samples:
             figures[name] = Figure(float(values[0]))
             continue
         differences = values - statistic(reference, weights)
-        known = differences[1:][~np.isnan(differences[1:])]
-        low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if known.size else (math.nan, math.nan)
-        figures[name] = Figure(float(values[0]), float(differences[0]), (float(low), float(high)))
+        figures[name] = Figure(float(values[0]), float(differences[0]), interval(differences))
     return figures
+
+
+def interval(values: FloatArray) -> tuple[float, float]:
+    """Return the ends of the interval of a statistic (1 + samples,), whose first value is of the data itself.
+
+    Samples in which it is unknown (NaN) are left out; (NaN, NaN) if it is so in all.
+    """
+    known = values[1:][~np.isnan(values[1:])]
+    if not known.size:
+        return math.nan, math.nan
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
 
 
 def draw_weights(groups: Sequence[Group], samples: int) -> list[FloatArray]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnunetv2.ablation.bootstrap import LEVEL, SAMPLES, SEED
+from nnunetv2.ablation.bootstrap import SAMPLES, SEED, interval
 from nnunetv2.ablation.domain_pairs import OrderedPairs
 from nnunetv2.ablation.scored_groups import FloatArray
 from s1.prism_result import COLOUR, PrismResult
@@ -89,8 +89,4 @@ def _draw(count: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
 
 
 def _interval(values: FloatArray) -> tuple[float, float]:
-    samples = values[1:][~np.isnan(values[1:])]
-    if math.isnan(values[0]) or not samples.size:
-        return _UNKNOWN
-    low, high = np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    return _UNKNOWN if math.isnan(values[0]) else interval(values)

@@ -1,7 +1,5 @@
 """What an ablation over pairs of domains adds to the table: drops, distances, and how well these predict those."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +9,8 @@ from nnunetv2.ablation.ablation import Ablation
 from nnunetv2.ablation.distance_correlation import BASELINE, ENCODER, Correlation, correlate, distances_of
 from nnunetv2.ablation.domain_pairs import OrderedPairs, dice_drops, feature_distances
 from nnunetv2.ablation.protocols import Protocol
+from nnunetv2.ablation.tables import Table, csv_numbers, csv_text
 from s1.prism_result import FILE_NAME, PrismResult, read_prism_result
-
-Table = tuple[list[str], list[list[str]]]
 
 
 @dataclass(frozen=True)
@@ -82,21 +79,21 @@ def as_csv_files(studies: list[PairStudy]) -> dict[str, str]:
     if not studies:
         return {}
     correlations = [
-        (s.candidate, c.distance, c.pairs, *_numbers(c.rho, *c.interval, c.above_baseline, *c.above_interval))
+        (s.candidate, c.distance, c.pairs, *csv_numbers(c.rho, *c.interval, c.above_baseline, *c.above_interval))
         for s in studies
         for c in s.correlations
     ]
     names = list(dict.fromkeys(name for study in studies for name in study.distances))
     pairs = [
-        (s.candidate, *pair, *_numbers(drop, *(s.distances.get(n, {}).get(pair, math.nan) for n in names)))
+        (s.candidate, *pair, *csv_numbers(drop, *(s.distances.get(n, {}).get(pair, math.nan) for n in names)))
         for s in studies
         for pair, drop in s.drops.items()
     ]
     above = f"above_{BASELINE}"
     header = ("candidate", "distance", "pairs", "rho", "low", "high", above, "above_low", "above_high")
     return {
-        "correlations.csv": _csv([header, *correlations]),
-        "pairs.csv": _csv([("candidate", "learned_from", "tested_on", "dice_drop", *names), *pairs]),
+        "correlations.csv": csv_text([header, *correlations]),
+        "pairs.csv": csv_text([("candidate", "learned_from", "tested_on", "dice_drop", *names), *pairs]),
     }
 
 
@@ -125,13 +122,3 @@ def _text(value: float, interval: tuple[float, float]) -> str:
     if math.isnan(value):
         return ""
     return f"{value:+.2f}" + ("" if math.isnan(interval[0]) else f" [{interval[0]:+.2f}, {interval[1]:+.2f}]")
-
-
-def _numbers(*values: float) -> list[str]:
-    return ["" if math.isnan(value) else f"{value:.5f}" for value in values]
-
-
-def _csv(rows: list[tuple[object, ...]]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()

@@ -1,9 +1,7 @@
 """The table of an ablation as results.csv, as Markdown and as a page."""
 
-import csv
-import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from nnunetv2.ablation import distance_report
@@ -12,6 +10,7 @@ from nnunetv2.ablation.bootstrap import LEVEL, SAMPLES, Figure, domain_means
 from nnunetv2.ablation.case_scores import TOLERANCE_PX
 from nnunetv2.ablation.distance_report import PairStudy
 from nnunetv2.ablation.scored_groups import LITTLE_FOREGROUND
+from nnunetv2.ablation.tables import Table, csv_numbers, csv_text
 from nnunetv2.ablation.unseen_flag import UnseenFlag
 from nnunetv2.reporting.html_page import heading, page, paragraph, table
 
@@ -24,29 +23,37 @@ _SHOWN = {
     "calibration_error": "calibration error",
     "false_positive_share": "false positive area",
 }
-_CSV = ("set", "candidate", "seeds", "figure", "value", "difference", "low", "high", "cases", "training_s")
-Table = tuple[list[str], list[list[str]]]
+_CSV = [
+    "set",
+    "candidate",
+    "seeds",
+    "figure",
+    "value",
+    "difference",
+    "low",
+    "high",
+    "cases",
+    "training_s",
+    "versions",
+    "devices",
+]
 
 
 def as_csv(rows: Sequence[Row]) -> str:
     """Return one line per candidate, set of test cases and figure."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*_CSV, "versions", "devices"])
-    for row in rows:
-        for name, figures in row.figures.items():
-            cases = sum(len(group.cases) for group in row.groups[name])
-            for key, figure in figures.items():
-                numbers = (figure.value, figure.difference, *figure.interval)
-                described = (name, str(row.candidate), " ".join(map(str, row.seeds)), key)
-                rounded = ("" if math.isnan(number) else f"{number:.5f}" for number in numbers)
-                sources = (" ".join(row.versions), " ".join(row.devices))
-                writer.writerow([*described, *rounded, cases, f"{row.training_s:.0f}", *sources])
-        for key, value in asdict(row.flag).items() if row.flag else ():
-            described = ("unseen against seen", str(row.candidate), " ".join(map(str, row.seeds)), f"flag_{key}")
-            sources = (" ".join(row.versions), " ".join(row.devices))
-            writer.writerow([*described, f"{value:.5f}", "", "", "", "", f"{row.training_s:.0f}", *sources])
-    return stream.getvalue()
+    return csv_text([_CSV, *(line for row in rows for line in _csv_lines(row))])
+
+
+def _csv_lines(row: Row) -> Iterator[Sequence[object]]:
+    candidate = (str(row.candidate), " ".join(map(str, row.seeds)))
+    sources = (f"{row.training_s:.0f}", " ".join(row.versions), " ".join(row.devices))
+    for name, figures in row.figures.items():
+        cases = sum(len(group.cases) for group in row.groups[name])
+        for key, figure in figures.items():
+            numbers = csv_numbers(figure.value, figure.difference, *figure.interval)
+            yield name, *candidate, key, *numbers, cases, *sources
+    for key, value in asdict(row.flag).items() if row.flag else ():
+        yield "unseen against seen", *candidate, f"flag_{key}", f"{value:.5f}", "", "", "", "", *sources
 
 
 def as_markdown(ablation: Ablation, rows: Sequence[Row], studies: list[PairStudy]) -> str:

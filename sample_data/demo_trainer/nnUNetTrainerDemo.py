@@ -9,7 +9,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class nnUNetTrainerDemo(nnUNetTrainer):
-    """A few hundred small steps: minutes on two cores, enough for synthetic tissue."""
+    """150 small steps: minutes on two cores, enough for synthetic tissue."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -28,10 +28,9 @@ class nnUNetTrainerDemo(nnUNetTrainer):
 
 
 class nnUNetTrainerQuickDemo(nnUNetTrainerDemo):
-    """Three epochs: enough to see that everything works."""
+    """Epochs of fewer steps: enough to see that everything works."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.num_epochs = 3
         self.num_iterations_per_epoch = 40
         self.num_val_iterations_per_epoch = 3

@@ -11,6 +11,7 @@ from PIL import Image
 from s1.domain_files import read_domain_map
 from s1.image_features import THUMBNAILS
 from s1.PRISMDD import main
+from tests.s1.refused_command import refusal
 from tests.s1.test_discrepancy_report import Structure
 
 FILES = {"domains_proposed.json", "domains_proposed.html"}
@@ -41,13 +42,6 @@ def dataset(folders, tmp_path, nnunet_folders):
             shutil.copy(file, made / "imagesTr")
     (made / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "x": 1}, "file_ending": ".png"}))
     return made
-
-
-def refusal(capsys, *arguments):
-    with pytest.raises(SystemExit) as caught:
-        main(list(arguments))
-    assert caught.value.code == 2
-    return capsys.readouterr().err
 
 
 def test_a_dataset_without_domains_gets_a_proposal_that_can_be_used_as_domains_json(dataset, capsys):

@@ -18,6 +18,7 @@ from s1.errors import DriftError
 from s1.prism_result import read_prism_result
 from s1.PRISMDD import main
 from sample_data.__main__ import main as make_sample_data
+from tests.s1.refused_command import refusal
 
 SCRIPT = Path(__file__).resolve().parents[2] / "s1" / "PRISMDD.py"
 FILES = {"prism_dd.json", "prism_dd.html", "feature_importance.png", "combined_analysis.png"}
@@ -46,13 +47,6 @@ def as_domains(dataset, *names):
                 shutil.copy(file, folder)
         arguments += ["--domain", f"{name}={dataset.parent / name / 'imagesTr'}:{dataset.parent / name / 'labelsTr'}"]
     return arguments
-
-
-def refusal(capsys, *arguments):
-    with pytest.raises(SystemExit) as caught:
-        main(list(arguments))
-    assert caught.value.code == 2
-    return capsys.readouterr().err
 
 
 def test_a_dataset_gets_its_result_and_its_report(dataset, capsys):
