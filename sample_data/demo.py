@@ -43,18 +43,15 @@ class DemoSize:
     held_out_per_domain: int
     least_dice: float
     """Mean foreground Dice that the held-out tiles of every domain have to reach."""
-    prediction: Sequence[str]
-    """More arguments of nnUNetv2_predict."""
     closing_words: str
 
 
-FULL = DemoSize("nnUNetTrainerDemo", 12, 4, 0.8, (), "")
+FULL = DemoSize("nnUNetTrainerDemo", 12, 4, 0.8, "")
 QUICK = DemoSize(
     trainer="nnUNetTrainerQuickDemo",
     cases_per_domain=6,
     held_out_per_domain=2,
     least_dice=0.6,  # a tile painted in its best single class has less than 0.45
-    prediction=("--disable_tta",),
     closing_words="The scores of this quick form tell that everything works, not how good the method is.\n",
 )
 
@@ -131,7 +128,7 @@ def work(size: DemoSize) -> None:
     run("nnUNetv2_plan_and_preprocess", "-d", "110", "-c", "2d", "--verify_dataset_integrity")
     add_demo_configuration(preprocessed / DATASET / "nnUNetPlans.json")
     run("nnUNetv2_train", "110", CONFIGURATION, "0", "-tr", size.trainer, *on_device)
-    which = ("-d", "110", "-c", CONFIGURATION, "-f", "0", "-tr", size.trainer, *size.prediction)
+    which = ("-d", "110", "-c", CONFIGURATION, "-f", "0", "-tr", size.trainer)
     run("nnUNetv2_predict", "-i", data / "imagesTs", "-o", predictions, *which, *on_device)
     described = ("-djfile", model / "dataset.json", "-pfile", model / "plans.json")
     domains = ("--domains", data / "domains_test.json")

@@ -9,14 +9,20 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class nnUNetTrainerDemo(nnUNetTrainer):
-    """150 small steps: minutes on two cores, enough for synthetic tissue."""
+    """120 small steps and predictions without mirroring: minutes on two cores, enough for synthetic tissue."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.initial_lr = 0.1
         self.num_epochs = 3
-        self.num_iterations_per_epoch = 50
-        self.num_val_iterations_per_epoch = 6
+        self.num_iterations_per_epoch = 40
+        self.num_val_iterations_per_epoch = 4
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> Any:
+        """Return nnU-Net's settings, and store that predictions need no mirrored copies: a quarter of the time."""
+        settings = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        self.inference_allowed_mirroring_axes = None
+        return settings
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
         """Return SGD with less momentum than nnU-Net's 0.99, whose average over 100 steps is slow to start."""
