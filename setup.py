@@ -1,4 +1,4 @@
-"""Chooses the text of the version; everything else about the distribution is in pyproject.toml.
+"""Chooses the text of the version and names the packages; everything else about the distribution is in pyproject.toml.
 
 It is `2.8.1+drift.0.1.0`, or with the environment variable DRIFT_PLAIN_VERSION=1 only `2.8.1`, for programs that
 compare the installed version with that text (docs/compatibility.md, section Version).
@@ -8,7 +8,7 @@ import os
 import runpy
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 
 def version() -> str:
@@ -20,4 +20,9 @@ def version() -> str:
     return versions["NNUNET"] if plain == "1" else f"{versions['NNUNET']}+drift.{versions['DRIFT']}"
 
 
-setup(version=version())
+def packages() -> list[str]:
+    """Return `s1`, and all packages of the folder `s2s3` as they are imported."""
+    return ["s1", "nnunetv2", *(f"nnunetv2.{name}" for name in find_packages("s2s3"))]
+
+
+setup(version=version(), packages=packages())

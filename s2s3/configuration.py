@@ -1,9 +1,7 @@
 """Constants, and settings from the environment; numbers of processes are read once, at import."""
 
 import logging
-import sys
 from functools import lru_cache
-from types import TracebackType
 
 from nnunetv2.errors import SettingsError
 from s1.cpus import usable_cpus
@@ -41,19 +39,21 @@ def _is_true(wanted: str) -> bool:
     return wanted.lower() in ("true", "1", "t")
 
 
-def _report_in_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show a SettingsError as commands do, which import this module before they can catch it."""
-    if not isinstance(error, SettingsError):
-        sys.__excepthook__(kind, error, trace)
-        return
-    sys.stderr.write(f"error: {error}\n")
-    sys.exit(2)
+def check_numbers_of_processes() -> None:
+    """Raise SettingsError if a number of processes in the environment was not one when this module was imported.
+
+    Commands and pools of workers ask before they start. An import never fails: a program that has no use for the
+    numbers is left alone.
+    """
+    if _problem is not None:
+        raise SettingsError(_problem)
 
 
+default_num_processes, default_n_proc_DA = 8, 0
+_problem: str | None = None
 try:
-    default_num_processes = _number_of_processes("nnUNet_def_n_proc", 8)
+    default_num_processes = _number_of_processes("nnUNet_def_n_proc", default_num_processes)
     default_n_proc_DA = get_allowed_n_proc_DA()
-except SettingsError:
-    sys.excepthook = _report_in_one_line
-    raise
+except SettingsError as _error:
+    _problem = str(_error)
 ANISO_THRESHOLD = 3

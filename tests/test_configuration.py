@@ -24,11 +24,15 @@ def test_a_command_names_a_bad_number_of_processes_in_one_line(variable: str, va
     assert finished.returncode == 2
 
 
-def test_python_code_can_catch_a_bad_number_of_processes() -> None:
+def test_a_host_program_keeps_its_excepthook_and_is_told_when_it_starts_work() -> None:
     script = """
+import sys
+before = sys.excepthook
 from nnunetv2.errors import SettingsError
+from nnunetv2.utilities.workers import WorkerPool
+assert sys.excepthook is before
 try:
-    import nnunetv2.configuration
+    WorkerPool(0)
 except SettingsError as error:
     print(error)
 raise KeyError("another error")

@@ -8,8 +8,7 @@ from typing import Any
 
 from nnunetv2.errors import DatasetLayoutError, DomainMapError
 from nnunetv2.experiment_planning.companion_files import check_domains, check_groups
-from nnunetv2.utilities.label_handling.label_handling import LabelManager
-from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
+from nnunetv2.utilities.label_handling.label_handling import LabelManager, labels_in_masks
 from nnunetv2.utilities.utils import channel_gaps
 from s1.case_names import composed
 from s1.file_endings import JPEG_ENDINGS, label_ending

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ class Trials:
     dataset_json: dict[str, Any]
     num_processes: int
     label_manager: "LabelManager"
+    filter_folder: Callable[..., None]
+    """`filter_folder(source, target, arguments of the filter, plans, dataset_json, number of processes)`."""
 
     @property
     def classes(self) -> list[LabelOrRegion]:
@@ -51,14 +53,7 @@ class Trials:
 
     def apply(self, source: Path, target: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Write the filtered segmentations of `source` to `target` and return their scores."""
-        from nnunetv2.postprocessing.remove_connected_components import (
-            apply_postprocessing_to_folder,
-            remove_all_but_largest_component_from_segmentation,
-        )
-
-        functions = [remove_all_but_largest_component_from_segmentation]
-        description = (self.plans, self.dataset_json, self.num_processes)
-        apply_postprocessing_to_folder(source, target, functions, [arguments], *description)
+        self.filter_folder(source, target, arguments, self.plans, self.dataset_json, self.num_processes)
         return self.scores(target)
 
 

@@ -166,7 +166,7 @@ def determine_postprocessing(
     plans = json_content(plans_file_or_dict, predictions / "plans.json", PLANS)
     dataset_json = json_content(dataset_json_file_or_dict, predictions / "dataset.json", MODEL_DATASET)
     label_manager = PlansManager(plans).get_label_manager(dataset_json)
-    trials = Trials(folder_ref, plans, dataset_json, num_processes, label_manager)
+    trials = Trials(folder_ref, plans, dataset_json, num_processes, label_manager, _keep_largest_components)
     warn_of_missing_predictions(folder_ref, predictions, label_ending(dataset_json["file_ending"]))
     before = trials.scores(predictions)
     kept = predictions / "postprocessed"
@@ -186,6 +186,11 @@ def determine_postprocessing(
     }
     write_json(content, predictions / "postprocessing.json")
     return functions, arguments
+
+
+def _keep_largest_components(source: PathLike, target: PathLike, arguments: dict[str, Any], *description: Any) -> None:
+    functions = [remove_all_but_largest_component_from_segmentation]
+    apply_postprocessing_to_folder(source, target, functions, [arguments], *description)
 
 
 def _copy_files(source: Path, target: Path) -> None:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnunetv2.errors import DatasetLayoutError, SettingsError
-from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
-from nnunetv2.preprocessing.recipe import recipe
+from nnunetv2.preprocessing.recipe import reads_only_listed_entries, recipe
 from nnunetv2.preprocessing.resumable_folder import ResumableFolder, stamp
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from nnunetv2.utilities.workers import run_cases
@@ -14,9 +13,12 @@ from nnunetv2.utilities.workers import run_cases
 
 @dataclass(frozen=True)
 class DatasetRun:
-    """A preprocessor with all that it needs for the cases of a dataset. Picklable: workers store cases through it."""
+    """A preprocessor with all that it needs for the cases of a dataset. Picklable: workers store cases through it.
 
-    preprocessor: DefaultPreprocessor
+    The preprocessor is a DefaultPreprocessor or a class with its `run_case_save` and `show_progress_bar`.
+    """
+
+    preprocessor: Any
     target: ResumableFolder
     plans: PlansManager
     configuration: ConfigurationManager
@@ -49,7 +51,7 @@ class DatasetRun:
         try:
             return self.plans.image_reader_writer_class()
         except SettingsError:
-            if type(self.preprocessor) is DefaultPreprocessor:
+            if reads_only_listed_entries(self.preprocessor):
                 raise
             return None
 

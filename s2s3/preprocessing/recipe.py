@@ -9,7 +9,6 @@ from typing import Any
 
 import nnunetv2
 from nnunetv2.errors import SettingsError
-from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 _PLANS_ENTRIES = (
@@ -32,8 +31,13 @@ _DATASET_ENTRIES = ("channel_names", "labels", "modality", "regions_class_order"
 _CODE_FOLDERS = ("imageio", "preprocessing")
 
 
+def reads_only_listed_entries(preprocessor: Any) -> bool:
+    """Tell whether the class itself, not a base of it, promises to read no entries but those listed here."""
+    return vars(type(preprocessor)).get("reads_only_listed_entries", False) is True
+
+
 def recipe(
-    preprocessor: DefaultPreprocessor,
+    preprocessor: Any,
     plans: PlansManager,
     configuration: ConfigurationManager,
     dataset_json: Mapping[str, Any],
@@ -46,19 +50,19 @@ def recipe(
     """
     shared_plans = {key: value for key, value in plans.plans.items() if key != "configurations"}
     entries = [shared_plans, configuration.configuration, dataset_json]
-    if type(preprocessor) is DefaultPreprocessor:
+    if reads_only_listed_entries(preprocessor):
         names = (_PLANS_ENTRIES, _CONFIGURATION_ENTRIES, _DATASET_ENTRIES)
         entries = [_selected(content, chosen) for content, chosen in zip(entries, names, strict=True)]
     classes = (*type(preprocessor).__mro__, *_label_manager_classes(preprocessor, plans))
     return [*entries, type(preprocessor).__qualname__, _code_digests(classes)]
 
 
-def _label_manager_classes(preprocessor: DefaultPreprocessor, plans: PlansManager) -> tuple[type, ...]:
+def _label_manager_classes(preprocessor: Any, plans: PlansManager) -> tuple[type, ...]:
     """Return the label manager and its bases; none if only the workers of an own preprocessor know it."""
     try:
         return plans.label_manager_class.__mro__
     except SettingsError:
-        if type(preprocessor) is DefaultPreprocessor:
+        if reads_only_listed_entries(preprocessor):
             raise
         return ()
 

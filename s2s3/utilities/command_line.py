@@ -9,7 +9,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
+from nnunetv2.configuration import check_numbers_of_processes
 from nnunetv2.errors import DriftError, SettingsError
 from nnunetv2.utilities.files import describe_os_error
 from s1.cpus import waiting_passively
@@ -40,29 +42,36 @@ def command(entry_point: Callable[[], None]) -> Callable[[], None]:
     """Turn mistakes into one line on stderr and exit code 2, Ctrl-C into 130, SIGTERM into 143, SIGHUP into 129.
 
     While the command runs, log records of the package and Python warnings are shown as plain lines, and the threads of
-    torch, which is imported later, wait without keeping a CPU busy.
+    torch, which is imported later, wait without keeping a CPU busy. Afterwards a program that called it finds its
+    handlers of signals, its logging and its warnings as before.
     """
 
     @functools.wraps(entry_point)
     def run() -> None:
-        _watch_signals()
-        try:
-            _check_number_of_threads()
-            with _messages_as_lines(), waiting_passively():
-                entry_point()
-        except DriftError as error:
-            sys.stderr.write(getattr(error, "worker_traceback", None) or "")
-            sys.exit(_complain(str(error)))
-        except OSError as error:
-            sys.exit(_complain(describe_os_error(error)))
-        except KeyboardInterrupt:
-            sys.stderr.write("\ninterrupted\n")
-            sys.exit(130)
-        except _Stopped as stopped:
-            sys.stderr.write(f"\nstopped by signal {stopped.signal}\n")
-            sys.exit(stopped.code)  # no _Stopped any more: a command that called this one stays silent
+        with _signals_watched():
+            _run_and_report(entry_point)
 
     return run
+
+
+def _run_and_report(entry_point: Callable[[], None]) -> None:
+    """Run a command and turn what ends it into lines on stderr and an exit code."""
+    try:
+        check_numbers_of_processes()
+        _check_number_of_threads()
+        with _messages_as_lines(), waiting_passively():
+            entry_point()
+    except DriftError as error:
+        sys.stderr.write(getattr(error, "worker_traceback", None) or "")
+        sys.exit(_complain(str(error)))
+    except OSError as error:
+        sys.exit(_complain(describe_os_error(error)))
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        sys.exit(130)
+    except _Stopped as stopped:
+        sys.stderr.write(f"\nstopped by signal {stopped.signal}\n")
+        sys.exit(stopped.code)  # no _Stopped any more: a command that called this one stays silent
 
 
 def _check_number_of_threads() -> None:
@@ -97,12 +106,19 @@ def _complain(message: str) -> int:
     return 2
 
 
-def _watch_signals() -> None:
-    for name in _STOPPING:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+@contextmanager
+def _signals_watched() -> Iterator[None]:
+    """Let signals that ask for an end raise _Stopped; afterwards their handlers are as before."""
+    before: dict[int, Any] = {}
+    for number in (getattr(signal, name) for name in _STOPPING if hasattr(signal, name)):
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):  # None: set by other than Python, not to be put back
             with suppress(ValueError):  # only the main thread may, and only it receives signals
-                signal.signal(number, _stop)
+                before[number] = signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stop(number: int, _: FrameType | None) -> None:

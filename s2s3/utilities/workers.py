@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from nnunetv2.configuration import check_numbers_of_processes
 from nnunetv2.errors import WorkerDiedError
 from nnunetv2.utilities.progress import redraw_interval_s
 from nnunetv2.utilities.worker_process import describe_exit, describe_failure, start_process
@@ -69,9 +70,11 @@ class WorkerPool:
 
     `num_workers` is capped at the number of usable CPUs; 0 runs each task inside `submit`. The workers divide the CPUs
     that this process leaves, `busy_cpus` fewer than are usable, and each runs at least one thread.
+    Raises SettingsError if the environment names numbers of processes that are none.
     """
 
     def __init__(self, num_workers: int, busy_cpus: int = 0):
+        check_numbers_of_processes()
         self._wanted = max(0, min(num_workers, usable_cpus()))
         self._threads = threads_per_worker(self._wanted, busy_cpus)
         self._workers: list[_Worker] = []

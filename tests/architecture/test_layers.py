@@ -1,6 +1,11 @@
-"""The layers of the house: a row may import only rows above it (lazy look-ups by name are listed)."""
+"""The layers of the house: a row imports only rows above it, and no modules import each other in a circle.
+
+Late look-ups, inside functions, that lead to lower rows or back are listed.
+"""
 
 import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -34,8 +39,10 @@ REPORTING_MAY_USE = {
     "nnunetv2.utilities.output_guard",
 }
 
-# module -> the module it looks up to, inside a function
+# module -> the module below or beside it that it looks up late, inside a function or for annotations only
 LAZY_UPWARD = {
+    ("nnunetv2.evaluation.find_best_configuration", "nnunetv2.ensembling.ensemble"),
+    ("nnunetv2.run.run_training", "nnunetv2.run.training_run"),  # the command, which loads torch late
     ("nnunetv2.utilities.find_objects", "nnunetv2.training"),
     ("nnunetv2.utilities.overlay_cases", "nnunetv2.imageio.base_reader_writer"),  # for annotations
     ("nnunetv2.utilities.overlay_cases", "nnunetv2.preprocessing.storage.base_dataset"),
@@ -57,17 +64,29 @@ def module_files() -> list[tuple[str, Path]]:
     return files
 
 
-def imported_modules(module: str, file: Path) -> set[str]:
+def import_nodes(tree: ast.AST, late: bool = False) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Yield all import statements and whether they run late: inside a function, or never (`if TYPE_CHECKING`)."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, late
+        never_runs = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        inside = late or never_runs or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        yield from import_nodes(node, inside)
+
+
+def imported_by(node: ast.Import | ast.ImportFrom, package: str) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    base = node.module or ""
+    if node.level:
+        base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1], base]).strip(".")
+    return {base, *(f"{base}.{alias.name}" for alias in node.names)}
+
+
+def imported_modules(module: str, file: Path, *, at_the_top: bool = False) -> set[str]:
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    names = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1], base]).strip(".")
-            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    nodes = [node for node, late in import_nodes(ast.parse(file.read_text())) if not (late and at_the_top)]
+    names = {name for node in nodes for name in imported_by(node, package)}
     return {name for name in names if name.split(".")[0] in ("s1", "nnunetv2")}
 
 
@@ -84,17 +103,43 @@ def is_within(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")
 
 
+def looks_up_late(module: str, used: str) -> bool:
+    return any(module == m and is_within(used, u) for m, u in LAZY_UPWARD)
+
+
 @pytest.mark.parametrize(("module", "file"), module_files(), ids=[name for name, _ in module_files()])
 def test_a_module_imports_only_its_own_row_and_rows_above(module: str, file: Path) -> None:
     if is_within(module, "nnunetv2.reporting") or module == "nnunetv2":
         return
-    own = 99 if module.endswith((".command_line", "find_best_configuration")) else row_of(module)
+    own = row_of(module)
     assert own is not None, f"{module} has no row: add its package to LAYERS"
+    at_the_top = imported_modules(module, file, at_the_top=True)
     for used in imported_modules(module, file):
         row = row_of(used)
-        if row is None or any(module == m and is_within(used, u) for m, u in LAZY_UPWARD):
+        if row is None or (used not in at_the_top and looks_up_late(module, used)):
             continue
         assert row <= own, f"{module} (row {own}) imports {used} (row {row})"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    files = dict(module_files())
+    graph = {
+        module: {
+            used
+            for used in imported_modules(module, file)
+            if used in files and used != module and not looks_up_late(module, used)
+        }
+        for module, file in files.items()
+        if not is_within(module, "nnunetv2.inference")  # opened by the new telling of prediction
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError with the circle
+
+
+def test_the_list_of_late_look_ups_names_none_that_is_gone() -> None:
+    files = dict(module_files())
+    for module, used in LAZY_UPWARD:
+        late = imported_modules(module, files[module]) - imported_modules(module, files[module], at_the_top=True)
+        assert any(is_within(name, used) for name in late), f"{module} looks up nothing of {used}"
 
 
 def test_stage_1_never_imports_the_package() -> None:

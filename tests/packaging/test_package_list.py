@@ -1,6 +1,7 @@
-"""pyproject.toml names exactly what is in the tree."""
+"""pyproject.toml and setup.py name exactly what is in the tree."""
 
 import importlib
+import runpy
 import sys
 from pathlib import Path
 
@@ -26,8 +27,12 @@ def package_folders() -> set[str]:
     return packages
 
 
-def test_every_package_folder_is_listed_and_nothing_else() -> None:
-    assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == package_folders()
+def test_every_package_folder_is_listed_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, list[str]] = {}
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("setuptools.setup", lambda **settings: given.update(settings))
+    runpy.run_path("setup.py")
+    assert set(given["packages"]) == package_folders()
 
 
 def test_every_folder_with_modules_is_a_package() -> None:

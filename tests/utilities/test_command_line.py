@@ -1,5 +1,6 @@
 """What a command leaves behind for the shell: one line and an exit code."""
 
+import contextlib
 import errno
 import logging
 import os
@@ -137,3 +138,13 @@ def test_a_number_of_threads_that_libraries_cannot_read_is_one_line(
 def test_a_number_of_threads_or_none_is_accepted(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", value)
     command(lambda: None)()
+
+
+@pytest.mark.parametrize("entry", [lambda: None, lambda: os.kill(os.getpid(), signal.SIGTERM)], ids=["done", "stopped"])
+def test_a_host_program_finds_its_signal_handlers_as_they_were(entry: Callable[[], None]) -> None:
+    handlers = {number: lambda *_: None for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    with contextlib.suppress(SystemExit):
+        command(entry)()
+    assert {number: signal.getsignal(number) for number in handlers} == handlers

@@ -22,6 +22,7 @@ from nnunetv2.preprocessing.case import (
     requiring_voxels,
 )
 from nnunetv2.preprocessing.case_checks import channel_problems, raise_first, shape_problems
+from nnunetv2.preprocessing.dataset_run import DatasetRun
 from nnunetv2.preprocessing.foreground_locations import Locations, classes_to_locate, sample_foreground_locations
 from nnunetv2.preprocessing.label_types import compact_labels, signed_labels
 from nnunetv2.preprocessing.normalization.default_normalization_schemes import ImageNormalization
@@ -33,7 +34,7 @@ from nnunetv2.utilities.files import read_json
 
 # Clients replace this name in this module; it has to be called through it.
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
-from nnunetv2.utilities.label_handling.label_meaning import labels_in_masks
+from nnunetv2.utilities.label_handling.label_handling import labels_in_masks
 from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.plans_handling.plans_entries import named_by
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
@@ -61,6 +62,8 @@ class DefaultPreprocessor:
     """
 
     _files: tuple[str, str, dict[str, Any]] | None = None
+    reads_only_listed_entries = True
+    """Of plans and dataset.json; not inherited: subclasses count as reading all entries (`preprocessing.recipe`)."""
     keep_colours = False
     """Whether cases without labels, too, get the entry that describes the colours of RGB images."""
 
@@ -222,8 +225,6 @@ class DefaultPreprocessor:
         Cases that were finished with the same plans, code and files are kept; anything else in the folder is removed.
         Raises CaseFailedError naming the case that failed; the next run continues with the others.
         """
-        from nnunetv2.preprocessing.dataset_run import DatasetRun  # imports this module
-
         dataset_name = maybe_convert_to_dataset_name(dataset_name_or_id)
         plans, dataset_json = _load_plans(dataset_name, plans_identifier)
         configuration = plans.get_configuration(configuration_name)

@@ -26,8 +26,6 @@ from nnunetv2.utilities.label_handling.label_meaning import (
 if TYPE_CHECKING:
     import torch
 
-    from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-
     Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 LabelOrRegion = int | tuple[int, ...]
@@ -207,6 +205,12 @@ def _zeros_for_labels(predicted: np.ndarray | torch.Tensor) -> Any:
     return torch.zeros(predicted.shape[1:], dtype=torch.int16, device=predicted.device)
 
 
+def labels_in_masks(labels: LabelManager) -> list[int]:
+    """Return all values that masks may contain: the sorted labels, then the ignore label if there is one."""
+    values = labels.all_labels if labels.ignore_label is None else [*labels.all_labels, labels.ignore_label]
+    return [int(value) for value in values]
+
+
 def get_labelmanager_class_from_plans(plans: dict[str, Any]) -> type[LabelManager]:
     """Return the class that the plans name below nnunetv2.utilities.label_handling, LabelManager if they name none.
 
@@ -245,11 +249,14 @@ def convert_labelmap_to_one_hot(
 
 
 def determine_num_input_channels(
-    plans_manager: PlansManager,
-    configuration_or_config_manager: str | ConfigurationManager,
-    dataset_json: dict[str, Any],
+    plans_manager: Any, configuration_or_config_manager: Any, dataset_json: dict[str, Any]
 ) -> int:
-    """Return the channels a network gets: those of the images and, after a previous stage, one per foreground label."""
+    """Return the channels a network gets: those of the images and, after a previous stage, one per foreground label.
+
+    Parameters:
+        plans_manager: a PlansManager.
+        configuration_or_config_manager: the name of a configuration of these plans, or a ConfigurationManager.
+    """
     configuration = configuration_or_config_manager
     if isinstance(configuration, str):
         configuration = plans_manager.get_configuration(configuration)

@@ -1,16 +1,11 @@
 """Read and check the entry `labels` of a dataset.json: name -> label, or name -> labels that make up a region."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from nnunetv2.errors import DatasetLayoutError
-
-if TYPE_CHECKING:
-    from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 
 def is_region(value: Any) -> bool:
@@ -37,12 +32,6 @@ def sorted_labels(labels: dict[str, Any]) -> list[int]:
         if name != "ignore":
             found.update(int(label) for label in (value if is_region(value) else [value]))
     return list(np.array(sorted(found), dtype=np.int64))
-
-
-def labels_in_masks(labels: LabelManager) -> list[int]:
-    """Return all values that masks may contain: the sorted labels, then the ignore label if there is one."""
-    values = labels.all_labels if labels.ignore_label is None else [*labels.all_labels, labels.ignore_label]
-    return [int(value) for value in values]
 
 
 def regions_of(labels: dict[str, Any]) -> list[Any]:
