@@ -28,12 +28,11 @@ from nnunetv2.ablation.budget import find_budget
 from nnunetv2.ablation.cell_run import CellTask, _seed_everything, _trainer
 from nnunetv2.ablation.cells import Candidate, Cell
 from nnunetv2.ablation.protocols import Part, Protocol, make_parts
+from nnunetv2.domains.dataset_domains import read_dataset_domains
 from nnunetv2.domains.domain_splits import stratified_splits
 from nnunetv2.domains.domain_statistics import measure_domains
 from nnunetv2.pathology.stain.colour_features import colour_features
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
-from s1.domain_files import read_domain_map, read_groups
-from s1.domain_map import DomainMap
 
 Features = Mapping[str, np.ndarray]
 LARGEST_SIDE = 512
@@ -45,9 +44,8 @@ class Experiment:
     def __init__(self, name: str):
         self.name = name
         self.folder = Path(os.environ["nnUNet_preprocessed"]) / name
-        self.map: DomainMap = read_domain_map(self.folder / "domains.json")
-        groups = self.folder / "groups.json"
-        self.groups = read_groups(groups) if groups.is_file() else {}
+        domains = read_dataset_domains(self.folder)
+        self.map, self.groups = domains.required_map, domains.groups
         self.cases = sorted(self.map.domain_by_case)
         data = str(self.folder / "nnUNetPlans_2d")
         self.dataset: Any = infer_dataset_class(data)(data, list(self.cases))

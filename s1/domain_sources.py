@@ -1,6 +1,5 @@
 """Where the images of each domain come from: a raw nnU-Net dataset with domains.json, or one folder per domain."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from s1.domain_shift import default_class_weights
 from s1.environment import folder_variable
 from s1.errors import DomainMapError, DriftError, ImageProblemError, SourceError
 from s1.file_endings import label_ending
+from s1.files import file_sha256
 from s1.image_pairs import ImagePair, case_of, find_pairs
 from s1.json_files import read_json
 from s1.listed_files import as_on_disk, list_files
@@ -63,7 +63,7 @@ def open_raw_dataset(identifier: str) -> DomainSource:
         label_names,
         ignore_label,
         folder,
-        hashlib.sha256(domain_file.read_bytes()).hexdigest(),
+        file_sha256(domain_file),
     )
 
 

@@ -1,6 +1,7 @@
 """Write files atomically: to a temporary file that is renamed at the end."""
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -94,6 +95,11 @@ def write_json(content: Any, target: str | os.PathLike[str]) -> None:
     """Write `content` to `target` as indented UTF-8 JSON, atomically."""
     with replacing(target) as temporary:
         temporary.write_bytes(json_bytes(content))
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:

@@ -70,9 +70,9 @@ def _ablation(arguments: argparse.Namespace) -> "Ablation":
     from nnunetv2.ablation.budget import find_budget
     from nnunetv2.ablation.cells import Candidate
     from nnunetv2.ablation.protocols import Protocol, make_parts
+    from nnunetv2.domains.dataset_domains import read_dataset_domains
     from nnunetv2.paths import nnUNet_preprocessed, nnUNet_results
     from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-    from s1.domain_files import read_domain_map, read_groups
 
     if arguments.protocol not in [protocol.value for protocol in Protocol]:
         known = ", ".join(protocol.value for protocol in Protocol)
@@ -80,16 +80,9 @@ def _ablation(arguments: argparse.Namespace) -> "Ablation":
     budget = find_budget(arguments.budget)
     dataset = maybe_convert_to_dataset_name(arguments.d)
     preprocessed = nnUNet_preprocessed / dataset
-    domains, groups = preprocessed / "domains.json", preprocessed / "groups.json"
-    if not domains.is_file():
-        raise MissingFileError(f"{domains} not found: an ablation needs domains; see `drift domains --help`")
-    domain_map = read_domain_map(domains)
-    parts = make_parts(
-        Protocol(arguments.protocol),
-        domain_map.domain_by_case,
-        domain_map,
-        read_groups(groups) if groups.is_file() else None,
-    )
+    domains = read_dataset_domains(preprocessed)
+    domain_map = domains.required_map
+    parts = make_parts(Protocol(arguments.protocol), domain_map.domain_by_case, domain_map, domains.groups)
     reference = Candidate.parse(arguments.reference)
     candidates = tuple(dict.fromkeys([reference, *map(Candidate.parse, arguments.tr)]))
     _check_candidates(candidates, preprocessed, arguments.c, arguments.d)

@@ -136,31 +136,19 @@ def _parse_named(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _make_splits(arguments: argparse.Namespace, preprocessed: Path, target: Path) -> tuple["DomainMap", "list[Split]"]:
+    from nnunetv2.domains.dataset_domains import read_dataset_domains
     from nnunetv2.domains.domain_splits import check_groups, leave_one_domain_out_splits, stratified_splits
-    from s1.domain_files import read_domain_map, read_groups
-    from s1.domain_map import check_cases
-
-    source = _dataset_file(preprocessed, "domains.json") or _raw_folder(arguments.d) / "domains.json"
-    domain_map = read_domain_map(source)
-    cases = _split_cases(arguments.d, preprocessed)
-    check_cases(domain_map, cases, source)
-    groups_file = _dataset_file(preprocessed, "groups.json")
-    groups = read_groups(groups_file) if groups_file else {}
-    if arguments.scheme == "stratified":
-        return domain_map, stratified_splits(cases, domain_map, groups, arguments.folds, arguments.seed)
-    splits = leave_one_domain_out_splits(cases, domain_map)
-    check_groups(splits, groups, str(target))
-    return domain_map, splits
-
-
-def _dataset_file(preprocessed: Path, name: str) -> Path | None:
-    """Return the path of a file in the preprocessed dataset, else in the raw one; None if neither has it."""
-    from nnunetv2.errors import DomainMapError
     from nnunetv2.paths import nnUNet_raw
-    from s1.readable_files import is_given
 
-    candidates = [preprocessed / name, *([nnUNet_raw / preprocessed.name / name] if nnUNet_raw.is_set() else [])]
-    return next((path for path in candidates if is_given(path, DomainMapError)), None)
+    cases = _split_cases(arguments.d, preprocessed)
+    raw = [nnUNet_raw / preprocessed.name] if nnUNet_raw.is_set() else []
+    domains = read_dataset_domains(preprocessed, *raw, cases=cases)
+    domain_map = domains.required_map
+    if arguments.scheme == "stratified":
+        return domain_map, stratified_splits(cases, domain_map, domains.groups, arguments.folds, arguments.seed)
+    splits = leave_one_domain_out_splits(cases, domain_map)
+    check_groups(splits, domains.groups, str(target))
+    return domain_map, splits
 
 
 def _split_cases(dataset: str, preprocessed: Path) -> list[str]:

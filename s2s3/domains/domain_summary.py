@@ -1,6 +1,5 @@
 """domain_summary.json: the scores of summary.json by domain (method, section 3)."""
 
-import hashlib
 import math
 import os
 from collections import defaultdict
@@ -8,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.domains.domain_metrics import balanced_mean, bootstrap_interval, mean_without_nan
 from nnunetv2.domains.domain_table import format_domain_table
 from nnunetv2.errors import InvalidValueError
 from nnunetv2.utilities.file_kinds.result_files import SCORED_SUMMARY
-from nnunetv2.utilities.files import read_json, write_json
-from s1.domain_map import DomainMap, require_domains
+from nnunetv2.utilities.files import file_sha256, read_json, write_json
+from s1.domain_map import DomainMap
 
-__all__ = ["format_domain_table", "summarize_domains", "write_domain_summary"]
+__all__ = ["FILE_NAME", "format_domain_table", "summarize_domains", "write_domain_summary"]
 
+FILE_NAME = "domain_summary.json"
 _METRICS = ("Dice", "IoU")
 _SAMPLES, _LEVEL, _SEED = 1000, 0.95, 12345
 _WORST_CASES = 10
@@ -24,26 +25,23 @@ _WORST_CASES = 10
 Record = dict[str, Any]
 
 
-def summarize_domains(
-    summary: Mapping[str, Any], domain_map: DomainMap, ratios: Mapping[str, float] | None = None
-) -> dict[str, Any]:
+def summarize_domains(summary: Mapping[str, Any], dataset: DatasetDomains) -> dict[str, Any]:
     """Return Dice and IoU per domain and class with bootstrap intervals over cases, and a comparison of the domains.
 
     The value of a case is the mean over its classes that are in prediction or reference. Missing numbers are NaN.
-    Domains without evaluated cases are omitted.
+    Domains without evaluated cases are omitted. The balanced mean has the evaluation weights of the dataset.
 
     Parameters:
         summary: content of summary.json; its class keys may be strings, labels or region tuples.
-        ratios: weights of the balanced mean; None takes those of the map, or equal weights if it has none.
 
-    Raises DomainMapError listing the evaluated cases without a domain.
+    Raises DomainMapError listing the evaluated cases without a domain, MissingFileError if the dataset has no domains.
     """
+    domain_map, weights = dataset.required_map, dataset.evaluation_weights
     records = [_case_record(entry, domain_map) for entry in _entries(summary)]
-    require_domains(domain_map, [record["case"] for record in records], "domains.json")
+    dataset.require([record["case"] for record in records])
     by_domain = _group(records, domain_map)
     classes = [str(key) for key in summary["mean"]]
     domains = {name: _describe_domain(members, classes) for name, members in by_domain.items()}
-    weights = dict(ratios or domain_map.ratios or dict.fromkeys(domains, 1 / len(domains)))
     return {
         "version": 1,
         "classes": classes,
@@ -55,21 +53,14 @@ def summarize_domains(
     }
 
 
-def write_domain_summary(
-    summary_json_path: str | os.PathLike[str],
-    domain_map: DomainMap,
-    ratios: Mapping[str, float] | None,
-    output_path: str | os.PathLike[str],
-) -> dict[str, Any]:
-    """Read summary.json, write domain_summary.json with null for missing numbers, and return its content.
+def write_domain_summary(summary_file: str | os.PathLike[str], dataset: DatasetDomains) -> dict[str, Any]:
+    """Read summary.json, write domain_summary.json beside it, and return its content.
 
-    Its key `summary_sha256` tells whether it still belongs to the summary.json beside it.
+    Missing numbers are null. The key `summary_sha256` tells whether it still belongs to the summary.json beside it.
     """
-    content: dict[str, Any] = _nan_as_none(
-        summarize_domains(read_json(summary_json_path, SCORED_SUMMARY), domain_map, ratios)
-    )
-    content["summary_sha256"] = hashlib.sha256(Path(summary_json_path).read_bytes()).hexdigest()
-    write_json(content, output_path)
+    content: dict[str, Any] = _nan_as_none(summarize_domains(read_json(summary_file, SCORED_SUMMARY), dataset))
+    content["summary_sha256"] = file_sha256(summary_file)
+    write_json(content, Path(summary_file).with_name(FILE_NAME))
     return content
 
 

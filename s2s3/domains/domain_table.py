@@ -20,7 +20,7 @@ def format_domain_table(domain_summary: Mapping[str, Any]) -> str:
             f"Dice by domain, with {level} % interval over cases",
             *_align([header, *rows]),
             f"mean over domains {_number(domain_summary['mean_over_domains']['Dice'])}, "
-            f"balanced by mixing ratios {_number(domain_summary['balanced']['Dice'])}",
+            f"balanced {_number(domain_summary['balanced']['Dice'])}",
             f"worst domain {worst['domain'] or '-'} {_number(worst['Dice'])}, best domain {best['domain'] or '-'} "
             f"{_number(best['Dice'])}, gap {_number(domain_summary['gap'])}",
         ]

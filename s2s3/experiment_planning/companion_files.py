@@ -1,58 +1,28 @@
 """Files of a raw dataset that are copied to its preprocessed folder: domains, groups, folds, labels."""
 
-import filecmp
-import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import DatasetLayoutError, DomainMapError
+from nnunetv2.domains.dataset_domains import copy_domain_files, read_dataset_domains
+from nnunetv2.errors import DatasetLayoutError
 from nnunetv2.imageio.side_files import copy_side_files
 from nnunetv2.utilities.file_kinds.dataset_files import SPLITS
 from nnunetv2.utilities.files import copy_file, make_folder, read_json
 from s1.case_names import composed
-from s1.domain_files import check_group_cases, read_domain_map, read_groups
-from s1.domain_map import check_cases
 from s1.readable_files import is_given
 
-DOMAIN_FILES = ("domains.json", "groups.json", "prism_dd.json")
-"""Domains, groups and the result of stage 1 (method, section 0)."""
-
 PathLike = str | os.PathLike[str]
-_log = logging.getLogger(__name__)
-
-
-def check_domains(raw_folder: PathLike, cases: Iterable[str]) -> None:
-    """Raise DomainMapError if domains.json exists and is malformed or does not match the cases."""
-    path = Path(raw_folder) / "domains.json"
-    if is_given(path, DomainMapError):
-        check_cases(read_domain_map(path), cases, path)
-
-
-def check_groups(raw_folder: PathLike, cases: Iterable[str]) -> None:
-    """Raise DomainMapError if groups.json exists and is malformed or names a case that does not exist."""
-    path = Path(raw_folder) / "groups.json"
-    if is_given(path, DomainMapError):
-        check_group_cases(read_groups(path), cases, path)
 
 
 def take_over_domain_files(raw_folder: PathLike, preprocessed_folder: PathLike, cases: Iterable[str]) -> None:
-    """Check domains.json and groups.json, then update their copies, and that of prism_dd.json, in the other folder.
+    """Check domains.json, groups.json and prism_dd.json, then update their copies in the other folder.
 
     A copy whose original is gone is removed, as trainings would still use it.
     """
-    cases = [str(case) for case in cases]
-    check_domains(raw_folder, cases)
-    check_groups(raw_folder, cases)
-    for name in DOMAIN_FILES:
-        source, target = Path(raw_folder) / name, Path(preprocessed_folder) / name
-        if is_given(source, DomainMapError):
-            if not (target.is_file() and filecmp.cmp(source, target, shallow=False)):
-                copy_file(source, target)
-        elif target.is_file():
-            _log.warning("removing %s: the raw dataset no longer has %s", target, name)
-            target.unlink()
+    read_dataset_domains(raw_folder, cases=map(str, cases))
+    copy_domain_files(raw_folder, preprocessed_folder)
 
 
 def take_over_splits(raw_folder: PathLike, preprocessed_folder: PathLike) -> None:

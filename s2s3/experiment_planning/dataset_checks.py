@@ -2,12 +2,12 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.domains.dataset_domains import read_dataset_domains
 from nnunetv2.errors import DatasetLayoutError, DomainMapError
-from nnunetv2.experiment_planning.companion_files import check_domains, check_groups
 from nnunetv2.utilities.label_handling.label_handling import LabelManager, labels_in_masks
 from nnunetv2.utilities.utils import channel_gaps
 from s1.case_names import composed
@@ -99,13 +99,9 @@ def label_gap_problems(labels: LabelManager) -> list[str]:
 
 
 def domain_problems(folder: Path, cases: Iterable[str]) -> list[str]:
-    """Check domains.json and groups.json."""
-    cases = [str(case) for case in cases]
-    problems = []
-    checks: tuple[Callable[[Path, list[str]], None], ...] = (check_domains, check_groups)
-    for check in checks:
-        try:
-            check(folder, cases)
-        except DomainMapError as error:
-            problems += [line.strip() for line in str(error).splitlines()]
-    return problems
+    """Check domains.json, groups.json and prism_dd.json."""
+    try:
+        read_dataset_domains(folder, cases=map(str, cases))
+    except DomainMapError as error:
+        return [line.strip() for line in str(error).splitlines()]
+    return []

@@ -1,6 +1,5 @@
 """Read the scores of predictions from domain_summary.json, or from summary.json if domains are not known."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 from nnunetv2.errors import MissingFileError
 from nnunetv2.utilities.file_kinds.result_files import DOMAIN_SUMMARY, SCORED_SUMMARY
-from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.files import file_sha256, read_json
 
 ALL_CASES = "all cases"
 _WORST_CASES = 10
@@ -87,7 +86,7 @@ def _read_domain_summary(summary_file: Path) -> Mapping[str, Any] | None:
     if not path.is_file():
         return None
     content: dict[str, Any] = read_json(path, DOMAIN_SUMMARY)
-    sha256 = hashlib.sha256(summary_file.read_bytes()).hexdigest()
+    sha256 = file_sha256(summary_file)
     return content if content.get("summary_sha256", sha256) == sha256 else None
 
 

@@ -17,7 +17,11 @@ _TERMS: list[tuple[str, Cell]] = [
         "over cases). It says nothing about images of a kind that was not tested.",
     ),
     ("Mixing ratio", "The share of the images shown to the model in training that comes from a domain."),
-    ("Balanced Dice", "The mean over the domains, each weighted by its mixing ratio, not by its number of cases."),
+    (
+        "Balanced Dice",
+        "The mean over the domains, each weighted by the ratio that the dataset declares or stage 1 measured, else "
+        "equally; not by its number of cases, and not by how a model was trained.",
+    ),
     ("Gap", "Dice of the best domain minus Dice of the worst. A small gap means similar quality everywhere."),
 ]
 

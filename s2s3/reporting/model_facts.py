@@ -1,22 +1,19 @@
 """Facts about a model and its training data, read from the JSON files in its folder."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.domains.dataset_domains import read_dataset_domains
 from nnunetv2.errors import MissingFileError
 from nnunetv2.utilities.file_kinds.dataset_files import DATASET
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.plans_handling.inheritance import check_configuration, with_inherited
-from s1.domain_files import read_domain_map
 from s1.environment import folder_variable
 from s1.json_files import JsonFile
-from s1.json_schema import NUMBER, MapOf, Record
-
-_RATIOS = JsonFile("result of stage 1", Record({}, {"ratios": MapOf(NUMBER)}))
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class ModelFacts:
     """Content of dataset.json."""
     plans: Mapping[str, Any] = field(default_factory=dict)
     """Content of plans.json."""
-    domains: Mapping[str, list[str]] = field(default_factory=dict)
+    domains: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Domain -> training cases."""
     explicit_ratios: Mapping[str, float] = field(default_factory=dict)
     """Mixing ratios written in domains.json."""
@@ -74,8 +71,7 @@ def labels_of(class_key: str) -> tuple[int, ...]:
 
 def read_model_facts(folder: Path) -> ModelFacts:
     """Read dataset.json, plans.json, domains.json and prism_dd.json in a folder, as far as they exist."""
-    domains_file = folder / "domains.json"
-    domains = read_domain_map(domains_file) if domains_file.is_file() else None
+    known = read_dataset_domains(folder)
     trainer, configuration = _trainer_and_configuration(folder)
     plans = _read_if_exists(folder / "plans.json", PLANS)
     if not configuration and len(plans.get("configurations", {})) == 1:
@@ -83,9 +79,9 @@ def read_model_facts(folder: Path) -> ModelFacts:
     facts = ModelFacts(
         dataset=_read_if_exists(folder / "dataset.json", DATASET),
         plans=plans,
-        domains={name: list(cases) for name, cases in domains.domains.items()} if domains else {},
-        explicit_ratios=(domains and domains.ratios) or {},
-        measured_ratios=_read_if_exists(folder / "prism_dd.json", _RATIOS).get("ratios", {}),
+        domains=known.domain_map.domains if known.domain_map else {},
+        explicit_ratios=(known.domain_map and known.domain_map.ratios) or {},
+        measured_ratios=known.prism_ratios or {},
         trainer=trainer,
         configuration=configuration,
     )

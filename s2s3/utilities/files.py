@@ -1,5 +1,6 @@
 """Read and write small files; they are written next to the target and renamed, so that no incomplete file remains."""
 
+import filecmp
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ from typing import Any
 
 from nnunetv2.errors import DriftError, InvalidValueError, MissingFileError, SettingsError
 from s1 import json_files
-from s1.files import describe_os_error, replacing
+from s1.files import describe_os_error, file_sha256, replacing
 from s1.json_files import DEFAULT_KIND, JsonFile
 from s1.json_schema import Problem
 from s1.readable_files import require_file
@@ -17,8 +18,10 @@ from s1.readable_files import require_file
 __all__ = [
     "copy_file",
     "describe_os_error",
+    "file_sha256",
     "json_content",
     "make_folder",
+    "mirror_file",
     "raise_problems",
     "read_json",
     "replacing",
@@ -71,3 +74,19 @@ def copy_file(source: str | os.PathLike[str], target: str | os.PathLike[str]) ->
     with replacing(target) as temporary:
         shutil.copyfile(source, temporary)
     shutil.copystat(source, target)
+
+
+def mirror_file(source: PathLike, target: PathLike) -> bool:
+    """Bring a copy up to date: copy a file whose copy differs, remove a copy whose original is gone.
+
+    Returns whether a copy was removed. Raises InvalidValueError if the source is a pipe, a device or a lost link.
+    """
+    require_file(source, InvalidValueError)
+    if not os.path.lexists(source):
+        stale = os.path.isfile(target)
+        if stale:
+            os.remove(target)
+        return stale
+    if not (os.path.isfile(target) and filecmp.cmp(source, target, shallow=False)):
+        copy_file(source, target)
+    return False

@@ -25,13 +25,12 @@ LAYERS: list[set[str]] = [
 ]
 REPORTING_MAY_USE = {
     "s1.file_endings",
-    "s1.domain_files",
     "s1.environment",
     "s1.json_files",
-    "s1.json_schema",
     "s1.shown_pixels",
     "s1.tiff_files",
     "nnunetv2.errors",
+    "nnunetv2.domains.dataset_domains",
     "nnunetv2.utilities.files",
     "nnunetv2.utilities.file_kinds",
     "nnunetv2.utilities.plans_handling.inheritance",

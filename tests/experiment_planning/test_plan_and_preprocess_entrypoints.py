@@ -29,6 +29,7 @@ from tests.experiment_planning.factories import (
     write_png,
     write_rgb_dataset,
 )
+from tests.stage_1_results import write_stage_1
 
 NAME = "Dataset006_Command"
 ALL = (extract_fingerprint_entry, plan_experiment_entry, preprocess_entry, plan_and_preprocess_entry)
@@ -68,7 +69,7 @@ def test_everything_is_written_in_one_go(nnunet_folders: NnunetFolders, run: Cal
     raw = write_rgb_dataset(nnunet_folders.raw / NAME)
     write_json({"domains": {"A": ["a"], "B": ["b", "c"]}}, raw / "domains.json")
     write_json({"groups": {"a": "p"}}, raw / "groups.json")
-    write_json({"version": 1}, raw / "prism_dd.json")
+    write_stage_1(raw, {"A": 0.6, "B": 0.4})
 
     run(plan_and_preprocess_entry, *quietly("-d", 6, "-c", "2d", "--verify_dataset_integrity"))
 

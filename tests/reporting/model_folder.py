@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tests.stage_1_results import write_stage_1
+
 DATASET = "Dataset110_Small"
 NAN = float("nan")
 
@@ -121,7 +123,7 @@ def write_model(results: Path, raw: Path, trainer: str = "nnUNetTrainer", domain
     }
     if domains:
         contents["domains.json"] = {"domains": {"A": [f"a{i}" for i in range(12)], "B & C": ["b1", "b2", "b3"]}}
-        contents["prism_dd.json"] = {"version": 1, "ratios": {"A": 0.6, "B & C": 0.4}}
+        write_stage_1(folder, {"A": 0.6, "B & C": 0.4})
     for name, content in contents.items():
         (folder / name).write_text(json.dumps(content))
     (fold / "training_curves.json").write_text(json.dumps(training_curves(domains)))

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.configuration import STOCK_CONFIGURATIONS
+from nnunetv2.domains.dataset_domains import DOMAIN_FILES
 from nnunetv2.errors import SettingsError
-from nnunetv2.experiment_planning.companion_files import DOMAIN_FILES
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.files import read_json, write_json
 

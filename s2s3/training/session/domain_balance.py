@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.domains.domain_splits import check_groups, stratified_splits
 from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.domains.domain_summary import format_domain_table, write_domain_summary
@@ -18,11 +19,10 @@ from nnunetv2.errors import InvalidValueError
 from nnunetv2.training.dataloading.shared_ratios import SharedRatios
 from nnunetv2.training.session.domain_colours import measure_colours
 from nnunetv2.training.session.domain_curves import DomainCurves
-from nnunetv2.training.session.domain_files import DomainFiles
 from nnunetv2.training.session.epoch_metrics import UNKNOWN_DOMAIN, Counts
 from nnunetv2.utilities.checkpoint_entries import STATISTICS_KEY
 from nnunetv2.utilities.crossval_split import generate_crossval_split
-from s1.domain_map import DomainMap, check_cases
+from s1.domain_map import DomainMap
 
 _FOLDS = 5
 
@@ -59,25 +59,13 @@ class SingleDomain:
 
     names: tuple[str, ...] = ()
     use_edge_heads = False
-    ratios: Mapping[str, float] | None = None
-    """Weights of the domains in all balanced metrics; None: those of domains.json, or equal ones."""
     statistics: DomainStatistics | None = None
     """How images of each domain look; None if that was not measured."""
 
-    def __init__(
-        self,
-        groups: Mapping[str, str] | None = None,
-        domain_map: DomainMap | None = None,
-        source: str = "domains.json",
-    ):
-        """Store groups for the folds, and domains that are only used in the summary of the final validation.
-
-        Parameters:
-            source: path of domains.json, for messages.
-        """
+    def __init__(self, dataset: DatasetDomains = DatasetDomains(), groups: Mapping[str, str] | None = None):  # noqa: B008
+        """Store groups for the folds, and domains that are only used in the summary of the final validation."""
+        self._dataset = dataset
         self._groups = groups
-        self._map = domain_map
-        self._source = source
         self.train_ratios: Mapping[str, float] = {}
         """Share of each domain in the batches; empty if they are drawn as in nnU-Net."""
         self.curves = DomainCurves()
@@ -95,9 +83,8 @@ class SingleDomain:
         check_groups(splits, self._groups or {}, source)
 
     def check_cases(self, cases: Sequence[str]) -> None:
-        """Raise DomainMapError for cases that do not match domains.json, if the dataset has domains."""
-        if self._map is not None:
-            check_cases(self._map, cases, self._source)
+        """Raise DomainMapError for cases that do not match domains.json and groups.json, as far as they exist."""
+        self._dataset.check(cases)
 
     def begin_fold(self, train_cases: Sequence[str], report: Report) -> None:
         """Prepare for the training cases of a fold."""
@@ -151,26 +138,21 @@ class SingleDomain:
 
     def summarize(self, validation_folder: str | os.PathLike[str], report: Report) -> None:
         """Write domain_summary.json next to summary.json and report its table, if the dataset has domains."""
-        if self._map is not None:
-            summary, target = (os.path.join(validation_folder, f"{kind}summary.json") for kind in ("", "domain_"))
-            table = format_domain_table(write_domain_summary(summary, self._map, self.ratios, target))
-            report(f"\n{table}")
+        if self._dataset.names:
+            content = write_domain_summary(os.path.join(validation_folder, "summary.json"), self._dataset)
+            report(f"\n{format_domain_table(content)}")
 
 
 class DomainBalance(SingleDomain):
     """Several domains, balanced."""
 
-    _map: DomainMap
-    ratios: Mapping[str, float]
-
-    def __init__(self, files: DomainFiles, settings: DomainBalanceSettings):
-        super().__init__(files.groups, files.domain_map, files.source)
-        self._files = files
+    def __init__(self, dataset: DatasetDomains, settings: DomainBalanceSettings):
+        super().__init__(dataset, dataset.groups)
+        self._map = dataset.required_map
         self._settings = settings
-        self.names = self._map.names
+        self._weights = dataset.evaluation_weights
+        self.names = dataset.names
         self.use_edge_heads = settings.use_edge_heads
-        all_cases = [case for name in self.names for case in self._map.domains[name]]
-        self.ratios = self._mixing_ratios(all_cases).ratios
 
     def make_splits(
         self, cases: Sequence[str], plain_splits: Callable[..., Splits] = generate_crossval_split
@@ -188,7 +170,7 @@ class DomainBalance(SingleDomain):
     def begin_fold(self, train_cases: Sequence[str], report: Report) -> None:
         """Compute the mixing ratios of the fold."""
         mixing = self._mixing_ratios(train_cases)
-        if self._files.prism_is_outdated and mixing.mode is RatioMode.PRISM:
+        if self._dataset.prism_is_outdated and mixing.mode is RatioMode.PRISM:
             report(
                 "WARNING: domains.json has changed since stage 1 measured the domains; run `drift prism` again, then "
                 "`nnUNetv2_preprocess`"
@@ -227,7 +209,7 @@ class DomainBalance(SingleDomain):
     def log_validation(self, counts: Mapping[str, Counts], epoch: int, logger: Any) -> None:
         """Log the Dice of each domain and class, the balanced mean and the worst domain."""
         dice = {name: counts[name].dice() for name in self.names if name in counts}
-        self.curves.add_validation(epoch, dice, self.ratios, self.names)
+        self.curves.add_validation(epoch, dice, self._weights, self.names)
         self._draw("dice", epoch, logger)
 
     def report(self, report: Report) -> None:
@@ -269,7 +251,7 @@ class DomainBalance(SingleDomain):
         """Return names, ratios and curves of the domains, and their statistics if they were measured."""
         measured = {} if self.statistics is None else {STATISTICS_KEY: self.statistics.to_dict()}
         curves = self.curves.to_dict()
-        return {"domains": list(self.names), "ratios": dict(self.ratios), "domain_curves": curves, **measured}
+        return {"domains": list(self.names), "ratios": self._weights, "domain_curves": curves, **measured}
 
     def restore(self, entry: Mapping[str, Any], logger: Any, report: Report) -> None:
         """Restore the curves of a checkpoint, and report if its domains were different."""
@@ -281,16 +263,15 @@ class DomainBalance(SingleDomain):
         getattr(logger, "local_logger", logger).load_extra_curves(self.curves.drawn())
 
     def _mixing_ratios(self, cases: Sequence[str]) -> MixingRatios:
-        return mixing_ratios(self._settings.ratio_mode, self._map, cases, self._files.prism_ratios)
+        return mixing_ratios(self._settings.ratio_mode, self._map, cases, self._dataset.prism_ratios)
 
 
-def balance_domains(files: DomainFiles, settings: DomainBalanceSettings) -> SingleDomain:
+def balance_domains(dataset: DatasetDomains, settings: DomainBalanceSettings) -> SingleDomain:
     """Return the DomainBalance of a training, or SingleDomain for fewer than two domains or with every part off."""
-    if not files.has_domains:
-        return SingleDomain(files.groups)
-    if not settings.anything_on:
-        return SingleDomain(domain_map=files.domain_map, source=files.source)
-    return DomainBalance(files, settings)
+    dataset = dataset.without_single_domain()
+    if not dataset.names:
+        return SingleDomain(dataset, dataset.groups)
+    return DomainBalance(dataset, settings) if settings.anything_on else SingleDomain(dataset)
 
 
 def _number_of_folds(cases: Sequence[str]) -> int:

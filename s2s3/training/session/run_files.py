@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from os.path import join
 from typing import Any
 
+from nnunetv2.domains.dataset_domains import copy_domain_files
 from nnunetv2.errors import MissingFileError, SettingsError
-from nnunetv2.training.session.domain_files import PROVENANCE_FILES, copy_existing
-from nnunetv2.utilities.files import write_json
+from nnunetv2.utilities.files import mirror_file, write_json
 
 FINGERPRINT = "dataset_fingerprint.json"
 
@@ -31,4 +31,5 @@ def write_model_files(plans: Mapping[str, Any], dataset_json: Mapping[str, Any],
     """
     write_json(plans, join(target, "plans.json"))
     write_json(dataset_json, join(target, "dataset.json"))
-    copy_existing((FINGERPRINT, *PROVENANCE_FILES), source, target)
+    mirror_file(join(source, FINGERPRINT), join(target, FINGERPRINT))
+    copy_domain_files(source, target)

@@ -19,6 +19,7 @@ from tests.experiment_planning.factories import (
     write_rgb_dataset,
     write_volume,
 )
+from tests.stage_1_results import write_stage_1
 
 NAME = "Dataset005_Tiny"
 
@@ -232,7 +233,7 @@ def test_domain_files_are_checked_and_copied(nnunet_folders: NnunetFolders) -> N
         extract()
 
     write_json({"domains": {"A": ["a"], "B": ["b", "c"]}}, folder / "domains.json")
-    write_json({"version": 1}, folder / "prism_dd.json")
+    write_stage_1(folder, {"A": 0.6, "B": 0.4})
     extract()
     for name in ("domains.json", "prism_dd.json"):
         assert (nnunet_folders.preprocessed / NAME / name).read_bytes() == (folder / name).read_bytes()

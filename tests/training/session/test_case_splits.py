@@ -127,7 +127,7 @@ def test_fewer_cases_than_folds_have_one_fold_each(tmp_path: Path) -> None:
 def test_groups_stay_together_also_without_domains(tmp_path: Path) -> None:
     groups = {case: f"patient_{number // 2}" for number, case in enumerate(CASES)}
 
-    cases, _ = split(tmp_path, 1, domains=SingleDomain(groups))
+    cases, _ = split(tmp_path, 1, domains=SingleDomain(groups=groups))
 
     assert not {groups[case] for case in cases.train} & {groups[case] for case in cases.val}
 
@@ -137,4 +137,4 @@ def test_a_split_that_leaks_a_group_is_refused_with_its_name(tmp_path: Path) -> 
     groups = dict.fromkeys(CASES[:2], "patient_7")
 
     with pytest.raises(DomainMapError, match="patient_7"):
-        split(tmp_path, 0, domains=SingleDomain(groups))
+        split(tmp_path, 0, domains=SingleDomain(groups=groups))

@@ -1,11 +1,14 @@
-import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nnunetv2.domains.dataset_domains import DatasetDomains, read_dataset_domains
 from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import DomainMapError, InvalidValueError
+from nnunetv2.evaluation.evaluation_report import domains_of_folder, report_evaluation
 from nnunetv2.training.logging.local_logger import LocalLogger
 from nnunetv2.training.session.domain_balance import (
     DomainBalance,
@@ -13,26 +16,24 @@ from nnunetv2.training.session.domain_balance import (
     SingleDomain,
     balance_domains,
 )
-from nnunetv2.training.session.domain_files import DomainFiles, read_domain_files
 from nnunetv2.training.session.epoch_metrics import Counts
 from nnunetv2.utilities.crossval_split import generate_crossval_split
-from s1.domain_comparison import compare_domains
 from s1.domain_files import write_domain_map
 from s1.domain_map import DomainMap
-from s1.domain_shift import DomainFeatures
-from s1.prism_result import write_prism_result
+from s1.files import file_sha256
+from tests.stage_1_results import write_stage_1
 
 CASES = [f"{domain}{number}" for domain in "ab" for number in range(10)]
 MAP = DomainMap({"A": tuple(CASES[:10]), "B": tuple(CASES[10:])})
 ALL_OFF = DomainBalanceSettings("uniform", False, False, False, False)
 
 
-def files(**changes: object) -> DomainFiles:
-    return DomainFiles(**{"domain_map": MAP, **changes})  # type: ignore[arg-type]
+def dataset(**changes: object) -> DatasetDomains:
+    return DatasetDomains(**{"domain_map": MAP, **changes})  # type: ignore[arg-type]
 
 
 def balance(settings: DomainBalanceSettings = DomainBalanceSettings(), **changes: object) -> DomainBalance:  # noqa: B008
-    domains = balance_domains(files(**changes), settings)
+    domains = balance_domains(dataset(**changes), settings)
     assert isinstance(domains, DomainBalance)
     return domains
 
@@ -47,7 +48,7 @@ def ignore(_: str) -> None:
 
 @pytest.mark.parametrize("domain_map", [None, DomainMap({"A": tuple(CASES)})])
 def test_fewer_than_two_domains_are_stock_training(domain_map: DomainMap | None) -> None:
-    domains = balance_domains(files(domain_map=domain_map), DomainBalanceSettings())
+    domains = balance_domains(dataset(domain_map=domain_map), DomainBalanceSettings())
 
     assert type(domains) is SingleDomain
     assert domains.make_splits(CASES) == generate_crossval_split(CASES, 12345, 5)
@@ -59,7 +60,7 @@ def test_fewer_than_two_domains_are_stock_training(domain_map: DomainMap | None)
 
 
 def test_several_domains_with_every_part_off_are_stock_training() -> None:
-    domains = balance_domains(files(groups=dict.fromkeys(CASES, "x")), ALL_OFF)
+    domains = balance_domains(dataset(groups=dict.fromkeys(CASES, "x")), ALL_OFF)
 
     assert type(domains) is SingleDomain
     assert domains.make_splits(CASES) == generate_crossval_split(CASES, 12345, 5)
@@ -101,19 +102,16 @@ def test_ratios_of_stage_1_are_used() -> None:
     domains.begin_fold(CASES, ignore)
 
     assert domains.train_ratios == pytest.approx({"A": 0.7, "B": 0.3})
-    assert domains.ratios == pytest.approx({"A": 0.7, "B": 0.3})
 
 
 def test_a_result_of_stage_1_for_other_domains_is_warned_about_where_it_is_used(tmp_path: Path) -> None:
-    features = {name: DomainFeatures(10, None, mean, 20.0, 30.0) for name, mean in (("A", 90.0), ("B", 120.0))}
     write_domain_map(MAP, tmp_path / "domains.json")
-    measured = hashlib.sha256((tmp_path / "domains.json").read_bytes()).hexdigest()
+    measured = file_sha256(tmp_path / "domains.json")
     warnings = []
     for digest, mode in ((measured, "auto"), (None, "auto"), ("0" * 64, "auto"), ("0" * 64, "uniform")):
-        result = compare_domains(features, domain_file_sha256=digest)
-        write_prism_result(result, tmp_path / "prism_dd.json")
+        write_stage_1(tmp_path, {"A": 0.6, "B": 0.4}, digest)
         lines: list[str] = []
-        domains = balance_domains(read_domain_files(str(tmp_path)), DomainBalanceSettings(RatioMode(mode)))
+        domains = balance_domains(read_dataset_domains(tmp_path), DomainBalanceSettings(RatioMode(mode)))
         domains.begin_fold(CASES, lines.append)
         warnings.append([line for line in lines if line.startswith("WARNING")])
 
@@ -191,14 +189,23 @@ def test_curves_survive_a_checkpoint_and_changed_domains_are_reported() -> None:
     assert lines == ["WARNING: the domains were A, C, now they are A, B"]
 
 
+def write_summary(folder: Path, dice_by_case: Mapping[str, float]) -> Path:
+    entries = [
+        {
+            "metrics": {"1": {"Dice": dice, "IoU": dice}},
+            "prediction_file": f"p/{case}.png",
+            "reference_file": f"{case}.png",
+        }
+        for case, dice in dice_by_case.items()
+    ]
+    mean = {"Dice": 0.5, "IoU": 0.5}
+    content = {"mean": {"1": mean}, "foreground_mean": mean, "metric_per_case": entries}
+    (folder / "summary.json").write_text(json.dumps(content))
+    return folder / "summary.json"
+
+
 def test_the_summary_of_the_final_validation_is_written_next_to_the_stock_one(tmp_path: Path) -> None:
-    metric = '{"Dice": 0.5, "IoU": 0.3}'
-    cases = ", ".join(
-        f'{{"metrics": {{"1": {metric}}}, "prediction_file": "p/{case}.png", "reference_file": "r/{case}.png"}}'
-        for case in ("a0", "b0")
-    )
-    means = f'"mean": {{"1": {metric}}}, "foreground_mean": {metric}'
-    (tmp_path / "summary.json").write_text(f'{{{means}, "metric_per_case": [{cases}]}}')
+    write_summary(tmp_path, {"a0": 0.5, "b0": 0.5})
     lines: list[str] = []
 
     balance().summarize(tmp_path, lines.append)
@@ -207,11 +214,38 @@ def test_the_summary_of_the_final_validation_is_written_next_to_the_stock_one(tm
     assert "worst domain" in lines[0]
 
 
+@pytest.mark.parametrize("stage_1", [False, True])
+def test_the_balanced_dice_of_the_same_predictions_does_not_depend_on_the_training(
+    tmp_path: Path, stage_1: bool
+) -> None:
+    """A dataset of 10 and 2 cases; Dice .9 and .5."""
+    write_domain_map(DomainMap({"A": tuple(CASES[:10]), "B": ("b0", "b1")}), tmp_path / "domains.json")
+    if stage_1:
+        write_stage_1(tmp_path, {"A": 0.4375, "B": 0.5625})
+    summary = write_summary(tmp_path, {"a0": 0.9, "b0": 0.5})
+    modes = (RatioMode.AUTO, RatioMode.UNIFORM, RatioMode.PROPORTIONAL)
+    found = []
+    for settings in (*map(DomainBalanceSettings, modes), ALL_OFF):
+        domains = balance_domains(read_dataset_domains(tmp_path), settings)
+        domains.summarize(tmp_path, ignore)
+        found.append(json.loads((tmp_path / "domain_summary.json").read_text()))
+        domains.log_validation({"A": counts(90), "B": counts(50)}, 0, LocalLogger())
+        if settings is not ALL_OFF:
+            dice = 0.4375 * counts(90).dice()[0] + 0.5625 * counts(50).dice()[0]
+            equal = (counts(90).dice()[0] + counts(50).dice()[0]) / 2
+            assert domains.curves.balanced_dice == [pytest.approx(dice if stage_1 else equal)]
+    report_evaluation(summary, domains_of_folder(tmp_path))
+    found.append(json.loads((tmp_path / "domain_summary.json").read_text()))
+
+    assert [content["balanced"]["Dice"] for content in found] == [pytest.approx(0.675 if stage_1 else 0.7)] * 5
+    assert all(content == found[0] for content in found)
+
+
 @pytest.mark.parametrize("count", [2, 4])
 def test_fewer_than_five_cases_have_one_fold_each(count: int) -> None:
     cases = CASES[:count]
 
-    for domains in (balance_domains(files(), DomainBalanceSettings()), balance()):
+    for domains in (balance_domains(dataset(), DomainBalanceSettings()), balance()):
         splits = domains.make_splits(cases)
         assert sorted(case for split in splits for case in split["val"]) == sorted(cases)
         assert len(splits) == count

@@ -10,6 +10,7 @@ from torch import nn
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.configuration import compile_setting
+from nnunetv2.domains.dataset_domains import DatasetDomains, read_dataset_domains
 from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import RepeatedCallError
 from nnunetv2.inference.network_building import build_network
@@ -24,7 +25,6 @@ from nnunetv2.training.nnUNetTrainer.base.training_state import TrainingState
 from nnunetv2.training.session import run_files
 from nnunetv2.training.session.builder_forms import accepts_older_forms
 from nnunetv2.training.session.domain_balance import DomainBalanceSettings, balance_domains
-from nnunetv2.training.session.domain_files import read_domain_files
 from nnunetv2.training.session.edge_learning import build_edge_branch
 from nnunetv2.training.session.network_plot import caption_network, planned_stages, plot_network
 from nnunetv2.training.session.ranks import current_ranks, share_batch
@@ -66,9 +66,9 @@ class TrainingSetup(TrainingState):
         self.num_input_channels = names.determine_num_input_channels(
             self.plans_manager, self.configuration_manager, self.dataset_json
         )
-        self.domains = balance_domains(
-            read_domain_files(self.preprocessed_dataset_folder_base), self._domain_settings()
-        )
+        folder = self.preprocessed_dataset_folder_base
+        dataset = DatasetDomains() if folder is None else read_dataset_domains(folder)
+        self.domains = balance_domains(dataset, self._domain_settings())
         network = self._build_network().to(self.device)
         self.network = torch.compile(network) if self._do_i_compile() else network
         self.optimizer, self.lr_scheduler = self.configure_optimizers()
