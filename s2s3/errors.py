@@ -2,7 +2,12 @@
 
     DriftError                                   (from s1.errors) an error that a user can fix
     ├── DomainMapError, ImageProblemError        (from s1.errors)
-    │   └── UnfitImageError    AssertionError    (from s1.errors) readable, but its dimensions or values are unsuitable
+    │   ├── UnfitImageError    AssertionError    (from s1.errors) readable, but its dimensions or values are unsuitable
+    │   └── SlideError                           a whole slide, or what belongs to it, that cannot be used
+    │       ├── MissingPixelSizeError            the file or the model does not state its micrometres per pixel
+    │       ├── UnreadableSlideError             a slide, or too much of it, cannot be read
+    │       ├── SlideTooCoarseError              the slide has larger pixels than the model was trained on
+    │       └── AnnotationError                  a file of annotations that is damaged or does not match
     ├── SettingsError          RuntimeError      environment variable, argument or plans entry
     │   ├── MissingEntryError  KeyError          plans lack an entry
     │   ├── UnknownNetworkError ImportError      plans name a network that cannot be imported
@@ -25,7 +30,8 @@
     │   └── IncompleteCheckpointError  KeyError         an entry is missing
     ├── CaseFailedError        RuntimeError      one case failed; names it
     ├── CasesFailedError       RuntimeError      several cases failed, the others are finished
-    └── WorkerDiedError        RuntimeError      a worker process was killed; names case and signal
+    ├── WorkerDiedError        RuntimeError      a worker process was killed; names case and signal
+    └── ClaimError             RuntimeError      a slide that another worker has taken over
 
 Each class also derives from the built-in exception that code written for nnU-Net catches.
 """
@@ -36,6 +42,7 @@ from zipfile import BadZipFile
 from s1.errors import DomainMapError, DriftError, ImageProblemError, UnfitImageError
 
 __all__ = [
+    "AnnotationError",
     "ArchiveError",
     "ArgumentError",
     "CallError",
@@ -43,6 +50,7 @@ __all__ = [
     "CasesFailedError",
     "CheckpointError",
     "CheckpointMismatchError",
+    "ClaimError",
     "DatasetError",
     "DatasetLayoutError",
     "DomainMapError",
@@ -55,15 +63,43 @@ __all__ = [
     "InvalidValueError",
     "MissingEntryError",
     "MissingFileError",
+    "MissingPixelSizeError",
     "OutputExistsError",
     "RepeatedCallError",
     "SettingsError",
+    "SlideError",
+    "SlideTooCoarseError",
     "UnfitImageError",
     "UnknownNetworkError",
+    "UnreadableSlideError",
     "WorkerDiedError",
     "WrongClassError",
     "WrongShapeError",
 ]
+
+
+class SlideError(ImageProblemError):
+    """A whole slide, or a file that belongs to it, cannot be used."""
+
+
+class MissingPixelSizeError(SlideError):
+    """A slide or a model does not state its micrometres per pixel."""
+
+
+class UnreadableSlideError(SlideError):
+    """A slide cannot be opened, or a part of it cannot be read."""
+
+
+class SlideTooCoarseError(SlideError):
+    """The pixels of a slide are so much larger than the model's that enlarging it would invent detail."""
+
+
+class AnnotationError(SlideError):
+    """A file of annotations is damaged, hostile, or does not match its slide."""
+
+
+class ClaimError(DriftError, RuntimeError):
+    """Another worker has taken over a slide; whoever gets this error leaves it alone."""
 
 
 class SettingsError(DriftError, RuntimeError):
