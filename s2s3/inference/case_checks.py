@@ -1,12 +1,27 @@
-"""Checks the files of a prediction before anything is written: inputs that are missing, results in their place."""
+"""Checks a prediction before anything is written: inputs that are missing, results in their place."""
 
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from nnunetv2.errors import DatasetError, InvalidOutputError
+from nnunetv2.errors import CallError, DatasetError, InvalidOutputError
 from nnunetv2.inference.case_lists import PathLike, Target, output_folders
 from nnunetv2.utilities.output_guard import check_output_folder
+
+
+def check_previous_stage(stage: str | None, folder: PathLike | None) -> None:
+    """Raise CallError unless a folder of predictions is given exactly if the model follows a stage of a cascade.
+
+    Parameters:
+        stage: configuration of the previous stage, None if there is none.
+    """
+    if stage is not None and folder is None:
+        raise CallError(
+            f"this is the second stage of a cascade: predict the images with configuration {stage} first and pass "
+            "the folder of its predictions (folder_with_segs_from_prev_stage, -prev_stage_predictions)"
+        )
+    if stage is None and folder is not None:
+        raise CallError("predictions of a previous stage were given, but this configuration has no previous stage")
 
 
 def check_output_folders(target: Target) -> None:

@@ -24,11 +24,26 @@ def case_name(image_file: PathLike, file_ending: str) -> str:
     return _CHANNEL.sub("", name)
 
 
+class ListedFolder(str):
+    """The path of a folder of images whose cases are known, so that whoever gets it need not list it again."""
+
+    cases: list[list[str]]
+
+    @classmethod
+    def read(cls, folder: PathLike, file_ending: str) -> "ListedFolder":
+        """List a folder; raises the errors of `list_inputs`."""
+        listed = cls(os.fspath(folder))
+        listed.cases = list_inputs(os.fspath(folder), file_ending)
+        return listed
+
+
 def list_inputs(source: Source, file_ending: str) -> list[list[str]]:
     """Return the files of each case in a folder or a list of cases.
 
     Raises MissingFileError if the folder is missing, DatasetLayoutError that names all channels missing from it.
     """
+    if isinstance(source, ListedFolder):
+        return source.cases
     if isinstance(source, str | os.PathLike):
         cases = create_lists_from_splitted_dataset_folder(os.fspath(source), file_ending)
         gaps = [line for files in cases for line in channel_gaps(case_name(files[0], file_ending), files, file_ending)]
@@ -75,6 +90,11 @@ def check_part(part_id: int, num_parts: int) -> None:
 
 class InvalidPartError(InvalidValueError, CallError):
     """A part number that does not exist."""
+
+
+def part_of(target: Target, part_id: int, num_parts: int) -> Target:
+    """Return every `num_parts`-th of listed output names, a folder as it is."""
+    return target if target is None or isinstance(target, str | os.PathLike) else list(target)[part_id::num_parts]
 
 
 def output_folder_of(target: Target) -> Path | None:

@@ -1,40 +1,22 @@
-"""Iterators and data loaders over preprocessed cases, under nnU-Net's names.
-
-An item is a dict of `data`, a float32 tensor (C, x, y, z) with the one-hot previous stage appended; `data_properties`,
-which the export needs; and `ofile`, the output name without ending, or None.
-"""
+"""Iterators and data loaders over preprocessed cases, under nnU-Net's names; for items see prepared_cases."""
 
 import os
 from collections.abc import Sequence
 from contextlib import closing
 from multiprocessing.synchronize import Event
 from queue import Full
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from batchgenerators.dataloading.data_loader import DataLoader
 
 from nnunetv2.inference.case_preparation import PathLike, prepare_array, prepare_files
-from nnunetv2.inference.prepared_cases import Case, Item, PreparedCases, make_item
+from nnunetv2.inference.model_description import ModelDescription
+from nnunetv2.inference.prepared_cases import CaseToPrepare, Item, PreparedCases, make_item
 from nnunetv2.preprocessing.preprocessor_lookup import require_preprocessor_class
-from nnunetv2.utilities.late_names import late_names
-
-if TYPE_CHECKING:
-    from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
-    from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-
-# Other people's code looks for these names here, where nnU-Net imports them.
-__getattr__, __dir__ = late_names(
-    __name__,
-    {
-        "nnunetv2.preprocessing.preprocessors.default_preprocessor": ("DefaultPreprocessor",),
-        "nnunetv2.utilities.label_handling.label_handling": ("convert_labelmap_to_one_hot",),
-        "nnunetv2.utilities.plans_handling.plans_handler": (
-            "ConfigurationManager",
-            "PlansManager",
-        ),
-    },
-)
+from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot as convert_labelmap_to_one_hot
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 _SECONDS_BETWEEN_ABORT_CHECKS = 0.1
 
@@ -43,9 +25,9 @@ def preprocessing_iterator_fromfiles(
     list_of_lists: Sequence[Sequence[PathLike]],
     list_of_segs_from_prev_stage_files: Sequence[PathLike | None] | None,
     output_filenames_truncated: Sequence[str | None] | None,
-    plans_manager: "PlansManager",
+    plans_manager: PlansManager,
     dataset_json: dict[str, Any],
-    configuration_manager: "ConfigurationManager",
+    configuration_manager: ConfigurationManager,
     num_processes: int,
     pin_memory: bool = False,
     verbose: bool = False,
@@ -61,15 +43,12 @@ def preprocessing_iterator_fromfiles(
         pin_memory: ignored, as in nnU-Net.
         keep_colours: describe the colours of RGB images in their properties.
     """
+    model = ModelDescription.of(plans_manager, configuration_manager, dataset_json)
     preprocessor = require_preprocessor_class(configuration_manager)(verbose=verbose)
     if keep_colours:
         preprocessor.keep_colours = True
     cases = [
-        Case(
-            os.path.basename(ofile or os.fspath(files[0])),
-            (files, previous, plans_manager, configuration_manager, dataset_json, preprocessor),
-            ofile,
-        )
+        CaseToPrepare(os.path.basename(ofile or os.fspath(files[0])), (files, previous, model, preprocessor), ofile)
         for files, previous, ofile in zip(
             list_of_lists,
             _one_per_case(list_of_segs_from_prev_stage_files, list_of_lists),
@@ -85,19 +64,20 @@ def preprocessing_iterator_fromnpy(
     list_of_segs_from_prev_stage: Sequence[np.ndarray | None] | None,
     list_of_image_properties: Sequence[dict[str, Any]],
     truncated_ofnames: Sequence[str | None] | None,
-    plans_manager: "PlansManager",
+    plans_manager: PlansManager,
     dataset_json: dict[str, Any],
-    configuration_manager: "ConfigurationManager",
+    configuration_manager: ConfigurationManager,
     num_processes: int,
     pin_memory: bool = False,
     verbose: bool = False,
 ) -> PreparedCases:
     """Like `preprocessing_iterator_fromfiles`, for images in memory. Properties are copied."""
+    model = ModelDescription.of(plans_manager, configuration_manager, dataset_json)
     preprocessor = require_preprocessor_class(configuration_manager)(verbose=verbose)
     cases = [
-        Case(
+        CaseToPrepare(
             os.path.basename(ofile) if ofile else f"number {number}",
-            (image, previous, dict(properties), plans_manager, configuration_manager, dataset_json, preprocessor),
+            (image, previous, dict(properties), model, preprocessor),
             ofile,
         )
         for number, (image, previous, properties, ofile) in enumerate(
@@ -121,9 +101,9 @@ def preprocess_fromfiles_save_to_queue(
     list_of_lists: Sequence[Sequence[PathLike]],
     list_of_segs_from_prev_stage_files: Sequence[PathLike | None] | None,
     output_filenames_truncated: Sequence[str | None] | None,
-    plans_manager: "PlansManager",
+    plans_manager: PlansManager,
     dataset_json: dict[str, Any],
-    configuration_manager: "ConfigurationManager",
+    configuration_manager: ConfigurationManager,
     target_queue: Any,
     done_event: Event,
     abort_event: Event,
@@ -148,9 +128,9 @@ def preprocess_fromnpy_save_to_queue(
     list_of_segs_from_prev_stage: Sequence[np.ndarray | None] | None,
     list_of_image_properties: Sequence[dict[str, Any]],
     truncated_ofnames: Sequence[str | None] | None,
-    plans_manager: "PlansManager",
+    plans_manager: PlansManager,
     dataset_json: dict[str, Any],
-    configuration_manager: "ConfigurationManager",
+    configuration_manager: ConfigurationManager,
     target_queue: Any,
     done_event: Event,
     abort_event: Event,
@@ -194,7 +174,34 @@ def _put(item: Item, target_queue: Any, abort_event: Event) -> bool:
     return False
 
 
-class PreprocessAdapter(DataLoader):  # type: ignore[misc]
+class _CaseLoader(DataLoader):  # type: ignore[misc]
+    """Hands out cases in order, one at a time."""
+
+    def __init__(
+        self,
+        cases: Sequence[tuple[Any, ...]],
+        preprocessor: Any,
+        plans_manager: PlansManager,
+        dataset_json: dict[str, Any],
+        configuration_manager: ConfigurationManager,
+        num_threads_in_multithreaded: int,
+    ):
+        self.preprocessor = preprocessor
+        self.plans_manager = plans_manager
+        self.configuration_manager = configuration_manager
+        self.dataset_json = dataset_json
+        super().__init__(cases, 1, num_threads_in_multithreaded, shuffle=False, return_incomplete=True)
+        self.indices = list(range(len(cases)))
+
+    def _next_case(self) -> tuple[Any, ...]:
+        case: tuple[Any, ...] = self._data[self.get_indices()[0]]
+        return case
+
+    def _model(self) -> ModelDescription:
+        return ModelDescription.of(self.plans_manager, self.configuration_manager, self.dataset_json)
+
+
+class PreprocessAdapter(_CaseLoader):
     """A batchgenerators data loader over cases in files; `next()` returns one item.
 
     `preprocessor` is an object with a `run_case` like that of DefaultPreprocessor.
@@ -204,36 +211,27 @@ class PreprocessAdapter(DataLoader):  # type: ignore[misc]
         self,
         list_of_lists: Sequence[Sequence[PathLike]],
         list_of_segs_from_prev_stage_files: Sequence[PathLike | None] | None,
-        preprocessor: "DefaultPreprocessor",
+        preprocessor: DefaultPreprocessor,
         output_filenames_truncated: Sequence[str | None] | None,
-        plans_manager: "PlansManager",
+        plans_manager: PlansManager,
         dataset_json: dict[str, Any],
-        configuration_manager: "ConfigurationManager",
+        configuration_manager: ConfigurationManager,
         num_threads_in_multithreaded: int = 1,
     ):
-        self.preprocessor = preprocessor
-        self.plans_manager = plans_manager
-        self.configuration_manager = configuration_manager
-        self.dataset_json = dataset_json
-        cases = zip(
-            list_of_lists,
-            _one_per_case(list_of_segs_from_prev_stage_files, list_of_lists),
-            _one_per_case(output_filenames_truncated, list_of_lists),
-            strict=True,
+        previous = _one_per_case(list_of_segs_from_prev_stage_files, list_of_lists)
+        names = _one_per_case(output_filenames_truncated, list_of_lists)
+        cases = list(zip(list_of_lists, previous, names, strict=True))
+        super().__init__(
+            cases, preprocessor, plans_manager, dataset_json, configuration_manager, num_threads_in_multithreaded
         )
-        super().__init__(list(cases), 1, num_threads_in_multithreaded, shuffle=False, return_incomplete=True)
-        self.indices = list(range(len(list_of_lists)))
 
     def generate_train_batch(self) -> Item:
         """Return the next item."""
-        files, previous, ofile = self._data[self.get_indices()[0]]
-        data, properties = prepare_files(
-            files, previous, self.plans_manager, self.configuration_manager, self.dataset_json, self.preprocessor
-        )
-        return make_item(data, properties, ofile)
+        files, previous, ofile = self._next_case()
+        return make_item(*prepare_files(files, previous, self._model(), self.preprocessor), ofile)
 
 
-class PreprocessAdapterFromNpy(DataLoader):  # type: ignore[misc]
+class PreprocessAdapterFromNpy(_CaseLoader):
     """A batchgenerators data loader over images in memory; `next()` returns one item and adds to its properties."""
 
     def __init__(
@@ -242,36 +240,21 @@ class PreprocessAdapterFromNpy(DataLoader):  # type: ignore[misc]
         list_of_segs_from_prev_stage: Sequence[np.ndarray | None] | None,
         list_of_image_properties: Sequence[dict[str, Any]],
         truncated_ofnames: Sequence[str | None] | None,
-        plans_manager: "PlansManager",
+        plans_manager: PlansManager,
         dataset_json: dict[str, Any],
-        configuration_manager: "ConfigurationManager",
+        configuration_manager: ConfigurationManager,
         num_threads_in_multithreaded: int = 1,
         verbose: bool = False,
     ):
-        self.preprocessor = require_preprocessor_class(configuration_manager)(verbose=verbose)
-        self.plans_manager = plans_manager
-        self.configuration_manager = configuration_manager
-        self.dataset_json = dataset_json
-        cases = zip(
-            list_of_images,
-            _one_per_case(list_of_segs_from_prev_stage, list_of_images),
-            list_of_image_properties,
-            _one_per_case(truncated_ofnames, list_of_images),
-            strict=True,
+        previous = _one_per_case(list_of_segs_from_prev_stage, list_of_images)
+        names = _one_per_case(truncated_ofnames, list_of_images)
+        cases = list(zip(list_of_images, previous, list_of_image_properties, names, strict=True))
+        preprocessor = require_preprocessor_class(configuration_manager)(verbose=verbose)
+        super().__init__(
+            cases, preprocessor, plans_manager, dataset_json, configuration_manager, num_threads_in_multithreaded
         )
-        super().__init__(list(cases), 1, num_threads_in_multithreaded, shuffle=False, return_incomplete=True)
-        self.indices = list(range(len(list_of_images)))
 
     def generate_train_batch(self) -> Item:
         """Return the next item."""
-        image, previous, properties, ofile = self._data[self.get_indices()[0]]
-        data, properties = prepare_array(
-            image,
-            previous,
-            properties,
-            self.plans_manager,
-            self.configuration_manager,
-            self.dataset_json,
-            self.preprocessor,
-        )
-        return make_item(data, properties, ofile)
+        image, previous, properties, ofile = self._next_case()
+        return make_item(*prepare_array(image, previous, properties, self._model(), self.preprocessor), ofile)

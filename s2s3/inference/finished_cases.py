@@ -3,12 +3,21 @@
 import logging
 import os
 import zipfile
+from itertools import compress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 
 _log = logging.getLogger(__name__)
+
+
+def unfinished(
+    inputs: list[list[str]], outputs: list[str], file_ending: str, with_probabilities: bool, reader: "BaseReaderWriter"
+) -> tuple[list[list[str]], list[str]]:
+    """Return files and output name of the cases that an earlier prediction has not finished."""
+    todo = [not is_finished(name, file_ending, with_probabilities, reader) for name in outputs]
+    return list(compress(inputs, todo)), list(compress(outputs, todo))
 
 
 def is_finished(output: str, file_ending: str, with_probabilities: bool, reader: "BaseReaderWriter") -> bool:

@@ -11,6 +11,7 @@ import torch
 from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.errors import CheckpointError, IncompleteCheckpointError, InvalidValueError, MissingFileError
 from nnunetv2.inference.domain_membership import statistics_in
+from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.model_advice import checkpoints_by_fold, train_command, ways_to_checkpoints
@@ -23,12 +24,10 @@ Parameters = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class ModelFiles:
+class TrainedModel:
     """The content of a model folder; configuration, trainer and mirroring axes are those of the first fold."""
 
-    dataset_json: dict[str, Any]
-    plans_manager: PlansManager
-    configuration: str
+    description: ModelDescription
     trainer_name: str
     mirroring_axes: tuple[int, ...] | None
     parameters: dict[Path, Parameters]
@@ -45,7 +44,7 @@ def available_folds(model_folder: PathLike, checkpoint_name: str) -> list[int]:
     return [int(name) for name in names]
 
 
-def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str) -> ModelFiles:
+def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str) -> TrainedModel:
     """Read plans, dataset.json and the checkpoints of the folds (None: all that exist).
 
     Raises MissingFileError naming missing files, CheckpointError for an unusable checkpoint.
@@ -54,18 +53,23 @@ def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str
     if not folder.is_dir():
         raise MissingFileError(f"model folder not found: {folder}. {_advice_for_no_model(folder)}")
     dataset_json = read_json(folder / "dataset.json", MODEL_DATASET)
-    plans_manager = PlansManager(folder / "plans.json")
+    plans = PlansManager(folder / "plans.json")
     files = checkpoint_files(folder, folds, checkpoint_name)
     parameters: dict[Path, Parameters] = {}
-    description: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     statistics = []
     for file in files:
         checkpoint = load_checkpoint_file(file, "cpu")
         parameters[file] = _entry(checkpoint, "network_weights", file)
-        description = description or _describe(checkpoint, file)
+        described = described or _describe(checkpoint, file)
         statistics.append(statistics_in(checkpoint, file))
-    measured = tuple(fold for fold in statistics if fold is not None)
-    return ModelFiles(dataset_json, plans_manager, parameters=parameters, domain_statistics=measured, **description)
+    configuration = plans.get_configuration(described.pop("configuration"))
+    return TrainedModel(
+        ModelDescription.of(plans, configuration, dataset_json),
+        parameters=parameters,
+        domain_statistics=tuple(fold for fold in statistics if fold is not None),
+        **described,
+    )
 
 
 def checkpoint_files(folder: Path, folds: Folds, checkpoint_name: str) -> list[Path]:

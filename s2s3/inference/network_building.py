@@ -10,19 +10,13 @@ from torch import nn
 
 from nnunetv2.configuration import compile_setting
 from nnunetv2.errors import CheckpointMismatchError
+from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.utilities.network_weights import loads_in_its_own_way, weight_differences
 from nnunetv2.utilities.plans_handling.plans_entries import named_by
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 
 def build_network(
-    trainer: Any,
-    plans_manager: PlansManager,
-    configuration_manager: ConfigurationManager,
-    dataset_json: dict[str, Any],
-    num_input_channels: int,
-    num_output_channels: int,
-    enable_deep_supervision: bool,
+    trainer: Any, model: ModelDescription, num_input_channels: int, enable_deep_supervision: bool
 ) -> nn.Module:
     """Call `build_network_architecture` of a trainer (class or object) with the arguments its signature requires.
 
@@ -32,18 +26,18 @@ def build_network(
     build: Callable[..., nn.Module] = trainer.build_network_architecture
     parameters = inspect.signature(build).parameters
     kinds = {entry.kind for entry in parameters.values()}
-    channels = (num_input_channels, num_output_channels)
+    plans, configuration = model.plans, model.configuration
+    channels = (num_input_channels, model.labels.num_segmentation_heads)
     if "dataset_json" in parameters:
         _warn_about_old_signature(trainer)
-        described: tuple[Any, ...] = (plans_manager, dataset_json, configuration_manager, num_input_channels)
+        described: tuple[Any, ...] = (plans, model.dataset_json, configuration, num_input_channels)
     elif "plans_manager" in parameters or inspect.Parameter.VAR_POSITIONAL in kinds:
-        described = (plans_manager, configuration_manager, *channels)
+        described = (plans, configuration, *channels)
     else:
         _warn_about_old_signature(trainer)
-        configuration = configuration_manager
         arguments = (configuration.network_arch_init_kwargs, configuration.network_arch_init_kwargs_req_import)
         described = (configuration.network_arch_class_name, *arguments, *channels)
-    with named_by(configuration_manager):
+    with named_by(configuration):
         if "enable_deep_supervision" in parameters or inspect.Parameter.VAR_KEYWORD in kinds:
             return build(*described, enable_deep_supervision=enable_deep_supervision)
         return build(*described, enable_deep_supervision)

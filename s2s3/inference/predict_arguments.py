@@ -33,6 +33,7 @@ def modelfolder_parser() -> argparse.ArgumentParser:
     parser.add_argument("-m", required=True, metavar="MODEL", help="model folder with plans.json and fold_X")
     _add_settings(parser, "--c")
     _add_workers(parser)
+    parser.set_defaults(num_parts=1, part_id=0)
     return parser
 
 

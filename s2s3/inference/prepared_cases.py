@@ -1,6 +1,11 @@
-"""An iterator over cases, preprocessed in worker processes or one at a time in this process."""
+"""Items for prediction, and an iterator over cases, preprocessed in worker processes or one at a time in this process.
+
+An item is a dict of `data`, a float32 tensor (C, x, y, z) with the one-hot previous stage appended; `data_properties`,
+which the export needs; and `ofile`, the output name without ending, or None.
+"""
 
 import tempfile
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
@@ -22,7 +27,7 @@ Item = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Case:
+class CaseToPrepare:
     """A case to prepare: its name for messages, the arguments of `prepare`, its output name without ending."""
 
     name: str
@@ -36,7 +41,19 @@ def make_item(data: np.ndarray, properties: dict[str, Any], ofile: str | None) -
     return {"data": tensor, "data_properties": properties, "ofile": ofile}
 
 
-class PreparedCases(Iterator[Item]):
+class WatchedItems(Iterator[Item]):
+    """Items that are made in the background, which has to be watched while other items are predicted."""
+
+    @abstractmethod
+    def poll(self) -> None:
+        """Go on with the work in the background, without blocking. Raises WorkerDiedError if a worker was killed."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the work in the background; items not yet yielded are dropped."""
+
+
+class PreparedCases(WatchedItems):
     """Yields prepared cases in the given order; failing cases are skipped and raised after the last one.
 
     A full disk is raised at once.
@@ -49,7 +66,7 @@ class PreparedCases(Iterator[Item]):
     def __init__(
         self,
         prepare: Callable[..., tuple[np.ndarray, dict[str, Any]]],
-        cases: Sequence[Case],
+        cases: Sequence[CaseToPrepare],
         num_workers: int,
     ):
         self._prepare = prepare
@@ -60,16 +77,16 @@ class PreparedCases(Iterator[Item]):
         return next(self._items)
 
     def poll(self) -> None:
-        """Start waiting cases and check the workers, without blocking. Raises WorkerDiedError if one was killed."""
+        """Start waiting cases and check the workers."""
         self._pool.poll()
 
     def close(self) -> None:
-        """Stop the workers; cases not yet yielded are dropped."""
+        """Stop the workers."""
         self._items.close()
 
-    def _iterate(self, waiting: deque[Case]) -> Generator[Item, None, None]:
+    def _iterate(self, waiting: deque[CaseToPrepare]) -> Generator[Item, None, None]:
         failures: list[BaseException] = []
-        running: deque[tuple[Task, Case]] = deque()
+        running: deque[tuple[Task, CaseToPrepare]] = deque()
         with ExitStack() as stack:
             stack.enter_context(self._pool)
             folder = ""
@@ -89,7 +106,7 @@ class PreparedCases(Iterator[Item]):
                 yield make_item(take(data), properties, case.ofile)
         raise_failures(failures)
 
-    def _submit(self, case: Case, folder: str) -> Task:
+    def _submit(self, case: CaseToPrepare, folder: str) -> Task:
         if self._pool.num_workers == 0:
             return self._pool.submit(case.name, self._prepare, *case.arguments)
         handed = [hand_over(value, folder) if isinstance(value, np.ndarray) else value for value in case.arguments]

@@ -4,7 +4,7 @@ The sum and the total weight are kept in half precision and rounded after every 
 to the last bit. If the sum exceeds the range of half precision (65504), the caller repeats with float32.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
@@ -20,56 +20,64 @@ class InvalidLogitsError(InvalidValueError, RuntimeError):
     """A network predicted NaN or infinite logits."""
 
 
-def pad_to_tile(image: torch.Tensor, tile_size: Sequence[int]) -> tuple[torch.Tensor, tuple[slice, ...]]:
-    """Zero-pad the trailing axes of `image` to at least the tile size, evenly, an odd voxel at the end.
-
-    Returns the image (the same object if it is large enough) and the slices over all axes that undo the padding.
-    """
-    lengths = image.shape[image.ndim - len(tile_size) :]
-    missing = [max(0, tile - length) for tile, length in zip(tile_size, lengths, strict=True)]
-    crop = [slice(None)] * (image.ndim - len(tile_size))
-    crop += [slice(gap // 2, gap // 2 + length) for gap, length in zip(missing, lengths, strict=True)]
-    if not any(missing):
-        return image, tuple(crop)
-    per_axis_last_first = [side for gap in reversed(missing) for side in (gap // 2, gap - gap // 2)]
-    return torch.nn.functional.pad(image, per_axis_last_first), tuple(crop)
-
-
-def accumulate_tiles(
-    tiles: Iterable[tuple[torch.Tensor, Slicer]],
-    predict_tile: Callable[[torch.Tensor], torch.Tensor],
-    num_channels: int,
-    image_size: Sequence[int],
-    weights: torch.Tensor | None,
-    device: torch.device,
-    dtype: torch.dtype = torch.half,
-) -> torch.Tensor:
-    """Return the weighted mean of all tile predictions, (K, *image_size) of `dtype` on `device`.
+class TileSum:
+    """The weighted sum of tile predictions over an image, or over a part of one.
 
     Parameters:
-        tiles: pairs of a tile, as a batch of one (1, C, *tile), and its position in the image.
-        predict_tile: returns the logits of such a batch, (1, K, *tile).
+        num_channels: channels of the predictions, K.
+        size: of the image or the part.
         weights: importance of each voxel of a tile, on `device`; None weights all voxels equally.
-
-    Raises LogitOverflowError if a sum exceeds the range of `dtype`, InvalidLogitsError for NaN.
+        dtype: half, or float32 for predictions whose sum does not fit into half.
     """
-    logits = torch.zeros((num_channels, *image_size), dtype=dtype, device=device)
-    total_weight = torch.zeros(tuple(image_size), dtype=dtype, device=device)
-    for tile, where in tiles:
-        prediction = predict_tile(tile)[0].to(device)
-        if dtype is torch.float32:
+
+    def __init__(
+        self,
+        num_channels: int,
+        size: Sequence[int],
+        weights: torch.Tensor | None,
+        device: torch.device,
+        dtype: torch.dtype = torch.half,
+    ):
+        self._logits = torch.zeros((num_channels, *size), dtype=dtype, device=device)
+        self._total_weight = torch.zeros(tuple(size), dtype=dtype, device=device)
+        self._weights = weights
+
+    def add(self, prediction: torch.Tensor, where: Slicer) -> None:
+        """Add the logits of a tile, (K, *tile), which are changed, at its position."""
+        prediction = prediction.to(self._logits.device)
+        if self._logits.dtype is torch.float32:
             prediction = prediction.float()
-        if weights is not None:
-            prediction *= weights
-        logits[where].add_(prediction)
-        total_weight[where[1:]].add_(1 if weights is None else weights)
-    for channel in logits:
-        channel /= total_weight
-        _check_finite(channel)
-    return logits
+        if self._weights is not None:
+            prediction *= self._weights
+        self._logits[where].add_(prediction)
+        self._total_weight[where[1:]].add_(1 if self._weights is None else self._weights)
+
+    def mean(self) -> torch.Tensor:
+        """Return the weighted mean, (K, *size), in the memory of the sum, to which nothing can be added any more.
+
+        Raises LogitOverflowError if a sum exceeds the range of the dtype, InvalidLogitsError for NaN.
+        """
+        for channel in self._logits:
+            channel /= self._total_weight
+            _check_finite(channel)
+        return self._logits
 
 
-def add_logits(total: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+def mean_of_folds(predictions: Iterable[torch.Tensor]) -> torch.Tensor | None:
+    """Return the mean of the logits of all folds, in the memory of the first; None without any.
+
+    Half precision, or float32 where the sum does not fit into half.
+    """
+    total, count = None, 0
+    for logits in predictions:
+        total = logits if total is None else _add(total, logits)
+        count += 1
+    if total is not None and count > 1:
+        total /= count
+    return total
+
+
+def _add(total: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """Add `other` to `total` in place and return it; a sum that overflows half precision is returned as float32."""
     fits = all(torch.isfinite(a + b).all() for a, b in zip(total, other, strict=True))
     return total.add_(other) if fits else total.float() + other

@@ -9,8 +9,8 @@ OF_IMAGES = {
     "experiment_planning/dataset_fingerprint/fingerprint_extractor.py",
     "experiment_planning/verify_dataset_integrity.py",
     "imageio/reader_writer_registry.py",
+    "inference/predict_folder.py",
     "inference/predict_from_raw_data.py",
-    "inference/predictor.py",
     "utilities/utils.py",
 }
 _PLAIN = re.compile(r"^(?!.*label_ending\().*\[[\"']file_ending[\"']\]", re.MULTILINE)

@@ -18,7 +18,7 @@ from nnunetv2.inference.data_iterators import (
     preprocessing_iterator_fromfiles,
     preprocessing_iterator_fromnpy,
 )
-from nnunetv2.inference.prepared_cases import Case, PreparedCases
+from nnunetv2.inference.prepared_cases import CaseToPrepare, PreparedCases
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from tests.inference.models import make_dataset_json, make_plans
 
@@ -78,7 +78,7 @@ def prepare_number(number: int) -> tuple[np.ndarray, dict[str, int]]:
 @pytest.mark.parametrize("workers", [0, 1, 5])
 def test_no_temporary_files_are_left(workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    cases = [Case(str(number), (number,), None) for number in range(7)]
+    cases = [CaseToPrepare(str(number), (number,), None) for number in range(7)]
     items = PreparedCases(prepare_number, cases, workers)
     assert [next(items)["data_properties"]["number"] for _ in range(3)] == [0, 1, 2]
     items.close()

@@ -12,6 +12,7 @@ from nnunetv2.errors import (
     UnknownNetworkError,
 )
 from nnunetv2.inference import predict_from_raw_data
+from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.inference.model_folder import available_folds, read_model_folder
 from nnunetv2.inference.network_building import build_network, compile_if_asked
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
@@ -174,21 +175,22 @@ class FormThatPassesOn:
 
 def build(trainer: object) -> object:
     manager = PlansManager(PLANS)
-    return build_network(trainer, manager, manager.get_configuration("2d"), DATASET_JSON, 3, 5, False)
+    model = ModelDescription.of(manager, manager.get_configuration("2d"), DATASET_JSON)
+    return build_network(trainer, model, 7, False)
 
 
 def test_network_builders_of_all_releases_are_called_with_their_own_arguments() -> None:
     with pytest.warns(DeprecationWarning, match="FormOfReleases23To26"):
         name, *rest = build(FormOfReleases23To26)
     assert name.endswith("PlainConvUNet")
-    assert rest == [3, 5, False]
+    assert rest == [7, 3, False]
     with pytest.warns(DeprecationWarning, match="FormOfReleases21And22"):
         dataset_json, configuration, *rest = build(FormOfReleases21And22())
     assert dataset_json is DATASET_JSON
     assert configuration.patch_size == [8, 8]
-    assert rest == [3, False]
+    assert rest == [7, False]
     arguments, keywords = build(FormThatPassesOn)
-    assert arguments[2:] == (3, 5)
+    assert arguments[2:] == (7, 3)
     assert keywords == {"enable_deep_supervision": False}
 
 

@@ -13,6 +13,7 @@ from nnunetv2.configuration import compile_setting
 from nnunetv2.domains.dataset_domains import DatasetDomains, read_dataset_domains
 from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import RepeatedCallError
+from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.inference.network_building import build_network
 from nnunetv2.training.loss.segmentation_loss import (
     compile_dice,
@@ -80,6 +81,9 @@ class TrainingSetup(TrainingState):
         self.was_initialized = True
         self.logger.update_config({"hparas": self._hyperparameters()})
 
+    def _model_description(self) -> ModelDescription:
+        return ModelDescription(self.plans_manager, self.configuration_manager, self.label_manager, self.dataset_json)
+
     def _hyperparameters(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in HYPERPARAMETERS} | {
             "batch_size": self.configuration_manager.batch_size
@@ -97,15 +101,7 @@ class TrainingSetup(TrainingState):
 
     def _build_network(self) -> nn.Module:
         """Build the plain network and, on several domains, wrap it with edge heads."""
-        network = build_network(
-            self,
-            self.plans_manager,
-            self.configuration_manager,
-            self.dataset_json,
-            self.num_input_channels,
-            self.label_manager.num_segmentation_heads,
-            self.enable_deep_supervision,
-        )
+        network = build_network(self, self._model_description(), self.num_input_channels, self.enable_deep_supervision)
         if self.domains.use_edge_heads:
             scales = self._get_deep_supervision_scales()
             self.edge_loss_weights = output_weights(scales, ddp=self.is_ddp, compiled=self._do_i_compile()) or (1.0,)

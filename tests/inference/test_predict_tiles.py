@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from nnunetv2.errors import CallError
-from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+from nnunetv2.inference.predict_cases import RunningCase
+from nnunetv2.inference.predict_tiles import TileWork, predicted_tiles
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError, TileSum
 from tests.inference.models import CPU, hand_made_predictor
 
 
@@ -157,13 +159,9 @@ def test_memory_errors_on_the_device_lead_to_a_retry_on_the_cpu() -> None:
 
     predictor._internal_predict_sliding_window_return_logits = predict
     predictor.perform_everything_on_device = True
-    predictor.device = _PretendedDevice()
-    predictor._predict_where_memory_allows(IMAGE, [])
+    predictor.device = torch.device("meta")
+    predictor.predict_sliding_window_return_logits(IMAGE)
     assert tries == [True, False]
-
-
-class _PretendedDevice:
-    type = "xpu"
 
 
 def test_other_errors_on_the_device_are_not_retried() -> None:
@@ -174,9 +172,9 @@ def test_other_errors_on_the_device_are_not_retried() -> None:
 
     predictor._internal_predict_sliding_window_return_logits = fail
     predictor.perform_everything_on_device = True
-    predictor.device = _PretendedDevice()
+    predictor.device = torch.device("meta")
     with pytest.raises(RuntimeError, match="channels"):
-        predictor._predict_where_memory_allows(IMAGE, [])
+        predictor.predict_sliding_window_return_logits(IMAGE)
 
 
 def test_a_bar_that_replaces_tqdm_sees_every_tile_and_can_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,12 +238,45 @@ def test_the_old_name_of_perform_everything_on_device_is_accepted() -> None:
     assert nnUNetPredictor(device=CPU, perform_everything_on_gpu=True).perform_everything_on_device is False
 
 
-def test_background_work_is_polled_at_every_tile() -> None:
+def test_background_work_is_polled_at_every_tile_of_a_case_and_only_there() -> None:
     calls: list[int] = []
     predictor = hand_made_predictor(Positions(), [4, 6])
-    predictor._watched = (lambda: calls.append(1),)
+    predictor._predict_case(IMAGE, RunningCase("a", lambda: calls.append(1)))
+    assert len(calls) == 4
     predictor.predict_sliding_window_return_logits(IMAGE)
     assert len(calls) == 4
+
+
+class TilesFromSomewhere:
+    """Reads tiles as a slide does: there is no array of the whole."""
+
+    def __init__(self, image: torch.Tensor):
+        self._image = image
+        self.read: list[Any] = []
+
+    def __getitem__(self, where: Any) -> torch.Tensor:
+        self.read.append(where)
+        return self._image[where].clone()
+
+
+@pytest.mark.parametrize("step", [0.3, 0.5, 1.0])
+def test_sums_over_bands_of_an_image_equal_the_sum_over_all_of_it_to_the_last_bit(step: float) -> None:
+    image = torch.randn((1, 1, 37, 23), generator=torch.Generator().manual_seed(1))
+    predictor = hand_made_predictor(nn.Conv2d(1, 3, 3, padding=1), [8, 6], tile_step_size=step)
+    slicers = predictor._internal_get_sliding_window_slicers(image.shape[1:])
+    with torch.inference_mode():
+        whole = predictor._internal_predict_sliding_window_return_logits(image, slicers, False)
+        weights = predictor._tile_weights(CPU)
+        work = TileWork(predictor._internal_maybe_mirror_and_predict, 3, weights, CPU, CPU, predictor._make_bar)
+        for first, end in ((0, 10), (10, 20), (20, 37)):
+            reaching = [where for where in slicers if where[2].start < end and where[2].stop > first]
+            top = min(where[2].start for where in reaching)
+            band = TileSum(3, (1, max(where[2].stop for where in reaching) - top, 23), weights, CPU)
+            source = TilesFromSomewhere(image)
+            for logits, (channels, plane, rows, columns) in predicted_tiles(source, reaching, work):
+                band.add(logits, (channels, plane, slice(rows.start - top, rows.stop - top), columns))
+            assert source.read == reaching
+            assert torch.equal(band.mean()[:, :, first - top : end - top], whole[:, :, first:end])
 
 
 @pytest.fixture(autouse=True)

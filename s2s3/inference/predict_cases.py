@@ -1,0 +1,118 @@
+"""Predicts prepared cases one after another, and exports their results meanwhile."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from batchgenerators.dataloading.multi_threaded_augmenter import MultiThreadedAugmenter
+
+from nnunetv2.errors import CaseFailedError, CasesFailedError
+from nnunetv2.inference.export_queue import ExportQueue, raise_failures
+from nnunetv2.inference.model_description import ModelDescription
+from nnunetv2.inference.prepared_cases import Item, WatchedItems
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+from nnunetv2.utilities.safe_arrays import open_npy
+
+
+@dataclass(frozen=True)
+class RunningCase:
+    """The case that is being predicted."""
+
+    name: str | None = None
+    """For messages; None if it has no name."""
+    poll: Callable[[], None] = lambda: None
+    """Goes on with what is done in the background, without blocking; raises WorkerDiedError if a worker was killed."""
+
+
+Predict = Callable[[torch.Tensor, RunningCase], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class CaseExport:
+    """What is done with the logits (K, x, y, z) of a case: they become a result or, for a case with a name, files."""
+
+    model: ModelDescription
+    convert: Callable[..., Any]
+    """`convert_predicted_logits_to_segmentation_with_correct_shape` or another function with its arguments."""
+    write: Callable[..., None]
+    """`export_prediction_from_logits` or another function with its arguments."""
+    save_probabilities: bool
+
+    def step(self, item: Item) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Return a function that takes the logits, and its further arguments."""
+        model, properties, ofile = self.model, item["data_properties"], item["ofile"]
+        if ofile is None:
+            described: tuple[Any, ...] = (model.plans, model.configuration, model.labels, properties)
+            return self.convert, (*described, self.save_probabilities)
+        described = (properties, model.configuration, model.plans, model.dataset_json, ofile)
+        return self.write, (*described, self.save_probabilities)
+
+    def __call__(self, logits: torch.Tensor, item: Item) -> Any:
+        """Export at once, in this process; return the result, or None if it was written."""
+        function, arguments = self.step(item)
+        return function(logits, *arguments)
+
+
+def predict_cases(items: Iterable[Item], predict: Predict, export: CaseExport, num_workers: int) -> list[Any]:
+    """Predict all items and export them in worker processes (0: in this process); return the results in order.
+
+    The data of an item is a tensor, an array, or the path of an .npy file, which is removed. Raises CaseFailedError or
+    CasesFailedError after the last case if cases failed; WorkerDiedError at once if a worker was killed.
+    """
+    failures: list[BaseException] = []
+    with ExportQueue(num_workers) as exports:
+        try:
+            _predict_and_submit(items, predict, export, exports, failures)
+        finally:
+            _end(items)
+        results, failed_exports = exports.collect()
+    raise_failures([*failures, *failed_exports])
+    return results
+
+
+def _predict_and_submit(
+    items: Iterable[Item], predict: Predict, export: CaseExport, exports: ExportQueue, failures: list[BaseException]
+) -> None:
+    def poll() -> None:
+        exports.poll()
+        if isinstance(items, WatchedItems):
+            items.poll()
+
+    for number, item in enumerate(_collecting_failures(items, failures)):
+        name = os.path.basename(item["ofile"]) if item["ofile"] else f"number {number}"
+        try:
+            logits = predict(_load(item["data"]), RunningCase(name, poll))
+        except InvalidLogitsError as error:
+            failures.append(CaseFailedError(name, str(error)))
+            continue
+        function, arguments = export.step(item)
+        exports.submit(name, function, logits, *arguments)
+
+
+def _load(data: Any) -> torch.Tensor:
+    """Return the data of an item as a tensor; if it is the path of an .npy file, read and remove the file."""
+    if isinstance(data, str | os.PathLike):
+        file, data = Path(data), np.array(open_npy(data))
+        file.unlink()
+    return torch.from_numpy(data) if isinstance(data, np.ndarray) else data
+
+
+def _collecting_failures(items: Iterable[Item], failures: list[BaseException]) -> Iterator[Item]:
+    """Yield the items; add the failed cases that the iterator raises at its end to `failures`."""
+    try:
+        yield from items
+    except CaseFailedError as error:
+        failures.append(error)
+    except CasesFailedError as error:
+        failures.extend(error.failures)
+
+
+def _end(items: Iterable[Item]) -> None:
+    if isinstance(items, WatchedItems):
+        items.close()
+    elif isinstance(items, MultiThreadedAugmenter):
+        items._finish()

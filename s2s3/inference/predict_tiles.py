@@ -1,0 +1,97 @@
+"""Predicts an image tile by tile: cut, predict, sum up.
+
+What is predicted need not be a tensor: an object with a `shape` that gives the tile (C, *tile) at a position will do,
+and whoever cannot keep the logits of a whole image in memory sums up `predicted_tiles` in parts.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nnunetv2.errors import CallError
+from nnunetv2.inference.sliding_window_prediction import Slicer, mirror_combinations
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError, LogitOverflowError, TileSum
+
+
+@dataclass(frozen=True)
+class TileWork:
+    """What is done with the tiles of an image."""
+
+    predict_tile: Callable[[torch.Tensor], torch.Tensor]
+    """Returns the logits (1, K, *tile) of a batch of one tile (1, C, *tile)."""
+    num_channels: int
+    """Channels of the logits, K."""
+    weights: torch.Tensor | None
+    """Importance of each voxel of a tile, on the device of the results; None weights all equally."""
+    network_device: torch.device
+    results_device: torch.device
+    make_bar: Callable[..., AbstractContextManager[Any]]
+    """Makes a progress bar, as tqdm does, for a `total` of tiles."""
+    before_tile: Callable[[], None] = lambda: None
+    """Watches what goes on in the background."""
+
+
+def predict_tiles(image: torch.Tensor, slicers: Sequence[Slicer], work: TileWork) -> torch.Tensor:
+    """Return the logits (K, *image) of an image (C, *image), which is at least as large as a tile.
+
+    Half precision, or float32 if half cannot hold them. Raises InvalidLogitsError for NaN and infinite values.
+    """
+    try:
+        return _sum_up(image, slicers, work, torch.half)
+    except LogitOverflowError:
+        pass  # once more outside of the handler, which keeps the sum in memory
+    try:
+        logits = _sum_up(image, slicers, work, torch.float32)
+    except LogitOverflowError:
+        raise InvalidLogitsError("the network predicted infinite values; is the checkpoint damaged?") from None
+    half = logits.half()
+    return half if torch.isfinite(half).all() else logits
+
+
+def _sum_up(image: torch.Tensor, slicers: Sequence[Slicer], work: TileWork, dtype: torch.dtype) -> torch.Tensor:
+    total = TileSum(work.num_channels, image.shape[1:], work.weights, work.results_device, dtype)
+    for logits, where in predicted_tiles(image.to(work.results_device), slicers, work):
+        total.add(logits, where)
+    return total.mean()
+
+
+def predicted_tiles(image: Any, slicers: Sequence[Slicer], work: TileWork) -> Iterator[tuple[torch.Tensor, Slicer]]:
+    """Yield the logits (K, *tile) of each tile, and its position."""
+    with work.make_bar(total=len(slicers)) as bar:
+        for where in slicers:
+            work.before_tile()
+            tile = torch.clone(image[where][None], memory_format=torch.contiguous_format)
+            yield work.predict_tile(tile.to(work.network_device))[0], where
+            bar.update()
+
+
+def mean_of_mirrored(
+    network: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor, axes: Sequence[int]
+) -> torch.Tensor:
+    """Return the logits of a batch (B, C, *tile), averaged over it and its versions mirrored along spatial `axes`."""
+    prediction = network(batch)
+    if not axes:
+        return prediction
+    if max(axes) > batch.ndim - 3:
+        raise CallError(f"mirroring axes {axes} do not exist in a batch of {batch.ndim} axes")
+    combinations = mirror_combinations(axes)
+    for mirrored in combinations:
+        prediction += torch.flip(network(torch.flip(batch, mirrored)), mirrored)
+    prediction /= len(combinations) + 1
+    return prediction
+
+
+def where_memory_allows(
+    predict: Callable[[bool], torch.Tensor], on_device: bool, make_room: Callable[[], None]
+) -> torch.Tensor:
+    """Call `predict`, with False instead of `on_device` if the device runs out of memory."""
+    try:
+        return predict(on_device)
+    except RuntimeError as error:
+        if not on_device or "out of memory" not in str(error).lower():
+            raise
+    make_room()
+    return predict(False)
