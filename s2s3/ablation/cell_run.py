@@ -150,7 +150,7 @@ def _predictor(trainer: Any, mirroring: bool) -> nnUNetPredictor:
 
 def _domain_distance(trainer: Any, data: Any, properties: Mapping[str, Any]) -> dict[str, float]:
     """Return how far an image is from the nearest domain of the training; empty if that was not measured."""
-    statistics = trainer.domains.statistics
+    statistics = trainer.domain_scoring.statistics
     features = None if statistics is None else colour_features(data, properties)
     if features is None:
         return {}

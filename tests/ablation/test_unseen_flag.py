@@ -42,11 +42,11 @@ def test_a_cell_measures_test_images_with_the_statistics_of_its_training() -> No
     image = np.full((3, 1, 8, 8), 127.0, np.float32)
     properties = {PROPERTY: intensities_entry(image, Z_SCORES)}
     statistics = DomainStatistics(("A", "B"), np.stack([np.zeros(9), np.full(9, 9.0)]), np.diag([1.0] + [0.0] * 8), 0.5)
-    trainer = SimpleNamespace(domains=SimpleNamespace(statistics=statistics))
+    trainer = SimpleNamespace(domain_scoring=SimpleNamespace(statistics=statistics))
     assert _domain_distance(trainer, None, properties) == {
         "domain_distance": pytest.approx(np.log(2)),
         "domain_limit": 0.5,
     }
     assert _domain_distance(trainer, None, {}) == {}
-    trainer.domains.statistics = None
+    trainer.domain_scoring.statistics = None
     assert _domain_distance(trainer, None, properties) == {}

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nnunetv2.errors import CallError
 from nnunetv2.training.logging.moving_average import next_average
@@ -20,19 +20,24 @@ LOGGED_KEYS = (
     "epoch_start_timestamps",
     "epoch_end_timestamps",
 )
-EXTRA_GROUPS = ("dice", "losses")
+
+
+class FurtherCurves(Protocol):
+    """Metrics that nnU-Net does not have, kept elsewhere: Dice of a domain, balanced Dice, edge loss."""
+
+    def drawn(self) -> Mapping[str, Mapping[str, list[float]]]:
+        """Return group ("dice" or "losses") -> name -> one value for each epoch."""
 
 
 class LocalLogger:
     """Keeps the lists of `my_fantastic_logging` (nnU-Net's name), Python numbers only.
 
-    `extra_curves` maps group ("dice" or "losses") -> name -> values, for metrics that nnU-Net does not have (Dice of a
-    domain, balanced Dice, edge loss). They are plotted too, but are not part of `get_checkpoint`.
+    `further_curves` are drawn too, but are not part of `get_checkpoint`.
     """
 
     def __init__(self, verbose: bool = False):
         self.my_fantastic_logging: dict[str, list[Any]] = {key: [] for key in LOGGED_KEYS}
-        self.extra_curves: dict[str, dict[str, list[float]]] = {group: {} for group in EXTRA_GROUPS}
+        self.further_curves: FurtherCurves | None = None
         self.verbose = verbose
 
     def log(self, key: str, value: Any, epoch: int) -> None:
@@ -41,14 +46,6 @@ class LocalLogger:
             known = ", ".join(self.my_fantastic_logging)
             raise CallError(f"cannot log {key!r}, expected one of {known}")
         _store(self.my_fantastic_logging[key], key, value, epoch)
-
-    def log_extra(self, group: str, name: str, value: float, epoch: int) -> None:
-        """Store the value of an extra curve; it is padded with NaN up to `epoch` if it starts late."""
-        if group not in self.extra_curves:
-            raise CallError(f"cannot log extra curves of group {group!r}, expected one of {', '.join(EXTRA_GROUPS)}")
-        curve = self.extra_curves[group].setdefault(name, [])
-        curve.extend([float("nan")] * (epoch - len(curve)))
-        _store(curve, name, value, epoch)
 
     def get_value(self, key: str, step: int | None) -> Any:
         """Return one entry (-1 is the last) or, for step None, the whole list."""
@@ -59,7 +56,8 @@ class LocalLogger:
         """Draw all curves to progress.png in that folder."""
         from nnunetv2.training.logging.progress_plot import draw_progress
 
-        draw_progress(self.my_fantastic_logging, self.extra_curves, Path(output_folder) / "progress.png")
+        further = {} if self.further_curves is None else self.further_curves.drawn()
+        draw_progress(self.my_fantastic_logging, further, Path(output_folder) / "progress.png")
 
     def get_checkpoint(self) -> dict[str, list[Any]]:
         """Return the lists to store in a checkpoint."""
@@ -68,10 +66,6 @@ class LocalLogger:
     def load_checkpoint(self, checkpoint: Mapping[str, list[Any]]) -> None:
         """Restore the lists of a checkpoint; missing ones start empty."""
         self.my_fantastic_logging = {**{key: [] for key in LOGGED_KEYS}, **to_plain(dict(checkpoint))}
-
-    def load_extra_curves(self, curves: Mapping[str, Mapping[str, list[float]]]) -> None:
-        """Restore extra curves; missing groups start empty."""
-        self.extra_curves = {**{group: {} for group in EXTRA_GROUPS}, **to_plain(dict(curves))}
 
 
 class nnUNetLogger(LocalLogger):

@@ -61,12 +61,6 @@ class MetaLogger:
         if key == "mean_fg_dice":
             self.log("ema_fg_dice", averaged_dice(self.local_logger, value, step), step)
 
-    def log_extra(self, group: str, name: str, value: float, step: int) -> None:
-        """Store the value of an extra curve, see LocalLogger."""
-        value = to_plain(value)
-        self.local_logger.log_extra(group, name, value, step)
-        self._forward(f"{group}/{name}", value, step)
-
     def log_summary(self, key: str, value: Any) -> None:
         """Pass a number about the whole run to the external loggers."""
         for logger in self.loggers:

@@ -21,7 +21,7 @@ def draw_progress(logged: Curves, extra: Mapping[str, Curves], target: Path) -> 
 
     Parameters:
         logged: the lists of LocalLogger; drawn up to the end of the shortest non-empty one.
-        extra: its extra curves; "losses" are drawn with the losses, "dice" in a panel of their own.
+        extra: further curves by group; "losses" are drawn with the losses, "dice" in a panel of their own.
         target: PNG, 3000 pixels wide, 1800 high for each panel.
     """
     from matplotlib import rc_context

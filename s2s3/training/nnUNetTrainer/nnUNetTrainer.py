@@ -82,8 +82,7 @@ class nnUNetTrainer(TrainingResumption):
         if not self.was_initialized:
             self.initialize()
         self._unpack()
-        self.dataloader_train, self.dataloader_val = self.get_dataloaders()
-        self._measure_domains()
+        self._make_loaders()
         os.makedirs(self.output_folder, exist_ok=True)
         self.set_deep_supervision_enabled(self.enable_deep_supervision)
         self.print_to_log_file(run_log.CITATION, also_print_to_console=False, add_timestamp=False)
@@ -103,11 +102,6 @@ class nnUNetTrainer(TrainingResumption):
                 self.preprocessed_dataset_folder, overwrite_existing=False, num_processes=processes, verify=True
             )
         current_ranks().wait_for_all()
-
-    def _measure_domains(self) -> None:
-        """Measure how the images of each domain look, for the checkpoints, which rank 0 writes."""
-        if self.local_rank == 0 and self.domains.names:
-            self.domains.measure(self._dataset(sorted({case for part in self.do_split() for case in part})))
 
     def on_train_end(self) -> None:
         """Write the final checkpoint, remove the latest one, end the loaders."""
@@ -152,7 +146,7 @@ class nnUNetTrainer(TrainingResumption):
         outputs, ranks = collate_outputs(train_outputs), current_ranks()
         self.logger.log("train_losses", np.mean(np.concatenate(ranks.gather(outputs["loss"]))), self.current_epoch)
         edge_losses = np.concatenate(ranks.gather(outputs.get("edge_loss", [])))
-        self.domains.log_edge_loss(edge_losses.tolist(), self.current_epoch, self.logger)
+        self.domain_scoring.log_edge_loss(edge_losses.tolist(), self.current_epoch, self.logger)
         report_idle_heads(self.edge_branch, self.print_to_log_file)
 
     def on_validation_epoch_start(self) -> None:
@@ -171,7 +165,12 @@ class nnUNetTrainer(TrainingResumption):
             output, target = output[0], target[0]
         labels = self.label_manager
         counts = epoch_metrics.hard_counts(output, target, labels.has_regions, labels.ignore_label, get_tp_fp_fn_tn)
-        return {"loss": loss.detach().cpu().numpy(), **counts, **edges, **self.domains.tag(batch.get("keys", ()))}
+        return {
+            "loss": loss.detach().cpu().numpy(),
+            **counts,
+            **edges,
+            **self.domain_scoring.tag(batch.get("keys", ())),
+        }
 
     def on_validation_epoch_end(self, val_outputs: list[dict[str, Any]]) -> None:
         """Log loss and pseudo Dice of the epoch, also per domain if there are several."""
@@ -181,8 +180,8 @@ class nnUNetTrainer(TrainingResumption):
         self.logger.log("mean_fg_dice", mean_without_nan(dice), epoch)
         self.logger.log("dice_per_class_or_region", dice, epoch)
         self.logger.log("val_losses", np.mean(np.concatenate(ranks.gather(outputs["loss"]))), epoch)
-        self.domains.log_validation(by_domain, epoch, self.logger)
-        self.domains.log_edge_f1(edge_f1(ranks.gather(outputs.get("edge_agreement", []))), epoch)
+        self.domain_scoring.log_validation(by_domain, epoch, self.logger)
+        self.domain_scoring.log_edge_f1(edge_f1(ranks.gather(outputs.get("edge_agreement", []))), epoch)
 
     def on_epoch_start(self) -> None:
         """Log the start time."""
@@ -195,14 +194,16 @@ class nnUNetTrainer(TrainingResumption):
         policy = checkpoints.CheckpointPolicy(self.save_every, self.num_epochs)
         if policy.latest_is_due(self.current_epoch):
             self.save_checkpoint(join(self.output_folder, "checkpoint_latest.pth"))
-        score = self.domains.score(self.logger.get_value("ema_fg_dice", step=-1), self.current_epoch)
+        score = self.domain_scoring.score(self.logger.get_value("ema_fg_dice", step=-1), self.current_epoch)
         if checkpoints.is_new_best(score, self._best_ema):
             self._best_ema = score
             self.print_to_log_file(f"New best EMA pseudo Dice: {round(score, 4)}")
             self.save_checkpoint(join(self.output_folder, "checkpoint_best.pth"))
         if self.local_rank == 0:
             self.logger.plot_progress_png(self.output_folder)
-            curves = training_curves(self.logger.get_checkpoint(), self.domains.curves, self.domains.train_ratios)
+            curves = training_curves(
+                self.logger.get_checkpoint(), self.domain_scoring.curves, self.domain_sampling.train_ratios
+            )
             write_json(curves, join(self.output_folder, "training_curves.json"))
         self.current_epoch += 1
 
@@ -211,7 +212,7 @@ class nnUNetTrainer(TrainingResumption):
         self.print_to_log_file("train_loss", round(last["train_losses"], 4))
         self.print_to_log_file("val_loss", round(last["val_losses"], 4))
         self.print_to_log_file("Pseudo dice", [round(value, 4) for value in last["dice_per_class_or_region"]])
-        self.domains.report(self.print_to_log_file)
+        self.domain_scoring.report(self.print_to_log_file)
         duration = last["epoch_end_timestamps"] - last["epoch_start_timestamps"]
         self.print_to_log_file(f"Epoch time: {round(duration, 2)} s")
 
@@ -290,4 +291,4 @@ class nnUNetTrainer(TrainingResumption):
             num_processes=plan.workers_for(cases) * world_size,
         )
         final_validation.report_metrics(metrics, self.logger, self.print_to_log_file)
-        self.domains.summarize(plan.output_folder, self.print_to_log_file)
+        final_validation.report_by_domain(self.dataset_domains, plan.output_folder, self.print_to_log_file)

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nnunetv2.domains.dataset_domains import DatasetDomains
+from nnunetv2.domains.domain_summary import format_domain_table, write_domain_summary
 from nnunetv2.imageio.side_files import side_files_of_label
 from nnunetv2.inference.export_prediction import export_prediction_from_logits
 from nnunetv2.inference.export_queue import ExportQueue
@@ -142,6 +144,12 @@ def report_metrics(metrics: Mapping[str, Any], logger: Any, report: Report) -> N
     logger.log_summary("final_val/foreground_dice", metrics["foreground_mean"]["Dice"])
     report("Validation complete")
     report(f"Mean Validation Dice:  {metrics['foreground_mean']['Dice']}")
+
+
+def report_by_domain(dataset: DatasetDomains, folder: Path, report: Report) -> None:
+    """Write domain_summary.json next to summary.json and report its table, if the dataset has domains."""
+    if dataset.names:
+        report(f"\n{format_domain_table(write_domain_summary(folder / 'summary.json', dataset))}")
 
 
 def reference_folder(preprocessed_base: str) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nnunetv2.training.session.domain_curves import DomainCurves
+from nnunetv2.training.domain_balance.domain_curves import DomainCurves
 
 STOCK_CURVES = ("train_losses", "val_losses", "mean_fg_dice", "ema_fg_dice", "lrs")
 

@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -48,27 +46,6 @@ def test_numpy_scalars_of_a_loaded_checkpoint_become_python_numbers() -> None:
     assert type(logger.get_value("mean_fg_dice", -1)) is float
     assert type(logger.get_value("dice_per_class_or_region", 0)[0]) is float
     assert logger.get_value("lrs", None) == []
-
-
-def test_an_extra_curve_that_starts_late_is_padded_with_nan() -> None:
-    logger = LocalLogger()
-    logger.log_extra("dice", "rumc", np.float32(0.5), 2)
-    curve = logger.extra_curves["dice"]["rumc"]
-    assert [math.isnan(v) for v in curve] == [True, True, False]
-    assert curve[2] == 0.5
-    assert "rumc" not in logger.get_checkpoint()
-
-
-def test_extra_curves_survive_a_round_trip() -> None:
-    first, second = LocalLogger(), LocalLogger()
-    first.log_extra("losses", "edge loss", 0.5, 0)
-    second.load_extra_curves(first.extra_curves)
-    assert second.extra_curves == {"dice": {}, "losses": {"edge loss": [0.5]}}
-
-
-def test_an_unknown_group_of_extra_curves_is_refused() -> None:
-    with pytest.raises(AssertionError, match="dice, losses"):
-        LocalLogger().log_extra("speed", "a", 1.0, 0)
 
 
 def test_the_logger_of_old_programs_keeps_the_moving_average() -> None:

@@ -41,7 +41,10 @@ def train(rank: int, environment: dict[str, str], output: str) -> None:
     trainer.perform_actual_validation()
     heads, weights = trainer.edge_branch.state_dict(), plain_network(trainer.network).state_dict()
     result = {"heads": heads, "weights": weights, "seen": trainer.seen, "batch_size": trainer.batch_size}
-    result |= {"losses": trainer.logger.get_value("train_losses", None), "curves": trainer.domains.curves.to_dict()}
+    result |= {
+        "losses": trainer.logger.get_value("train_losses", None),
+        "curves": trainer.domain_scoring.curves.to_dict(),
+    }
     torch.save(result, f"{output}/rank_{rank}.pth")
     dist.barrier()
     cleanup_ddp()

@@ -194,7 +194,7 @@ def test_a_train_step_without_the_boundary_loss_works_and_is_warned_about(
 
     warnings = Path(trainer.log_file).read_text().count("WARNING: the boundary loss is not part of this training")
     assert warnings == (2 if dataset is SEVERAL else 0)
-    assert trainer.domains.curves.edge_loss == []
+    assert trainer.domain_scoring.curves.edge_loss == []
 
 
 def test_an_epoch_without_a_class_to_score_does_not_spoil_the_best_checkpoint(nnunet_folders: NnunetFolders) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from nnunetv2.errors import DomainMapError
 from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.domain_round_robin import DomainRoundRobin
+from nnunetv2.training.domain_balance.domain_scoring import DomainScoring
+from nnunetv2.training.logging.nnunet_logger import nnUNetLogger
+from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as module
 from tests.conftest import NnunetFolders
 from tests.training.nnUNetTrainer.tiny_runs import EVERY_PART_OFF, SEVERAL, STOCK_KEYS, run
 from tests.training.tiny_dataset import TinyDataset, TinyTrainer, make_trainer, write_preprocessed
@@ -63,7 +67,7 @@ class MixedValidation(TinyTrainer):
 def test_validation_batches_that_mix_domains_give_no_metrics_of_domains(nnunet_folders: NnunetFolders) -> None:
     trainer = run(SEVERAL, nnunet_folders, MixedValidation)
 
-    assert all(math.isnan(value) for curve in trainer.domains.curves.dice.values() for value in curve)
+    assert all(math.isnan(value) for curve in trainer.domain_scoring.curves.dice.values() for value in curve)
     assert trainer._best_ema == max(trainer.logger.get_value("ema_fg_dice", None))
 
 
@@ -78,7 +82,7 @@ def test_a_held_out_domain_is_validated_though_it_is_not_trained_on(nnunet_folde
     written = json.loads((Path(trainer.output_folder) / "training_curves.json").read_text())
     assert written["mixing_ratios"] == {"north": 1.0}
     assert "Domain south has no training case" in Path(trainer.log_file).read_text()
-    curves = trainer.domains.curves
+    curves = trainer.domain_scoring.curves
     assert curves.balanced_dice == curves.dice["south"]
 
 
@@ -130,7 +134,7 @@ def test_each_part_can_be_switched_off_alone(
     assert isinstance(loader, BalancedDataLoader) is ("balance_batches" not in switch)
     assert isinstance(trainer.edge_branch, EdgeBranch) is ("use_edge_heads" not in switch)
     assert trainer.loss.loss.dc.do_bg is ("use_edge_heads" not in switch)
-    assert len(trainer.domains.curves.balanced_dice) == 2
+    assert len(trainer.domain_scoring.curves.balanced_dice) == 2
 
 
 def test_with_every_part_off_several_domains_are_trained_as_stock_and_still_summarized(
@@ -143,3 +147,77 @@ def test_with_every_part_off_several_domains_are_trained_as_stock_and_still_summ
     assert list(torch.load(fold / "checkpoint_final.pth", weights_only=True)) == STOCK_KEYS
     assert type(trainer.dataloader_train.data_loader) is nnUNetDataLoader
     assert (fold / "validation" / "domain_summary.json").is_file()
+
+
+class NnunetsLogger:
+    """Has the methods of nnU-Net's logger and nothing else."""
+
+    def __init__(self, output_folder: str, resume: bool) -> None:
+        lists = nnUNetLogger()
+        self.log, self.get_value = lists.log, lists.get_value
+        self.get_checkpoint, self.load_checkpoint = lists.get_checkpoint, lists.load_checkpoint
+
+    def plot_progress_png(self, output_folder: str) -> None:
+        (Path(output_folder) / "progress.png").touch()
+
+    def update_config(self, config: dict[str, Any]) -> None:
+        pass
+
+    def log_summary(self, key: str, value: Any) -> None:
+        pass
+
+
+def test_a_logger_with_the_methods_of_nnunet_is_enough(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MetaLogger", NnunetsLogger)
+    trainer = run(SEVERAL, nnunet_folders)
+    trainer.perform_actual_validation()
+    again = make_trainer(SEVERAL)
+    again.load_checkpoint(Path(trainer.output_folder) / "checkpoint_final.pth")
+
+    assert len(again.domain_scoring.curves.balanced_dice) == 2
+    assert again.domain_scoring.curves == trainer.domain_scoring.curves
+
+
+class CountsSplits(TinyTrainer):
+    splits = 0
+
+    def do_split(self):
+        self.splits += 1
+        return super().do_split()
+
+
+class OwnLoaders(CountsSplits):
+    def get_dataloaders(self):
+        train, val = super().get_dataloaders()
+        return val, train
+
+
+class OwnDatasets(CountsSplits):
+    def get_tr_and_val_datasets(self):
+        return self._dataset(SEVERAL.case_names[:8]), self._dataset(SEVERAL.case_names[8:])
+
+
+class OwnSplit(CountsSplits):
+    def do_split(self):
+        self.splits += 1
+        return SEVERAL.case_names[:6], SEVERAL.case_names[6:8]
+
+
+@pytest.mark.parametrize(
+    ("trainer_class", "cases"), [(CountsSplits, 10), (OwnLoaders, 10), (OwnDatasets, 10), (OwnSplit, 8)]
+)
+def test_the_cases_are_split_once_before_a_training_and_these_are_measured(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, trainer_class: type[CountsSplits], cases: int
+) -> None:
+    measured: list[list[str]] = []
+    monkeypatch.setattr(DomainScoring, "measure", lambda _, dataset: measured.append(list(dataset.identifiers)))
+    write_preprocessed(SEVERAL, nnunet_folders.preprocessed)
+    trainer = make_trainer(SEVERAL, trainer_class=trainer_class)
+    trainer.on_train_start()
+
+    assert trainer.splits == 1
+    assert measured == [SEVERAL.case_names[:cases]]
+    assert Path(trainer.log_file).read_text().count("Desired fold") == (trainer_class is not OwnSplit)
+    assert "do_split" not in vars(trainer)

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from nnunetv2.errors import DatasetError, DomainMapError, InvalidValueError
+from nnunetv2.training.domain_balance.domain_sampling import StockSampling
 from nnunetv2.training.session.case_splits import FoldCases, Splits, fold_of, split_into_fold
-from nnunetv2.training.session.domain_balance import SingleDomain
 
 CASES = [f"case_{number:02d}" for number in range(10)]
 
 
 def split(
-    folder: Path, fold: int | str, cases: Sequence[str] = CASES, domains: SingleDomain | None = None
+    folder: Path, fold: int | str, cases: Sequence[str] = CASES, sampling: StockSampling | None = None
 ) -> tuple[FoldCases, list[str]]:
     lines: list[str] = []
-    domains = domains or SingleDomain()
+    sampling = sampling or StockSampling()
     file = str(folder / "splits_final.json")
-    return split_into_fold(cases, fold, file, domains.make_splits, domains.check_splits, lines.append), lines
+    return split_into_fold(cases, fold, file, sampling.make_splits, sampling.check_splits, lines.append), lines
 
 
 def numbers(cases: Sequence[str]) -> list[int]:
@@ -127,7 +127,7 @@ def test_fewer_cases_than_folds_have_one_fold_each(tmp_path: Path) -> None:
 def test_groups_stay_together_also_without_domains(tmp_path: Path) -> None:
     groups = {case: f"patient_{number // 2}" for number, case in enumerate(CASES)}
 
-    cases, _ = split(tmp_path, 1, domains=SingleDomain(groups=groups))
+    cases, _ = split(tmp_path, 1, sampling=StockSampling(groups))
 
     assert not {groups[case] for case in cases.train} & {groups[case] for case in cases.val}
 
@@ -137,4 +137,4 @@ def test_a_split_that_leaks_a_group_is_refused_with_its_name(tmp_path: Path) -> 
     groups = dict.fromkeys(CASES[:2], "patient_7")
 
     with pytest.raises(DomainMapError, match="patient_7"):
-        split(tmp_path, 0, domains=SingleDomain(groups=groups))
+        split(tmp_path, 0, sampling=StockSampling(groups))

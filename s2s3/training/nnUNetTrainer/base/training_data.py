@@ -19,6 +19,7 @@ from nnunetv2.training.dataloading.loader_factory import (
     training_loader,
     validation_loader,
 )
+from nnunetv2.training.nnUNetTrainer.base.remembered_calls import results_of
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.nnUNetTrainer.base.training_setup import TrainingSetup
 from nnunetv2.training.session.case_splits import split_into_fold
@@ -90,13 +91,13 @@ class TrainingData(TrainingSetup):
     def do_split(self) -> tuple[list[str], list[str]]:
         """Return the identifiers of the training and the validation cases of the fold."""
         cases = self._all_cases()
-        self.domains.check_cases(cases)
+        self.dataset_domains.check(cases)
         fold = split_into_fold(
             cases,
             self.fold,
             join(self._preprocessed_base(), "splits_final.json"),
-            partial(self.domains.make_splits, plain_splits=trainer_module().generate_crossval_split),
-            self.domains.check_splits,
+            partial(self.domain_sampling.make_splits, plain_splits=trainer_module().generate_crossval_split),
+            self.domain_sampling.check_splits,
             self.print_to_log_file,
         )
         return fold.train, fold.val
@@ -118,15 +119,15 @@ class TrainingData(TrainingSetup):
         """Return endless iterators over training and validation batches; each has already made its first batch."""
         train_transforms, val_transforms, initial_patch_size = self._transforms()
         dataset_train, dataset_val = self.get_tr_and_val_datasets()
-        self.domains.begin_fold(dataset_train.identifiers, self.print_to_log_file)
+        self.domain_sampling.begin_fold(dataset_train.identifiers, self.print_to_log_file)
         sizes = batch_sizes(self.configuration_manager.batch_size, self.batch_size)
         ranks, names = current_ranks(), trainer_module()
         train = training_loader(
             names.nnUNetDataLoader,
             dataset_train,
             *self._patches(initial_patch_size),
-            case_domains=self.domains.case_domains(dataset_train.identifiers),
-            ratios=self.domains.train_ratios,
+            case_domains=self.domain_sampling.case_domains(dataset_train.identifiers),
+            ratios=self.domain_sampling.train_ratios,
             stream=step_stream(sizes, ranks.rank),
             **self._loader_options(train_transforms),
         )
@@ -134,7 +135,7 @@ class TrainingData(TrainingSetup):
             names.nnUNetDataLoader,
             dataset_val,
             *self._patches(self.configuration_manager.patch_size),
-            parts=self.domains.validation_parts(dataset_val.identifiers),
+            parts=self.domain_sampling.validation_parts(dataset_val.identifiers),
             first_batch=ranks.rank,
             **self._loader_options(val_transforms),
         )
@@ -149,6 +150,14 @@ class TrainingData(TrainingSetup):
         for augmenter in augmenters:
             next(augmenter)
         return augmenters
+
+    def _make_loaders(self) -> None:
+        """Make the loaders; measure the domains of the cases they split, for the checkpoints, which rank 0 writes."""
+        with results_of(self, "do_split") as splits:
+            self.dataloader_train, self.dataloader_val = self.get_dataloaders()
+        if self.local_rank == 0 and self.domain_scoring.names:
+            train, val = splits[-1] if splits else self.do_split()
+            self.domain_scoring.measure(self._dataset(sorted({*train, *val})))
 
     def _transforms(self) -> tuple[BasicTransform, BasicTransform, Sequence[int]]:
         """Return both pipelines and the size of the patches to cut for training."""

@@ -45,7 +45,7 @@ class TrainingResumption(TrainingData):
 
     def _drift_entry(self, edge_optimizer: Mapping[str, Any]) -> dict[str, Any]:
         """Return our own state under one key, which nnU-Net ignores; empty if there is none."""
-        domains, further = self.domains.checkpoint_entry(), self._further_state()
+        domains, further = self.domain_scoring.checkpoint_entry(), self._further_state()
         if not domains and not further:
             return {}
         heads = {"edge_heads": self.edge_branch.state_dict(), "edge_optimizer": edge_optimizer} if domains else {}
@@ -93,7 +93,7 @@ class TrainingResumption(TrainingData):
         self.inference_allowed_mirroring_axes = content.get(
             "inference_allowed_mirroring_axes", self.inference_allowed_mirroring_axes
         )
-        self.domains.restore(content.get(checkpoints.DRIFT_KEY, {}), self.logger, self.print_to_log_file)
+        self.domain_scoring.restore(content.get(checkpoints.DRIFT_KEY, {}), self.print_to_log_file)
 
     def _optimizer_state_of(self, content: Mapping[str, Any]) -> dict[str, Any]:
         drift = content.get(checkpoints.DRIFT_KEY, {})

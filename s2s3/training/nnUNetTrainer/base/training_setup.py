@@ -10,11 +10,13 @@ from torch import nn
 from nnunetv2.boundary.boundary_loss import BoundaryLossSettings
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.configuration import compile_setting
-from nnunetv2.domains.dataset_domains import DatasetDomains, read_dataset_domains
+from nnunetv2.domains.dataset_domains import read_dataset_domains
 from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import RepeatedCallError
 from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.inference.network_building import build_network
+from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSettings
+from nnunetv2.training.domain_balance.domain_balance import balance_domains
 from nnunetv2.training.loss.segmentation_loss import (
     compile_dice,
     output_weights,
@@ -25,7 +27,6 @@ from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.nnUNetTrainer.base.training_state import TrainingState
 from nnunetv2.training.session import run_files
 from nnunetv2.training.session.builder_forms import accepts_older_forms
-from nnunetv2.training.session.domain_balance import DomainBalanceSettings, balance_domains
 from nnunetv2.training.session.edge_learning import build_edge_branch
 from nnunetv2.training.session.network_plot import caption_network, planned_stages, plot_network
 from nnunetv2.training.session.ranks import current_ranks, share_batch
@@ -67,9 +68,7 @@ class TrainingSetup(TrainingState):
         self.num_input_channels = names.determine_num_input_channels(
             self.plans_manager, self.configuration_manager, self.dataset_json
         )
-        folder = self.preprocessed_dataset_folder_base
-        dataset = DatasetDomains() if folder is None else read_dataset_domains(folder)
-        self.domains = balance_domains(dataset, self._domain_settings())
+        self._balance_domains()
         network = self._build_network().to(self.device)
         self.network = torch.compile(network) if self._do_i_compile() else network
         self.optimizer, self.lr_scheduler = self.configure_optimizers()
@@ -89,8 +88,12 @@ class TrainingSetup(TrainingState):
             "batch_size": self.configuration_manager.batch_size
         }
 
-    def _domain_settings(self) -> DomainBalanceSettings:
-        return DomainBalanceSettings(
+    def _balance_domains(self) -> None:
+        """Read the domains of the dataset and decide once what is drawn and scored by domain."""
+        if self.preprocessed_dataset_folder_base is not None:
+            found = read_dataset_domains(self.preprocessed_dataset_folder_base)
+            self.dataset_domains = found.without_single_domain()
+        settings = DomainBalanceSettings(
             RatioMode(self.domain_ratio_mode),
             self.balance_batches,
             self.use_edge_heads,
@@ -98,11 +101,15 @@ class TrainingSetup(TrainingState):
             self.stratify_splits,
             self.select_by_worst_domain,
         )
+        self.domain_sampling, self.domain_scoring = balance_domains(self.dataset_domains, settings)
+
+    def _has_edge_heads(self) -> bool:
+        return self.use_edge_heads and bool(self.dataset_domains.names)
 
     def _build_network(self) -> nn.Module:
         """Build the plain network and, on several domains, wrap it with edge heads."""
         network = build_network(self, self._model_description(), self.num_input_channels, self.enable_deep_supervision)
-        if self.domains.use_edge_heads:
+        if self._has_edge_heads():
             scales = self._get_deep_supervision_scales()
             self.edge_loss_weights = output_weights(scales, ddp=self.is_ddp, compiled=self._do_i_compile()) or (1.0,)
             dims = len(self.configuration_manager.patch_size)
@@ -180,7 +187,7 @@ class TrainingSetup(TrainingState):
         )
 
     def _dice_includes_background(self) -> bool:
-        return self.domains.use_edge_heads if self.dice_of_background is None else self.dice_of_background
+        return self._has_edge_heads() if self.dice_of_background is None else self.dice_of_background
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
         """Return the optimizer and a scheduler whose `step` takes the epoch."""

@@ -13,10 +13,12 @@ from typing import Any
 import torch
 
 from nnunetv2.boundary.edge_branch import EdgeBranch, NoEdgeBranch, plain_network
+from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.errors import SettingsError
+from nnunetv2.training.domain_balance.domain_sampling import DomainSampling, StockSampling
+from nnunetv2.training.domain_balance.domain_scoring import DomainScoring, StockScoring
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.session import run_log
-from nnunetv2.training.session.domain_balance import SingleDomain
 from nnunetv2.training.session.ranks import current_ranks
 from nnunetv2.training.session.run_folders import RunName, run_folders
 from nnunetv2.utilities.files import make_folder, write_json
@@ -126,7 +128,9 @@ class TrainingState:
         self.dataloader_val: Any = None
         self._best_ema: float | None = None
         self.inference_allowed_mirroring_axes: tuple[int, ...] | None = None
-        self.domains = SingleDomain()
+        self.dataset_domains = DatasetDomains()
+        self.domain_sampling: StockSampling | DomainSampling = StockSampling()
+        self.domain_scoring: StockScoring | DomainScoring = StockScoring()
         self.edge_branch: EdgeBranch | NoEdgeBranch = NoEdgeBranch()
         self.edge_loss_weights: Sequence[float] = ()
 

@@ -126,8 +126,8 @@ def test_a_checkpoint_of_several_domains_is_a_stock_one_with_one_extra_key(nnune
     (group,) = content["optimizer_state"]["param_groups"]
     assert group["params"] == list(range(len(list(plain.parameters()))))
     assert set(content["drift"]) == {"version", "edge_heads", "edge_optimizer", "domains", "ratios", "domain_curves"}
-    assert content["_best_ema"] == trainer.domains.curves.ema_balanced_dice[-1] or content["_best_ema"] == max(
-        trainer.domains.curves.ema_balanced_dice
+    assert content["_best_ema"] == trainer.domain_scoring.curves.ema_balanced_dice[-1] or content["_best_ema"] == max(
+        trainer.domain_scoring.curves.ema_balanced_dice
     )
 
 
@@ -143,10 +143,10 @@ def test_heads_and_their_momentum_are_restored_from_a_checkpoint(nnunet_folders:
     assert list(states[0]) == list(states[1])
     for index, state in states[0].items():
         assert torch.equal(state["momentum_buffer"], states[1][index]["momentum_buffer"])
-    assert second.domains.curves == first.domains.curves
+    assert second.domain_scoring.curves == first.domain_scoring.curves
     second.num_epochs = 3
     second.run_training()
-    assert len(second.domains.curves.balanced_dice) == 3
+    assert len(second.domain_scoring.curves.balanced_dice) == 3
 
 
 @pytest.mark.parametrize("part", ["network_weights", "edge_heads", "optimizer_state"])
@@ -177,4 +177,4 @@ def test_a_checkpoint_of_one_domain_starts_a_balanced_training(nnunet_folders: N
     second.run_training()
 
     assert "written without domains" in Path(second.log_file).read_text()
-    assert len(second.domains.curves.dice["a"]) == 3
+    assert len(second.domain_scoring.curves.dice["a"]) == 3

@@ -102,14 +102,14 @@ def test_group_dro_resumes_with_its_weights(nnunet_folders: NnunetFolders) -> No
 def test_adaptive_ratios_reach_the_loader_and_survive_a_resumption(nnunet_folders: NnunetFolders) -> None:
     trainer = run(SEVERAL, nnunet_folders, TinyAdaptive)
     ratios = trainer.adaptive_ratios.ratios
-    assert trainer.domains.train_ratios == ratios != {"north": 0.5, "south": 0.5}
+    assert trainer.domain_sampling.train_ratios == ratios != {"north": 0.5, "south": 0.5}
     assert dict(trainer.dataloader_train.data_loader._ratios) == ratios
     curves = json.loads((Path(trainer.output_folder) / "training_curves.json").read_text())
     assert curves["mixing_ratios"] == pytest.approx(ratios)
     resumed = make_trainer(SEVERAL, trainer_class=TinyAdaptive)
     resumed.load_checkpoint(f"{trainer.output_folder}/checkpoint_final.pth")
     resumed.on_train_start()
-    assert resumed.domains.train_ratios == ratios
+    assert resumed.domain_sampling.train_ratios == ratios
 
 
 @pytest.mark.parametrize("trainer_class", [TinyMean, TinyGroupDRO, TinyAdaptive])
@@ -134,5 +134,5 @@ def test_several_gpus_are_refused_where_batches_would_differ(nnunet_folders: Nnu
 
 def test_the_worst_domain_can_choose_the_checkpoint(nnunet_folders: NnunetFolders) -> None:
     trainer = run(SEVERAL, nnunet_folders, TinyWorst)
-    assert trainer._best_ema == max(trainer.domains.curves.ema_worst_domain_dice)
+    assert trainer._best_ema == max(trainer.domain_scoring.curves.ema_worst_domain_dice)
     assert not isinstance(trainer.dataloader_train.data_loader, BalancedDataLoader)

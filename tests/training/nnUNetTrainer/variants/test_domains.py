@@ -4,8 +4,8 @@ import pytest
 import torch
 from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
 
+from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSettings
 from nnunetv2.training.nnUNetTrainer.variants.domains.intensity import nnUNetTrainerGreyInput
-from nnunetv2.training.session.domain_balance import DomainBalanceSettings
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from tests.conftest import NnunetFolders
 from tests.training.nnUNetTrainer.tiny_runs import SEVERAL, run

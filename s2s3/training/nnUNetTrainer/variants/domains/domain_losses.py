@@ -8,9 +8,9 @@ from torch import Tensor
 
 from nnunetv2.domains.adaptive_ratios import AdaptiveRatios, exponentiated, is_weights
 from nnunetv2.errors import CheckpointError, SettingsError
+from nnunetv2.training.domain_balance.domain_losses import losses_by_domain
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerBalancedBatches
 from nnunetv2.training.session import checkpoints
-from nnunetv2.training.session.domain_losses import losses_by_domain
 
 _LOWEST_LOSS = -1.0
 """Of Dice plus cross entropy."""
@@ -26,7 +26,7 @@ class KnowsDomainLosses(nnUNetTrainerBalancedBatches):
         super().initialize()
 
     def _losses(self, output: Any, target: Any, batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        return losses_by_domain(self.loss, output, target, self.domains.domains_of(batch["keys"]))
+        return losses_by_domain(self.loss, output, target, self.domain_scoring.domains_of(batch["keys"]))
 
 
 class nnUNetTrainerDomainMeanLoss(KnowsDomainLosses):
@@ -53,7 +53,7 @@ class nnUNetTrainerGroupDRO(KnowsDomainLosses):
     def get_dataloaders(self) -> tuple[Any, Any]:
         """Start with equal weights of the domains that are trained on, or go on with those of a checkpoint."""
         loaders = super().get_dataloaders()
-        names = list(self.domains.train_ratios)
+        names = list(self.domain_sampling.train_ratios)
         equal = {name: 1 / len(names) for name in names}
         self.domain_weights = self.domain_weights or equal
         if not is_weights(self.domain_weights, equal):
@@ -103,10 +103,10 @@ class nnUNetTrainerAdaptiveRatios(KnowsDomainLosses):
     def get_dataloaders(self) -> tuple[Any, Any]:
         """Start with the ratios of the fold, or go on with those of a checkpoint."""
         loaders = super().get_dataloaders()
-        self.adaptive_ratios = AdaptiveRatios(self.domains.train_ratios)
+        self.adaptive_ratios = AdaptiveRatios(self.domain_sampling.train_ratios)
         if self._saved_ratios is not None:
             self.adaptive_ratios.restore(self._saved_ratios)
-            self.domains.change_train_ratios(self.adaptive_ratios.ratios)
+            self.domain_sampling.change_train_ratios(self.adaptive_ratios.ratios)
         return loaders
 
     def _training_loss(self, output: Any, target: Any, batch: Mapping[str, Any]) -> Tensor:
@@ -122,7 +122,7 @@ class nnUNetTrainerAdaptiveRatios(KnowsDomainLosses):
         self._losses_of_epoch = {}
         if self.adaptive_ratios.ratios:
             self.adaptive_ratios.add_epoch(losses)
-            self.domains.change_train_ratios(self.adaptive_ratios.ratios)
+            self.domain_sampling.change_train_ratios(self.adaptive_ratios.ratios)
         self.print_to_log_file("Mixing ratios of the next epoch:", _in_words(self.adaptive_ratios.ratios))
 
     def _further_state(self) -> dict[str, Any]:

@@ -8,9 +8,10 @@ import pytest
 from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.errors import CheckpointError
 from nnunetv2.pathology.stain.intensities_entry import PROPERTY, Z_SCORES, intensities_entry
-from nnunetv2.training.session import domain_colours
-from nnunetv2.training.session.domain_balance import DomainBalanceSettings, balance_domains
-from nnunetv2.training.session.domain_colours import measure_colours
+from nnunetv2.training.domain_balance import domain_colours
+from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSettings
+from nnunetv2.training.domain_balance.domain_balance import balance_domains
+from nnunetv2.training.domain_balance.domain_colours import measure_colours
 from s1.domain_map import DomainMap
 
 CASES = [f"{name}{number}" for name in "AB" for number in range(6)]
@@ -59,11 +60,12 @@ def test_a_damaged_case_is_named() -> None:
 
 
 def test_the_statistics_stand_in_the_checkpoints_of_a_training_by_domain_only() -> None:
-    balanced = balance_domains(DatasetDomains(MAP), DomainBalanceSettings())
+    _, balanced = balance_domains(DatasetDomains(MAP), DomainBalanceSettings())
     assert "domain_statistics" not in balanced.checkpoint_entry()
     balanced.measure(Dataset())
     assert balanced.checkpoint_entry()["domain_statistics"]["names"] == ["A", "B"]
-    for plain in (balance_domains(DatasetDomains(MAP), ALL_OFF), balance_domains(DatasetDomains(), ALL_OFF)):
+    for dataset in (DatasetDomains(MAP), DatasetDomains()):
+        _, plain = balance_domains(dataset, ALL_OFF)
         plain.measure(Dataset())
         assert plain.statistics is None
         assert plain.checkpoint_entry() == {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from nnunetv2.domains.domain_metrics import balanced_mean, mean_without_nan
+from nnunetv2.training.logging.local_logger import LocalLogger
 from nnunetv2.training.logging.moving_average import next_average
 
 
@@ -69,6 +70,21 @@ class DomainCurves:
         dice = {**self.dice, "balanced": self.balanced_dice, "worst domain": self.worst_domain_dice}
         groups = {"dice": dice, "losses": {"edge loss": self.edge_loss}}
         return {group: {name: curve for name, curve in curves.items() if curve} for group, curves in groups.items()}
+
+
+def show_curves(logger: Any, curves: DomainCurves, group: str, epoch: int) -> None:
+    """Have the logger draw the curves in progress.png, and send those of a group to external loggers, if it can.
+
+    Parameters:
+        logger: anything with the methods of nnU-Net's loggers.
+        group: "dice" or "losses".
+    """
+    local = getattr(logger, "local_logger", logger)
+    if isinstance(local, LocalLogger):
+        local.further_curves = curves
+    for external in getattr(logger, "loggers", ()):
+        for name, curve in curves.drawn()[group].items():
+            external.log(f"{group}/{name}", curve[-1], epoch)
 
 
 def _set_at(curve: list[Any], epoch: int, value: Any, gap: Any = math.nan) -> None:

@@ -2,7 +2,7 @@
 
 import torch
 
-from nnunetv2.training.session.domain_losses import losses_by_domain
+from nnunetv2.training.domain_balance.domain_losses import losses_by_domain
 
 VALUES = torch.arange(8.0).reshape(4, 1, 2)
 DOMAINS = ["a", "b", "a", "c"]
