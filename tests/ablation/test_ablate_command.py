@@ -134,7 +134,7 @@ def test_mistakes_are_one_line(
 def test_a_dataset_without_domains_is_refused(planned: Workspace, tmp_path: Path, mistake: Callable[..., str]) -> None:
     workspace = copy_workspace(planned, tmp_path)
     (workspace.preprocessed / "domains.json").unlink()
-    assert "an ablation needs domains" in mistake(workspace, *QUICK)
+    assert "domains.json not found; `drift domains` makes it" in mistake(workspace, *QUICK)
 
 
 def test_cells_of_another_budget_are_refused(ablated: tuple[Workspace, str], mistake: Callable[..., str]) -> None:
