@@ -2,13 +2,14 @@
 # make demo-quick  the same with a training of few steps: under two minutes
 # make ablation    which parts help, shown on that dataset; measured on real data where DRIFT_REAL_DATA names some
 # make test        all default tests
+# make test-lowest the same at the lowest versions of all dependencies
 # They first install everything into .venv, at the versions pinned in requirements.txt and pyproject.toml.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo demo-quick ablation test install install-dev oracle lint types test-slow test-gpu benchmarks clean
+.PHONY: help demo demo-quick ablation test test-lowest install install-dev oracle lint types test-slow test-gpu benchmarks clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -51,6 +52,18 @@ test: install-dev oracle
 test-slow: install-dev oracle
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or real"
 
+# The default tests at the lowest versions that pyproject.toml allows, whose own warnings are no errors here.
+LOWEST := .venv-lowest
+$(LOWEST)/.installed: pyproject.toml setup.py | $(VENV)/.installed-dev
+	$(PYTHON) -m venv $(LOWEST)
+	$(BIN)/python -m tests.packaging.lowest_versions > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet -r $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet -c $(LOWEST)/lowest.txt -e ".[dev]"
+	touch $@
+
+test-lowest: $(LOWEST)/.installed oracle
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -o filterwarnings=default -n 3 --dist worksteal -m "not slow and not gpu and not real"
+
 test-gpu: install-dev
 	$(BIN)/python -m pytest -m gpu
 
@@ -65,4 +78,4 @@ benchmarks: install-dev oracle
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
-	rm -rf $(VENV) .oracle .demo .ablation build dist *.egg-info
+	rm -rf $(VENV) $(LOWEST) .oracle .demo .ablation build dist *.egg-info

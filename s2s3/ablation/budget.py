@@ -31,7 +31,7 @@ class Budget:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all settings as plain values."""
-        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+        return json.loads(json.dumps(asdict(self)))
 
     def shrink(self, plans: Mapping[str, Any], configuration: str) -> dict[str, Any]:
         """Return plans with a further configuration that inherits from the given one, at this budget.

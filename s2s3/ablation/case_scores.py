@@ -95,7 +95,7 @@ def _calibration(
         right = (probabilities.argmax(axis=0) == reference)[judged]
     index = np.minimum((confidence * CALIBRATION_BINS).astype(np.intp), CALIBRATION_BINS - 1)
     sums = [np.bincount(index, weights=weights, minlength=CALIBRATION_BINS) for weights in (None, confidence, right)]
-    return np.stack(sums, axis=1).astype(float).round(3).tolist()  # type: ignore[no-any-return]
+    return np.stack(sums, axis=1).astype(float).round(3).tolist()
 
 
 def _share(mask: npt.NDArray[np.bool_], judged: npt.NDArray[np.bool_]) -> float:

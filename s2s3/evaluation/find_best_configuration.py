@@ -17,10 +17,11 @@ from typing import Any
 from nnunetv2.configuration import STOCK_CONFIGURATIONS, default_num_processes
 from nnunetv2.errors import DatasetError, MissingFileError, OutputExistsError, SettingsError
 from nnunetv2.evaluation.accumulate_cv_results import accumulate_cv_results
-from nnunetv2.evaluation.evaluate_predictions import load_summary_json, score_predictions
+from nnunetv2.evaluation.evaluate_predictions import score_predictions
 from nnunetv2.evaluation.evaluation_report import domains_of_folder, report_evaluation
 from nnunetv2.evaluation.find_best_arguments import accumulate_parser, find_best_parser
 from nnunetv2.evaluation.inference_instructions import generate_inference_command, inference_instructions  # noqa: F401
+from nnunetv2.evaluation.summary_file import load_summary_json
 from nnunetv2.evaluation.validation_files import refuse_fold_all
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_results
 from nnunetv2.utilities.command_line import command

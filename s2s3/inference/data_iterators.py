@@ -174,7 +174,7 @@ def _put(item: Item, target_queue: Any, abort_event: Event) -> bool:
     return False
 
 
-class _CaseLoader(DataLoader):  # type: ignore[misc]
+class _CaseLoader(DataLoader):
     """Hands out cases in order, one at a time."""
 
     def __init__(

@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnunetv2.evaluation.evaluate_predictions import (
-    label_or_region_to_key,
-    load_summary_json,
-    save_summary_json,
-    score_predictions,
-)
+from nnunetv2.evaluation.evaluate_predictions import score_predictions
+from nnunetv2.evaluation.summary_file import label_or_region_to_key, load_summary_json, save_summary_json
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 if TYPE_CHECKING:

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from nnunetv2 import drift_version
+from tests.packaging.lowest_versions import lowest_versions
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -55,9 +57,45 @@ def test_the_version_satisfies_projects_that_pin_nnunetv2() -> None:
         assert version in SpecifierSet(pin), pin
 
 
-def test_requirements_are_pinned_exactly() -> None:
-    from packaging.requirements import Requirement
+def locked() -> list[Requirement]:
+    """The entries of requirements.txt."""
+    lines = [line.partition("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
+    return [Requirement(line) for line in lines if line]
 
-    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
-    for requirement in map(Requirement, lines):
+
+def allowed() -> dict[str, Requirement]:
+    """Name -> the range of a dependency."""
+    extras = PYPROJECT["project"].get("optional-dependencies", {})
+    lines = [
+        *PYPROJECT["project"]["dependencies"],
+        *(line for name in extras.keys() - {"dev"} for line in extras[name]),
+    ]
+    return {requirement.name.lower(): requirement for requirement in map(Requirement, lines)}
+
+
+def test_the_lock_names_exact_versions() -> None:
+    for requirement in locked():
         assert [spec.operator for spec in requirement.specifier] == ["=="], requirement
+
+
+def test_every_locked_version_lies_in_the_range_that_the_package_allows() -> None:
+    for requirement in locked():
+        (version,) = (spec.version for spec in requirement.specifier)
+        if requirement.name != "torchvision":  # needed by a dependency, not by us
+            assert version in allowed()[requirement.name.lower()].specifier, requirement
+
+
+def test_every_dependency_is_a_range_with_a_lowest_version_and_is_locked() -> None:
+    names = {requirement.name.lower() for requirement in locked()}
+    for line in PYPROJECT["project"]["dependencies"]:
+        requirement = Requirement(line)
+        assert requirement.name.lower() in names, f"{line} has no entry in requirements.txt"
+        operators = {spec.operator for spec in requirement.specifier}
+        assert ">=" in operators, f"{line} names no lowest version"
+        assert operators <= {">=", "<"}, f"{line} would replace other people's versions"
+
+
+def test_the_lowest_versions_are_those_of_the_ranges() -> None:
+    found = {Requirement(line).name.lower(): line.partition("==")[2] for line in lowest_versions()}
+    assert found["torch"] == "2.6"
+    assert found.keys() == {Requirement(line).name.lower() for line in PYPROJECT["project"]["dependencies"]}

@@ -26,7 +26,7 @@ print(nnunetv2.__file__)
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the files that a wheel is built from, so that nothing is built in the tree."""
     folder = tmp_path_factory.mktemp("source")
-    wanted = ("s1", "s2s3", "setup.py", "*.toml", "*.txt", "*.md", "LICENSE")
+    wanted = ("s1", "s2s3", "setup.py", "*.toml", "*.md", "LICENSE")
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *wanted]
     for name in subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
         if (ROOT / name).is_file():
@@ -82,6 +82,7 @@ def test_the_wheel_holds_every_module_of_the_tree(wheel: Path) -> None:
             parts = [package, *file.relative_to(ROOT / folder).with_suffix("").parts]
             expected.add(".".join(parts).removesuffix(".__init__"))
     assert set(modules_in(wheel)) == expected
+    assert {"s1/py.typed", "nnunetv2/py.typed"} <= set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_every_module_imports_from_the_installed_wheel(wheel: Path, clean_environment: Path) -> None:

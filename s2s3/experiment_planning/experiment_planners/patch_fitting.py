@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnunetv2.errors import SettingsError
-from nnunetv2.experiment_planning.experiment_planners.network_topology import Numbers, get_pool_and_conv_props
+from nnunetv2.experiment_planning.experiment_planners.network_topology import get_pool_and_conv_props
+from nnunetv2.preprocessing.resampling.default_resampling import Numbers
 
 _UNLIMITED_POOLS = 999_999
 _START_EDGE = {3: 256, 2: 2048}

@@ -21,7 +21,7 @@ _HEADER_BYTES = 99
 _NUMBERS = "biufc"
 
 
-class StoredArray(blosc2.NDArray):  # type: ignore[misc]
+class StoredArray(blosc2.NDArray):
     """A lazy array that names its file, in an ArchiveError, if a part of it cannot be read."""
 
     file: Path

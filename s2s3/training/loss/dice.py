@@ -109,7 +109,7 @@ def sum_over_batch(counts: Tensor, ddp: bool) -> Tensor:
     if ddp:
         from nnunetv2.utilities.ddp_allgather import AllGatherGrad
 
-        total = AllGatherGrad.apply(total).sum(0)
+        total = AllGatherGrad.apply(total).sum(0)  # type: ignore[no-untyped-call]
     return total
 
 

@@ -139,7 +139,7 @@ class nnUNetTrainer(TrainingResumption):
 
     def _training_loss(self, output: Any, target: Any, batch: Mapping[str, Any]) -> torch.Tensor:
         """Return the segmentation loss of a training batch, on the device; variants may look at its cases."""
-        return self.loss(output, target)  # type: ignore[no-any-return]
+        return self.loss(output, target)
 
     def on_train_epoch_end(self, train_outputs: list[dict[str, Any]]) -> None:
         """Log the mean loss of the epoch."""

@@ -166,7 +166,8 @@ class ApplyRandomBinaryOperatorTransform(AbstractTransform):
     def _change(self, sample: np.ndarray, channel: int) -> None:
         operation: Callable[..., np.ndarray] = np.random.choice(self.any_of_these)  # type: ignore[arg-type]
         mask = sample[channel].astype(bool)
-        footprint = (disk if mask.ndim == 2 else ball)(np.random.uniform(*self.strel_size))
+        radius = np.random.uniform(*self.strel_size)
+        footprint = disk(radius) if mask.ndim == 2 else ball(radius)
         if not mask.any():
             return
         changed = operation(mask, footprint).astype(bool)
