@@ -24,7 +24,7 @@ from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.stain.colour_features import colour_features
-from nnunetv2.training.session.final_validation import reference_folder
+from nnunetv2.training.validation.final_validation import reference_folder
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.file_kinds.plans_files import PLANS
 from nnunetv2.utilities.file_lock import FileLock

@@ -11,19 +11,19 @@ FloatArray = npt.NDArray[np.float64]
 _DRAWS_AT_ONCE = 1_000_000
 
 
-def balanced_mean(value_by_domain: Mapping[str, float], ratios: Mapping[str, float]) -> float:
-    """Return the sum of r_d * value_d over the domains with a value, their ratios rescaled to sum to 1.
+def balanced_mean(value_by_domain: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """Return the sum of w_d * value_d over the domains with a value, their weights rescaled to sum to 1.
 
-    Domains with NaN are left out; without any value the result is NaN. If no domain with a value has a ratio (when a
-    domain held out of training is validated), it is the plain mean.
+    Domains with NaN are left out; without any value the result is NaN. If no domain with a value has a weight (when a
+    domain of ratio 0 is the only one that is validated), it is the plain mean.
     """
     values = {domain: value for domain, value in value_by_domain.items() if not math.isnan(value)}
     if not values:
         return math.nan
-    weights = {domain: ratios.get(domain, 0.0) for domain in values}
-    if not sum(weights.values()) > 0:
-        weights = dict.fromkeys(values, 1.0)
-    return math.fsum(weights[domain] * values[domain] for domain in values) / math.fsum(weights.values())
+    known = {domain: weights.get(domain, 0.0) for domain in values}
+    if not sum(known.values()) > 0:
+        known = dict.fromkeys(values, 1.0)
+    return math.fsum(known[domain] * values[domain] for domain in values) / math.fsum(known.values())
 
 
 def dice_from_counts(tp: npt.ArrayLike, fp: npt.ArrayLike, fn: npt.ArrayLike) -> FloatArray:

@@ -17,10 +17,10 @@ from nnunetv2.errors import ArgumentError, DriftError, MissingFileError, Setting
 from nnunetv2.run import run_training as public
 from nnunetv2.run.gpu_processes import find_free_network_port, run_on_gpus
 from nnunetv2.run.start_checkpoints import checkpoint_to_validate, refuse_own_checkpoint
+from nnunetv2.training.dataloading.case_splits import fold_of
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.training.session.case_splits import fold_of
-from nnunetv2.training.session.run_files import require_preprocessed
-from nnunetv2.training.session.run_log import say
+from nnunetv2.training.run_folder.run_folders import require_preprocessed
+from nnunetv2.training.run_folder.run_log import say
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.file_kinds.network_arguments import patch_problems
 from nnunetv2.utilities.file_kinds.plans_files import PLANS

@@ -11,7 +11,7 @@ from nnunetv2.experiment_planning.companion_files import copy_newer_labels
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.imageio.side_files import copy_side_files, side_files_of_label
 from nnunetv2.imageio.tif_reader_writer import Tiff3DIO
-from nnunetv2.training.session.final_validation import set_aside_stale_predictions
+from nnunetv2.training.validation.final_validation import set_aside_stale_predictions
 
 SPACING = [2.0, 0.5, 0.25]
 

@@ -114,7 +114,7 @@ def test_a_command_ends_soon_and_names_the_file(
 def test_a_checkpoint_on_a_full_disk_is_named_and_leaves_nothing(small_disk: Path) -> None:
     import torch
 
-    from nnunetv2.training.session.checkpoint_writing import write_checkpoint
+    from nnunetv2.training.checkpoints.checkpoint_files import write_checkpoint
 
     with pytest.raises(OSError, match="No space left on device") as caught:
         write_checkpoint({"network_weights": {"w": torch.zeros(1_000_000)}}, str(small_disk / "checkpoint_final.pth"))

@@ -3,6 +3,7 @@
 The classes are handed down by the trainer, in whose module clients replace them, and are called as nnU-Net calls them.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -119,3 +120,12 @@ def build_augmenters(
         **shared,
     )
     return train, val
+
+
+def end_loader(loader: Any) -> None:
+    """End the processes of a loader without output, if it has any."""
+    finish = getattr(loader, "_finish", None)
+    if finish is None:
+        return
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        finish()

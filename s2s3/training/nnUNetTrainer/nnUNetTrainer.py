@@ -1,7 +1,7 @@
-"""The trainer: hooks that subclasses may override, each a few lines around a module of `training.session`.
+"""The trainer: hooks that subclasses may override, each a few lines around a part from another room of `training`.
 
-The order of the hooks and their return values are nnU-Net's. Hooks are called through `self`; the modules of
-`training.session` receive values, never the trainer. Constructor, building, data and checkpoints are in the classes of
+The order of the hooks and their return values are nnU-Net's. Hooks are called through `self`; the parts receive values,
+never the trainer. Constructor, building, data and checkpoints are in the classes of
 `base`, each of which extends the previous one: TrainingState, TrainingSetup, TrainingData, TrainingResumption.
 """
 
@@ -22,7 +22,10 @@ from nnunetv2.domains.domain_metrics import mean_without_nan
 from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder
 from nnunetv2.inference.export_prediction import export_prediction_from_logits, resample_and_save
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.training.checkpoints import checkpoint_files
+from nnunetv2.training.dataloading.loader_factory import end_loader
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+from nnunetv2.training.logging.training_curves import training_curves
 from nnunetv2.training.loss.dice import get_tp_fp_fn_tn
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 
@@ -30,13 +33,14 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 # functions of nnU-Net up here whenever they run; those of the base classes do it with base.replaceable.
 from nnunetv2.training.nnUNetTrainer.base.imported_names import *  # noqa: F403
 from nnunetv2.training.nnUNetTrainer.base.training_resumption import TrainingResumption
-from nnunetv2.training.session import checkpoints, epoch_metrics, final_validation, optimizer_step, run_log
-from nnunetv2.training.session.edge_learning import agreement_output, edge_f1, edge_output, report_idle_heads
-from nnunetv2.training.session.next_stage import next_stages
-from nnunetv2.training.session.progress import end_loader, with_progress
-from nnunetv2.training.session.ranks import current_ranks
-from nnunetv2.training.session.run_files import write_model_files
-from nnunetv2.training.session.training_curves import training_curves
+from nnunetv2.training.ranks import current_ranks
+from nnunetv2.training.run_folder import run_log
+from nnunetv2.training.run_folder.run_folders import write_model_files
+from nnunetv2.training.run_folder.run_log import with_progress
+from nnunetv2.training.steps import epoch_metrics, optimizer_step
+from nnunetv2.training.steps.edge_learning import agreement_output, edge_f1, edge_output, report_idle_heads
+from nnunetv2.training.validation import final_validation
+from nnunetv2.training.validation.next_stage import next_stages
 from nnunetv2.utilities.collate_outputs import collate_outputs
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.files import write_json
@@ -191,11 +195,11 @@ class nnUNetTrainer(TrainingResumption):
         """Report the epoch, write due checkpoints and the curves, and advance to the next epoch."""
         self.logger.log("epoch_end_timestamps", time(), self.current_epoch)
         self._report_epoch()
-        policy = checkpoints.CheckpointPolicy(self.save_every, self.num_epochs)
+        policy = checkpoint_files.CheckpointPolicy(self.save_every, self.num_epochs)
         if policy.latest_is_due(self.current_epoch):
             self.save_checkpoint(join(self.output_folder, "checkpoint_latest.pth"))
         score = self.domain_scoring.score(self.logger.get_value("ema_fg_dice", step=-1), self.current_epoch)
-        if checkpoints.is_new_best(score, self._best_ema):
+        if checkpoint_files.is_new_best(score, self._best_ema):
             self._best_ema = score
             self.print_to_log_file(f"New best EMA pseudo Dice: {round(score, 4)}")
             self.save_checkpoint(join(self.output_folder, "checkpoint_best.pth"))

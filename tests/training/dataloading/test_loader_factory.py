@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.domain_round_robin import DomainRoundRobin
 from nnunetv2.training.dataloading.loader_factory import (
     build_augmenters,
+    end_loader,
     num_loader_processes,
     step_stream,
     training_loader,
@@ -292,3 +294,17 @@ def test_loaders_share_the_cpus_with_the_network_and_with_other_ranks(
     assert num_loader_processes(lambda: 20, device, ranks) == 20, "a client's function"
     monkeypatch.setenv("nnUNet_n_proc_DA", str(allowed))
     assert num_loader_processes(count, device, ranks) == allowed
+
+
+def test_ending_a_loader_is_silent_and_needs_no_processes(capfd: pytest.CaptureFixture[str]) -> None:
+    ended = []
+
+    def finish() -> None:
+        print("noise")  # noqa: T201
+        ended.append(True)
+
+    end_loader(SimpleNamespace(_finish=finish))
+    end_loader(None)
+
+    assert ended == [True]
+    assert capfd.readouterr().out == ""

@@ -15,8 +15,8 @@ from nnunetv2.training.domain_balance.domain_balance import balance_domains
 from nnunetv2.training.domain_balance.domain_sampling import DomainSampling, StockSampling
 from nnunetv2.training.domain_balance.domain_scoring import DomainScoring, StockScoring
 from nnunetv2.training.logging.local_logger import LocalLogger
-from nnunetv2.training.session.epoch_metrics import Counts
-from nnunetv2.training.session.final_validation import report_by_domain
+from nnunetv2.training.steps.epoch_metrics import Counts
+from nnunetv2.training.validation.final_validation import report_by_domain
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from s1.domain_files import write_domain_map
 from s1.domain_map import DomainMap

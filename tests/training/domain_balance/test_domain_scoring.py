@@ -10,7 +10,7 @@ from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSettings
 from nnunetv2.training.domain_balance.domain_scoring import DomainScoring, StockScoring
 from nnunetv2.training.logging.local_logger import LocalLogger
-from nnunetv2.training.session.epoch_metrics import Counts
+from nnunetv2.training.steps.epoch_metrics import Counts
 from s1.domain_map import DomainMap
 
 CASES = [f"{domain}{number}" for domain in "ab" for number in range(10)]

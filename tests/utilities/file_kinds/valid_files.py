@@ -139,7 +139,7 @@ def read_plans(path: Path) -> None:
 
 
 def read_splits(path: Path) -> None:
-    from nnunetv2.training.session.case_splits import split_into_fold
+    from nnunetv2.training.dataloading.case_splits import split_into_fold
 
     split_into_fold(["a", "b"], 0, str(path), lambda _: [], lambda *_: None, lambda _: None)
 

@@ -12,6 +12,7 @@ from nnunetv2.training.data_augmentation.default_pipeline import (
     training_pipeline,
     validation_pipeline,
 )
+from nnunetv2.training.dataloading.case_splits import split_into_fold
 from nnunetv2.training.dataloading.loader_factory import (
     build_augmenters,
     num_loader_processes,
@@ -22,10 +23,9 @@ from nnunetv2.training.dataloading.loader_factory import (
 from nnunetv2.training.nnUNetTrainer.base.remembered_calls import results_of
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.nnUNetTrainer.base.training_setup import TrainingSetup
-from nnunetv2.training.session.case_splits import split_into_fold
-from nnunetv2.training.session.next_stage import require_previous_stage
-from nnunetv2.training.session.ranks import batch_sizes, current_ranks
-from nnunetv2.training.session.run_files import require_preprocessed
+from nnunetv2.training.ranks import batch_sizes, current_ranks
+from nnunetv2.training.run_folder.run_folders import require_preprocessed
+from nnunetv2.training.validation.next_stage import require_previous_stage
 
 
 class TrainingData(TrainingSetup):

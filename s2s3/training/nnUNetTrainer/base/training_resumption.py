@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.training.checkpoints import checkpoint_files
+from nnunetv2.training.checkpoints.checkpoint_files import write_checkpoint
+from nnunetv2.training.checkpoints.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
 from nnunetv2.training.nnUNetTrainer.base.training_data import TrainingData
-from nnunetv2.training.session import checkpoints
-from nnunetv2.training.session.checkpoint_writing import write_checkpoint
-from nnunetv2.training.session.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
 from nnunetv2.utilities.network_weights import loads_in_its_own_way
 
 PathLike = str | os.PathLike[str]
@@ -49,7 +49,7 @@ class TrainingResumption(TrainingData):
         if not domains and not further:
             return {}
         heads = {"edge_heads": self.edge_branch.state_dict(), "edge_optimizer": edge_optimizer} if domains else {}
-        return {checkpoints.DRIFT_KEY: {"version": checkpoints.DRIFT_VERSION, **heads, **domains, **further}}
+        return {checkpoint_files.DRIFT_KEY: {"version": checkpoint_files.DRIFT_VERSION, **heads, **domains, **further}}
 
     def _further_state(self) -> dict[str, Any]:
         """Return entries that a variant adds to our own state, and restores in `_restore_progress`."""
@@ -68,12 +68,12 @@ class TrainingResumption(TrainingData):
         source = checkpoint if filename_or_checkpoint is None else filename_or_checkpoint
         if not self.was_initialized:
             self.initialize()
-        content = checkpoints.checkpoint_of(source, self.device)
+        content = checkpoint_files.checkpoint_of(source, self.device)
         name = "the checkpoint" if isinstance(source, Mapping) else str(source)
         network = plain_network(self.network)
         weights = content["network_weights"]
         if not loads_in_its_own_way(network):
-            weights = checkpoints.fitting_weights(network.state_dict(), weights, name)
+            weights = checkpoint_files.fitting_weights(network.state_dict(), weights, name)
         heads = self._heads_of(content, name)
         optimizer_state = self._optimizer_state_of(content)
         network.load_state_dict(weights)
@@ -84,7 +84,7 @@ class TrainingResumption(TrainingData):
         self._restore_progress(content)
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
-        for change in checkpoints.describe_changes(content["init_args"], self.my_init_kwargs):
+        for change in checkpoint_files.describe_changes(content["init_args"], self.my_init_kwargs):
             self.print_to_log_file(f"WARNING: since this checkpoint was written, {change}")
         self.my_init_kwargs = content["init_args"]
         self.current_epoch = content["current_epoch"]
@@ -93,15 +93,15 @@ class TrainingResumption(TrainingData):
         self.inference_allowed_mirroring_axes = content.get(
             "inference_allowed_mirroring_axes", self.inference_allowed_mirroring_axes
         )
-        self.domain_scoring.restore(content.get(checkpoints.DRIFT_KEY, {}), self.print_to_log_file)
+        self.domain_scoring.restore(content.get(checkpoint_files.DRIFT_KEY, {}), self.print_to_log_file)
 
     def _optimizer_state_of(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        drift = content.get(checkpoints.DRIFT_KEY, {})
+        drift = content.get(checkpoint_files.DRIFT_KEY, {})
         saved = SplitState(content["optimizer_state"], drift.get("edge_optimizer", {"state": {}}))
         plain = list(plain_network(self.network).parameters())
         return join_optimizer_state(self.optimizer, plain, saved)
 
     def _heads_of(self, content: Mapping[str, Any], name: str) -> dict[str, Any]:
         """Return the weights of the edge heads; empty if there are none in the checkpoint or in this training."""
-        own, saved = self.edge_branch.state_dict(), content.get(checkpoints.DRIFT_KEY, {}).get("edge_heads")
-        return checkpoints.fitting_weights(own, saved, f"{name} (edge heads)") if own and saved else {}
+        own, saved = self.edge_branch.state_dict(), content.get(checkpoint_files.DRIFT_KEY, {}).get("edge_heads")
+        return checkpoint_files.fitting_weights(own, saved, f"{name} (edge heads)") if own and saved else {}

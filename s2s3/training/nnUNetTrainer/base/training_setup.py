@@ -23,13 +23,13 @@ from nnunetv2.training.loss.segmentation_loss import (
     segmentation_loss,
     supervise_deeply,
 )
+from nnunetv2.training.nnUNetTrainer.base.builder_forms import accepts_older_forms
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.nnUNetTrainer.base.training_state import TrainingState
-from nnunetv2.training.session import run_files
-from nnunetv2.training.session.builder_forms import accepts_older_forms
-from nnunetv2.training.session.edge_learning import build_edge_branch
-from nnunetv2.training.session.network_plot import caption_network, planned_stages, plot_network
-from nnunetv2.training.session.ranks import current_ranks, share_batch
+from nnunetv2.training.ranks import current_ranks, share_batch
+from nnunetv2.training.run_folder.network_plot import caption_network, planned_stages, plot_network
+from nnunetv2.training.run_folder.run_folders import require_preprocessed
+from nnunetv2.training.steps.edge_learning import build_edge_branch
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 HYPERPARAMETERS = (
@@ -76,7 +76,7 @@ class TrainingSetup(TrainingState):
             own_gpu = [self.local_rank] if self.device.type == "cuda" else None
             self.network = names.DDP(nn.SyncBatchNorm.convert_sync_batchnorm(self.network), device_ids=own_gpu)
         self.loss = self._build_loss()
-        self.dataset_class = names.infer_dataset_class(run_files.require_preprocessed(self.preprocessed_dataset_folder))
+        self.dataset_class = names.infer_dataset_class(require_preprocessed(self.preprocessed_dataset_folder))
         self.was_initialized = True
         self.logger.update_config({"hparas": self._hyperparameters()})
 

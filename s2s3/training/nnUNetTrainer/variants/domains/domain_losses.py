@@ -8,9 +8,9 @@ from torch import Tensor
 
 from nnunetv2.domains.adaptive_ratios import AdaptiveRatios, exponentiated, is_weights
 from nnunetv2.errors import CheckpointError, SettingsError
+from nnunetv2.training.checkpoints import checkpoint_files
 from nnunetv2.training.domain_balance.domain_losses import losses_by_domain
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerBalancedBatches
-from nnunetv2.training.session import checkpoints
 
 _LOWEST_LOSS = -1.0
 """Of Dice plus cross entropy."""
@@ -82,7 +82,7 @@ class nnUNetTrainerGroupDRO(KnowsDomainLosses):
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
         super()._restore_progress(content)
-        self.domain_weights = content.get(checkpoints.DRIFT_KEY, {}).get("domain_weights", {})
+        self.domain_weights = content.get(checkpoint_files.DRIFT_KEY, {}).get("domain_weights", {})
 
 
 class nnUNetTrainerAdaptiveRatios(KnowsDomainLosses):
@@ -130,7 +130,7 @@ class nnUNetTrainerAdaptiveRatios(KnowsDomainLosses):
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
         super()._restore_progress(content)
-        self._saved_ratios = content.get(checkpoints.DRIFT_KEY, {}).get("adaptive_ratios")
+        self._saved_ratios = content.get(checkpoint_files.DRIFT_KEY, {}).get("adaptive_ratios")
 
 
 def _in_words(weights: Mapping[str, float]) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.training.checkpoints import checkpoint_files
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
-from nnunetv2.training.session import checkpoints
-from nnunetv2.training.session.averaged_weights import AveragedWeights, moving
+from nnunetv2.training.steps.averaged_weights import AveragedWeights, moving
 
 _ENTRY = "averaged_weights"
 
@@ -46,7 +46,7 @@ class nnUNetTrainerEMA(nnUNetTrainer):
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
         super()._restore_progress(content)
-        state = content.get(checkpoints.DRIFT_KEY, {}).get(_ENTRY)
+        state = content.get(checkpoint_files.DRIFT_KEY, {}).get(_ENTRY)
         if state is None:
             self.print_to_log_file("The checkpoint has no averaged weights: the average starts with its weights.")
             self.averaged_weights = self._new_average()

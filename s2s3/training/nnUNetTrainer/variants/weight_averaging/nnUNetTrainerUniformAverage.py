@@ -5,7 +5,7 @@ from typing import Any
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
 from nnunetv2.training.nnUNetTrainer.variants.weight_averaging.nnUNetTrainerEMA import nnUNetTrainerEMA
-from nnunetv2.training.session.averaged_weights import AveragedWeights, uniform
+from nnunetv2.training.steps.averaged_weights import AveragedWeights, uniform
 
 
 class nnUNetTrainerUniformAverage(nnUNetTrainerEMA):

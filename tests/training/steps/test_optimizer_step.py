@@ -3,7 +3,7 @@ import copy
 import torch
 from torch import nn
 
-from nnunetv2.training.session.optimizer_step import automatic_precision, descend, to_device
+from nnunetv2.training.steps.optimizer_step import automatic_precision, descend, to_device
 
 CPU = torch.device("cpu")
 

@@ -1,19 +1,44 @@
-"""The content of training checkpoints, and when they are written."""
+"""The files of checkpoints: when they are written, of what values, and what resuming needs of them."""
 
 import math
+import os
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from nnunetv2.errors import CheckpointError, CheckpointMismatchError, IncompleteCheckpointError
 from nnunetv2.utilities.checkpoint_entries import DRIFT_KEY as DRIFT_KEY
+from nnunetv2.utilities.files import replacing
 from nnunetv2.utilities.network_weights import weight_differences
 from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
 
 DRIFT_VERSION = 1
 REQUIRED_KEYS = ("network_weights", "optimizer_state", "logging", "_best_ema", "current_epoch", "init_args")
+
+
+def write_checkpoint(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write a checkpoint atomically; numpy numbers become Python numbers, so that it loads everywhere."""
+    plain = {key: without_numpy(value) for key, value in content.items()}
+    with replacing(path) as temporary:
+        torch.save(plain, temporary)
+
+
+def without_numpy(value: Any) -> Any:
+    """Return the value with numpy scalars as Python numbers and arrays as lists, at any depth; tensors stay."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict) and not isinstance(value, OrderedDict):  # an ordered one is a state dict
+        return {without_numpy(key): without_numpy(entry) for key, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return (tuple if isinstance(value, tuple) else list)(map(without_numpy, value))
+    return value
 
 
 def checkpoint_of(source: Any, device: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from nnunetv2.training.session.averaged_weights import AveragedWeights, moving, uniform
+from nnunetv2.training.steps.averaged_weights import AveragedWeights, moving, uniform
 
 
 def network(value: float) -> nn.Module:

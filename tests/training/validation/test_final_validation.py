@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from nnunetv2.errors import CaseFailedError, CasesFailedError
-from nnunetv2.training.session.final_validation import ValidationPlan, predict_validation_cases, report_metrics
-from nnunetv2.training.session.ranks import Ranks
+from nnunetv2.training.ranks import Ranks
+from nnunetv2.training.validation.final_validation import ValidationPlan, predict_validation_cases, report_metrics
 
 
 class Cases:

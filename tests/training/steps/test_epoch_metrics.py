@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnunetv2.training.session.epoch_metrics import (
+from nnunetv2.training.steps.epoch_metrics import (
     Counts,
     counts_by_domain,
     hard_counts,

@@ -15,8 +15,8 @@ from nnunetv2.domains.domain_summary import format_domain_table, write_domain_su
 from nnunetv2.imageio.side_files import side_files_of_label
 from nnunetv2.inference.export_prediction import export_prediction_from_logits
 from nnunetv2.inference.export_queue import ExportQueue
-from nnunetv2.training.session.next_stage import NextStage
-from nnunetv2.training.session.ranks import Ranks
+from nnunetv2.training.ranks import Ranks
+from nnunetv2.training.validation.next_stage import NextStage
 from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot
 from s1.listed_files import list_files
 

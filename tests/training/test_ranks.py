@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from nnunetv2.errors import ArgumentError
-from nnunetv2.training.session.ranks import BatchShare, Ranks, current_ranks, share_batch
+from nnunetv2.training.ranks import BatchShare, Ranks, current_ranks, share_batch
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@ import math
 
 import pytest
 
-from nnunetv2.training.domain_balance.domain_curves import DomainCurves
-from nnunetv2.training.session.training_curves import training_curves
+from nnunetv2.training.logging.training_curves import DomainCurves, training_curves
 
 RATIOS = {"a": 0.75, "b": 0.25}
 NAMES = ("a", "b")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nnunetv2.training.session.network_plot import (
+from nnunetv2.training.run_folder.network_plot import (
     FILE_NAME,
     Stage,
     caption_network,

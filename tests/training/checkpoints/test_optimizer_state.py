@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from nnunetv2.errors import CheckpointError
-from nnunetv2.training.session.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
+from nnunetv2.training.checkpoints.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
 
 
 def modules(seed: int = 0) -> tuple[nn.Module, nn.Module]:

@@ -7,14 +7,15 @@ import torch
 from torch import nn
 
 from nnunetv2.errors import CheckpointError, CheckpointMismatchError, IncompleteCheckpointError
-from nnunetv2.training.session.checkpoint_writing import without_numpy, write_checkpoint
-from nnunetv2.training.session.checkpoints import (
+from nnunetv2.training.checkpoints.checkpoint_files import (
     REQUIRED_KEYS,
     CheckpointPolicy,
     checkpoint_of,
     describe_changes,
     fitting_weights,
     is_new_best,
+    without_numpy,
+    write_checkpoint,
 )
 
 COMPLETE = {

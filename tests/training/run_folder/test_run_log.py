@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from nnunetv2.training.session import run_log
+from nnunetv2.training.run_folder import run_log
 
 
 def test_the_log_is_named_by_the_moment_with_padded_time_only() -> None:
@@ -50,3 +50,8 @@ def test_the_machine_is_described() -> None:
     assert described["device"] == "cpu"
     assert described["torch_version"] == torch.__version__
     assert described["cudnn_version"] == "None"
+
+
+def test_progress_counts_and_draws_nothing_off_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    assert list(run_log.with_progress(3, "Epoch 0")) == [0, 1, 2]
+    assert capfd.readouterr() == ("", "")

@@ -7,7 +7,7 @@ import pytest
 
 from nnunetv2.errors import DatasetError
 from nnunetv2.inference.export_queue import ExportQueue
-from nnunetv2.training.session.next_stage import next_stages, require_previous_stage
+from nnunetv2.training.validation.next_stage import next_stages, require_previous_stage
 
 
 def test_cases_without_a_previous_stage_are_named_together(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nnunetv2.errors import DatasetError, DomainMapError, InvalidValueError
+from nnunetv2.training.dataloading.case_splits import FoldCases, Splits, fold_of, split_into_fold
 from nnunetv2.training.domain_balance.domain_sampling import StockSampling
-from nnunetv2.training.session.case_splits import FoldCases, Splits, fold_of, split_into_fold
 
 CASES = [f"case_{number:02d}" for number in range(10)]
 

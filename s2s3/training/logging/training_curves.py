@@ -1,13 +1,15 @@
-"""The metrics of each domain over the epochs of a training."""
+"""The course of a training as numbers: nnU-Net's are in its logger, those of domains and edge heads here."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from nnunetv2.domains.domain_metrics import balanced_mean, mean_without_nan
 from nnunetv2.training.logging.local_logger import LocalLogger
 from nnunetv2.training.logging.moving_average import next_average
+
+STOCK_CURVES = ("train_losses", "val_losses", "mean_fg_dice", "ema_fg_dice", "lrs")
 
 
 @dataclass
@@ -18,7 +20,7 @@ class DomainCurves:
     """Domain -> mean pseudo Dice of its foreground classes."""
     dice_per_class: dict[str, list[list[float]]] = field(default_factory=dict)
     balanced_dice: list[float] = field(default_factory=list)
-    """Mean over domains, weighted by the mixing ratios."""
+    """Mean over domains, with the evaluation weights of the dataset."""
     ema_balanced_dice: list[float] = field(default_factory=list)
     worst_domain_dice: list[float] = field(default_factory=list)
     edge_loss: list[float] = field(default_factory=list)
@@ -34,14 +36,18 @@ class DomainCurves:
         _set_at(self.edge_f1, epoch, value)
 
     def add_validation(
-        self, epoch: int, dice_per_class: Mapping[str, list[float]], ratios: Mapping[str, float], names: tuple[str, ...]
+        self,
+        epoch: int,
+        dice_per_class: Mapping[str, list[float]],
+        weights: Mapping[str, float],
+        names: tuple[str, ...],
     ) -> None:
         """Add the validation of an epoch: domain -> Dice of each class; domains without any are NaN."""
         means = {name: mean_without_nan(dice_per_class.get(name, [])) for name in names}
         for name in names:
             _set_at(self.dice.setdefault(name, []), epoch, means[name])
             _set_at(self.dice_per_class.setdefault(name, []), epoch, dice_per_class.get(name, []), [])
-        balanced = balanced_mean(means, ratios)
+        balanced = balanced_mean(means, weights)
         previous = self.ema_balanced_dice[epoch - 1] if 0 < epoch <= len(self.ema_balanced_dice) else math.nan
         _set_at(self.balanced_dice, epoch, balanced)
         _set_at(self.ema_balanced_dice, epoch, next_average(previous, balanced))
@@ -87,8 +93,44 @@ def show_curves(logger: Any, curves: DomainCurves, group: str, epoch: int) -> No
             external.log(f"{group}/{name}", curve[-1], epoch)
 
 
+def training_curves(
+    logged: Mapping[str, Sequence[Any]], domains: DomainCurves, mixing_ratios: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return the content of the file; numbers that do not exist are null.
+
+    Parameters:
+        logged: the lists of the logger.
+        domains: the curves of the domains, empty in a training of one domain.
+        mixing_ratios: domain -> share of the training batches; empty if they are not balanced, null in the file.
+    """
+    spans = zip(logged["epoch_start_timestamps"], logged["epoch_end_timestamps"], strict=False)
+    content = {
+        "version": 1,
+        "epochs": len(logged["epoch_end_timestamps"]),
+        **{name: list(logged[name]) for name in STOCK_CURVES},
+        "epoch_seconds": [end - start for start, end in spans],
+        "domains": {name: {"dice": curve} for name, curve in domains.dice.items()},
+        "balanced_dice": domains.balanced_dice,
+        "worst_domain_dice": domains.worst_domain_dice,
+        "edge_loss": domains.edge_loss,
+        "edge_f1": domains.edge_f1,
+        "mixing_ratios": mixing_ratios or None,
+    }
+    return {name: _as_json(value) for name, value in content.items()}
+
+
 def _set_at(curve: list[Any], epoch: int, value: Any, gap: Any = math.nan) -> None:
     """Set the value of an epoch; fill missing earlier epochs with `gap`, drop later ones (of an interrupted run)."""
     del curve[epoch:]
     curve.extend([gap] * (epoch - len(curve)))
     curve.append(value)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_json(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_as_json(entry) for entry in value]
+    if value is None or isinstance(value, int):
+        return value
+    return float(value) if math.isfinite(value) else None

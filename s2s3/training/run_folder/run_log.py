@@ -1,11 +1,11 @@
-"""The log file and debug.json of a training."""
+"""The log file, the progress bars and debug.json of a training."""
 
 import errno
 import os
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,13 @@ def say(*parts: Any) -> None:
     """Print the parts of a line to the terminal at once."""
     sys.stdout.write(" ".join(map(str, parts)) + "\n")
     sys.stdout.flush()
+
+
+def with_progress(count: int, description: str, visible: bool = True) -> Iterator[int]:
+    """Yield 0 .. count - 1 under a bar that is only drawn on a terminal and disappears when full."""
+    from tqdm import tqdm
+
+    yield from tqdm(range(count), desc=description, leave=False, disable=None if visible else True)
 
 
 def describe_state(attributes: Mapping[str, Any]) -> dict[str, str]:
