@@ -21,6 +21,7 @@ LAYERS: list[set[str]] = [
     {"nnunetv2.preprocessing", "nnunetv2.evaluation", "nnunetv2.experiment_planning", "nnunetv2.postprocessing"},
     {"nnunetv2.inference", "nnunetv2.dataset_conversion", "nnunetv2.ensembling"},
     {"nnunetv2.training"},
+    {"nnunetv2.pathology.prediction"},
     {"nnunetv2.run", "nnunetv2.ablation"},
 ]
 REPORTING_MAY_USE = {

@@ -1,0 +1,58 @@
+"""Labels and probabilities of a finished band; only 8-bit values (16-bit for large labels) leave its device."""
+
+import numpy as np
+import torch
+
+from nnunetv2.inference.label_conversion import label_dtype
+from nnunetv2.pathology.prediction.stripe_accumulation import Band
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+_ROWS_AT_ONCE = 128
+PROBABILITY_ONE = 255
+
+
+def band_labels(band: Band, label_manager: LabelManager, inside: np.ndarray | None = None) -> np.ndarray:
+    """Return the label image of a band, (rows, columns), uint8 or uint16 as for image files.
+
+    Parameters:
+        inside: bool, (rows, columns); elsewhere, and where no tile was predicted, the label is 0.
+    """
+    labels = np.zeros(tuple(band.covered.shape), dtype=label_dtype(label_manager))
+    shown = _shown(band, inside)
+    for rows in _row_slabs(len(labels)):
+        if shown[rows].any():
+            channels = label_manager.convert_logits_to_segmentation(band.logits[:, rows])
+            values = _as_labels(channels, label_manager, band.logits.shape[0]) * shown[rows]
+            labels[rows] = values.to(torch.int32).cpu().numpy()
+    return labels
+
+
+def band_probabilities(band: Band, label_manager: LabelManager, inside: np.ndarray | None = None) -> np.ndarray:
+    """Return the probabilities of a band, (K, rows, columns), uint8 with 255 for 1.
+
+    Where there is no prediction (see `band_labels`) everything is background: 255 in channel 0, or 0 everywhere for
+    regions.
+    """
+    probabilities = np.zeros(tuple(band.logits.shape), dtype=np.uint8)
+    shown = _shown(band, inside)
+    for rows in _row_slabs(probabilities.shape[1]):
+        values = label_manager.apply_inference_nonlin(band.logits[:, rows]) * shown[rows]
+        if not label_manager.has_regions:
+            values[0] += ~shown[rows]
+        probabilities[:, rows] = (values * PROBABILITY_ONE).round().to(torch.uint8).cpu().numpy()
+    return probabilities
+
+
+def _shown(band: Band, inside: np.ndarray | None) -> torch.Tensor:
+    return band.covered if inside is None else band.covered & torch.from_numpy(inside).to(band.covered.device)
+
+
+def _as_labels(channels: torch.Tensor, label_manager: LabelManager, num_channels: int) -> torch.Tensor:
+    """Return the label of each channel number; with regions, these are labels already."""
+    if label_manager.has_regions or len(label_manager.all_labels) != num_channels:
+        return channels
+    return torch.tensor(label_manager.all_labels, device=channels.device)[channels.long()]
+
+
+def _row_slabs(height: int) -> list[slice]:
+    return [slice(first, first + _ROWS_AT_ONCE) for first in range(0, height, _ROWS_AT_ONCE)]

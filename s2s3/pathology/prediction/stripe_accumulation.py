@@ -1,0 +1,169 @@
+"""Combines tile predictions into finished bands of an image that never has to fit into memory.
+
+Rows of tiles go in, bands of logits come out. Every pixel receives the contributions of the same tiles in the same
+order, with the same roundings, as in `inference.tile_accumulation`, so both agree to the last bit, whatever the width
+of the blocks, the height of the bands and the band that a resumed run begins with.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+from nnunetv2.pathology.outputs.band_layout import Span
+from nnunetv2.pathology.prediction.stripe_grid import StripeGrid
+
+PredictRow = Callable[[int, Sequence[int]], Iterable[torch.Tensor]]
+"""(top of the tiles, left end of each) -> logits of each tile, (K, *tile), in the same order.
+
+Called with ascending rows; again with rows of one band if half precision could not hold their sum.
+"""
+Gate = Callable[[int, int], bool]
+"""(top, left end of a tile) -> whether it is predicted."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """A finished part of an image."""
+
+    block: int
+    """Number of its column block, from 0."""
+    band: int
+    """Number of the band in that block, from 0."""
+    rows: Span
+    columns: Span
+    logits: torch.Tensor
+    """(K, rows, columns) on the device of the accumulation, half; float32 only if half cannot hold them.
+
+    Zero where no tile was predicted.
+    """
+    covered: torch.Tensor
+    """(rows, columns), bool: whether a tile was predicted here."""
+
+
+@dataclass(frozen=True)
+class StripeAccumulation:
+    """Sums tiles block by block.
+
+    Parameters:
+        num_channels: K of the logits.
+        weights: importance of each pixel of a tile, (*tile) on `device`; None weights all pixels equally.
+        gate: which tiles are predicted; by default all.
+    """
+
+    grid: StripeGrid
+    predict_row: PredictRow
+    num_channels: int
+    weights: torch.Tensor | None
+    device: torch.device
+    gate: Gate = lambda top, left: True
+
+    def bands_of_block(self, block: int, bands: Iterable[int] | None = None) -> Iterator[Band]:
+        """Yield bands of a column block, top to bottom: those asked for, ascending, or all.
+
+        A band after a gap is computed from the first row of tiles that touches it.
+
+        Raises InvalidLogitsError, naming the tile, if the network predicts NaN or infinite values.
+        """
+        wanted = range(len(self.grid.layout.bands)) if bands is None else bands
+        stripe: _Stripe | None = None
+        for band in wanted:
+            rows = self.grid.layout.bands[band]
+            if stripe is None or stripe.top != rows[0]:
+                stripe = self._new_stripe(block, rows[0], torch.half)
+            for top in self.grid.rows_of_band(band):
+                if top not in stripe.added:
+                    self._add_row(stripe, block, top)
+            yield self._finished(stripe, block, band)
+            stripe.move_down(rows[1])
+
+    def _new_stripe(self, block: int, top: int, dtype: torch.dtype) -> "_Stripe":
+        height = self.grid.layout.band_height + self.grid.tile_size[0]
+        return _Stripe(self.num_channels, top, height, self.grid.layout.blocks[block], dtype, self.device)
+
+    def _add_row(self, stripe: "_Stripe", block: int, top: int, check: bool = False) -> None:
+        lefts = [left for left in self.grid.columns_of_block(block) if self.gate(top, left)]
+        if lefts:
+            for left, logits in zip(lefts, self.predict_row(top, lefts), strict=True):
+                if check:
+                    _require_finite(logits, top, left)
+                stripe.add(logits.to(self.device), self.weights, top, left)
+        stripe.added.add(top)
+
+    def _finished(self, stripe: "_Stripe", block: int, band: int) -> Band:
+        """Return a band; if half precision cannot hold its sum, the band is summed again with float32."""
+        rows, columns = self.grid.layout.bands[band], self.grid.layout.blocks[block]
+        logits, covered = stripe.mean(rows)
+        if not torch.isfinite(logits).all():
+            logits = self._mean_in_float32(block, band)
+        return Band(block, band, rows, columns, logits, covered)
+
+    def _mean_in_float32(self, block: int, band: int) -> torch.Tensor:
+        rows = self.grid.layout.bands[band]
+        stripe = self._new_stripe(block, rows[0], torch.float32)
+        for top in self.grid.rows_of_band(band):
+            self._add_row(stripe, block, top, check=True)
+        logits, _ = stripe.mean(rows)
+        if not torch.isfinite(logits).all():
+            raise InvalidLogitsError("the network predicted values beyond float32; is the checkpoint damaged?")
+        half = logits.half()
+        return half if torch.isfinite(half).all() else logits
+
+
+class _Stripe:
+    """Sums of the rows of a column block that are not finished: the current band and what tiles add below it."""
+
+    def __init__(
+        self, num_channels: int, top: int, height: int, columns: Span, dtype: torch.dtype, device: torch.device
+    ):
+        width = columns[1] - columns[0]
+        self.top = top
+        self.added: set[int] = set()
+        self._columns = columns
+        self._sums = torch.zeros((num_channels, height, width), dtype=dtype, device=device)
+        self._total_weight = torch.zeros((height, width), dtype=dtype, device=device)
+
+    def add(self, prediction: torch.Tensor, weights: torch.Tensor | None, top: int, left: int) -> None:
+        """Add a tile, (K, *tile); what lies outside the stripe is left out."""
+        if self._sums.dtype is torch.float32:
+            prediction = prediction.float()
+        if weights is not None:
+            prediction = prediction * weights
+        target_rows, tile_rows = _overlap(top, prediction.shape[1], (self.top, self.top + self._sums.shape[1]))
+        target_columns, tile_columns = _overlap(left, prediction.shape[2], self._columns)
+        self._sums[:, target_rows, target_columns].add_(prediction[:, tile_rows, tile_columns])
+        weight = 1 if weights is None else weights[tile_rows, tile_columns]
+        self._total_weight[target_rows, target_columns].add_(weight)
+
+    def mean(self, rows: Span) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the weighted mean, (K, rows, columns), zero where there is no tile; and where there is one."""
+        inside = slice(rows[0] - self.top, rows[1] - self.top)
+        covered = self._total_weight[inside] > 0
+        divisor = torch.where(covered, self._total_weight[inside], 1)
+        return self._sums[:, inside] / divisor, covered
+
+    def move_down(self, top: int) -> None:
+        """Forget the rows above `top`."""
+        shift = top - self.top
+        for plane in (*self._sums, self._total_weight):
+            kept = plane[shift:].clone()
+            plane[: len(kept)] = kept
+            plane[len(kept) :] = 0
+        self.top = top
+
+
+def _overlap(start: int, length: int, span: Span) -> tuple[slice, slice]:
+    """Return which part of a span a tile covers, and which part of the tile that is."""
+    first, end = max(start, span[0]), min(start + length, span[1])
+    return slice(first - span[0], end - span[0]), slice(first - start, end - start)
+
+
+def _require_finite(logits: torch.Tensor, top: int, left: int) -> None:
+    if torch.isfinite(logits).all():
+        return
+    found = "NaN" if torch.isnan(logits).any() else "infinite values"
+    raise InvalidLogitsError(
+        f"the network predicted {found} for the tile at x={left}, y={top}. Either the image contains extreme values "
+        "there, or the checkpoint is damaged"
+    )
