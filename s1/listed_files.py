@@ -19,10 +19,21 @@ PathLike = str | os.PathLike[str]
 class ListedFiles:
     """What a folder contains."""
 
+    folder: PathLike
     names: list[str]
     """Names of the files, sorted."""
-    problems: list[str]
-    """One line for each entry that is no file, and for each pair of names that differ in Unicode form only."""
+    no_files: dict[str, str]
+    """Name of an entry that is no file -> a line about it."""
+
+    @property
+    def problems(self) -> list[str]:
+        """One line for each entry that is no file, and for each pair of names that differ in Unicode form only."""
+        return [*self.no_files.values(), *(f"{self.folder}: {line}" for line in same_names(self.names))]
+
+    def ending_in(self, ending: str) -> "ListedFiles":
+        """Return the entries with an ending, in these capitals."""
+        names = [name for name in self.names if name.endswith(ending)]
+        return ListedFiles(self.folder, names, {k: line for k, line in self.no_files.items() if k.endswith(ending)})
 
 
 def is_hidden(name: str) -> bool:
@@ -48,8 +59,8 @@ def list_files(folder: PathLike, endings: str | tuple[str, ...] = "", ignore_cas
         }
     names = sorted(found)
     files = [name for name in names if found[name]]
-    problems = [f"{path}: {hindrance(path)}" for name in names if not found[name] and (path := join(folder, name))]
-    return ListedFiles(files, problems + [f"{folder}: {line}" for line in same_names(files)])
+    paths = {name: join(folder, name) for name in names if not found[name]}
+    return ListedFiles(folder, files, {name: f"{path}: {hindrance(path)}" for name, path in paths.items()})
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -16,7 +16,7 @@ from s1.case_names import ByName, same_names
 from s1.dataset_file import dataset_file
 from s1.file_endings import label_ending
 from s1.json_files import check_json
-from s1.listed_files import as_on_disk, list_files
+from s1.listed_files import ListedFiles, as_on_disk, list_files
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(__name__, {"nnunetv2.paths": ("nnUNet_raw",)})
@@ -32,26 +32,41 @@ def get_identifiers_from_splitted_dataset_folder(folder: str, file_ending: str) 
     Raises DatasetLayoutError, which names files without a channel, with the ending in other capitals, and what cannot
     be read as a file.
     """
-    names = _files_with_ending(folder, file_ending)
+    return np.array(list(_cases_in_folder(folder, file_ending)), dtype=str)
+
+
+def _cases_in_folder(folder: str, file_ending: str) -> dict[str, list[str]]:
+    """Return the paths of the files of each case, in channel order, from one listing of the folder."""
+    listed = _list_folder(folder, file_ending.lower(), ignore_case=True)
+    names = _without_problems(listed.ending_in(file_ending))
     strays = [name for name in names if _split_name(name, file_ending) is None]
-    any_capitals = list_files(folder, file_ending.lower(), ignore_case=True).names
-    strays += [name for name in any_capitals if not name.endswith(file_ending)]
+    strays += [name for name in listed.names if not name.endswith(file_ending)]
     if strays:
         raise DatasetLayoutError(
             f"{folder}: {len(strays)} file(s) do not follow <case>_<four digits>{file_ending}; rename or remove them:",
             strays[:_MOST_FILES_NAMED],
         )
-    cases = sorted({name[: -len(file_ending) - _CHANNEL_LENGTH] for name in names})
+    cases = _by_case(folder, names, file_ending)
     alike = same_names(cases)
     if alike:
         raise DatasetLayoutError(f"{folder}: names of cases look the same:", alike)
-    return np.array(cases, dtype=str)
+    return cases
 
 
-def _files_with_ending(folder: str, file_ending: str) -> list[str]:
+def _by_case(folder: str, names: Iterable[str], file_ending: str) -> dict[str, list[str]]:
+    """Return the paths of files by case, both sorted; names without a channel are left out."""
+    paths: dict[str, list[str]] = {}
+    for name in names:
+        case_and_channel = _split_name(name, file_ending)
+        if case_and_channel is not None:
+            paths.setdefault(case_and_channel[0], []).append(join(folder, name))
+    return dict(sorted(paths.items()))
+
+
+def _list_folder(folder: str, file_ending: str, ignore_case: bool = False) -> ListedFiles:
     if not os.path.isdir(folder):
         raise MissingFileError(f"folder of images not found: {folder}")
-    return files_in_folder(folder, file_ending)
+    return list_files(folder, file_ending, ignore_case)
 
 
 def files_in_folder(folder: str | os.PathLike[str], file_ending: str) -> list[str]:
@@ -60,9 +75,14 @@ def files_in_folder(folder: str | os.PathLike[str], file_ending: str) -> list[st
     Raises DatasetLayoutError, which names folders, pipes, devices and lost links with this ending, and pairs of names
     that differ in Unicode form only.
     """
-    listed = list_files(folder, file_ending)
+    return _without_problems(list_files(folder, file_ending))
+
+
+def _without_problems(listed: ListedFiles) -> list[str]:
     if listed.problems:
-        raise DatasetLayoutError(f"{folder}: not every entry is a case; remove or rename these:", listed.problems)
+        raise DatasetLayoutError(
+            f"{listed.folder}: not every entry is a case; remove or rename these:", listed.problems
+        )
     return listed.names
 
 
@@ -97,13 +117,8 @@ def create_lists_from_splitted_dataset_folder(
     The folder is listed once, in this process: `num_processes` is accepted, but not used.
     """
     if identifiers is None:
-        identifiers = get_identifiers_from_splitted_dataset_folder(folder, file_ending)
-    files_by_case: dict[str, list[str]] = {}
-    for name in _files_with_ending(folder, file_ending):
-        case_and_channel = _split_name(name, file_ending)
-        if case_and_channel is not None:
-            files_by_case.setdefault(case_and_channel[0], []).append(join(folder, name))
-    known = ByName(files_by_case)
+        return list(_cases_in_folder(folder, file_ending).values())
+    known = ByName(_by_case(folder, _without_problems(_list_folder(folder, file_ending)), file_ending))
     return [list(known.get(case, ())) for case in identifiers]
 
 
@@ -123,11 +138,9 @@ def get_filenames_of_train_images_and_targets(
     if "dataset" in dataset_json:
         return _complete_paths(dataset_json["dataset"], raw_dataset_folder)
     images_folder, ending = join(raw_dataset_folder, "imagesTr"), dataset_json["file_ending"]
-    cases = get_identifiers_from_splitted_dataset_folder(images_folder, ending)
-    images = create_lists_from_splitted_dataset_folder(images_folder, ending, cases)
     return {
         case: {"images": files, "label": as_on_disk(join(raw_dataset_folder, "labelsTr", case + label_ending(ending)))}
-        for case, files in zip(cases, images, strict=True)
+        for case, files in _cases_in_folder(images_folder, ending).items()
     }
 
 

@@ -1,4 +1,7 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +27,23 @@ def rgb_images(tmp_path: Path) -> Path:
     for number, case in enumerate("abc"):
         write_rgb(folder / f"{case}_0000.png", number, (40, 50))
     return folder
+
+
+@pytest.fixture
+def count_listings(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], int]:
+    """A function that tells how often a folder was listed since the test began."""
+    listed: list[str] = []
+
+    def noting(list_it: Callable[..., Any]) -> Callable[..., Any]:
+        def list_and_note(folder: Any = ".") -> Any:
+            listed.append(str(folder) if isinstance(folder, int) else os.path.abspath(folder))
+            return list_it(folder)
+
+        return list_and_note
+
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, noting(getattr(os, name)))
+    return lambda folder: listed.count(str(folder))
 
 
 def write_rgb(file: Path, seed: int, shape: tuple[int, int]) -> None:

@@ -59,6 +59,17 @@ def test_a_folder_is_predicted(run: Run) -> None:
     assert run.written == ["a.png", "b.png", "c.png"]
 
 
+def test_the_folder_of_images_is_listed_once_and_folders_of_results_are_made_once(
+    run: Run, count_listings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    make = Path.mkdir
+    monkeypatch.setattr(Path, "mkdir", lambda path, *a, **k: (made.append(path), make(path, *a, **k))[1])
+    assert run() == 0
+    assert count_listings(run.images) == 1
+    assert made.count(run.out) == 1
+
+
 def test_worker_processes_and_the_fast_settings_give_segmentations_too(run: Run) -> None:
     assert run("--disable_tta", "-step_size", "1", "--save_probabilities", "--disable_progress_bar", workers="1") == 0
     assert run.written == ["a.png", "b.png", "c.png"]

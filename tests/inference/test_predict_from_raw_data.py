@@ -214,6 +214,12 @@ def test_constant_images_are_predicted(model, tmp_path, value: int) -> None:
     assert segmentation.shape == (1, 40, 50)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_folder_of_images_is_listed_once(model, rgb_images, tmp_path, count_listings, workers: int) -> None:
+    model.predict_from_files(str(rgb_images), str(tmp_path / "out"), False, True, workers, workers)
+    assert count_listings(rgb_images) == 1
+
+
 def test_nothing_to_do_returns_none(model, tmp_path) -> None:
     (tmp_path / "empty").mkdir()
     assert model.predict_from_files(tmp_path / "empty", tmp_path / "out") is None
