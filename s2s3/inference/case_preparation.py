@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.inference.array_handoff import HandedArray, hand_over, take
-from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 PathLike = str | os.PathLike[str]
 

@@ -11,11 +11,11 @@ import numpy as np
 from batchgenerators.dataloading.data_loader import DataLoader
 
 from nnunetv2.inference.case_preparation import PathLike, prepare_array, prepare_files
-from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.inference.prepared_cases import CaseToPrepare, Item, PreparedCases, make_item
 from nnunetv2.preprocessing.preprocessor_lookup import require_preprocessor_class
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot as convert_labelmap_to_one_hot
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 _SECONDS_BETWEEN_ABORT_CHECKS = 0.1

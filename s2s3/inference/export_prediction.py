@@ -8,9 +8,10 @@ import os
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, List, Union  # noqa: F401, UP035 - names of nnU-Net's module
 
 import numpy as np
+from batchgenerators.utilities.file_and_folder_operations import load_json, save_pickle  # noqa: F401 - as above
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.inference.export_geometry import require_export_geometry
@@ -18,7 +19,9 @@ from nnunetv2.inference.label_conversion import labels_and_probabilities
 from nnunetv2.inference.output_files import arriving_together, write_npz
 from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.utilities.files import read_json
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.late_names import late_names
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from nnunetv2.utilities.safe_arrays import open_npy
 from nnunetv2.utilities.torch_threads import torch_threads
 from s1.file_endings import label_ending
@@ -26,31 +29,14 @@ from s1.file_endings import label_ending
 if TYPE_CHECKING:
     import torch
 
-    from nnunetv2.utilities.label_handling.label_handling import LabelManager
-    from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-
-# Other people's code looks for these names here, where nnU-Net imports them.
+# Other people's code looks for these names here, where nnU-Net imports them; they would bring torch and blosc2 into
+# the processes that export.
 __getattr__, __dir__ = late_names(
     __name__,
     {
         "acvl_utils.cropping_and_padding.bounding_boxes": ("insert_crop_into_image",),
-        "batchgenerators.utilities.file_and_folder_operations": (
-            "load_json",
-            "save_pickle",
-        ),
-        "nnunetv2.training.dataloading.nnunet_dataset": (
-            "comp_blosc2_params",
-            "nnUNetDatasetBlosc2",
-        ),
-        "nnunetv2.utilities.label_handling.label_handling": ("LabelManager",),
-        "nnunetv2.utilities.plans_handling.plans_handler": (
-            "ConfigurationManager",
-            "PlansManager",
-        ),
-        "typing": (
-            "List",
-            "Union",
-        ),
+        "nnunetv2.preprocessing.storage.blosc2_dataset": ("nnUNetDatasetBlosc2",),
+        "nnunetv2.preprocessing.storage.block_shapes": ("comp_blosc2_params",),
     },
     {"torch": "torch"},
 )
@@ -60,9 +46,9 @@ PathLike = str | os.PathLike[str]
 
 def convert_predicted_logits_to_segmentation_with_correct_shape(
     predicted_logits: "np.ndarray | torch.Tensor",
-    plans_manager: "PlansManager",
-    configuration_manager: "ConfigurationManager",
-    label_manager: "LabelManager",
+    plans_manager: PlansManager,
+    configuration_manager: ConfigurationManager,
+    label_manager: LabelManager,
     properties_dict: dict[str, Any],
     return_probabilities: bool = False,
     num_threads_torch: int = default_num_processes,
@@ -97,8 +83,8 @@ def convert_predicted_logits_to_segmentation_with_correct_shape(
 
 def _resample_to_crop(
     logits: "np.ndarray | torch.Tensor",
-    plans_manager: "PlansManager",
-    configuration_manager: "ConfigurationManager",
+    plans_manager: PlansManager,
+    configuration_manager: ConfigurationManager,
     properties: dict[str, Any],
 ) -> np.ndarray:
     spacing = [properties["spacing"][axis] for axis in plans_manager.transpose_forward]
@@ -107,7 +93,7 @@ def _resample_to_crop(
     return _as_array(configuration_manager.resampling_fn_probabilities(logits, shape, own_spacing, spacing))
 
 
-def _network_spacing(configuration_manager: "ConfigurationManager", case_spacing: Sequence[float]) -> list[float]:
+def _network_spacing(configuration_manager: ConfigurationManager, case_spacing: Sequence[float]) -> list[float]:
     """Return the spacing of the logits; a 2D configuration keeps the case's spacing along the first axis."""
     spacing = list(configuration_manager.spacing)
     return spacing if len(spacing) == len(case_spacing) else [case_spacing[0], *spacing]
@@ -129,8 +115,8 @@ def as_dict(content_or_file: "dict[str, Any] | PathLike") -> dict[str, Any]:
 def export_prediction_from_logits(
     predicted_array_or_file: "np.ndarray | torch.Tensor | PathLike",
     properties_dict: dict[str, Any],
-    configuration_manager: "ConfigurationManager",
-    plans_manager: "PlansManager",
+    configuration_manager: ConfigurationManager,
+    plans_manager: PlansManager,
     dataset_json_dict_or_file: "dict[str, Any] | PathLike",
     output_file_truncated: PathLike,
     save_probabilities: bool = False,
@@ -167,8 +153,8 @@ def resample_and_save(
     predicted: "np.ndarray | torch.Tensor | PathLike",
     target_shape: Sequence[int],
     output_file: PathLike,
-    plans_manager: "PlansManager",
-    configuration_manager: "ConfigurationManager",
+    plans_manager: PlansManager,
+    configuration_manager: ConfigurationManager,
     properties_dict: dict[str, Any],
     dataset_json_dict_or_file: "dict[str, Any] | PathLike",
     num_threads_torch: int = default_num_processes,

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import torch
 
 from nnunetv2.errors import CallError
-from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 
 def require_image(image: object) -> None:

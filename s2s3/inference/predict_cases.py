@@ -12,9 +12,9 @@ from batchgenerators.dataloading.multi_threaded_augmenter import MultiThreadedAu
 
 from nnunetv2.errors import CaseFailedError, CasesFailedError
 from nnunetv2.inference.export_queue import ExportQueue, raise_failures
-from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.inference.prepared_cases import Item, WatchedItems
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.safe_arrays import open_npy
 
 

@@ -36,7 +36,6 @@ from nnunetv2.inference.finished_cases import unfinished
 from nnunetv2.inference.imported_names import *  # noqa: F403
 from nnunetv2.inference.load_model import TrainerFinders, load_network
 from nnunetv2.inference.measured_items import measured
-from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.inference.model_folder import Folds, available_folds, read_model_folder
 from nnunetv2.inference.network_building import compile_if_asked, load_weights
 from nnunetv2.inference.predict_arguments import modelfolder_parser, predict_parser
@@ -50,6 +49,7 @@ from nnunetv2.utilities.file_path_utilities import get_output_folder
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.helpers import dummy_context, empty_cache
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.progress import redraw_interval_s
 from s1.file_endings import label_ending
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnunetv2.inference.case_lists import Target, make_output_folders, output_folder_of
-from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.utilities.files import write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 SOURCE = "list_of_lists_or_source_folder"
 TARGET = "output_folder_or_list_of_truncated_output_files"

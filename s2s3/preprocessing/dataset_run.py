@@ -58,8 +58,14 @@ class DatasetRun:
     def store_case(self, case: str, files: dict[str, Any], sources: Iterable[str]) -> None:
         """Preprocess one case and enter it as finished; called in a worker process."""
         stamps = [stamp(path) for path in sources]
-        managers = (self.plans, self.configuration, self.dataset_json)
-        self.preprocessor.run_case_save(self.target.begin(case), files["images"], files["label"], *managers)
+        self.preprocessor.run_case_save(
+            self.target.begin(case),
+            files["images"],
+            files["label"],
+            self.plans,
+            self.configuration,
+            self.dataset_json,
+        )
         self.target.finish(case, stamps)
 
 

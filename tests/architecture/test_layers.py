@@ -140,6 +140,14 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError with the circle
 
 
+def test_prediction_imports_at_once_but_for_what_processes_that_export_do_not_need() -> None:
+    room = {module: file for module, file in module_files() if is_within(module, "nnunetv2.inference")}
+    late = {
+        module for module, file in room.items() if "nnunetv2.utilities.late_names" in imported_modules(module, file)
+    }
+    assert late == {"nnunetv2.inference.export_prediction"}
+
+
 def test_the_list_of_late_look_ups_names_none_that_is_gone() -> None:
     files = dict(module_files())
     for module, used in LAZY_UPWARD:

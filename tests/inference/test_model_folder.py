@@ -12,10 +12,10 @@ from nnunetv2.errors import (
     UnknownNetworkError,
 )
 from nnunetv2.inference import predict_from_raw_data
-from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.inference.model_folder import available_folds, read_model_folder
 from nnunetv2.inference.network_building import build_network, compile_if_asked
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from tests.inference.models import CPU, Trainer, make_dataset_json, make_plans, write_model_folder
 

@@ -121,15 +121,17 @@ class DefaultPreprocessor:
         """
         dataset_json = _as_dict(dataset_json)
         case = read_case(image_files, seg_file, plans_manager)
-        managers = (plans_manager, configuration_manager, dataset_json)
         names = image_files[0], str(seg_file)
         if type(self).run_case_npy is not _run_case_npy_of_this_package:  # overridden, or replaced by a client
             with self._handing_over(*names, case.seg_properties):
-                return self.run_case_npy(case.data, case.seg, case.properties, *managers)
+                return self.run_case_npy(
+                    case.data, case.seg, case.properties, plans_manager, configuration_manager, dataset_json
+                )
         check_array(case.data, case.properties, image_files[0])
         raise_first(channel_problems(len(case.data), image_files, len(channel_names(dataset_json))))
         check_segmentation(case, *names, self._known_labels(case, plans_manager, dataset_json))
-        return self._preprocess(case, *managers)  # without the copies of run_case_npy: nobody else has these arrays
+        # without the copies of run_case_npy: nobody else has these arrays
+        return self._preprocess(case, plans_manager, configuration_manager, dataset_json)
 
     @contextmanager
     def _handing_over(self, image_name: str, seg_name: str, seg_properties: dict[str, Any]) -> Iterator[None]:

@@ -235,8 +235,7 @@ class nnUNetTrainer(TrainingResumption):
 
     def _validation_plan(self, cases: list[str], save_probabilities: bool) -> final_validation.ValidationPlan:
         stages = next_stages(
-            self.configuration_manager,
-            self.plans_manager,
+            self._model_description(),
             self._preprocessed_base(),
             self.output_folder_base,
             self.print_to_log_file,
@@ -244,10 +243,7 @@ class nnUNetTrainer(TrainingResumption):
             resample_and_save=resample_and_save,
         )
         return final_validation.ValidationPlan(
-            plans_manager=self.plans_manager,
-            configuration_manager=self.configuration_manager,
-            label_manager=self.label_manager,
-            dataset_json=self.dataset_json,
+            model=self._model_description(),
             dataset=self._dataset(list(cases)),
             output_folder=Path(self.output_folder) / "validation",
             next_stages=stages,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +18,8 @@ from nnunetv2.inference.export_queue import ExportQueue
 from nnunetv2.training.ranks import Ranks
 from nnunetv2.training.validation.next_stage import NextStage
 from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from s1.listed_files import list_files
-
-if TYPE_CHECKING:
-    from nnunetv2.utilities.label_handling.label_handling import LabelManager
-    from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 Report = Callable[[str], None]
 
@@ -35,10 +32,7 @@ CASES_BETWEEN_BARRIERS = 20
 class ValidationPlan:
     """The validation cases, and where their predictions go."""
 
-    plans_manager: "PlansManager"
-    configuration_manager: "ConfigurationManager"
-    label_manager: "LabelManager"
-    dataset_json: dict[str, Any]
+    model: ModelDescription
     dataset: Any
     """The dataset of the validation cases."""
     output_folder: Path
@@ -57,7 +51,7 @@ class ValidationPlan:
         data, _, previous, properties = self.dataset.load_case(case)
         image = np.asarray(data[:])
         if previous is not None:
-            labels = self.label_manager.foreground_labels
+            labels = self.model.labels.foreground_labels
             image = np.vstack([image, self.one_hot(np.asarray(previous[:]), labels, image.dtype)])
         return torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)), properties
 
@@ -66,7 +60,7 @@ class ValidationPlan:
         if not cases:
             return 0
         voxels = int(np.prod(self.dataset.load_case(cases[0])[0].shape[1:]))
-        work = len(cases) * voxels * self.label_manager.num_segmentation_heads
+        work = len(cases) * voxels * self.model.labels.num_segmentation_heads
         return 0 if work <= SMALL_WORK else min(self.num_processes, len(cases))
 
 
@@ -95,12 +89,11 @@ def predict_validation_cases(
 def _export(
     plan: ValidationPlan, exports: ExportQueue, case: str, logits: np.ndarray, properties: dict[str, Any]
 ) -> None:
-    managers = (plan.configuration_manager, plan.plans_manager)
-    target = str(plan.output_folder / case)
-    settings = (properties, *managers, plan.dataset_json, target, plan.save_probabilities)
-    exports.submit(case, plan.export, logits, *settings)
+    model, target = plan.model, str(plan.output_folder / case)
+    described = (properties, model.configuration, model.plans, model.dataset_json)
+    exports.submit(case, plan.export, logits, *described, target, plan.save_probabilities)
     for stage in plan.next_stages:
-        stage.export(exports, case, logits, properties, *managers, plan.dataset_json)
+        stage.export(exports, case, logits, properties, model)
 
 
 def _with_progress(cases: Sequence[str], cases_of_every_rank: int, ranks: Ranks) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from nnunetv2.inference.export_prediction import resample_and_save
 from nnunetv2.inference.export_queue import ExportQueue
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 from nnunetv2.utilities.model_advice import train_command
-
-if TYPE_CHECKING:
-    from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 Report = Callable[[str], None]
 ENDINGS = (".b2nd", ".npz", ".npy")
@@ -39,9 +37,7 @@ class NextStage:
         case: str,
         logits: np.ndarray,
         properties: dict[str, Any],
-        configuration_manager: "ConfigurationManager",
-        plans_manager: "PlansManager",
-        dataset_json: dict[str, Any],
+        model: ModelDescription,
     ) -> None:
         """Submit the logits (K, *space) to be resampled and stored as labels.
 
@@ -58,7 +54,7 @@ class NextStage:
             return
         self.output_folder.mkdir(parents=True, exist_ok=True)
         target = str(self.output_folder / case)
-        settings = (plans_manager, configuration_manager, properties, dataset_json, default_num_processes)
+        settings = (model.plans, model.configuration, properties, model.dataset_json, default_num_processes)
         exports.submit(case, self.resample_and_save, logits, shape, target, *settings, dataset_class)
 
 
@@ -77,8 +73,7 @@ def require_previous_stage(folder: str | None, cases: Sequence[str]) -> None:
 
 
 def next_stages(
-    configuration_manager: "ConfigurationManager",
-    plans_manager: "PlansManager",
+    model: ModelDescription,
     preprocessed_base: str,
     output_base: str,
     report: Report,
@@ -92,10 +87,10 @@ def next_stages(
     return [
         NextStage(
             name=name,
-            preprocessed_folder=Path(preprocessed_base) / plans_manager.get_configuration(name).data_identifier,
+            preprocessed_folder=Path(preprocessed_base) / model.plans.get_configuration(name).data_identifier,
             output_folder=Path(output_base) / "predicted_next_stage" / name,
             report=report,
             **functions,
         )
-        for name in configuration_manager.next_stage_names or ()
+        for name in model.configuration.next_stage_names or ()
     ]

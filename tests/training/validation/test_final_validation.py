@@ -9,6 +9,7 @@ import torch
 from nnunetv2.errors import CaseFailedError, CasesFailedError
 from nnunetv2.training.ranks import Ranks
 from nnunetv2.training.validation.final_validation import ValidationPlan, predict_validation_cases, report_metrics
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 
 class Cases:
@@ -23,10 +24,7 @@ def make_plan(folder: Path, dataset: Cases, **changes: Any) -> ValidationPlan:
     nothing: Any = None
     labels: Any = SimpleNamespace(foreground_labels=[1, 2], num_segmentation_heads=3)
     settings = {
-        "plans_manager": nothing,
-        "configuration_manager": nothing,
-        "label_manager": labels,
-        "dataset_json": {},
+        "model": ModelDescription(nothing, nothing, labels, {}),
         "dataset": dataset,
         "output_folder": folder / "validation",
         "next_stages": (),

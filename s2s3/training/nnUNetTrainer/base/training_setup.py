@@ -13,7 +13,6 @@ from nnunetv2.configuration import compile_setting
 from nnunetv2.domains.dataset_domains import read_dataset_domains
 from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import RepeatedCallError
-from nnunetv2.inference.model_description import ModelDescription
 from nnunetv2.inference.network_building import build_network
 from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSettings
 from nnunetv2.training.domain_balance.domain_balance import balance_domains
@@ -30,6 +29,7 @@ from nnunetv2.training.ranks import current_ranks, share_batch
 from nnunetv2.training.run_folder.network_plot import caption_network, planned_stages, plot_network
 from nnunetv2.training.run_folder.run_folders import require_preprocessed
 from nnunetv2.training.steps.edge_learning import build_edge_branch
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 HYPERPARAMETERS = (
