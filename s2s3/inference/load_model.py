@@ -11,7 +11,6 @@ import nnunetv2
 from nnunetv2.errors import SettingsError
 from nnunetv2.inference.model_folder import TrainedModel
 from nnunetv2.inference.network_building import build_network, check_weights_fit, load_weights
-from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 
 _TRAINER_PACKAGE = "nnunetv2.training.nnUNetTrainer"
 
@@ -35,16 +34,19 @@ class TrainerFinders:
         return found if is_trainer else self.by_name(name)
 
 
-def load_network(model: TrainedModel, trainer: Any, finders: TrainerFinders) -> nn.Module:
+def load_network(
+    model: TrainedModel, trainer: Any, finders: TrainerFinders, count_channels: Callable[..., int]
+) -> nn.Module:
     """Build the network of a model with the weights of its first fold, after checking those of all folds.
 
     Parameters:
         trainer: class or name of a trainer; None: the one that the checkpoint names.
+        count_channels: `determine_num_input_channels` or another function with its arguments.
 
     Raises SettingsError if there is no such trainer, CheckpointMismatchError if the weights of a fold do not fit.
     """
     chosen, described = _choose_trainer(trainer, model, finders), model.description
-    channels = determine_num_input_channels(described.plans, described.configuration, described.dataset_json)
+    channels = count_channels(described.plans, described.configuration, described.dataset_json)
     network = build_network(chosen, described, channels, enable_deep_supervision=False)
     for file, weights in model.parameters.items():
         check_weights_fit(network, weights, file)

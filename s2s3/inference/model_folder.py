@@ -44,7 +44,9 @@ def available_folds(model_folder: PathLike, checkpoint_name: str) -> list[int]:
     return [int(name) for name in names]
 
 
-def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str) -> TrainedModel:
+def read_model_folder(
+    model_folder: PathLike, folds: Folds, checkpoint_name: str, plans_class: type[PlansManager] = PlansManager
+) -> TrainedModel:
     """Read plans, dataset.json and the checkpoints of the folds (None: all that exist).
 
     Raises MissingFileError naming missing files, CheckpointError for an unusable checkpoint.
@@ -53,7 +55,7 @@ def read_model_folder(model_folder: PathLike, folds: Folds, checkpoint_name: str
     if not folder.is_dir():
         raise MissingFileError(f"model folder not found: {folder}. {_advice_for_no_model(folder)}")
     dataset_json = read_json(folder / "dataset.json", MODEL_DATASET)
-    plans = PlansManager(folder / "plans.json")
+    plans = plans_class(folder / "plans.json")
     files = checkpoint_files(folder, folds, checkpoint_name)
     parameters: dict[Path, Parameters] = {}
     described: dict[str, Any] = {}

@@ -42,14 +42,21 @@ from nnunetv2.inference.predict_arguments import modelfolder_parser, predict_par
 from nnunetv2.inference.predict_cases import CaseExport, RunningCase, predict_cases
 from nnunetv2.inference.predict_folder import predict_folder
 from nnunetv2.inference.prepared_cases import Item
-from nnunetv2.inference.sliding_window_prediction import Slicer, compute_gaussian, tile_slicers
+from nnunetv2.inference.sliding_window_prediction import (
+    Slicer,
+    compute_gaussian,
+    compute_steps_for_sliding_window,
+    tile_slicers,
+)
 from nnunetv2.inference.tile_accumulation import mean_of_folds
 from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.helpers import dummy_context, empty_cache
+from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.progress import redraw_interval_s
 from s1.file_endings import label_ending
 
@@ -122,10 +129,10 @@ class nnUNetPredictor:
         """
         if use_folds is None:
             use_folds = self.auto_detect_available_folds(model_training_output_dir, checkpoint_name) or None
-        model = read_model_folder(model_training_output_dir, use_folds, checkpoint_name)
+        model = read_model_folder(model_training_output_dir, use_folds, checkpoint_name, PlansManager)
         finders = TrainerFinders(recursive_find_trainer_class_by_name, recursive_find_python_class)
         self.manual_initialization(
-            load_network(model, trainer_class, finders),
+            load_network(model, trainer_class, finders, determine_num_input_channels),
             model.description.plans,
             model.description.configuration,
             list(model.parameters.values()),
@@ -427,7 +434,8 @@ class nnUNetPredictor:
         return logits[crop]
 
     def _internal_get_sliding_window_slicers(self, image_size: Sequence[int]) -> list[Slicer]:
-        return tile_slicers(image_size, self.configuration_manager.patch_size, self.tile_step_size)
+        tile_size = self.configuration_manager.patch_size
+        return tile_slicers(image_size, tile_size, self.tile_step_size, compute_steps_for_sliding_window)
 
     def _internal_predict_sliding_window_return_logits(
         self, data: torch.Tensor, slicers: list[Slicer], do_on_device: bool = True

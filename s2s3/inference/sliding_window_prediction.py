@@ -1,6 +1,6 @@
 """Positions of the tiles of a sliding window, and the weights of their voxels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import combinations, product
 
@@ -65,13 +65,18 @@ def _starts(image_length: int, tile_length: int, step: float) -> list[int]:
     return [int(np.round(room / (count - 1) * i)) for i in range(count)]
 
 
-def tile_slicers(image_size: Sequence[int], tile_size: Sequence[int], tile_step_size: float) -> list[Slicer]:
+def tile_slicers(
+    image_size: Sequence[int],
+    tile_size: Sequence[int],
+    tile_step_size: float,
+    compute_steps: Callable[..., list[list[int]]] = compute_steps_for_sliding_window,
+) -> list[Slicer]:
     """Return index tuples (channels first) that cut all tiles out of an image, last axis fastest.
 
     If the tile has one axis fewer than the image, every index of the image's first axis is tiled separately.
     """
     extra = len(image_size) - len(tile_size)
-    steps = compute_steps_for_sliding_window(image_size[extra:], tile_size, tile_step_size)
+    steps = compute_steps(image_size[extra:], tile_size, tile_step_size)
     planes = product(*(range(length) for length in image_size[:extra]))
     return [
         (slice(None), *plane, *(slice(s, s + length) for s, length in zip(starts, tile_size, strict=True)))

@@ -339,6 +339,44 @@ def test_replaced_export_functions_are_used(model, rgb_images, tmp_path, monkeyp
     assert calls[1][5] == str(tmp_path / "out" / "a")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PlansManager",
+        "PreprocessAdapterFromNpy",
+        "compute_gaussian",
+        "compute_steps_for_sliding_window",
+        "convert_predicted_logits_to_segmentation_with_correct_shape",
+        "determine_num_input_channels",
+        "dummy_context",
+        "empty_cache",
+        "preprocessing_iterator_fromfiles",
+        "preprocessing_iterator_fromnpy",
+        "recursive_find_trainer_class_by_name",
+        "tqdm",
+    ],
+)
+def test_what_stands_in_the_module_in_the_place_of_a_name_is_called(
+    rgb_model, rgb_images, monkeypatch, name: str
+) -> None:
+    calls: list[int] = []
+    original = getattr(predict_from_raw_data, name)
+
+    def calling(*arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        return original(*arguments, **options)
+
+    calling.cache_clear = lambda: None
+    monkeypatch.setattr(predict_from_raw_data, name, calling)
+    model = nnUNetPredictor(device=CPU, allow_tqdm=False)
+    model.initialize_from_trained_model_folder(rgb_model, (0,))
+    model.predict_from_files_sequential([[rgb_images / "a_0000.png"]], None)
+    image = np.ones((3, 1, 8, 8), np.float32)
+    model.predict_single_npy_array(image, {"spacing": [999, 1, 1]})
+    model.predict_from_list_of_npy_arrays([image], None, [{"spacing": [999, 1, 1]}], None, 0, False, 0)
+    assert calls
+
+
 def test_a_subclass_that_overrides_the_iterator_method_is_reached(model, rgb_images, tmp_path) -> None:
     model.predict_from_data_iterator = lambda iterator, save, workers: [save, workers]
     assert model.predict_from_files(rgb_images, tmp_path / "out", True, True, 1, 8) == [True, 3]
