@@ -13,6 +13,7 @@ from nnunetv2.domains.domain_table import format_domain_table
 from nnunetv2.errors import InvalidValueError
 from nnunetv2.utilities.file_kinds.result_files import SCORED_SUMMARY
 from nnunetv2.utilities.files import file_sha256, read_json, write_json
+from nnunetv2.utilities.plain_values import nan_as_none
 from s1.domain_map import DomainMap
 
 __all__ = ["FILE_NAME", "format_domain_table", "summarize_domains", "write_domain_summary"]
@@ -58,7 +59,7 @@ def write_domain_summary(summary_file: str | os.PathLike[str], dataset: DatasetD
 
     Missing numbers are null. The key `summary_sha256` tells whether it still belongs to the summary.json beside it.
     """
-    content: dict[str, Any] = _nan_as_none(summarize_domains(read_json(summary_file, SCORED_SUMMARY), dataset))
+    content: dict[str, Any] = nan_as_none(summarize_domains(read_json(summary_file, SCORED_SUMMARY), dataset))
     content["summary_sha256"] = file_sha256(summary_file)
     write_json(content, Path(summary_file).with_name(FILE_NAME))
     return content
@@ -142,11 +143,3 @@ def _worst_cases(records: Sequence[Record]) -> list[dict[str, Any]]:
     known.sort(key=lambda record: (record["foreground"]["Dice"], record["case"]))
     kept = ("case", "domain", "prediction_file", "reference_file")
     return [{**{key: r[key] for key in kept}, "Dice": r["foreground"]["Dice"]} for r in known[:_WORST_CASES]]
-
-
-def _nan_as_none(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _nan_as_none(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_nan_as_none(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -2,7 +2,6 @@
 
 import math
 import os
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from nnunetv2.errors import CheckpointError, CheckpointMismatchError, Incomplete
 from nnunetv2.utilities.checkpoint_entries import DRIFT_KEY as DRIFT_KEY
 from nnunetv2.utilities.files import replacing
 from nnunetv2.utilities.network_weights import weight_differences
+from nnunetv2.utilities.plain_values import converted
 from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
 
 DRIFT_VERSION = 1
@@ -30,15 +30,7 @@ def write_checkpoint(content: Mapping[str, Any], path: str | os.PathLike[str]) -
 
 def without_numpy(value: Any) -> Any:
     """Return the value with numpy scalars as Python numbers and arrays as lists, at any depth; tensors stay."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, dict) and not isinstance(value, OrderedDict):  # an ordered one is a state dict
-        return {without_numpy(key): without_numpy(entry) for key, entry in value.items()}
-    if isinstance(value, tuple | list):
-        return (tuple if isinstance(value, tuple) else list)(map(without_numpy, value))
-    return value
+    return converted(value, lambda leaf: leaf.tolist() if isinstance(leaf, np.generic | np.ndarray) else leaf)
 
 
 def checkpoint_of(source: Any, device: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from nnunetv2.errors import CallError
 from nnunetv2.training.logging.moving_average import next_average
-from nnunetv2.training.logging.plain_values import to_plain
+from nnunetv2.utilities.plain_values import to_plain
 
 LOGGED_KEYS = (
     "mean_fg_dice",

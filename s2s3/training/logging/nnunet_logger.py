@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.training.logging.local_logger import LocalLogger, averaged_dice, nnUNetLogger
-from nnunetv2.training.logging.plain_values import to_plain
 from nnunetv2.training.logging.wandb_logger import ENABLED_VARIABLE, WandbLogger, get_cluster_job_id
+from nnunetv2.utilities.plain_values import to_plain
 from s1.environment import text_variable
 
 __all__ = ["LocalLogger", "MetaLogger", "WandbLogger", "get_cluster_job_id", "nnUNetLogger"]
@@ -84,7 +84,7 @@ class MetaLogger:
 
     def _forward(self, key: str, value: Any, step: int) -> None:
         for logger in self.loggers:
-            if isinstance(value, list):
+            if isinstance(value, list | tuple):
                 for number, entry in enumerate(value, start=1):
                     logger.log(f"{key}/class_{number}", entry, step)
             else:

@@ -8,6 +8,7 @@ from typing import Any
 from nnunetv2.domains.domain_metrics import balanced_mean, mean_without_nan
 from nnunetv2.training.logging.local_logger import LocalLogger
 from nnunetv2.training.logging.moving_average import next_average
+from nnunetv2.utilities.plain_values import nan_as_none, to_plain
 
 STOCK_CURVES = ("train_losses", "val_losses", "mean_fg_dice", "ema_fg_dice", "lrs")
 
@@ -116,7 +117,8 @@ def training_curves(
         "edge_f1": domains.edge_f1,
         "mixing_ratios": mixing_ratios or None,
     }
-    return {name: _as_json(value) for name, value in content.items()}
+    plain: dict[str, Any] = nan_as_none(to_plain(content))
+    return plain
 
 
 def _set_at(curve: list[Any], epoch: int, value: Any, gap: Any = math.nan) -> None:
@@ -124,13 +126,3 @@ def _set_at(curve: list[Any], epoch: int, value: Any, gap: Any = math.nan) -> No
     del curve[epoch:]
     curve.extend([gap] * (epoch - len(curve)))
     curve.append(value)
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _as_json(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_as_json(entry) for entry in value]
-    if value is None or isinstance(value, int):
-        return value
-    return float(value) if math.isfinite(value) else None
