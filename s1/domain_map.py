@@ -45,7 +45,7 @@ class DomainMap:
         return self.domain_by_case[case]
 
 
-def check_cases(domain_map: DomainMap, cases: Iterable[str], source: str | os.PathLike[str]) -> None:
+def check_domain_cases(domain_map: DomainMap, cases: Iterable[str], source: str | os.PathLike[str]) -> None:
     """Raise one DomainMapError that lists the cases without a domain and the mapped cases that do not exist.
 
     Parameters:
@@ -63,7 +63,7 @@ def check_cases(domain_map: DomainMap, cases: Iterable[str], source: str | os.Pa
 
 
 def require_domains(domain_map: DomainMap, cases: Iterable[str], source: str | os.PathLike[str]) -> None:
-    """Raise one DomainMapError that lists the cases without a domain; `source` is that of `check_cases`."""
+    """Raise one DomainMapError that lists the cases without a domain; `source` is that of `check_domain_cases`."""
     raise_together(DomainMapError, "lacks cases", _without_domain(domain_map, cases), str(source))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from s1.case_names import ByName, same_names
 from s1.dataset_file import dataset_file
 from s1.domain_files import read_domain_map
-from s1.domain_map import DomainMap, check_cases
+from s1.domain_map import DomainMap, check_domain_cases
 from s1.domain_shift import default_class_weights
 from s1.environment import folder_variable
 from s1.errors import DomainMapError, DriftError, ImageProblemError, SourceError
@@ -56,7 +56,7 @@ def open_raw_dataset(identifier: str) -> DomainSource:
         )
     domain_map = read_domain_map(domain_file)
     cases = _cases_of(folder, description)
-    check_cases(domain_map, cases, domain_file)
+    check_domain_cases(domain_map, cases, domain_file)
     label_names, ignore_label = _labels_of(description["labels"])
     return DomainSource(
         {domain: [cases[case] for case in members] for domain, members in domain_map.domains.items()},
@@ -104,7 +104,7 @@ def open_undivided_dataset(identifier: str) -> UndividedSource:
     known = None
     if is_given(folder / "domains.json", DomainMapError):
         known = read_domain_map(folder / "domains.json")
-        check_cases(known, cases, folder / "domains.json")
+        check_domain_cases(known, cases, folder / "domains.json")
     return UndividedSource({case: pair.image for case, pair in cases.items()}, _if_several(known), folder)
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nnunetv2.domains.mixing_ratios import RatioMode, mixing_ratios
+from nnunetv2.domains.mixing_ratios import RatioMode, choose_ratios
 from nnunetv2.errors import DomainMapError, MissingFileError
 from nnunetv2.utilities.files import mirror_file
 from s1.domain_files import check_group_cases, read_domain_map, read_groups
-from s1.domain_map import DomainMap, check_cases, require_domains
+from s1.domain_map import DomainMap, check_domain_cases, require_domains
 from s1.files import file_sha256
 from s1.problem_lists import raise_together
 from s1.readable_files import is_given
@@ -65,7 +65,7 @@ class DatasetDomains:
         known = self.prism_ratios or {}
         complete = all(name in known for name in self.names)
         ratios = {name: known[name] for name in self.names} if complete else None
-        return mixing_ratios(RatioMode.AUTO, self.domain_map, list(self.domain_map.domain_by_case), ratios).ratios
+        return choose_ratios(RatioMode.AUTO, self.domain_map, list(self.domain_map.domain_by_case), ratios).ratios
 
     def without_single_domain(self) -> "DatasetDomains":
         """Return the same, but without domains if there are fewer than two: nothing is to be balanced then."""
@@ -80,7 +80,7 @@ class DatasetDomains:
         existing = list(cases)
         if self.domain_map is not None:
             with _collecting(problems):
-                check_cases(self.domain_map, existing, self.domains_file)
+                check_domain_cases(self.domain_map, existing, self.domains_file)
         with _collecting(problems):
             check_group_cases(self.groups, existing, self.groups_file)
         _raise(problems)

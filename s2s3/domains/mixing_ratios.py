@@ -50,7 +50,7 @@ _SOURCES = {
 NO_PRISM = "there is no prism_dd.json; run `drift prism`, then `nnUNetv2_preprocess`, which copies it"
 
 
-def mixing_ratios(
+def choose_ratios(
     mode: RatioMode,
     domain_map: DomainMap,
     present_cases: Sequence[str],

@@ -6,16 +6,16 @@ import pytest
 from nnunetv2.errors import SettingsError
 from nnunetv2.experiment_planning.experiment_planners.patch_fitting import (
     batch_size_for,
-    initial_patch_size,
+    first_patch_size,
     shrink_longest_axis,
     topology_for,
 )
 
 
 def test_the_first_patch_is_isotropic_in_millimetres_and_within_the_image() -> None:
-    assert initial_patch_size(np.array([1.0, 1.0, 1.0]), (500, 500, 200.5)) == [256, 256, 200.5]
-    assert initial_patch_size(np.array([2.0, 1.0, 1.0]), (500, 500, 500)) == [161, 323, 323]
-    assert initial_patch_size(np.array([1.0, 1.0]), (5000, 1000)) == [2048, 1000]
+    assert first_patch_size(np.array([1.0, 1.0, 1.0]), (500, 500, 200.5)) == [256, 256, 200.5]
+    assert first_patch_size(np.array([2.0, 1.0, 1.0]), (500, 500, 500)) == [161, 323, 323]
+    assert first_patch_size(np.array([1.0, 1.0]), (5000, 1000)) == [2048, 1000]
 
 
 def test_of_equally_covered_axes_the_last_shrinks() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from s1.domain_map import DomainMap, check_cases, require_domains
+from s1.domain_map import DomainMap, check_domain_cases, require_domains
 from s1.errors import DomainMapError
 
 
@@ -12,13 +12,13 @@ def test_the_domain_of_a_case_is_found_and_an_unknown_case_gets_the_closest_name
 
 
 def test_matching_cases_pass_the_check():
-    check_cases(DomainMap({"a": ("x", "y")}), ["y", "x"], "domains.json")
+    check_domain_cases(DomainMap({"a": ("x", "y")}), ["y", "x"], "domains.json")
 
 
 def test_all_mismatches_are_listed_together():
     domain_map = DomainMap({"a": ("case_1", "case_22")})
     with pytest.raises(DomainMapError) as caught:
-        check_cases(domain_map, ["case_1", "case_2", "case_3"], "domains.json")
+        check_domain_cases(domain_map, ["case_1", "case_2", "case_3"], "domains.json")
     lines = str(caught.value).splitlines()
     assert "domains.json" in lines[0]
     assert [line.strip() for line in lines[1:]] == [
@@ -31,7 +31,7 @@ def test_all_mismatches_are_listed_together():
 def test_of_very_many_mismatches_the_first_are_listed_and_the_rest_counted():
     domain_map = DomainMap({"a": tuple(f"case_{number}" for number in range(3000))})
     with pytest.raises(DomainMapError) as caught:
-        check_cases(domain_map, [f"tile_{number}" for number in range(3000)], "domains.json")
+        check_domain_cases(domain_map, [f"tile_{number}" for number in range(3000)], "domains.json")
     lines = str(caught.value).splitlines()
     assert lines[0] == "domains.json does not match the cases (6000 problems):"
     assert len(lines) == 22

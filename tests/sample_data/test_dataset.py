@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from s1.domain_files import read_domain_map, read_groups
-from s1.domain_map import check_cases
+from s1.domain_map import check_domain_cases
 from sample_data.__main__ import main
 from sample_data.dataset import DatasetSettings, draw_case, plan_cases
 
@@ -45,7 +45,7 @@ def test_images_are_rgb_and_labels_are_class_numbers_of_the_same_shape(dataset):
 def test_domain_files_match_the_cases_and_no_slide_is_partly_held_out(dataset):
     training, held_out = read_domain_map(dataset / "domains.json"), read_domain_map(dataset / "domains_test.json")
     for domain_map, part in ((training, "labelsTr"), (held_out, "labelsTs")):
-        check_cases(domain_map, [path.stem for path in (dataset / part).iterdir()], part)
+        check_domain_cases(domain_map, [path.stem for path in (dataset / part).iterdir()], part)
     assert training.names == held_out.names
     groups = read_groups(dataset / "groups.json")
     assert set(groups) == set(training.domain_by_case)

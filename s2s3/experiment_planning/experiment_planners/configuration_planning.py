@@ -12,7 +12,7 @@ from nnunetv2.experiment_planning.experiment_planners.memory_estimate import PLA
 from nnunetv2.experiment_planning.experiment_planners.patch_fitting import (
     Topology,
     batch_size_for,
-    initial_patch_size,
+    first_patch_size,
     shrink_longest_axis,
     topology_for,
 )
@@ -177,7 +177,7 @@ class ConfigurationPlanning:
     def _fit_patch(self, spacing: np.ndarray, median_shape: Numbers, cache: dict[str, int]) -> tuple[Topology, int]:
         """Return the topology for the largest patch that fits into the memory, and its estimate."""
         min_edge = self.UNet_featuremap_min_edge_length
-        topology = topology_for(spacing, initial_patch_size(spacing, median_shape), min_edge)
+        topology = topology_for(spacing, first_patch_size(spacing, median_shape), min_edge)
         while self._is_too_large(estimate := self._estimate(topology, cache), len(spacing)):
             topology = shrink_longest_axis(topology, spacing, median_shape, min_edge)
         return topology, estimate

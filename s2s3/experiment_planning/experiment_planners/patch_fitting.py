@@ -36,7 +36,7 @@ def topology_for(spacing: Numbers, size: Numbers, min_edge_length: int) -> Topol
     return Topology(patch, strides, kernels, tuple(int(d) for d in divisors))
 
 
-def initial_patch_size(spacing: np.ndarray, median_shape: Numbers) -> list[float]:
+def first_patch_size(spacing: np.ndarray, median_shape: Numbers) -> list[float]:
     """Return a patch of 256^3 or 2048^2 voxels, isotropic in millimetres, no axis longer than in the median image."""
     dims = len(spacing)
     voxels_per_unit = 1 / spacing

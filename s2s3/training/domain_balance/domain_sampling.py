@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.domains.domain_splits import check_groups, stratified_splits
-from nnunetv2.domains.mixing_ratios import MixingRatios, RatioMode, mixing_ratios
+from nnunetv2.domains.mixing_ratios import MixingRatios, RatioMode, choose_ratios
 from nnunetv2.errors import InvalidValueError
 from nnunetv2.training.dataloading.shared_ratios import SharedRatios
 from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSettings
@@ -118,7 +118,7 @@ class DomainSampling:
             self.train_ratios.set(ratios)
 
     def _mixing_ratios(self, cases: Sequence[str]) -> MixingRatios:
-        return mixing_ratios(self._settings.ratio_mode, self._map, cases, self._dataset.prism_ratios)
+        return choose_ratios(self._settings.ratio_mode, self._map, cases, self._dataset.prism_ratios)
 
 
 def _number_of_folds(cases: Sequence[str]) -> int:
