@@ -108,11 +108,7 @@ def choose_level(levels: Sequence[Level], pixel_um: float, target_um: float, tol
 
 def view_grid(levels: Sequence[Level], pixel: PixelSize, target_um: float, tolerance: float = TOLERANCE) -> ViewGrid:
     """Return the grid of a slide at `target_um` micrometres per pixel. Factors below 1 enlarge."""
-    return grid_on(choose_level(levels, max(pixel.x, pixel.y), target_um, tolerance), pixel, target_um, tolerance)
-
-
-def grid_on(level: Level, pixel: PixelSize, target_um: float, tolerance: float = TOLERANCE) -> ViewGrid:
-    """Return the grid of a slide at `target_um` micrometres per pixel that is read from a given level."""
+    level = choose_level(levels, max(pixel.x, pixel.y), target_um, tolerance)
     factor_x, factor_y = (
         1.0 if abs(factor - 1) <= tolerance else factor
         for factor in (target_um / (level.downsample * pixel.x), target_um / (level.downsample * pixel.y))
@@ -125,6 +121,19 @@ def grid_on(level: Level, pixel: PixelSize, target_um: float, tolerance: float =
         max(1, floor(level.height / factor_y)),
         level.downsample * factor_x,
         level.downsample * factor_y,
+    )
+
+
+def regrid(grid: ViewGrid, level: Level) -> ViewGrid:
+    """Return the grid of the same view, read from another level."""
+    return ViewGrid(
+        level.index,
+        grid.scale_x / level.downsample,
+        grid.scale_y / level.downsample,
+        grid.width,
+        grid.height,
+        grid.scale_x,
+        grid.scale_y,
     )
 
 
