@@ -1,5 +1,6 @@
 """An ablation as a whole: its cells, the processes that do them, the rows of its table."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,18 @@ def table_rows(ablation: Ablation) -> list[Row]:
         for candidate, found in results.items()
         if found
     ]
+
+
+def worst_unseen_cell(ablation: Ablation, candidate: Candidate) -> Cell:
+    """Return the finished cell of a candidate with the lowest Dice of an unseen image."""
+
+    def lowest(scores: Sequence[Mapping[str, Any]]) -> float:
+        found = [score["dice"] for score in scores if score["set"] == "unseen" and score["dice"] is not None]
+        return min(found, default=math.inf)
+
+    results = ablation.results(candidate)
+    part, seed = min(results, key=lambda key: lowest(results[key]["scores"]))
+    return Cell(ablation.dataset, ablation.configuration, ablation.protocol, part, candidate, seed)
 
 
 def _row(

@@ -20,7 +20,9 @@ from nnunetv2.ablation.cells import RESULT, VERSION, Cell, describe, read_result
 from nnunetv2.ablation.encoder_features import recording_bottleneck
 from nnunetv2.ablation.protocols import Part
 from nnunetv2.ablation.unseen_flag import DISTANCE, LIMIT
+from nnunetv2.ablation.worst_cases import WorstCases
 from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.evaluation.summary_file import label_or_region_to_key
 from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.stain.colour_features import colour_features
@@ -80,7 +82,7 @@ def _measure(task: CellTask, folder: Path) -> dict[str, Any]:
         trainer = _trainer(task)
         trainer.run_training()
         trained = time.monotonic()
-        scores = _scores(trainer, task)
+        scores = _scores(trainer, task, folder)
     shutil.copyfile(Path(trainer.output_folder) / _CURVES, folder / _CURVES)
     shutil.rmtree(folder / "training")
     return {
@@ -116,8 +118,8 @@ def _trainer(task: CellTask) -> Any:
     return trainer
 
 
-def _scores(trainer: Any, task: CellTask) -> list[dict[str, Any]]:
-    """Predict and score all test cases of the part."""
+def _scores(trainer: Any, task: CellTask, folder: Path) -> list[dict[str, Any]]:
+    """Predict and score all test cases of the part; draw the worst unseen ones."""
     if task.cell.candidate.checkpoint == "best":
         trainer.load_checkpoint(os.path.join(trainer.output_folder, "checkpoint_best.pth"))
     trainer.set_deep_supervision_enabled(False)
@@ -126,11 +128,21 @@ def _scores(trainer: Any, task: CellTask) -> list[dict[str, Any]]:
     sets = {"seen": task.part.seen, "unseen": task.part.unseen}
     test_cases = [case for cases in sets.values() for case in cases]
     dataset = trainer.dataset_class(trainer.preprocessed_dataset_folder, test_cases)
-    return [
-        {"case": case, "set": name, **_score(trainer, predictor, dataset, case)}
+    worst = WorstCases(_class_names(trainer))
+    scores = [
+        {"case": case, "set": name, **_score(trainer, predictor, dataset, case, worst if name == "unseen" else None)}
         for name, cases in sets.items()
         for case in cases
     ]
+    worst.save(folder)
+    return scores
+
+
+def _class_names(trainer: Any) -> dict[str, str]:
+    """Return the key of each foreground class, as in summary.json, and its name."""
+    entries = {name: entry for name, entry in trainer.dataset_json["labels"].items() if name != "background"}
+    keys = {name: tuple(entry) if isinstance(entry, list) else entry for name, entry in entries.items()}
+    return {label_or_region_to_key(key): name for name, key in keys.items() if name != "ignore"}
 
 
 def _predictor(trainer: Any, mirroring: bool) -> nnUNetPredictor:
@@ -157,7 +169,7 @@ def _domain_distance(trainer: Any, data: Any, properties: Mapping[str, Any]) -> 
     return {DISTANCE: min(statistics.distances(features).values()), LIMIT: statistics.limit}
 
 
-def _score(trainer: Any, predictor: Any, dataset: Any, case: str) -> dict[str, Any]:
+def _score(trainer: Any, predictor: Any, dataset: Any, case: str, worst: WorstCases | None) -> dict[str, Any]:
     data, _, _, properties = dataset.load_case(case)
     image = torch.from_numpy(np.asarray(data[:], dtype=np.float32))
     with recording_bottleneck(predictor.network) as bottleneck:
@@ -179,6 +191,8 @@ def _score(trainer: Any, predictor: Any, dataset: Any, case: str) -> dict[str, A
     )
     reference = trainer.plans_manager.image_reader_writer_class().read_seg(file)[0][0]
     scores = score_case(segmentation, probabilities, reference, classes, labels.ignore_label).to_dict()
+    if worst is not None:
+        worst.offer(case, scores["dice"], image.numpy(), reference, segmentation)
     return {**scores, "features": bottleneck.to_list(), **_domain_distance(trainer, data, properties)}
 
 

@@ -5,14 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from nnunetv2.ablation import distance_report
-from nnunetv2.ablation.ablation import SETS, Ablation, Row
+from nnunetv2.ablation.ablation import SETS, Ablation, Row, worst_unseen_cell
 from nnunetv2.ablation.bootstrap import LEVEL, SAMPLES, Figure, domain_means
 from nnunetv2.ablation.case_scores import TOLERANCE_PX
 from nnunetv2.ablation.distance_report import PairStudy
 from nnunetv2.ablation.scored_groups import LITTLE_FOREGROUND
 from nnunetv2.ablation.tables import Table, csv_numbers, csv_text
 from nnunetv2.ablation.unseen_flag import UnseenFlag
-from nnunetv2.reporting.html_page import heading, page, paragraph, table
+from nnunetv2.ablation.worst_cases import picture_file
+from nnunetv2.reporting.html_page import figure, heading, page, paragraph, table
 
 _SHOWN = {
     "dice_mean": "Dice, mean",
@@ -49,8 +50,8 @@ def _csv_lines(row: Row) -> Iterator[Sequence[object]]:
     sources = (f"{row.training_s:.0f}", " ".join(row.versions), " ".join(row.devices))
     for name, figures in row.figures.items():
         cases = sum(len(group.cases) for group in row.groups[name])
-        for key, figure in figures.items():
-            numbers = csv_numbers(figure.value, figure.difference, *figure.interval)
+        for key, found in figures.items():
+            numbers = csv_numbers(found.value, found.difference, *found.interval)
             yield name, *candidate, key, *numbers, cases, *sources
     for key, value in asdict(row.flag).items() if row.flag else ():
         yield "unseen against seen", *candidate, f"flag_{key}", f"{value:.5f}", "", "", "", "", *sources
@@ -74,7 +75,18 @@ def as_html(ablation: Ablation, rows: Sequence[Row], studies: list[PairStudy]) -
     body = [heading(title, 1), *(paragraph(text, "note") for text in notes if text)]
     for words, (header, cells) in _tables(rows) + distance_report.tables(studies):
         body += [heading(words), table(header, cells)]
-    return page(title, body)
+    return page(title, [*body, *_pictures(ablation, rows)])
+
+
+def _pictures(ablation: Ablation, rows: Sequence[Row]) -> list[str]:
+    """Return the worst unseen image of each candidate; cells of earlier versions have no pictures."""
+    files = [(row, picture_file(worst_unseen_cell(ablation, row.candidate).folder(ablation.root))) for row in rows]
+    shown = [
+        figure(file.read_bytes(), str(row.candidate), f"the unseen image that {row.candidate} predicts worst")
+        for row, file in files
+        if file.is_file()
+    ]
+    return [heading("The unseen image that each candidate predicts worst"), *shown] if shown else []
 
 
 def _explanation(ablation: Ablation, rows: Sequence[Row]) -> list[str]:

@@ -46,6 +46,7 @@ def test_every_candidate_is_trained_on_every_part(ablated: tuple[Workspace, str]
         assert [score["set"] for score in scores] == ["seen"] + ["unseen"] * 5
         assert all(len(score["features"]) % 2 == 0 and any(score["features"]) for score in scores)
         assert not (file.parent / "training").exists()
+        assert [picture.name for picture in sorted(file.parent.glob("*.png"))] == [f"worst_{n}.png" for n in (1, 2, 3)]
 
 
 def test_the_table_shows_both_with_intervals_in_all_forms(ablated: tuple[Workspace, str]) -> None:
@@ -54,6 +55,8 @@ def test_the_table_shows_both_with_intervals_in_all_forms(ablated: tuple[Workspa
     for ending in ("csv", "md", "html"):
         text = (folder(workspace) / f"unseen-domain_2d.{ending}").read_text()
         assert "nnUNetTrainerNoDomains" in text
+    page = (folder(workspace) / "unseen-domain_2d.html").read_text()
+    assert page.count('<img src="data:image/png') == 2, "the worst unseen image of each of two candidates"
     lines = (folder(workspace) / "unseen-domain_2d.csv").read_text().splitlines()
     mean = next(line for line in lines if line.startswith("unseen,nnUNetTrainer,0,dice_mean"))
     value, difference, low, high = map(float, mean.split(",")[4:8])
