@@ -16,6 +16,7 @@ from nnunetv2.errors import ArgumentError, DatasetError, DatasetLayoutError, Set
 from nnunetv2.experiment_planning.companion_files import take_over_domain_files, take_over_splits
 from nnunetv2.experiment_planning.experiment_planners.configuration_planning import ConfigurationPlanning
 from nnunetv2.experiment_planning.experiment_planners.configuration_set import ConfigurationSet
+from nnunetv2.experiment_planning.experiment_planners.planner_defaults import PlannerDefaults
 from nnunetv2.experiment_planning.experiment_planners.plans_file import check_plans_name, write_plans
 from nnunetv2.experiment_planning.experiment_planners.spacing_statistics import (
     axis_first,
@@ -59,7 +60,7 @@ __getattr__, __dir__ = late_names(
 _log = logging.getLogger(__name__)
 
 
-class ExperimentPlanner(ConfigurationPlanning):
+class ExperimentPlanner(PlannerDefaults, ConfigurationPlanning):
     """Plans a plain U-Net for 8 GB of GPU memory.
 
     All parameters of planning are attributes set by `__init__`; derived planners change them after `super().__init__`.

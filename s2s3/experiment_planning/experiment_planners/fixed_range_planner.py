@@ -20,24 +20,6 @@ class nnUNetPlannerFixedRange(ExperimentPlanner):
     normalization_scheme: ClassVar[str] = "RGBTo01Normalization"
     usual_plans_name: ClassVar[str] = "nnUNetPlansFixedRange"
 
-    def __init__(
-        self,
-        dataset_name_or_id: str | int,
-        gpu_memory_target_in_gb: float = 8,
-        preprocessor_name: str = "DefaultPreprocessor",
-        plans_name: str | None = None,
-        overwrite_target_spacing: list[float] | tuple[float, ...] | None = None,
-        suppress_transpose: bool = False,
-    ):
-        super().__init__(
-            dataset_name_or_id,
-            gpu_memory_target_in_gb,
-            preprocessor_name,
-            plans_name or self.usual_plans_name,
-            overwrite_target_spacing,
-            suppress_transpose,
-        )
-
     def determine_normalization_scheme_and_whether_mask_is_used_for_norm(self) -> tuple[list[str], list[bool]]:
         """Return the scheme for the three channels. Raises SettingsError for images that are not RGB."""
         schemes, _ = super().determine_normalization_scheme_and_whether_mask_is_used_for_norm()

@@ -24,23 +24,10 @@ class ResEncUNetPlanner(ExperimentPlanner):
     shares_default_data: ClassVar[bool] = True
     """Whether `2d` and `3d_fullres` use the preprocessed data of the default planner; False if theirs differ."""
 
-    def __init__(
-        self,
-        dataset_name_or_id: str | int,
-        gpu_memory_target_in_gb: float = 8,
-        preprocessor_name: str = "DefaultPreprocessor",
-        plans_name: str = "nnUNetResEncUNetPlans",
-        overwrite_target_spacing: list[float] | tuple[float, ...] | None = None,
-        suppress_transpose: bool = False,
-    ):
-        super().__init__(
-            dataset_name_or_id,
-            gpu_memory_target_in_gb,
-            preprocessor_name,
-            plans_name,
-            overwrite_target_spacing,
-            suppress_transpose,
-        )
+    usual_plans_name = "nnUNetResEncUNetPlans"
+
+    def _set_network_defaults(self) -> None:
+        super()._set_network_defaults()
         self.UNet_class = RESIDUAL_UNET
         self.UNet_reference_val_3d = 680_000_000
         self.UNet_reference_val_2d = 135_000_000

@@ -13,23 +13,8 @@ class nnUNetPlannerResEncL_noResampling(nnUNetPlannerResEncL):
 
     shares_default_data: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        dataset_name_or_id: str | int,
-        gpu_memory_target_in_gb: float = 24,
-        preprocessor_name: str = "DefaultPreprocessor",
-        plans_name: str = "nnUNetResEncUNetLPlans_noResampling",
-        overwrite_target_spacing: list[float] | tuple[float, ...] | None = None,
-        suppress_transpose: bool = False,
-    ):
-        super().__init__(
-            dataset_name_or_id,
-            gpu_memory_target_in_gb,
-            preprocessor_name,
-            plans_name,
-            overwrite_target_spacing,
-            suppress_transpose,
-        )
+    usual_plans_name = "nnUNetResEncUNetLPlans_noResampling"
+    usual_memory_gb = 24
 
     def determine_resampling(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any], Any, dict[str, Any]]:
         """Return function and keywords for resampling images, then for segmentations."""

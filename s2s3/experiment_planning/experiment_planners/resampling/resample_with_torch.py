@@ -61,66 +61,20 @@ class _ResampledByTorch:
 class nnUNetPlanner_torchres(_ResampledByTorch, ExperimentPlanner):
     """The default planner with resampling by torch."""
 
-    def __init__(
-        self,
-        dataset_name_or_id: str | int,
-        gpu_memory_target_in_gb: float = 8,
-        preprocessor_name: str = "DefaultPreprocessor",
-        plans_name: str = "nnUNetPlans_torchres",
-        overwrite_target_spacing: list[float] | tuple[float, ...] | None = None,
-        suppress_transpose: bool = False,
-    ):
-        super().__init__(
-            dataset_name_or_id,
-            gpu_memory_target_in_gb,
-            preprocessor_name,
-            plans_name,
-            overwrite_target_spacing,
-            suppress_transpose,
-        )
+    usual_plans_name = "nnUNetPlans_torchres"
 
 
 class nnUNetPlannerResEncL_torchres(_ResampledByTorch, nnUNetPlannerResEncL):
     """The planner for 24 GB with resampling by torch."""
 
-    def __init__(
-        self,
-        dataset_name_or_id: str | int,
-        gpu_memory_target_in_gb: float = 24,
-        preprocessor_name: str = "DefaultPreprocessor",
-        plans_name: str = "nnUNetResEncUNetLPlans_torchres",
-        overwrite_target_spacing: list[float] | tuple[float, ...] | None = None,
-        suppress_transpose: bool = False,
-    ):
-        super().__init__(
-            dataset_name_or_id,
-            gpu_memory_target_in_gb,
-            preprocessor_name,
-            plans_name,
-            overwrite_target_spacing,
-            suppress_transpose,
-        )
+    usual_plans_name = "nnUNetResEncUNetLPlans_torchres"
+    usual_memory_gb = 24
 
 
 class nnUNetPlannerResEncL_torchres_sepz(_ResampledByTorch, nnUNetPlannerResEncL):
     """The planner for 24 GB with resampling by torch, a coarse axis separately."""
 
-    def __init__(
-        self,
-        dataset_name_or_id: str | int,
-        gpu_memory_target_in_gb: float = 24,
-        preprocessor_name: str = "DefaultPreprocessor",
-        plans_name: str = "nnUNetResEncUNetLPlans_torchres_sepz",
-        overwrite_target_spacing: list[float] | tuple[float, ...] | None = None,
-        suppress_transpose: bool = False,
-    ):
-        super().__init__(
-            dataset_name_or_id,
-            gpu_memory_target_in_gb,
-            preprocessor_name,
-            plans_name,
-            overwrite_target_spacing,
-            suppress_transpose,
-        )
+    usual_plans_name = "nnUNetResEncUNetLPlans_torchres_sepz"
+    usual_memory_gb = 24
 
     resampling_keywords = staticmethod(_separate_z)
