@@ -84,8 +84,7 @@ def mirror_file(source: PathLike, target: PathLike) -> bool:
     require_file(source, InvalidValueError)
     if not os.path.lexists(source):
         stale = os.path.isfile(target)
-        if stale:
-            os.remove(target)
+        Path(target).unlink(missing_ok=True)  # another rank of a training may have removed it meanwhile
         return stale
     if not (os.path.isfile(target) and filecmp.cmp(source, target, shallow=False)):
         copy_file(source, target)

@@ -12,6 +12,7 @@ from nnunetv2.utilities.files import (
     copy_file,
     json_content,
     make_folder,
+    mirror_file,
     read_json,
     replacing,
     write_json,
@@ -114,3 +115,17 @@ def test_json_content_is_given_as_such_or_as_a_path_or_is_in_the_default_file(tm
     assert json_content({}, tmp_path / "default", JsonFile()) == {}
     assert json_content(str(tmp_path / "given"), tmp_path / "default", JsonFile()) == {"name": "given"}
     assert json_content(None, tmp_path / "default", JsonFile()) == {"name": "default"}
+
+
+def test_a_mirrored_file_follows_its_original(tmp_path: Path) -> None:
+    source, copy = tmp_path / "source", tmp_path / "copy"
+
+    assert mirror_file(source, copy) is False
+    source.write_text("first")
+    assert mirror_file(source, copy) is False
+    source.write_text("later")
+    assert mirror_file(source, copy) is False
+    assert copy.read_text() == "later"
+    source.unlink()
+    assert mirror_file(source, copy) is True
+    assert not copy.exists()
