@@ -4,6 +4,7 @@ import pytest
 
 from nnunetv2.errors import DatasetLayoutError, MissingFileError
 from nnunetv2.inference.case_lists import (
+    ListedFolder,
     case_name,
     check_part,
     list_inputs,
@@ -11,6 +12,7 @@ from nnunetv2.inference.case_lists import (
     list_previous_stages,
     make_output_folders,
     output_folder_of,
+    part_of,
 )
 
 
@@ -85,3 +87,19 @@ def test_a_channel_that_is_missing_from_a_folder_is_named(tmp_path: Path) -> Non
     with pytest.raises(DatasetLayoutError) as caught:
         list_inputs(tmp_path, ".png")
     assert [problem[:6] for problem in caught.value.problems] == ["case b", "case c"]
+
+
+def test_a_listed_folder_is_its_path_and_is_not_listed_again(tmp_path: Path) -> None:
+    (tmp_path / "a_0000.png").touch()
+    folder = ListedFolder.read(tmp_path, ".png")
+    (tmp_path / "b_0000.png").touch()
+
+    assert folder == str(tmp_path)
+    assert list_inputs(folder, ".png") == [[str(tmp_path / "a_0000.png")]]
+    assert len(list_inputs(str(folder + ""), ".png")) == 2
+
+
+def test_parts_of_listed_names_are_every_so_many_th_and_a_folder_stays_whole() -> None:
+    assert part_of(["a", "b", "c"], 0, 2) == ["a", "c"]
+    assert part_of("folder", 1, 2) == "folder"
+    assert part_of(None, 1, 2) is None
