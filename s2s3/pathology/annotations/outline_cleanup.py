@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from nnunetv2.errors import InvalidValueError
+from nnunetv2.pathology.annotations.annotation_set import polygons_of
 from nnunetv2.pathology.annotations.outlines import Array
 
 
@@ -82,12 +83,4 @@ def _on_slide(polygon: Any, settings: OutlineSettings) -> Any:
     if shapely.is_valid(moved):
         return moved
     repaired = shapely.transform(shapely.make_valid(moved), lambda coordinates: np.floor(coordinates + 0.5))
-    return shapely.MultiPolygon(_polygons_of(repaired))
-
-
-def _polygons_of(geometry: Any) -> list[shapely.Polygon]:
-    """Return the polygons of a geometry, also of collections inside it; points and lines are left out."""
-    if isinstance(geometry, shapely.Polygon):
-        return [] if geometry.is_empty else [geometry]
-    parts = getattr(geometry, "geoms", ())
-    return [polygon for part in parts for polygon in _polygons_of(part)]
+    return shapely.MultiPolygon(polygons_of(repaired))
