@@ -136,7 +136,7 @@ from pathlib import Path
 import numpy as np
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.pathology.outputs.bands import BandFiles
-files = BandFiles(Path(sys.argv[1]), BandLayout(600_000, 64, 64, 1024))
+files = BandFiles(Path(sys.argv[1]), BandLayout(200_000, 64, 64, 1024))
 files.begin({"step": 0.5})
 for band in files.unfinished(0):
     files.write(0, band, np.full(files.layout.band_shape(0, band), band % 250, np.uint8))
@@ -144,17 +144,17 @@ for band in files.unfinished(0):
 
 
 def test_a_killed_writer_leaves_only_whole_bands_and_the_next_run_completes_them(tmp_path):
-    layout = BandLayout(600_000, 64, 64, 1024)
+    layout = BandLayout(200_000, 64, 64, 1024)
     files = BandFiles(tmp_path, layout)
     counts = []
-    for target in (20, 60):
+    for target in (10, 40):
         process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)])
         while process.poll() is None and len(list(tmp_path.rglob("labels_*.b2nd"))) < target:
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
         counts.append(len(layout.bands) - len(files.unfinished(0)))
-    assert 20 <= counts[0] < counts[1] < len(layout.bands)
+    assert 10 <= counts[0] < counts[1] < len(layout.bands)
     subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], check=True)
     assert files.unfinished(0) == []
     assert all((files.read(0, band) == band % 250).all() for band in (0, counts[0], counts[1], len(layout.bands) - 1))

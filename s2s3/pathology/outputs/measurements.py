@@ -1,0 +1,119 @@
+"""Areas and numbers of objects of each class on a slide."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from nnunetv2.errors import ArgumentError
+from nnunetv2.pathology.annotations.geojson_writer import ClassObjects
+from nnunetv2.pathology.annotations.stitching import ReadLabels
+from nnunetv2.pathology.outputs.label_reduction import Array
+
+_STRIP_PX = 1024
+_UM2_PER_MM2 = 1e6
+_LABELS = 2**16
+
+
+@dataclass(frozen=True)
+class ClassMeasurement:
+    """What was found of one class."""
+
+    name: str
+    label: int
+    pixels: int
+    """Of the label image."""
+    area_mm2: float
+    share_of_tissue: float | None
+    """Area as a share of the tissue, 0..1; None without tissue."""
+    objects: int
+    largest_object_mm2: float
+    """0 without objects."""
+
+
+@dataclass(frozen=True)
+class PixelSizes:
+    """Micrometres per pixel, (x, y)."""
+
+    labels: tuple[float, float]
+    """Of the label image."""
+    slide: tuple[float, float]
+    """Of the slide at full resolution, in whose pixels objects are measured."""
+
+
+def count_labels(read_labels: ReadLabels, height: int, width: int) -> Array:
+    """Return how many pixels have each label, (65536,), reading the image once in strips."""
+    counts = np.zeros(_LABELS, np.int64)
+    for top in range(0, height, _STRIP_PX):
+        strip = read_labels(top, 0, min(_STRIP_PX, height - top), width)
+        counts += np.bincount(strip.ravel(), minlength=_LABELS)
+    return counts
+
+
+def class_measurements(
+    counts: Array,
+    labels: Mapping[str, int],
+    sizes: PixelSizes,
+    tissue_mm2: float,
+    objects: Mapping[str, ClassObjects] | None = None,
+) -> list[ClassMeasurement]:
+    """Return the measurements of each foreground class, by its label.
+
+    Parameters:
+        counts: pixels of each label, from `count_labels`.
+        labels: class -> label; the background, 0, is left out.
+        objects: class -> what `write_objects` counted; areas in square pixels of the slide.
+    """
+    pixel_mm2, slide_pixel_mm2 = (x * y / _UM2_PER_MM2 for x, y in (sizes.labels, sizes.slide))
+    measured = []
+    for name, label in sorted(labels.items(), key=lambda item: item[1]):
+        if label == 0:
+            continue
+        found = (objects or {}).get(name, ClassObjects())
+        area = int(counts[label]) * pixel_mm2
+        share = area / tissue_mm2 if tissue_mm2 else None
+        largest = found.largest * slide_pixel_mm2
+        measured.append(ClassMeasurement(name, label, int(counts[label]), area, share, found.count, largest))
+    return measured
+
+
+def area_ratio(measured: Sequence[ClassMeasurement], ratio: str) -> float | None:
+    """Return the area of one class divided by that of another, given as 'Tumor/Stroma'; None if the second has none.
+
+    Raises ArgumentError for a text that does not name two classes that were measured.
+    """
+    areas = {entry.name: entry.area_mm2 for entry in measured}
+    pairs = [(ratio[:i], ratio[i + 1 :]) for i, character in enumerate(ratio) if character == "/"]
+    known = [pair for pair in pairs if pair[0] in areas and pair[1] in areas]
+    if len(known) != 1:
+        raise ArgumentError(f"ratio {ratio!r}: expected two classes with a slash between, out of {', '.join(areas)}")
+    first, second = known[0]
+    return areas[first] / areas[second] if areas[second] else None
+
+
+def measurements_content(
+    measured: Sequence[ClassMeasurement], tissue_mm2: float, ratios: Sequence[str] = (), **more: Any
+) -> dict[str, Any]:
+    """Return the content of measurements.json; `more` are entries about the run, such as tiles and seconds."""
+    return {
+        "tissue_mm2": tissue_mm2,
+        "classes": [asdict(entry) for entry in measured],
+        "ratios": {ratio: area_ratio(measured, ratio) for ratio in ratios},
+        **more,
+    }
+
+
+def summary_row(slide: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a slide in summary.csv: column -> value, from the content of its measurements.json.
+
+    Lists and objects about the run are left out; numbers stay.
+    """
+    row: dict[str, Any] = {"slide": slide, "tissue_mm2": content["tissue_mm2"]}
+    for entry in content["classes"]:
+        for key in ("area_mm2", "share_of_tissue", "objects", "largest_object_mm2"):
+            row[f"{entry['name']} {key}"] = entry[key]
+    row |= {f"ratio {name}": value for name, value in content["ratios"].items()}
+    known = ("tissue_mm2", "classes", "ratios")
+    more = {key: value for key, value in content.items() if key not in known}
+    return row | {key: value for key, value in more.items() if not isinstance(value, dict | list)}
