@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import shapely
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Area = shapely.Polygon | shapely.MultiPolygon
+Area: TypeAlias = "shapely.Polygon | shapely.MultiPolygon"
 
 FEWEST_POINTS = 3
 _LARGEST_COORDINATE = 1e8

@@ -53,9 +53,8 @@ def read_geojson(path: Path, largest_mib: int = LARGEST_MIB) -> AnnotationSet:
 
 def _features(content: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Yield each feature with its place in the file, a parent before its children."""
-    if isinstance(content, dict) and content.get("type") == "Feature":
-        top = [content]
-    else:
+    top: Any = [content]
+    if not isinstance(content, dict) or content.get("type") != "Feature":
         top = content.get("features") if isinstance(content, dict) else content
     if not isinstance(top, list):
         raise AnnotationError(f"{path}: is not GeoJSON, expected {_EXPECTED}")
@@ -96,7 +95,7 @@ def _class_name(properties: dict[str, Any]) -> str | None:
     found = properties.get("classification")
     if isinstance(found, dict):
         found = found.get("name") or found.get("names")
-    parts = found if isinstance(found, list) else [found]
+    parts: list[Any] = found if isinstance(found, list) else [found]
     if not parts or not all(isinstance(part, str) and part.strip() for part in parts):
         return None
     return ": ".join(part.strip() for part in parts)
