@@ -1,6 +1,5 @@
 """Read a table that names the domain and, optionally, the group of each case."""
 
-import csv
 import os
 import re
 from collections.abc import Iterable
@@ -9,9 +8,8 @@ from dataclasses import dataclass
 from s1.case_names import ByName
 from s1.errors import DomainMapError
 from s1.problem_lists import closest_names, raise_together
-from s1.readable_files import require_file
+from s1.table_rows import rows_with_content
 
-_DELIMITERS = ",;\t"
 _FILE_ENDING = re.compile(r"(\.[A-Za-z]\w{0,4}){1,2}$")
 _CHANNEL = "_0000"
 
@@ -31,7 +29,7 @@ def read_case_table(path: str | os.PathLike[str]) -> list[TableRow]:
 
     The first row is a header if it has the cells `case` and `domain`; otherwise the first two columns are meant.
     """
-    rows = _rows_with_content(path)
+    rows = rows_with_content(path, DomainMapError, "a table of cases and domains")
     names = [cell.lower() for cell in rows[0][1]] if rows else []
     if "case" in names and "domain" in names:
         rows = rows[1:]
@@ -76,18 +74,3 @@ def _case_of(name: str, existing: ByName[None]) -> str:
     stem = _FILE_ENDING.sub("", name)
     candidates = (name, stem, stem.removesuffix(_CHANNEL))
     return next((existing.given(case) for case in candidates if case in existing), name)
-
-
-def _rows_with_content(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
-    """Return (line number, cells)."""
-    require_file(path, DomainMapError)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            lines = stream.read().splitlines()
-    except FileNotFoundError:
-        raise DomainMapError(f"{path}: no such file, expected a table of cases and domains") from None
-    except UnicodeDecodeError as error:
-        raise DomainMapError(f"{path}: cannot be read as a table ({error})") from None
-    first = next((line for line in lines if line.strip()), "")
-    reader = csv.reader(lines, delimiter=max(_DELIMITERS, key=first.count))
-    return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]

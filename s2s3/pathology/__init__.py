@@ -1,0 +1,8 @@
+"""Whole slides and stains. The names below are imported when they are first used."""
+
+from nnunetv2.utilities.late_names import late_names
+
+__getattr__, __dir__ = late_names(
+    __name__,
+    {"nnunetv2.pathology.slides.slide": ["Slide", "open_slide"]},
+)

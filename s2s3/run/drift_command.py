@@ -13,6 +13,7 @@ SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
     "splits": ("nnunetv2.domains.command_line", "splits_entry", "write folds stratified by domain, or one domain out"),
     "convert": ("nnunetv2.dataset_conversion.convert_image_folder", "convert_entry", "images + masks + CSV to nnU-Net"),
     "ablate": ("nnunetv2.ablation.command_line", "ablate_entry", "measure which parts of the method help on your data"),
+    "slide": ("nnunetv2.run.slide_command", "slide_entry", "whole slides: what is in them, and is it readable"),
     "report": (
         "nnunetv2.reporting.command_line",
         "report_entry",

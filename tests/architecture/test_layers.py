@@ -194,6 +194,7 @@ def test_stage_1_is_only_used_for_files_images_prism_results_errors_cpus_and_the
         "s1.picture",
         "s1.pillow_files",
         "s1.shown_pixels",
+        "s1.table_rows",
         "s1.tiff_files",
         "s1.environment",
         "s1.json_files",

@@ -35,7 +35,7 @@ def test_a_wrong_command_is_one_line_that_lists_the_right_ones(
     assert run(monkeypatch, *arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
-    assert "expected one of prism, domains, splits, convert, ablate, report, doctor" in line
+    assert "expected one of prism, domains, splits, convert, ablate, slide, report, doctor" in line
 
 
 def test_the_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

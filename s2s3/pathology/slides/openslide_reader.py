@@ -26,40 +26,40 @@ class OpenSlideReader:
     def __init__(self, path: PathLike):
         self._path = os.fspath(path)
         self._library = openslide_library()
+        self._handle: Any = None
         self._open()
+        handle: Any = self._handle
         self.name = f"openslide {self._library.__library_version__}"
-        self.properties: Mapping[str, str] = dict(self._handle.properties)
+        self.properties: Mapping[str, str] = dict(handle.properties)
         self.warnings: tuple[str, ...] = ()
         self._background = _background(self.properties)
-        self.origin, self.levels = _content(self._handle)
+        self.origin, self.levels = _content(handle)
 
     def read(self, level: int, box: Box) -> tuple[Pixels, Valid]:
         """Return pixels and validity of a box; regions are read at the nearest whole pixel of the finest level."""
-        if self._process != os.getpid():
+        if self._handle is None or self._process != os.getpid():
             self._open()
         downsample = self.levels[level].downsample
         corner = tuple(start + round(at * downsample) for start, at in zip(self.origin, (box.x, box.y), strict=True))
         try:
             region = self._handle.read_region(corner, level, (box.width, box.height))
         except self._library.OpenSlideError as error:
-            self._reopen()
+            self.close()
             raise reason("OpenSlide", error) from None
         return _composite(np.asarray(region), self._background)
 
     def close(self) -> None:
-        """Close the handle."""
-        self._handle.close()
+        """Close the handle; the next read opens another."""
+        if self._handle is not None:
+            self._handle.close()
+        self._handle = None
 
     def _open(self) -> None:
-        self._process = os.getpid()
+        self._process, self._handle = os.getpid(), None
         try:
-            self._handle: Any = self._library.OpenSlide(self._path)
+            self._handle = self._library.OpenSlide(self._path)
         except self._library.OpenSlideError as error:
             raise reason("OpenSlide", error) from None
-
-    def _reopen(self) -> None:
-        self._handle.close()
-        self._open()
 
 
 def openslide_library() -> ModuleType:

@@ -8,7 +8,7 @@ from nnunetv2.pathology.slides.geometry import Box, Level, PixelSize, view_grid
 from nnunetv2.pathology.slides.pixel_size import missing_pixel_size, slide_pixel_size
 from nnunetv2.pathology.slides.reader_choice import open_reader
 from nnunetv2.pathology.slides.slide_reader import PathLike, Pixels, SlideReader, Valid
-from nnunetv2.pathology.slides.view import SlideView, padded, thumbnail_grid
+from nnunetv2.pathology.slides.view import SlideView, finest_grid, padded, thumbnail_grid
 
 LEAST_FACTOR = 0.5
 """Enlarging more than twice is refused unless it is asked for."""
@@ -72,6 +72,10 @@ class Slide:
                 f" enlarging {1 / factor:.3g} times would invent detail. Use --allow_upsampling to do it anyway"
             )
         return SlideView(self.levels, self.read, grid, self.mpp)
+
+    def finest_view(self) -> SlideView:
+        """Return the finest level as a view, also of a slide of unknown pixel size."""
+        return SlideView(self.levels, self.read, finest_grid(self.levels), self.pixel_size)
 
     def thumbnail(self, largest_px: int = 2048) -> Pixels:
         """Return the whole slide, at most `largest_px` pixels wide and high. Raises UnreadableSlideError."""

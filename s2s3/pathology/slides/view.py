@@ -79,6 +79,11 @@ def thumbnail_grid(levels: Sequence[Level], largest_px: int) -> ViewGrid:
     return view_grid(levels, PixelSize(1.0, 1.0, "pixels"), factor, tolerance=0)
 
 
+def finest_grid(levels: Sequence[Level]) -> ViewGrid:
+    """Return the grid of the finest level as it is."""
+    return view_grid(levels, PixelSize(1.0, 1.0, "pixels"), 1.0)
+
+
 def blank(box: Box) -> tuple[Pixels, Valid]:
     """Return white pixels, none of them valid, of the size of a box."""
     return np.full((box.height, box.width, 3), 255, np.uint8), np.zeros((box.height, box.width), bool)

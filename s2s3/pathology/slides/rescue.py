@@ -1,0 +1,220 @@
+"""Read a view of a slide whatever is damaged: again, with a second library, from a coarser level, or as white.
+
+Nothing that was not read as usual goes unnoticed: each pixel has a state, and each damaged part a line.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnunetv2.errors import DriftError, SlideError, UnreadableSlideError
+from nnunetv2.pathology.slides.geometry import Box, cells_of, choose_level, regrid
+from nnunetv2.pathology.slides.reader_choice import AUTO, opening, second_readers
+from nnunetv2.pathology.slides.slide import Slide, open_slide
+from nnunetv2.pathology.slides.slide_reader import Pixels, Valid
+from nnunetv2.pathology.slides.view import SlideView, blank
+
+SUB_BLOCK_PX = 256
+"""Edge of the parts of a damaged block that are rescued one by one, in view pixels on a grid from (0, 0)."""
+BACK_OFF_S = (1.0, 5.0, 30.0)
+"""Waits for a file that has vanished, as on a network share."""
+_LOST = "reading it hangs or ends the reader process"
+
+
+class PixelState(IntEnum):
+    """How a pixel was read; up to RESCUED it shows the slide."""
+
+    READ = 0
+    RESCUED = 1
+    """From a coarser level."""
+    MISSING = 2
+    """The scanner took no image here, or the file lacks the tile; white."""
+    FAILED = 3
+    """Damaged; white."""
+
+
+class Step(IntEnum):
+    """Where reading starts; later steps are for what makes reader processes hang or die."""
+
+    USUAL = 0
+    SECOND_READER = 1
+    COARSER_LEVEL = 2
+    WHITE = 3
+
+
+@dataclass(frozen=True)
+class SlideSource:
+    """How to open a view in any process."""
+
+    path: str
+    mpp: float | None
+    """Micrometres per view pixel; None for the finest level."""
+    reader: str = AUTO
+    slide_mpp: float | None = None
+    """Micrometres per pixel of the finest level, instead of what the file states."""
+    allow_upsampling: bool = False
+
+
+@dataclass(frozen=True)
+class DamagedPart:
+    """A part of a view that could not be read as usual."""
+
+    box: Box
+    state: PixelState
+    """RESCUED or FAILED."""
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The pixels (h, w, 3) of a box of the view, the PixelState (h, w) of each, and what was damaged."""
+
+    box: Box
+    pixels: Pixels
+    state: NDArray[np.uint8]
+    damaged: tuple[DamagedPart, ...] = ()
+
+    @property
+    def valid(self) -> Valid:
+        """Where the pixels show the slide."""
+        return self.state <= PixelState.RESCUED
+
+
+class RescuingView:
+    """A view in which every box can be read. Use as a context manager."""
+
+    def __init__(self, source: SlideSource):
+        self._source = source
+        self.slide: Slide = open_slide(source.path, source.reader, source.slide_mpp)
+        try:
+            self.view = _view_of(self.slide, source)
+        except DriftError:
+            self.slide.close()
+            raise
+
+    def read(self, box: Box, start: Step = Step.USUAL) -> Block:
+        """Return a box that lies within the view, from the first step on that succeeds.
+
+        Raises UnreadableSlideError only if the file itself has vanished.
+        """
+        if start == Step.USUAL:
+            try:
+                return _block(box, *self._read_twice(box))
+            except SlideError:
+                _wait_for(self._source.path)
+        if start == Step.WHITE:
+            return failed(box, _LOST)
+        return _joined(box, [self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)])
+
+    def close(self) -> None:
+        """Close all readers of the slide."""
+        self.slide.close()
+        second = vars(self).get("_second")  # not opened here
+        if second is not None:
+            second.close()
+
+    def __enter__(self) -> "RescuingView":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read_twice(self, box: Box) -> tuple[Pixels, Valid]:
+        """Read once more after an error, which opens the file anew."""
+        try:
+            return self._read(self.view, box)
+        except SlideError:
+            return self._read(self.view, box)
+
+    def _rescued(self, part: Box, start: Step) -> Block:
+        reasons = []
+        for state, view in self._ways(start):
+            try:
+                pixels, valid = self._read(view, part)
+            except SlideError as error:
+                reasons.append(str(error).removeprefix(f"{self._source.path}: "))
+                continue
+            damaged = (DamagedPart(part, state, (reasons or [_LOST])[0]),) if state == PixelState.RESCUED else ()
+            return _block(part, pixels, valid, state, damaged)
+        return failed(part, (reasons or [_LOST])[0])
+
+    def _ways(self, start: Step) -> Iterator[tuple[PixelState, SlideView]]:
+        """Yield views of the same grid: by the first library, the second one, and from the next coarser level."""
+        if start <= Step.USUAL:
+            yield PixelState.READ, self.view
+        if start <= Step.SECOND_READER and self._second is not None:
+            grid = self.view.grid
+            level = choose_level(self._second.levels, 1.0, max(grid.scale_x, grid.scale_y))
+            yield PixelState.READ, SlideView(self._second.levels, self._second.read, regrid(grid, level))
+        used = self.slide.levels[self.view.grid.level].downsample
+        coarser = [level for level in self.slide.levels if level.downsample > used]
+        if coarser:
+            nearest = min(coarser, key=lambda level: level.downsample)
+            yield PixelState.RESCUED, SlideView(self.slide.levels, self.slide.read, regrid(self.view.grid, nearest))
+
+    @cached_property
+    def _second(self) -> Slide | None:
+        """The slide opened with another library that sees the same finest level."""
+        for name in second_readers(self._source.path, self.slide.reader.name):
+            try:
+                other = Slide(self.slide.path, opening(name, self.slide.path), self._source.slide_mpp)
+            except DriftError:
+                continue
+            if other.size == self.slide.size and other.origin == self.slide.origin:
+                return other
+            other.close()
+        return None
+
+    @staticmethod
+    def _read(view: SlideView, box: Box) -> tuple[Pixels, Valid]:
+        return view.read(box.x, box.y, box.width, box.height)
+
+
+def failed(box: Box, message: str) -> Block:
+    """Return a white block of which nothing could be read."""
+    pixels, _ = blank(box)
+    state = np.full((box.height, box.width), PixelState.FAILED, np.uint8)
+    return Block(box, pixels, state, (DamagedPart(box, PixelState.FAILED, message),))
+
+
+def _view_of(slide: Slide, source: SlideSource) -> SlideView:
+    if source.mpp is None:
+        return slide.finest_view()
+    return slide.view(source.mpp, source.allow_upsampling)
+
+
+def _block(
+    box: Box,
+    pixels: Pixels,
+    valid: Valid,
+    state: PixelState = PixelState.READ,
+    damaged: tuple[DamagedPart, ...] = (),
+) -> Block:
+    return Block(box, pixels, np.where(valid, np.uint8(state), np.uint8(PixelState.MISSING)), damaged)
+
+
+def _joined(box: Box, parts: list[Block]) -> Block:
+    pixels, _ = blank(box)
+    state = np.empty((box.height, box.width), np.uint8)
+    for part in parts:
+        target = np.s_[part.box.y - box.y : part.box.bottom - box.y, part.box.x - box.x : part.box.right - box.x]
+        pixels[target], state[target] = part.pixels, part.state
+    return Block(box, pixels, state, tuple(damaged for part in parts for damaged in part.damaged))
+
+
+def _wait_for(path: str) -> None:
+    """Wait for a file that has vanished; raise UnreadableSlideError if it does not come back."""
+    for seconds in (*BACK_OFF_S, None):
+        try:
+            os.stat(path)
+            return
+        except OSError as error:
+            if seconds is None:
+                raise UnreadableSlideError(f"{path}: vanished while it was read ({error.strerror})") from None
+            time.sleep(seconds)

@@ -1,0 +1,131 @@
+"""What `drift slide info` tells about a slide: its sizes, pixel size and scanner, and which parts are damaged."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from nnunetv2.errors import UnreadableSlideError
+from nnunetv2.pathology.slides.geometry import cells
+from nnunetv2.pathology.slides.read_record import ReadRecord
+from nnunetv2.pathology.slides.reader_process import read_blocks
+from nnunetv2.pathology.slides.rescue import PixelState, SlideSource
+from nnunetv2.pathology.slides.scanner import objective, scanner, scanner_serial
+from nnunetv2.pathology.slides.slide import Slide, open_slide
+from nnunetv2.pathology.slides.view import BLOCK_PX
+
+MOST_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class SlideInfo:
+    """One slide as the command shows it."""
+
+    path: str
+    facts: dict[str, Any]
+    """For JSON: names and plain values; lengths in pixels of the finest level, pixel sizes in micrometres."""
+    warnings: Sequence[str] = ()
+
+    def lines(self) -> list[str]:
+        """Return the text for people."""
+        facts = self.facts
+        width, height = facts["size"]
+        mpp = facts["mpp"]
+        size = " x ".join(f"{value:g}" for value in dict.fromkeys(mpp)) if mpp else ""
+        levels = ", ".join(f"{level['width']} x {level['height']}" for level in facts["levels"][1:])
+        rows = {
+            "size": f"{width} x {height} px"
+            + (f" ({width * mpp[0] / 1000:.2f} x {height * mpp[1] / 1000:.2f} mm)" * bool(mpp)),
+            "levels": f"{len(facts['levels'])}" + f": also {levels}" * bool(levels),
+            "pixel size": f"{size} um (from {facts['mpp_source']})" if mpp else "not stated; pass --slide_mpp",
+            "scanner": ", ".join(
+                filter(None, [facts["scanner"], _serial(facts["serial"]), _power(facts["objective"])])
+            ),
+            "reader": facts["reader"],
+            "origin": "{}, {}".format(*facts["origin"]) if any(facts["origin"]) else "",
+        }
+        shown = [f"  {name:<12}{text}" for name, text in rows.items() if text]
+        return [self.path, *shown, *(f"  warning: {line}" for line in self.warnings), *_check_lines(facts.get("check"))]
+
+
+def slide_info(path: str, reader: str = "auto", mpp: float | None = None) -> SlideInfo:
+    """Return what the header of a slide says. Raises SlideError if it cannot be opened."""
+    with open_slide(path, reader, mpp) as slide:
+        return SlideInfo(path, _facts(slide), slide.warnings)
+
+
+def checked(info: SlideInfo, reader: str, readers: int, timeout_s: float) -> tuple[SlideInfo, ReadRecord]:
+    """Return the info with the result of reading every block of the finest level, and the record."""
+    record = ReadRecord()
+    width, height = info.facts["size"]
+    boxes = cells(width, height, BLOCK_PX)
+    with closing(read_blocks(SlideSource(info.path, None, reader), boxes, readers, timeout_s)) as blocks:
+        for block in blocks:
+            record.add(block)
+    damaged = [
+        {
+            **dict(zip(("x", "y", "width", "height"), (box.x, box.y, box.width, box.height), strict=True)),
+            "rescued": part.state == PixelState.RESCUED,
+            "message": part.message,
+        }
+        for part in record.damaged
+        for box in [part.box]
+    ]
+    shares = {"missing_share": record.missing_share, "failed_share": record.failed_share}
+    check = {"blocks": record.blocks, **shares, "damaged": damaged}
+    return SlideInfo(info.path, {**info.facts, "check": check}, info.warnings), record
+
+
+def damage(path: str, record: ReadRecord) -> UnreadableSlideError | None:
+    """Return the error for a slide with damaged parts, None for one without."""
+    if not record.damaged:
+        return None
+    first = record.damaged[0]
+    return UnreadableSlideError(
+        f"{path}: {record.failed + record.rescued} of {record.blocks} blocks are damaged, first at x={first.box.x}"
+        f" y={first.box.y} ({first.message})"
+    )
+
+
+def _facts(slide: Slide) -> dict[str, Any]:
+    size = slide.pixel_size
+    return {
+        "path": slide.path,
+        "size": list(slide.size),
+        "levels": [
+            {"width": level.width, "height": level.height, "downsample": level.downsample} for level in slide.levels
+        ],
+        "mpp": [size.x, size.y] if size else None,
+        "mpp_source": size.source if size else None,
+        "origin": list(slide.origin),
+        "vendor": slide.vendor,
+        "scanner": scanner(slide.properties),
+        "serial": scanner_serial(slide.properties),
+        "objective": objective(slide.properties),
+        "reader": slide.reader.name,
+        "warnings": list(slide.warnings),
+    }
+
+
+def _serial(number: str) -> str:
+    return f"serial {number}" if number else ""
+
+
+def _power(objective_power: str) -> str:
+    return f"objective {objective_power}x" if objective_power else ""
+
+
+def _check_lines(check: dict[str, Any] | None) -> list[str]:
+    if check is None:
+        return []
+    damaged = check["damaged"]
+    lines = [
+        f"  check       {check['blocks']} blocks read, {len(damaged)} damaged parts,"
+        f" {100 * check['missing_share']:.2f} % missing, {100 * check['failed_share']:.2f} % not readable"
+    ]
+    for part in damaged[:MOST_SHOWN]:
+        fate = "a coarser level is used" if part["rescued"] else "not readable"
+        lines.append("    x={x} y={y}, {width} x {height} px: {message}".format(**part) + f"; {fate}")
+    if len(damaged) > MOST_SHOWN:
+        lines.append(f"    and {len(damaged) - MOST_SHOWN} more (--json lists all)")
+    return lines

@@ -1,0 +1,186 @@
+"""Which slides a user means: files, folders with all below them, or a table; DICOM files of a series are one slide."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnunetv2.errors import SlideError
+from nnunetv2.pathology.slides.slide_reader import PathLike
+from nnunetv2.pathology.slides.slide_table import read_slide_table
+from s1.listed_files import is_hidden
+from s1.problem_lists import raise_together
+from s1.readable_files import hindrance
+
+ENDINGS = (
+    *(".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm"),
+    *(".png", ".jpg", ".jpeg"),
+)
+"""Of files that a folder of slides is searched for; the content decides how they are read."""
+_MASK = "_mask"
+_SECOND_ENDINGS = (".ome",)
+_OTHER_CHARACTERS = re.compile(r"[^A-Za-z0-9_-]")
+
+
+@dataclass(frozen=True)
+class SlideEntry:
+    """One slide to work on, and what a table says about it."""
+
+    path: str
+    """A file; of a DICOM series, its first."""
+    name: str
+    """Of output files and folders: letters, digits, - and _."""
+    mpp: float | None = None
+    """Micrometres per pixel of the finest level, instead of what the file states."""
+    annotation: str | None = None
+    group: str | None = None
+    domain: str | None = None
+
+
+def list_slides(inputs: Sequence[PathLike], table: PathLike | None = None) -> list[SlideEntry]:
+    """Return the slides of files, folders and tables (`.csv`), sorted within a folder.
+
+    Parameters:
+        table: a second table about these slides, with pixel sizes, groups or domains.
+
+    Raises SlideError that lists everything that is missing or no file, unknown slides in tables, and names that clash.
+    """
+    entries: list[SlideEntry] = []
+    problems: list[str] = []
+    paths: list[Path] = []
+    for given in map(Path, inputs):
+        if given.suffix.lower() == ".csv":
+            entries += _of_table(given)
+        else:
+            paths += _files(given, problems)
+    entries += [SlideEntry(str(path), slide_name(path)) for path in _one_a_series(paths)]
+    if table is not None:
+        entries = with_table(entries, table)
+    raise_together(SlideError, "slides", [*problems, *_clashes(entries)])
+    if not entries:
+        raise SlideError(f"no slides in {', '.join(map(str, inputs))}; expected files that end in {' '.join(ENDINGS)}")
+    return entries
+
+
+def slide_name(path: PathLike) -> str:
+    """Return the name of a slide's outputs: the file's name without endings, other characters as _."""
+    path = Path(path)
+    stem = path.stem if path.suffix.lower() in ENDINGS else path.name
+    stem = next((stem[: -len(end)] for end in _SECOND_ENDINGS if stem.lower().endswith(end)), stem)
+    return _OTHER_CHARACTERS.sub("_", stem)
+
+
+def with_table(entries: Iterable[SlideEntry], table: PathLike) -> list[SlideEntry]:
+    """Return the slides with what a table says about them; a slide is named by path, file name or stem."""
+    entries = list(entries)
+    rows = read_slide_table(table)
+    found: dict[int, SlideEntry] = {}
+    problems = []
+    for row in rows:
+        named = [index for index, entry in enumerate(entries) if row.slide in _names(entry)]
+        if len(named) == 1:
+            old = entries[named[0]]
+            found[named[0]] = SlideEntry(
+                old.path,
+                old.name,
+                old.mpp if row.mpp is None else row.mpp,
+                row.annotation or old.annotation,
+                row.group or old.group,
+                row.domain or old.domain,
+            )
+        elif len(named) > 1:
+            problems.append(f"line {row.line}: {row.slide!r} can be {len(named)} slides; write its path")
+    raise_together(SlideError, "does not match the slides", problems, str(table))
+    return [found.get(index, entry) for index, entry in enumerate(entries)]
+
+
+def _names(entry: SlideEntry) -> set[str]:
+    path = Path(entry.path)
+    return {entry.path, path.name, path.stem, entry.name, os.path.abspath(entry.path)}
+
+
+def _of_table(table: Path) -> list[SlideEntry]:
+    """Return the slides of a table; relative paths start at its folder."""
+    rows = read_slide_table(table)
+    paths = [table.parent / row.slide for row in rows]
+    problems = [
+        f"line {row.line}: {path}: {problem}"
+        for row, path in zip(rows, paths, strict=True)
+        if not path.is_dir() and (problem := hindrance(path))
+    ]
+    raise_together(SlideError, "names slides that cannot be read", problems, str(table))
+    return [
+        SlideEntry(str(path), slide_name(path), row.mpp, row.annotation, row.group, row.domain)
+        for row, path in zip(rows, paths, strict=True)
+    ]
+
+
+def _files(given: Path, problems: list[str]) -> list[Path]:
+    if not given.is_dir():
+        problem = hindrance(given)
+        problems += [f"{given}: {problem}"] if problem else []
+        return [] if problem else [given]
+    found = sorted(_below(given, problems))
+    stems = {path.name[: -len(path.suffix)] for path in found}
+    return [path for path in found if not _is_mask(path, stems)]
+
+
+def _below(folder: Path, problems: list[str]) -> Iterator[Path]:
+    """Yield the files of a folder and of those below it; links to folders are not followed."""
+    for current, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        for name in names:
+            path = Path(current, name)
+            if is_hidden(name) or path.suffix.lower() not in ENDINGS:
+                continue
+            problem = hindrance(path)
+            if problem:
+                problems.append(f"{path}: {problem}")
+            else:
+                yield path
+
+
+def _is_mask(path: Path, stems: set[str]) -> bool:
+    """Return whether a file is the mask of a slide beside it."""
+    stem = path.name[: -len(path.suffix)]
+    return stem.endswith(_MASK) and stem.removesuffix(_MASK) in stems
+
+
+def _one_a_series(paths: list[Path]) -> Iterator[Path]:
+    """Yield each file once, and of each DICOM series in a folder the first only."""
+    seen = set()
+    for path in dict.fromkeys(paths):
+        if path.suffix.lower() == ".dcm":
+            key = path.parent, _series(path)
+            if key[1] is not None and key in seen:
+                continue
+            seen.add(key)
+        yield path
+
+
+def _series(path: Path) -> str | None:
+    """Return the series of a DICOM file by pydicom, else by OpenSlide; None if neither can tell."""
+    from nnunetv2.pathology.slides.dicom_reader import series_of
+    from nnunetv2.pathology.slides.reader_choice import opening
+
+    known = series_of(path)
+    if known is not None:
+        return known
+    try:
+        reader = opening("openslide", path)
+    except Exception:  # whoever opens the slide says what is wrong with it
+        return None
+    reader.close()
+    return reader.properties.get("dicom.SeriesInstanceUID")
+
+
+def _clashes(entries: Sequence[SlideEntry]) -> list[str]:
+    by_name: dict[str, list[str]] = {}
+    for entry in entries:
+        by_name.setdefault(entry.name.lower(), []).append(entry.path)
+    return [
+        f"{' and '.join(paths)} would have the same output name {slide_name(paths[0])!r}; rename or exclude one"
+        for paths in by_name.values()
+        if len(paths) > 1
+    ]

@@ -1,0 +1,69 @@
+"""The command `drift slide`."""
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nnunetv2.errors import SettingsError, SlideError, UnreadableSlideError
+from nnunetv2.run.slide_arguments import slide_parser
+from nnunetv2.utilities.command_line import command
+
+if TYPE_CHECKING:
+    from nnunetv2.pathology.slides.slide_info import SlideInfo
+    from nnunetv2.pathology.slides.slide_list import SlideEntry
+
+
+@command
+def slide_entry() -> None:
+    """Run the sub-command of `drift slide` that the command line names."""
+    arguments = slide_parser().parse_args()
+    _check_reading(arguments)
+    _COMMANDS[arguments.what](arguments)
+
+
+def show_info(arguments: argparse.Namespace) -> None:
+    """Print what each slide is; slides that cannot be read, or are damaged, are named at the end, with exit code 2."""
+    from nnunetv2.pathology.slides.slide_list import list_slides
+    from s1.problem_lists import raise_together
+
+    shown: list[dict[str, object]] = []
+    problems: list[str] = []
+    for entry in list_slides(arguments.slides, arguments.mpp_of):
+        try:
+            info, problem = _examined(entry, arguments)
+        except SlideError as error:
+            problems.append(str(error))
+            shown.append({"path": entry.path, "error": str(error)})
+            continue
+        problems += [problem] if problem else []
+        shown.append(info.facts)
+        if not arguments.json:
+            print("\n".join(info.lines()))
+    if arguments.json:
+        print(json.dumps(shown, indent=1))
+    raise_together(UnreadableSlideError, "slides", problems)
+
+
+def _examined(entry: "SlideEntry", arguments: argparse.Namespace) -> "tuple[SlideInfo, str | None]":
+    """Return a slide's info and, if it was checked, what is wrong with its pixels."""
+    from nnunetv2.pathology.slides.reader_process import default_readers
+    from nnunetv2.pathology.slides.slide_info import checked, damage, slide_info
+
+    info = slide_info(entry.path, arguments.reader, entry.mpp or arguments.slide_mpp)
+    if not arguments.check:
+        return info, None
+    readers = default_readers() if arguments.nr is None else arguments.nr
+    info, record = checked(info, arguments.reader, readers, arguments.read_timeout)
+    error = damage(entry.path, record)
+    return info, str(error) if error else None
+
+
+def _check_reading(arguments: argparse.Namespace) -> None:
+    if arguments.nr is not None and arguments.nr < 0:
+        raise SettingsError(f"-nr {arguments.nr}: expected 0 or more processes")
+    if not arguments.read_timeout > 0:
+        raise SettingsError(f"--read_timeout {arguments.read_timeout:g}: expected seconds above 0")
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {"info": show_info}

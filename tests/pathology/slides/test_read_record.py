@@ -1,0 +1,53 @@
+"""Counts of what could not be read, and the message when it is too much."""
+
+import numpy as np
+import pytest
+
+from nnunetv2.errors import UnreadableSlideError
+from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.read_record import ReadRecord
+from nnunetv2.pathology.slides.rescue import Block, DamagedPart, PixelState, failed
+
+BOX = Box(5120, 77824, 10, 10)
+
+
+def whole(state: PixelState = PixelState.READ, damaged: tuple[DamagedPart, ...] = ()) -> Block:
+    return Block(BOX, np.zeros((10, 10, 3), np.uint8), np.full((10, 10), state, np.uint8), damaged)
+
+
+def test_blocks_and_pixels_are_counted_by_their_state() -> None:
+    record = ReadRecord()
+    rescued = whole(PixelState.RESCUED, (DamagedPart(BOX, PixelState.RESCUED, "no"),))
+    for block in (whole(), rescued, failed(BOX, "no"), whole(PixelState.MISSING)):
+        record.add(block)
+    assert record.to_dict() == {
+        "blocks": 4,
+        "failed": 1,
+        "rescued": 1,
+        "missing_share": 0.25,
+        "failed_tissue_share": 0.25,
+    }
+
+
+def test_only_tissue_counts_where_it_is_given() -> None:
+    record, tissue = ReadRecord(), np.zeros((10, 10), bool)
+    tissue[:2] = True
+    record.add(failed(BOX, "no"), tissue)
+    record.add(whole(), np.ones((10, 10), bool))
+    record.add(whole(PixelState.MISSING), np.zeros((10, 10), bool))
+    assert record.failed_share == pytest.approx(20 / 120)
+    assert record.missing_share == 0
+
+
+def test_too_much_damage_is_an_error_with_the_place_and_the_way_to_accept_it() -> None:
+    record = ReadRecord()
+    for _ in range(31):
+        record.add(whole())
+    record.add(failed(BOX, "OpenSlide: Not a JPEG file"))
+    record.require_less_than(0.04, "a.svs")
+    with pytest.raises(UnreadableSlideError) as caught:
+        record.require_less_than(0.01, "a.svs")
+    assert str(caught.value) == (
+        "a.svs: 3.1 % of the tissue could not be read (limit 1 %): 1 of 32 blocks, first at x=5120 y=77824"
+        " (OpenSlide: Not a JPEG file). --max_failed 0.05 accepts it"
+    )
