@@ -4,5 +4,9 @@ from nnunetv2.utilities.late_names import late_names
 
 __getattr__, __dir__ = late_names(
     __name__,
-    {"nnunetv2.pathology.slides.slide": ["Slide", "open_slide"]},
+    {
+        "nnunetv2.pathology.slides.slide": ["Slide", "open_slide"],
+        "nnunetv2.pathology.tissue.slide_tissue": ["TissueMask", "find_tissue"],
+        "nnunetv2.pathology.tissue.tissue_mask": ["TissueSettings"],
+    },
 )

@@ -1,0 +1,117 @@
+"""The tissue of a slide as a mask with its place on the slide, its size and its outlines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnunetv2.pathology.slides.geometry import Box, PixelSize, ViewGrid, view_grid
+from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
+from nnunetv2.pathology.slides.slide import Slide
+from nnunetv2.pathology.tissue.tissue_mask import (
+    WORKING_UM,
+    Mask,
+    TissueSettings,
+    cleaned_mask,
+    coloured_pixels,
+    grown,
+)
+
+if TYPE_CHECKING:
+    import shapely
+
+LEAST_SHARE, LEAST_MM2 = 0.0005, 0.1
+"""Less counts as no tissue."""
+
+
+@dataclass(frozen=True, eq=False)
+class TissueMask:
+    """Where a slide shows tissue."""
+
+    mask: Mask
+    """(h, w)."""
+    scale: tuple[float, float]
+    """Content pixels per mask pixel, (x, y)."""
+    mpp: tuple[float, float]
+    """Micrometres per mask pixel, (x, y)."""
+    threshold: float | None = None
+    """The chroma from which pixels counted; None if the mask was given."""
+
+    @property
+    def share(self) -> float:
+        """The share of the slide's area, 0 to 1."""
+        return float(self.mask.mean()) if self.mask.size else 0.0
+
+    @property
+    def mm2(self) -> float:
+        """The area of the tissue in square millimetres."""
+        return float(self.mask.sum()) * self.mpp[0] * self.mpp[1] / 1e6
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is too little tissue to be any."""
+        return self.share < LEAST_SHARE or self.mm2 < LEAST_MM2
+
+    def with_margin(self, margin_um: float) -> "TissueMask":
+        """Return the mask with everything within `margin_um` of the tissue."""
+        return TissueMask(grown(self.mask, margin_um, self.mpp), self.scale, self.mpp, self.threshold)
+
+    def touches(self, box: Box, grid: ViewGrid) -> bool:
+        """Return whether a box of a view has a pixel of tissue in it."""
+        return bool(self.mask[self._part(box, grid)].any())
+
+    def of_view(self, box: Box, grid: ViewGrid) -> Mask:
+        """Return the mask (height, width) for the pixels of a box of a view: of the mask pixel at each one's centre."""
+        rows = _indices(box.y, box.height, grid.scale_y / self.scale[1], self.mask.shape[0])
+        columns = _indices(box.x, box.width, grid.scale_x / self.scale[0], self.mask.shape[1])
+        return self.mask[np.ix_(rows, columns)]
+
+    def polygons(self) -> "Sequence[shapely.Polygon]":
+        """Return the outlines in content pixels, with holes, exactly along the pixels of the mask."""
+        import shapely
+
+        from nnunetv2.pathology.annotations.outlines import block_faces
+
+        faces = block_faces(self.mask.astype(np.uint8)).polygons
+        return list(shapely.transform(faces, lambda points: points * self.scale))
+
+    def _part(self, box: Box, grid: ViewGrid) -> tuple[slice, slice]:
+        x, y = grid.scale_x / self.scale[0], grid.scale_y / self.scale[1]
+        rows = slice(max(0, floor(box.y * y)), max(0, ceil(box.bottom * y)))
+        return rows, slice(max(0, floor(box.x * x)), max(0, ceil(box.right * x)))
+
+
+def find_tissue(slide: Slide, settings: TissueSettings | None = None) -> TissueMask:
+    """Return where a slide shows tissue; what cannot be read is none.
+
+    Raises MissingPixelSizeError, and UnreadableSlideError if the file has vanished.
+    """
+    settings = settings or TissueSettings()
+    by_user = slide.mpp.mean if slide.mpp.source == "user" else None
+    with RescuingView(SlideSource(slide.path, WORKING_UM, slide_mpp=by_user, allow_upsampling=True)) as reader:
+        grid, mpp = reader.view.grid, reader.view.mpp
+        assert mpp is not None
+        pixels = np.empty((grid.height, grid.width, 3), np.uint8)
+        valid = np.zeros((grid.height, grid.width), bool)
+        for box in reader.view.blocks():
+            block = reader.read(box)
+            target = np.s_[box.y : box.bottom, box.x : box.right]
+            pixels[target], valid[target] = block.pixels, block.valid
+    found = coloured_pixels(pixels, valid, settings.stain)
+    mask = cleaned_mask(found.mask, mpp, settings)
+    return TissueMask(mask, (grid.scale_x, grid.scale_y), mpp, found.threshold)
+
+
+def everything(slide: Slide) -> TissueMask:
+    """Return a mask that takes the whole slide as tissue, also of a slide of unknown pixel size."""
+    pixel = slide.pixel_size or PixelSize(1.0, 1.0, "pixels")
+    grid = view_grid(slide.levels, pixel, max(WORKING_UM, pixel.x, pixel.y))
+    mpp = grid.scale_x * pixel.x, grid.scale_y * pixel.y
+    return TissueMask(np.ones((grid.height, grid.width), bool), (grid.scale_x, grid.scale_y), mpp)
+
+
+def _indices(start: int, count: int, ratio: float, length: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    centres = (np.arange(start, start + count) + 0.5) * ratio
+    return np.clip(centres.astype(np.intp), 0, length - 1)
