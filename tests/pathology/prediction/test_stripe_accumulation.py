@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from nnunetv2.inference.network_input import pad_to_tile
 from nnunetv2.inference.sliding_window_prediction import compute_gaussian, tile_slicers
-from nnunetv2.inference.tile_accumulation import InvalidLogitsError, accumulate_tiles, pad_to_tile
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError, TileSum
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.pathology.prediction.band_labels import band_labels, band_probabilities
 from nnunetv2.pathology.prediction.stripe_accumulation import Band, StripeAccumulation
@@ -42,9 +43,10 @@ def image_of(size: tuple[int, int]) -> torch.Tensor:
 
 def in_memory(image: torch.Tensor, network: Network, step: float, dtype: torch.dtype = torch.half) -> torch.Tensor:
     padded, crop = pad_to_tile(image, TILE)
-    where = tile_slicers(padded.shape[1:], TILE, step)
-    tiles = ((padded[place][None].clone(), place) for place in where)
-    return accumulate_tiles(tiles, network, 3, padded.shape[1:], WEIGHTS, CPU, dtype)[crop]
+    total = TileSum(3, padded.shape[1:], WEIGHTS, CPU, dtype)
+    for place in tile_slicers(padded.shape[1:], TILE, step):
+        total.add(network(padded[place][None].clone())[0], place)
+    return total.mean()[crop]
 
 
 def stripes(
