@@ -23,6 +23,7 @@ from s1.partial_files import partial_folder
 
 TILE_PX = 512
 _COARSEST_PX = 1024
+_COMPRESSION = 6
 _UM_PER_CM = 10_000
 _NAMESPACE = uuid.UUID("b6a4b1f0-6f0e-5c57-8f0b-2a8f64d8a3c1")
 
@@ -95,6 +96,7 @@ def _page_options(dtype: DTypeLike, threads: int) -> dict[str, Any]:
         "tile": (TILE_PX, TILE_PX),
         "photometric": "minisblack",
         "compression": "zlib",
+        "compressionargs": {"level": _COMPRESSION},
         "predictor": False,
         "maxworkers": threads,
     }

@@ -95,7 +95,7 @@ class StripeAccumulation:
         """Return a band; if half precision cannot hold its sum, the band is summed again with float32."""
         rows, columns = self.grid.layout.bands[band], self.grid.layout.blocks[block]
         logits, covered = stripe.mean(rows)
-        if not torch.isfinite(logits).all():
+        if not _all_finite(logits):
             logits = self._mean_in_float32(block, band)
         return Band(block, band, rows, columns, logits, covered)
 
@@ -105,10 +105,10 @@ class StripeAccumulation:
         for top in self.grid.rows_of_band(band):
             self._add_row(stripe, block, top, check=True)
         logits, _ = stripe.mean(rows)
-        if not torch.isfinite(logits).all():
+        if not _all_finite(logits):
             raise InvalidLogitsError("the network predicted values beyond float32; is the checkpoint damaged?")
         half = logits.half()
-        return half if torch.isfinite(half).all() else logits
+        return half if _all_finite(half) else logits
 
 
 class _Stripe:
@@ -159,8 +159,13 @@ def _overlap(start: int, length: int, span: Span) -> tuple[slice, slice]:
     return slice(first - span[0], end - span[0]), slice(first - start, end - start)
 
 
+def _all_finite(logits: torch.Tensor) -> bool:
+    """Return whether all values are finite; channel by channel, which takes less memory."""
+    return all(bool(torch.isfinite(channel).all()) for channel in logits)
+
+
 def _require_finite(logits: torch.Tensor, top: int, left: int) -> None:
-    if torch.isfinite(logits).all():
+    if _all_finite(logits):
         return
     found = "NaN" if torch.isnan(logits).any() else "infinite values"
     raise InvalidLogitsError(
