@@ -1,0 +1,76 @@
+"""Where a slide is looked at: its tissue as found, as drawn in a file, or everything; within a region, if given."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from nnunetv2.errors import AnnotationError
+from nnunetv2.pathology.annotations.mask_pyramid import MaskPyramid
+from nnunetv2.pathology.annotations.qupath_geojson import read_geojson
+from nnunetv2.pathology.annotations.rasterise import DrawnAreas
+from nnunetv2.pathology.slides.slide import Slide
+from nnunetv2.pathology.slides.slide_list import slide_name
+from nnunetv2.pathology.slides.slide_reader import PathLike
+from nnunetv2.pathology.tissue.slide_tissue import TissueMask, everything, find_tissue
+from nnunetv2.pathology.tissue.tissue_mask import Mask, TissueSettings
+
+NONE = "none"
+"""The choice that takes everything as tissue."""
+_GEOJSON = (".geojson", ".geojson.gz", ".json")
+_MASKS = ("_mask.tif", "_mask.tiff", ".tif", ".tiff")
+
+
+def tissue_of(
+    slide: Slide,
+    choice: PathLike | None = None,
+    roi: PathLike | None = None,
+    settings: TissueSettings | None = None,
+) -> TissueMask:
+    """Return the tissue of a slide, cut to the region of interest.
+
+    Parameters:
+        choice: None to find it, `none` for everything, or a file or folder of files named like the slides: GeoJSON, or
+            a mask of the slide's proportions in TIFF, in which everything but 0 is tissue.
+        roi: a file or folder as above.
+
+    Raises AnnotationError for files that are missing, damaged or of other proportions.
+    """
+    if choice is None:
+        tissue = find_tissue(slide, settings)
+    elif str(choice) == NONE:
+        tissue = everything(slide)
+    else:
+        grid = everything(slide)
+        tissue = replace(grid, mask=_drawn(slide, choice, grid))
+    return tissue if roi is None else replace(tissue, mask=tissue.mask & _drawn(slide, roi, tissue))
+
+
+def _drawn(slide: Slide, source: PathLike, grid: TissueMask) -> Mask:
+    """Return the areas of a file as a mask on the grid of another."""
+    file = _file_for(slide, Path(source))
+    height, width = grid.mask.shape
+    if file.name.lower().endswith(_GEOJSON):
+        areas = [annotation.area for annotation in read_geojson(file).annotations]
+        return DrawnAreas(areas, [1] * len(areas), grid.scale).draw(0, 0, height, width) > 0
+    with MaskPyramid(file, slide.size) as mask:
+        return np.asarray(mask.draw(0, 0, height, width, grid.scale) > 0)
+
+
+def _file_for(slide: Slide, source: Path) -> Path:
+    if not source.is_dir():
+        return source
+    candidates = list(_candidates(slide, source))
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        raise AnnotationError(
+            f"{source}: no file for {slide.path}, expected one of {', '.join(path.name for path in candidates)}"
+        )
+    return found
+
+
+def _candidates(slide: Slide, folder: Path) -> Iterator[Path]:
+    for stem in dict.fromkeys((Path(slide.path).stem, slide_name(slide.path))):
+        for ending in (*_GEOJSON, *_MASKS):
+            yield folder / f"{stem}{ending}"

@@ -1,0 +1,62 @@
+"""Tissue and regions of interest from files."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from nnunetv2.errors import AnnotationError
+from nnunetv2.pathology.slides.slide import Slide, open_slide
+from nnunetv2.pathology.tissue.tissue_sources import tissue_of
+from tests.pathology.slides.slide_files import write_small_slide
+
+
+@pytest.fixture
+def slide(tmp_path: Path) -> Iterator[Slide]:
+    write_small_slide(tmp_path / "a.tif", mpp=8.0)
+    with open_slide(tmp_path / "a.tif") as opened:
+        yield opened
+
+
+def write_square(path: Path, corner: int, edge: int) -> None:
+    ring = [[corner, corner], [corner + edge, corner], [corner + edge, corner + edge], [corner, corner + edge]]
+    geometry = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+    properties = {"classification": {"name": "Tissue"}}
+    path.write_text(json.dumps([{"type": "Feature", "geometry": geometry, "properties": properties}]))
+
+
+def test_drawn_areas_are_the_tissue_exactly(slide: Slide, tmp_path: Path) -> None:
+    write_square(tmp_path / "t.geojson", 100, 300)
+    tissue = tissue_of(slide, tmp_path / "t.geojson")
+    assert tissue.mask.sum() == 300 * 300
+    assert tissue.mask[100:400, 100:400].all()
+
+
+def test_a_mask_image_may_be_coarser_than_the_slide(slide: Slide, tmp_path: Path) -> None:
+    mask = np.zeros((110, 150), np.uint8)
+    mask[10:20, 30:50] = 7
+    tifffile.imwrite(tmp_path / "m.tif", mask, tile=(64, 64), compression="zlib")
+    tissue = tissue_of(slide, tmp_path / "m.tif")
+    assert tissue.mask.sum() == 200 * 100
+    assert tissue.mask[100:200, 300:500].all()
+
+
+def test_a_region_cuts_what_is_looked_at(slide: Slide, tmp_path: Path) -> None:
+    write_square(tmp_path / "roi.geojson", 0, 256)
+    found = tissue_of(slide)
+    cut = tissue_of(slide, roi=tmp_path / "roi.geojson")
+    np.testing.assert_array_equal(cut.mask[:256, :256], found.mask[:256, :256])
+    assert not cut.mask[256:].any()
+    assert tissue_of(slide, "none", tmp_path / "roi.geojson").mask.sum() == 256 * 256
+
+
+def test_a_folder_has_a_file_for_each_slide_or_says_which_names_it_looked_for(slide: Slide, tmp_path: Path) -> None:
+    folder = tmp_path / "tissue"
+    folder.mkdir()
+    with pytest.raises(AnnotationError, match=r"no file for .*a\.tif, expected one of a\.geojson, a\.geojson\.gz"):
+        tissue_of(slide, folder)
+    write_square(folder / "a.geojson", 0, 64)
+    assert tissue_of(slide, folder).mask.sum() == 64 * 64
