@@ -8,6 +8,7 @@ def slide_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Work on whole slides.")
     commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
     _add_info(commands.add_parser("info", help="show sizes, pixel size and scanner; find damaged parts"))
+    _add_predict(commands.add_parser("predict", help="predict slides: labels, objects for QuPath, overlay, numbers"))
     return parser
 
 
@@ -37,3 +38,55 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--read_timeout", type=float, default=60.0, metavar="S", help="seconds one block may take (default: 60)"
     )
+
+
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Predict whole slides with any 2D model of nnU-Net v2. May be stopped and started again: slides that are done "
+        "are skipped, and a slide goes on at the band where it was."
+    )
+    add = parser.add_argument
+    add("-i", nargs="+", required=True, metavar="SLIDE", help="files, folders with slides, or a CSV of slides")
+    add("-o", required=True, metavar="FOLDER", help="output folder; each slide gets a folder in it")
+    _add_model(parser)
+    _add_what_is_predicted(parser)
+    add("-step_size", type=float, default=0.5, help="distance between tiles as a fraction of a tile (default 0.5)")
+    add("--tta", action="store_true", help="average over mirrored tiles: four times the work")
+    add("-b", type=int, metavar="TILES", help="tiles at once (default: 1 on the CPU, 8 on a GPU)")
+    add("-device", default="cuda", help="cuda (default), cpu or mps")
+    add("--memory", type=float, default=1.5, metavar="GB", help="for sums and pixels of a slide (default 1.5)")
+    add("--save", nargs="*", default=["labels", "geojson", "overlay"], help="outputs (default labels geojson overlay)")
+    add("--simplify", type=float, metavar="UM", help="how far outlines may lie from pixel edges (default one pixel)")
+    add("--min_area", type=float, metavar="UM2", help="smallest object and hole in outlines (default ten pixels)")
+    add("--overwrite", action="store_true", help="predict slides anew that are done, or were begun differently")
+    add("--retry_failed", action="store_true", help="try slides again that failed before")
+    add("--disable_progress_bar", action="store_true", help="hide progress bars")
+    add_reading(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-m", metavar="FOLDER", help="folder of a trained model, ours or nnU-Net's")
+    add("-d", metavar="DATASET", help="id or name of the dataset of a model in nnUNet_results, instead of -m")
+    add("-p", default="nnUNetPlans", help="its plans (default nnUNetPlans)")
+    add("-tr", default="nnUNetTrainer", help="its trainer (default nnUNetTrainer)")
+    add("-c", default="2d", help="its configuration (default 2d)")
+    add("-f", nargs="+", metavar="FOLD", help="folds, or all (default: all numbered folds)")
+    add("-chk", default="checkpoint_final.pth", help="name of the checkpoint (default checkpoint_final.pth)")
+
+
+def _add_what_is_predicted(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--mpp", type=float, metavar="UM", help="micrometres per pixel of the model (default: as dataset.json says)")
+    add("--allow_upsampling", action="store_true", help="enlarge slides that are much coarser than the model")
+    add(
+        "--tissue",
+        default="auto",
+        metavar="WHERE",
+        help="auto (default): on tissue; none: everywhere; or a file or folder of areas",
+    )
+    add("--roi", metavar="FILE", help="regions to predict: GeoJSON or mask, or a folder of files named like the slides")
+    add("--stain", default="he", choices=["he", "any"], help="any: do not tell blue and green pens from tissue")
+    add("--margin", type=float, default=32.0, metavar="UM", help="around tissue (default 32)")
+    add("--normalization", default="slide", metavar="MODE", help="slide, image, dataset, or values:m1,m2,m3/s1,s2,s3")
+    add("--max_failed", type=float, default=0.01, metavar="SHARE", help="of the tissue that may be unreadable (0.01)")

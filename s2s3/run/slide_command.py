@@ -66,4 +66,11 @@ def _check_reading(arguments: argparse.Namespace) -> None:
         raise SettingsError(f"--read_timeout {arguments.read_timeout:g}: expected seconds above 0")
 
 
-_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {"info": show_info}
+def predict(arguments: argparse.Namespace) -> None:
+    """Predict slides; those that fail are named at the end, with exit code 2, after all others are done."""
+    from nnunetv2.run.slide_prediction import predict_slides_as_asked
+
+    predict_slides_as_asked(arguments)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {"info": show_info, "predict": predict}

@@ -1,0 +1,77 @@
+"""The pixels of a view for rows of tiles: fixed blocks, read ahead in the order of need, kept while they are needed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnunetv2.pathology.prediction.slide_normalisation import Pixels
+from nnunetv2.pathology.slides.geometry import Box, cells_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from nnunetv2.pathology.slides.rescue import Block
+
+ReadBlocks = Callable[[Sequence[Box]], "Generator[Block, None, None]"]
+"""Yields the blocks of a view in the order of their boxes."""
+
+
+class BlockRows:
+    """A window of the view that moves down.
+
+    Parameters:
+        width, height: of the view.
+        edge: of the blocks, which lie on a grid from (0, 0).
+        read_blocks: reads blocks, perhaps ahead in other processes.
+        on_block: called with each block once it is read.
+    """
+
+    def __init__(
+        self, width: int, height: int, edge: int, read_blocks: ReadBlocks, on_block: Callable[["Block"], None]
+    ):
+        self._size = width, height
+        self._edge = edge
+        self._read_blocks = read_blocks
+        self._on_block = on_block
+        self._kept: dict[tuple[int, int], Pixels] = {}
+        self._coming: Iterator[Block] = iter(())
+
+    @contextmanager
+    def reading(self, windows: Sequence[Box]) -> Iterator[None]:
+        """Read ahead, in this context, the blocks that windows inside the view need, in the order of the windows."""
+        keys = dict.fromkeys(key for window in windows for key in self._keys(window))
+        with closing(self._read_blocks([self._box(*key) for key in keys])) as self._coming:
+            yield
+        self._kept.clear()
+
+    def read(self, window: Box) -> Pixels:
+        """Return the pixels (h, w, 3) of a window inside the view; blocks that nobody expected are read at once."""
+        pixels = np.empty((window.height, window.width, 3), np.uint8)
+        for part in cells_of(window, self._edge):
+            block = self._block(part.x // self._edge, part.y // self._edge)
+            x, y = part.x % self._edge, part.y % self._edge
+            target = np.s_[part.y - window.y : part.bottom - window.y, part.x - window.x : part.right - window.x]
+            pixels[target] = block[y : y + part.height, x : x + part.width]
+        return pixels
+
+    def forget_above(self, row: int) -> None:
+        """Let go of blocks that end above a row of the view."""
+        self._kept = {key: block for key, block in self._kept.items() if (key[1] + 1) * self._edge > row}
+
+    def _keys(self, window: Box) -> Iterator[tuple[int, int]]:
+        return ((part.x // self._edge, part.y // self._edge) for part in cells_of(window, self._edge))
+
+    def _box(self, column: int, row: int) -> Box:
+        return Box(column * self._edge, row * self._edge, self._edge, self._edge).within(*self._size)
+
+    def _block(self, column: int, row: int) -> Pixels:
+        while (column, row) not in self._kept:
+            block = next(self._coming, None)
+            if block is None:  # read before, and forgotten since: a band is summed once more
+                (block,) = self._read_blocks([self._box(column, row)])
+            else:
+                self._on_block(block)
+            self._kept[block.box.x // self._edge, block.box.y // self._edge] = block.pixels
+        return self._kept[column, row]

@@ -1,0 +1,67 @@
+"""What could not be read of a slide: counted while it is predicted, and kept for a resumed run."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.pathology.prediction.tile_gate import TileGate
+from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.read_record import ReadRecord
+from nnunetv2.pathology.slides.rescue import Block, DamagedPart, PixelState
+
+_COUNTS = ("blocks", "failed", "rescued", "pixels", "missing_pixels", "failed_pixels")
+_LARGEST_LOG = 64 * 2**20
+
+
+@dataclass
+class SlideDamage:
+    """A record of reading in which each block counts once, however often it is read.
+
+    Parameters:
+        gate: where pixels count; None: everywhere.
+        log: file with a line a block, which a resumed run reads first.
+    """
+
+    gate: TileGate | None
+    log: Path
+    record: ReadRecord = field(default_factory=ReadRecord)
+    _known: set[tuple[int, int]] = field(default_factory=set)
+
+    def resume(self) -> None:
+        """Take in what earlier runs have noted; a line that is cut off, as after a kill, is left out."""
+        if self.log.is_file() and not self.log.is_symlink() and self.log.stat().st_size < _LARGEST_LOG:
+            for line in self.log.read_text().splitlines():
+                with suppress(ValueError, TypeError, KeyError):
+                    self._take(json.loads(line))
+
+    def add(self, block: Block) -> None:
+        """Note a block."""
+        box = block.box
+        if (box.x, box.y) in self._known:
+            return
+        inside = None if self.gate is None else self.gate.inside((box.y, box.bottom), (box.x, box.right))
+        read = ReadRecord()
+        read.add(block, inside)
+        entry = {"x": box.x, "y": box.y, **{name: getattr(read, name) for name in _COUNTS}}
+        entry["damaged"] = [
+            [part.box.x, part.box.y, part.box.width, part.box.height, int(part.state), part.message]
+            for part in read.damaged
+        ]
+        self._take(entry)
+        with self.log.open("a") as stream:
+            stream.write(json.dumps(entry) + "\n")
+
+    def unread(self) -> Iterator[Box]:
+        """Yield the parts of the view that are white because nothing could be read."""
+        return (part.box for part in self.record.damaged if part.state == PixelState.FAILED)
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        counts = {name: int(entry[name]) for name in _COUNTS}
+        parts = [DamagedPart(Box(*part[:4]), PixelState(part[4]), str(part[5])) for part in entry["damaged"]]
+        self._known.add((entry["x"], entry["y"]))
+        for name, count in counts.items():
+            setattr(self.record, name, getattr(self.record, name) + count)
+        self.record.damaged += parts

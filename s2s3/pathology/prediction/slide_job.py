@@ -1,0 +1,231 @@
+"""One slide from open to done: tissue, statistics, tiles, outputs, and a state file that always says how far it is."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import DriftError, OutputExistsError
+from nnunetv2.pathology.outputs.bands import BandFiles, file_stamp
+from nnunetv2.pathology.outputs.overlay import write_picture
+from nnunetv2.pathology.prediction.fold_networks import FoldNetworks
+from nnunetv2.pathology.prediction.slide_damage import SlideDamage
+from nnunetv2.pathology.prediction.slide_model import SlideModel
+from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
+from nnunetv2.pathology.prediction.slide_outputs import (
+    MEASUREMENTS,
+    THUMBNAIL,
+    SlideOutputs,
+    foreground_classes,
+    readable_thumbnail,
+)
+from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
+from nnunetv2.pathology.prediction.slide_settings import VALUES, SlideSettings
+from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState, read_state
+from nnunetv2.pathology.prediction.slide_statistics import given_statistics, slide_statistics, whole_view_statistics
+from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
+from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
+from nnunetv2.pathology.tissue.slide_tissue import TissueMask
+from nnunetv2.utilities.files import make_folder
+
+MakeBar = Callable[[int], Any]
+"""Returns a progress bar, as tqdm does, for a number of bands."""
+_LOG = "read.jsonl"
+
+
+@dataclass(frozen=True)
+class SlideJob:
+    """What is the same for all slides of a run.
+
+    Parameters:
+        readers: processes that read a slide; 0 reads in this one.
+    """
+
+    model: SlideModel
+    settings: SlideSettings
+    readers: int = 0
+    reader: str = "auto"
+    make_bar: MakeBar | None = None
+
+    def run(self, path: str, name: str, folder: Path, slide_mpp: float | None = None) -> dict[str, Any]:
+        """Predict a slide into its folder and return its state; a stopped run goes on where it was.
+
+        Raises SlideError, SettingsError or another DriftError, which the state file keeps too.
+        """
+        make_folder(folder, "the output folder")
+        if read_state(folder).get("state") in (DONE, NO_TISSUE) and not self.settings.overwrite:
+            self._require_same_model(folder)
+            return read_state(folder)
+        state = SlideState(folder, {"slide": name, "path": os.path.abspath(path), "model": self._model_entry()})
+        try:
+            mpp = self.model.mpp(self.settings.mpp)
+            source = SlideSource(path, mpp, self.reader, slide_mpp, self.settings.allow_upsampling)
+            with RescuingView(source) as opened:
+                return _Work(self, source, opened, name, folder, state).do()
+        except DriftError as error:
+            state.fail(error)
+            raise
+
+    def _require_same_model(self, folder: Path) -> None:
+        found = read_state(folder).get("model", {})
+        if found.get("hash") != self.model.identity:
+            raise OutputExistsError(
+                f"{folder} was made with another model (hash {str(found.get('hash'))[:4]}.. instead of "
+                f"{self.model.identity[:4]}..). Use another folder or --overwrite"
+            )
+
+    def _model_entry(self) -> dict[str, Any]:
+        return {"name": self.model.name, "hash": self.model.identity}
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One slide in the middle of its work."""
+
+    job: SlideJob
+    source: SlideSource
+    opened: RescuingView
+    name: str
+    folder: Path
+    state: SlideState
+
+    def do(self) -> dict[str, Any]:
+        started = time.monotonic()
+        gate, tissue = find_gate(self.opened.slide, self.opened.view.grid, self.job.settings)
+        found = {"share": tissue.share, "mm2": tissue.mm2, "threshold": tissue.threshold}
+        self.state.update(**self._about_the_slide(), tissue=found)
+        if gate is not None and tissue.is_empty:
+            return self._without_tissue()
+        statistics, description = self._statistics(gate)
+        prediction = self._prediction(gate, statistics)
+        files = BandFiles(self.folder, prediction.grid.layout, prediction.label_type)
+        files.begin(self._plan(prediction, description), self.job.settings.overwrite)
+        self.state.update(normalization=description, tiles=prediction.count_tiles())
+        damage = SlideDamage(gate, files.work_folder / _LOG)
+        damage.resume()
+        self._predict(prediction, files, damage)
+        predicted = time.monotonic()
+        content = self._write_outputs(files, damage, tissue)
+        seconds = {"prediction": round(predicted - started, 2), "outputs": round(time.monotonic() - predicted, 2)}
+        files.remove()
+        measured = {"file": MEASUREMENTS, "classes": content["classes"]}
+        return self.state.finish(DONE, read=damage.record.to_dict(), seconds=seconds, measurements=measured)
+
+    def _without_tissue(self) -> dict[str, Any]:
+        """Leave a picture, so that somebody can see that there is none."""
+        write_picture(readable_thumbnail(self.opened.slide), self.folder / THUMBNAIL)
+        return self.state.finish(NO_TISSUE)
+
+    def _about_the_slide(self) -> dict[str, Any]:
+        slide, view = self.opened.slide, self.opened.view
+        grid = view.grid
+        return {
+            "reader": slide.reader.name,
+            "mpp": [slide.mpp.x, slide.mpp.y],
+            "mpp_source": slide.mpp.source,
+            "origin": list(slide.origin),
+            "size": list(slide.size),
+            "view": {
+                "level": grid.level,
+                "downsample": slide.levels[grid.level].downsample,
+                "factor": [grid.factor_x, grid.factor_y],
+                "width": grid.width,
+                "height": grid.height,
+                "mpp": list(view.mpp or ()),
+            },
+            "warnings": [*slide.warnings, *view.warnings],
+            "versions": {name: version(name) for name in ("nnunetv2", "torch", "numpy")},
+        }
+
+    def _statistics(self, gate: TileGate | None) -> tuple[ChannelStatistics | None, dict[str, Any]]:
+        """Return the statistics for normalisation, and what the state file says of them."""
+        mode = self.job.settings.normalization
+        if not self.job.model.normalisation.needs_statistics:
+            return None, {"mode": "pixel by pixel"}
+        found, more = self._measured_statistics(mode, gate)
+        return found, {"mode": mode, "mean": list(found.mean), "std": list(found.std), **more}
+
+    def _measured_statistics(self, mode: str, gate: TileGate | None) -> tuple[ChannelStatistics, dict[str, Any]]:
+        if mode.startswith(VALUES):
+            return given_statistics(mode.removeprefix(VALUES)), {}
+        if mode == "dataset":
+            return self.job.model.dataset_statistics, {}
+        width, height = self.opened.view.width, self.opened.view.height
+        if mode == "image":
+            return whole_view_statistics(width, height, self._pixels)
+        window = self.job.model.training_window_px
+        return slide_statistics(
+            width, height, window, self._pixels, (lambda box: True) if gate is None else gate.touches, self.name
+        )
+
+    def _pixels(self, box: Box) -> Any:
+        return self.opened.read(box).pixels
+
+    def _prediction(self, gate: TileGate | None, statistics: ChannelStatistics | None) -> SlidePrediction:
+        view, settings = self.opened.view, self.job.settings
+        return SlidePrediction(
+            self.job.model,
+            FoldNetworks(self.job.model.predictor),
+            self.source,
+            view.width,
+            view.height,
+            statistics,
+            gate,
+            settings.step_size,
+            settings.batch_size,
+            settings.memory_gb,
+            self.job.readers,
+        )
+
+    def _plan(self, prediction: SlidePrediction, normalization: dict[str, Any]) -> dict[str, Any]:
+        """Return everything that determines the labels."""
+        settings, layout = self.job.settings, prediction.grid.layout
+        return {
+            "slide": file_stamp(self.source.path) if os.path.isfile(self.source.path) else {"path": self.source.path},
+            "view": self.state.content["view"],
+            "reader": self.opened.slide.reader.name,
+            "model": {"hash": self.job.model.identity},
+            "mirroring": settings.mirroring,
+            "step_size": settings.step_size,
+            "batch_size": settings.batch_size,
+            "block_width": layout.block_width,
+            "gate": None if prediction.gate is None else prediction.gate.digest(),
+            "normalization": normalization,
+        }
+
+    def _predict(self, prediction: SlidePrediction, files: BandFiles, damage: SlideDamage) -> None:
+        layout = prediction.grid.layout
+        total = len(layout.blocks) * len(layout.bands)
+        bar = self.job.make_bar(total) if self.job.make_bar else None
+        done = total - sum(len(files.unfinished(block)) for block in range(len(layout.blocks)))
+        if bar is not None:
+            bar.update(done)
+        with closing(prediction.finish_bands(files, damage)) as finished:
+            for _ in finished:
+                damage.record.require_less_than(self.job.settings.max_failed, self.source.path)
+                if bar is not None:
+                    bar.update()
+        if bar is not None:
+            bar.close()
+
+    def _write_outputs(self, files: BandFiles, damage: SlideDamage, tissue: TissueMask) -> dict[str, Any]:
+        predictor, view = self.job.model.predictor, self.opened.view
+        outputs = SlideOutputs(
+            self.opened.slide,
+            self.name,
+            self.job.model.name,
+            self.job.model.identity,
+            foreground_classes(predictor.dataset_json, predictor.label_manager),
+            view.grid,
+            view.mpp or (1.0, 1.0),
+            files,
+            damage,
+            tissue,
+            self.job.settings,
+        )
+        return outputs.write(self.folder, tiles=self.state.content["tiles"], read=damage.record.to_dict())

@@ -1,0 +1,105 @@
+"""A model that slides are predicted with: what it needs to be, the pixel size it was trained at, and its identity."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import SettingsError
+from nnunetv2.pathology.prediction.model_resolution import ENTRY, model_mpp
+from nnunetv2.pathology.prediction.slide_normalisation import (
+    RGB_CHANNELS,
+    ChannelStatistics,
+    SlideNormalisation,
+    slide_normalisation,
+)
+
+_HASH_CHARACTERS = 16
+
+
+@dataclass(frozen=True)
+class SlideModel:
+    """An initialised predictor and what follows from its model.
+
+    Parameters:
+        predictor: nnUNetPredictor, or an object with its attributes and hooks.
+        name: of the model, for output files.
+        identity: text that tells this model's weights from others'.
+    """
+
+    predictor: Any
+    name: str
+    identity: str
+
+    def __post_init__(self) -> None:
+        configuration = self.predictor.configuration_manager
+        if len(configuration.patch_size) != 2 or configuration.previous_stage_name is not None:
+            kind = "needs a previous stage" if configuration.previous_stage_name else "is not two-dimensional"
+            raise SettingsError(
+                f"model {self.name}: its configuration {kind}; slides need a 2D one that needs no other"
+            )
+        if self.predictor.label_manager is None or self.num_input_channels != RGB_CHANNELS:
+            raise SettingsError(
+                f"model {self.name} is for images of {self.num_input_channels} channel(s); slides have red, green, blue"
+            )
+
+    @property
+    def num_input_channels(self) -> int:
+        """Channels of its images."""
+        dataset: Mapping[str, Any] = self.predictor.dataset_json
+        return len(dataset.get("channel_names", dataset.get("modality", ())))
+
+    @property
+    def tile_size(self) -> tuple[int, int]:
+        """Height and width of a tile."""
+        height, width = self.predictor.configuration_manager.patch_size
+        return int(height), int(width)
+
+    @property
+    def normalisation(self) -> SlideNormalisation:
+        """How pixels become the network's channels."""
+        plans = self.predictor.plans_manager
+        return slide_normalisation(
+            self.predictor.configuration_manager, plans.foreground_intensity_properties_per_channel
+        )
+
+    @property
+    def training_window_px(self) -> int:
+        """The larger side of a training image: what dataset.json says of its tiles, else the median of the plans."""
+        tile = _drift_entry(self.predictor.dataset_json, "tile")
+        if isinstance(tile, int) and not isinstance(tile, bool) and tile > 0:
+            return tile
+        shape: Sequence[float] = self.predictor.plans_manager.plans.get("original_median_shape_after_transp", ())
+        return int(max(shape, default=max(self.tile_size)))
+
+    @property
+    def dataset_statistics(self) -> ChannelStatistics:
+        """Means and standard deviations of the foreground of the training images, from the plans."""
+        entries = self.predictor.plans_manager.foreground_intensity_properties_per_channel
+        values = [entries[str(channel)] for channel in range(RGB_CHANNELS)]
+        return ChannelStatistics(
+            tuple(float(v["mean"]) for v in values),
+            tuple(float(v["std"]) for v in values),
+            tuple(float(v["min"]) for v in values),
+            tuple(float(v["max"]) for v in values),
+        )
+
+    def mpp(self, given: float | None) -> float:
+        """Return the micrometres per pixel to predict at; see `model_mpp`."""
+        spacing = self.predictor.configuration_manager.spacing
+        return model_mpp(self.name, self.predictor.dataset_json, spacing, given)
+
+
+def model_identity(checkpoints: Sequence[Path]) -> str:
+    """Return a hash of the checkpoint files of all folds."""
+    digest = hashlib.sha256()
+    for file in checkpoints:
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:_HASH_CHARACTERS]
+
+
+def _drift_entry(dataset_json: Mapping[str, Any], key: str) -> Any:
+    entries = dataset_json.get(ENTRY)
+    return entries.get(key) if isinstance(entries, Mapping) else None

@@ -1,0 +1,153 @@
+"""Predicts one slide, from its pixels to finished bands of labels on disk."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import torch
+
+from nnunetv2.inference.label_conversion import label_dtype
+from nnunetv2.inference.sliding_window_prediction import compute_gaussian
+from nnunetv2.pathology.outputs.band_layout import BandLayout
+from nnunetv2.pathology.outputs.bands import BandFiles
+from nnunetv2.pathology.prediction.band_labels import band_labels
+from nnunetv2.pathology.prediction.block_rows import BlockRows
+from nnunetv2.pathology.prediction.fold_networks import FoldNetworks
+from nnunetv2.pathology.prediction.slide_damage import SlideDamage
+from nnunetv2.pathology.prediction.slide_model import SlideModel
+from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
+from nnunetv2.pathology.prediction.slide_tiles import SlideTiles
+from nnunetv2.pathology.prediction.stripe_accumulation import StripeAccumulation
+from nnunetv2.pathology.prediction.stripe_grid import StripeGrid
+from nnunetv2.pathology.prediction.stripe_memory import bytes_per_column, widest_block
+from nnunetv2.pathology.prediction.tile_gate import TileGate
+from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.reader_process import read_blocks
+from nnunetv2.pathology.slides.rescue import SlideSource
+from nnunetv2.pathology.slides.view import BLOCK_PX
+
+_GAUSSIAN_MAXIMUM = 10
+"""As nnU-Net weights its tiles."""
+_BYTES_PER_GB = 1e9
+_BYTES_PER_PIXEL = 3
+_READER_BYTES = 24e6
+"""Blocks that a reader process keeps ready."""
+
+
+@dataclass(frozen=True)
+class SlidePrediction:
+    """One slide at the model's pixel size, and how it is predicted.
+
+    Parameters:
+        source: opens the view in any process.
+        width, height: of the view.
+        statistics: for normalisation; None if it needs none.
+        gate: where predictions are wanted; None: everywhere.
+        readers: processes that read; 0 reads in this one.
+    """
+
+    model: SlideModel
+    networks: FoldNetworks
+    source: SlideSource
+    width: int
+    height: int
+    statistics: ChannelStatistics | None
+    gate: TileGate | None
+    step_size: float = 0.5
+    batch_size: int = 1
+    memory_gb: float = 1.5
+    readers: int = 0
+
+    @cached_property
+    def grid(self) -> StripeGrid:
+        """The tiles, column blocks and bands."""
+        return StripeGrid(BandLayout(self.height, self.width, self._block_width), self.model.tile_size, self.step_size)
+
+    @property
+    def _block_width(self) -> int:
+        """As wide as the memory allows for sums and rows of pixels, and no wider than the view."""
+        tile = self.model.tile_size
+        sums = bytes_per_column(self._num_channels, tile[0])
+        pixels = _BYTES_PER_PIXEL * (tile[0] + 2 * BLOCK_PX)
+        memory = self.memory_gb * _BYTES_PER_GB - self.readers * _READER_BYTES
+        return min(widest_block(int(memory * sums / (sums + pixels)), self._num_channels, tile), self.width)
+
+    @property
+    def label_type(self) -> Any:
+        """Type of the labels on disk."""
+        return label_dtype(self.model.predictor.label_manager)
+
+    def is_predicted(self, top: int, left: int) -> bool:
+        """Tell whether the tile at a position touches the gate."""
+        height, width = self.model.tile_size
+        return self.gate is None or self.gate.touches(Box(left, top, width, height))
+
+    def count_tiles(self) -> dict[str, int]:
+        """Return how many tiles the view has, and how many of them are predicted."""
+        positions = [(top, left) for top in self.grid.rows for left in self.grid.columns]
+        return {"total": len(positions), "gated": sum(self.is_predicted(*position) for position in positions)}
+
+    def finish_bands(self, files: BandFiles, damage: SlideDamage) -> Generator[tuple[int, int], None, None]:
+        """Predict and store all bands that are not finished; yield the number of each, (block, band), when it is.
+
+        Raises InvalidLogitsError, naming the tile, if the network predicts NaN or infinite values.
+        """
+        for block in range(len(self.grid.layout.blocks)):
+            bands = files.unfinished(block)
+            rows = self._block_rows(damage)
+            accumulation = self._accumulation(rows)
+            with rows.reading(self._windows(block, bands)), torch.inference_mode():
+                for band in accumulation.bands_of_block(block, bands):
+                    inside = None if self.gate is None else self.gate.inside(band.rows, band.columns)
+                    files.write(block, band.band, self._labels(band, inside))
+                    yield block, band.band
+
+    def _labels(self, band: Any, inside: Any) -> Any:
+        return band_labels(band, self.model.predictor.label_manager, inside)
+
+    def _block_rows(self, damage: SlideDamage) -> BlockRows:
+        read = partial(_read_blocks, self.source, self.readers)
+        return BlockRows(self.width, self.height, BLOCK_PX, read, damage.add)
+
+    def _accumulation(self, rows: BlockRows) -> StripeAccumulation:
+        normalisation = self.model.normalisation
+        tiles = SlideTiles(
+            self.width,
+            self.height,
+            self.model.tile_size,
+            rows,
+            lambda pixels: normalisation.normalised(pixels, self.statistics),
+            self.networks.predict,
+            self.batch_size,
+        )
+        device = self.model.predictor.device
+        return StripeAccumulation(
+            self.grid, tiles.predict_row, self._num_channels, self._weights(device), device, self.is_predicted
+        )
+
+    def _weights(self, device: torch.device) -> torch.Tensor | None:
+        if not self.model.predictor.use_gaussian:
+            return None
+        return compute_gaussian(
+            self.model.tile_size, sigma_scale=1 / 8, value_scaling_factor=_GAUSSIAN_MAXIMUM, device=device
+        )
+
+    @property
+    def _num_channels(self) -> int:
+        return int(self.model.predictor.label_manager.num_segmentation_heads)
+
+    def _windows(self, block: int, bands: Sequence[int]) -> list[Box]:
+        """Return what the predicted tiles of some bands need of the view, in the order in which they need it."""
+        height, width = self.model.tile_size
+        tops = dict.fromkeys(top for band in bands for top in self.grid.rows_of_band(band))
+        return [
+            Box(left, top, width, height).within(self.width, self.height)
+            for top in tops
+            for left in self.grid.columns_of_block(block)
+            if self.is_predicted(top, left)
+        ]
+
+
+def _read_blocks(source: SlideSource, readers: int, boxes: Sequence[Box]) -> Any:
+    return read_blocks(source, boxes, readers)

@@ -1,0 +1,82 @@
+"""The settings of a prediction on slides, as one object that checks itself."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from nnunetv2.errors import ArgumentError
+from nnunetv2.pathology.prediction.slide_statistics import given_statistics
+
+NORMALIZATIONS = ("slide", "image", "dataset")
+VALUES = "values:"
+OUTPUTS = ("labels", "geojson", "overlay")
+
+STAINS = ("he", "any")
+
+
+@dataclass(frozen=True)
+class SlideSettings:
+    """How slides are predicted. Raises ArgumentError for values out of range."""
+
+    mpp: float | None = None
+    """Micrometres per pixel of the model; None: what its dataset.json says."""
+    step_size: float = 0.5
+    """Distance between tiles as a fraction of a tile, in (0, 1]."""
+    mirroring: bool = False
+    """Whether predictions are averaged over mirrored tiles: four times the work."""
+    batch_size: int = 1
+    """Tiles that go through the network together."""
+    memory_gb: float = 1.5
+    """What sums and pixels of a slide may take."""
+    tissue: str = "auto"
+    """`auto` finds it, `none` predicts everything, or a file, or a folder of files named like the slides: GeoJSON or
+    masks."""
+    roi: str | None = None
+    """A file, or a folder of files named like the slides, with the only regions to predict."""
+    stain: str = "he"
+    """`he`, or `any`: pens are not told from tissue then."""
+    margin_um: float = 32.0
+    """How far around tissue predictions reach."""
+    normalization: str = "slide"
+    """`slide`: statistics of windows on tissue, `image`: of all pixels, `dataset`: of the training data, or
+    `values:m1,m2,m3/s1,s2,s3`."""
+    allow_upsampling: bool = False
+    """Whether slides that are much coarser than the model may be enlarged."""
+    max_failed: float = 0.01
+    """Share of the tissue that may be unreadable."""
+    save: tuple[str, ...] = OUTPUTS
+    simplify_um: float | None = None
+    """Outlines may lie this far from the pixels' edges; None: one pixel."""
+    min_area_um2: float | None = None
+    """Objects and holes below it are left out of the outlines; None: ten pixels."""
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        checks = {
+            "--mpp": self.mpp is None or 0.05 <= self.mpp <= 20,
+            "-step_size": 0 < self.step_size <= 1,
+            "-b": self.batch_size >= 1,
+            "--memory": self.memory_gb >= 0.1,
+            "--stain": self.stain in STAINS,
+            "--margin": self.margin_um >= 0,
+            "--max_failed": 0 <= self.max_failed <= 1,
+            "--save": set(self.save) <= set(OUTPUTS),
+            "--normalization": self.normalization in NORMALIZATIONS or self.normalization.startswith(VALUES),
+        }
+        wrong = [flag for flag, is_right in checks.items() if not is_right]
+        if wrong:
+            raise ArgumentError(f"{', '.join(wrong)}: out of range or unknown; see drift slide predict --help")
+        if self.normalization.startswith(VALUES):
+            given_statistics(self.normalization.removeprefix(VALUES))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "SlideSettings":
+        """Return the settings of a dictionary. Raises ArgumentError for unknown keys."""
+        unknown = sorted(values.keys() - {field.name for field in fields(cls)})
+        if unknown:
+            raise ArgumentError(f"unknown settings of a prediction on slides: {', '.join(unknown)}")
+        return cls(**{**values, **({"save": tuple(values["save"])} if "save" in values else {})})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all settings as JSON values."""
+        return {**asdict(self), "save": list(self.save)}

@@ -1,0 +1,208 @@
+"""One slide through a whole prediction: equal to the prediction of a picture, resumable, honest about damage."""
+
+import copy
+import gzip
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from nnunetv2.errors import MissingPixelSizeError, OutputExistsError, SettingsError, UnreadableSlideError
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.pathology.prediction import slide_job
+from nnunetv2.pathology.prediction.slide_job import SlideJob
+from nnunetv2.pathology.prediction.slide_model import SlideModel
+from nnunetv2.pathology.prediction.slide_settings import SlideSettings
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
+from tests.inference.models import CPU, build_tiny_network, make_dataset_json, make_plans
+from tests.pathology.qupath_rules import broken_rules
+
+EVERYTHING = partial(SlideSettings, mpp=0.5, tissue="none", normalization="image")
+
+
+LABELS_OF_OVERLAPPING_TILES = EVERYTHING(save=("labels",))
+LABELS = EVERYTHING(step_size=1.0, save=("labels", "overlay"))
+
+
+def make_predictor(patch: int = 64, **changes: Any) -> nnUNetPredictor:
+    plans = make_plans([patch, patch], [1.0, 1.0], ".png", 3, **changes)
+    predictor = nnUNetPredictor(use_mirroring=False, device=CPU, allow_tqdm=False)
+    manager = PlansManager(plans)
+    network = build_tiny_network(plans, "2d", 3, 3, seed=0)
+    configuration = manager.get_configuration("2d")
+    weights = [copy.deepcopy(network.state_dict())]
+    predictor.manual_initialization(
+        network, manager, configuration, weights, make_dataset_json(".png", 3), "nnUNetTrainer", (0, 1)
+    )
+    return predictor
+
+
+@pytest.fixture(scope="module")
+def model() -> SlideModel:
+    return SlideModel(make_predictor(), "tiny", "77ab")
+
+
+def picture(folder: Path, height: int, width: int) -> Path:
+    """A picture with coarse and fine structure, of 0.5 micrometres per pixel."""
+    random = np.random.default_rng(1)
+    coarse = np.asarray(Image.fromarray(random.integers(0, 256, (height // 16 + 1, width // 16 + 1, 3), np.uint8)))
+    pixels = np.kron(coarse, np.ones((16, 16, 1)))[:height, :width] * 0.7 + random.integers(0, 60, (height, width, 3))
+    Image.fromarray(pixels.astype(np.uint8)).save(folder / "a.png")
+    return folder / "a.png"
+
+
+def labels_of(folder: Path) -> np.ndarray:
+    return np.asarray(tifffile.imread(folder / "labels.ome.tif"))
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 420), (64, 64), (40, 200), (30, 20)])
+def test_a_picture_as_a_slide_has_the_labels_of_a_picture(
+    model: SlideModel, tmp_path: Path, height: int, width: int
+) -> None:
+    file = picture(tmp_path, height, width)
+    image = np.asarray(Image.open(file)).astype(np.float32).transpose(2, 0, 1)[:, None]
+    expected = model.predictor.predict_single_npy_array(image, {"spacing": [999.0, 1.0, 1.0]})[0]
+    state = SlideJob(model, LABELS_OF_OVERLAPPING_TILES).run(str(file), "a", tmp_path / "out", slide_mpp=0.5)
+    assert state["state"] == "done"
+    assert len(np.unique(expected)) == 3
+    assert np.array_equal(labels_of(tmp_path / "out"), expected)
+
+
+def test_two_folds_average_their_logits(tmp_path: Path) -> None:
+    predictor = make_predictor()
+    other = build_tiny_network(predictor.plans_manager.plans, "2d", 3, 3, seed=5)
+    predictor.list_of_parameters = [*predictor.list_of_parameters, other.state_dict()]
+    file = picture(tmp_path, 130, 150)
+    image = np.asarray(Image.open(file)).astype(np.float32).transpose(2, 0, 1)[:, None]
+    expected = predictor.predict_single_npy_array(image, {"spacing": [999.0, 1.0, 1.0]})[0]
+    SlideJob(SlideModel(predictor, "tiny", "1f3c"), EVERYTHING(batch_size=3, save=("labels",))).run(
+        str(file), "a", tmp_path / "out", slide_mpp=0.5
+    )
+    assert (labels_of(tmp_path / "out") == expected).mean() > 0.999
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    names = ("labels.ome.tif", "overlay.png")
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def test_a_stopped_slide_goes_on_and_ends_with_the_same_bytes(
+    model: SlideModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pyramid(tmp_path / "s.tif", PyramidSettings(200, 2300, block_px=512))
+    job = SlideJob(model, LABELS)
+    job.run(str(tmp_path / "s.tif"), "s", tmp_path / "whole")
+    done: list[int] = []
+
+    class StopsAfterTheFirstBand:
+        def __init__(self, total: int):
+            assert total == 3
+
+        def update(self, number: int = 1) -> None:
+            done.append(number)
+            if sum(done) == 1:
+                raise KeyboardInterrupt
+
+        def close(self) -> None: ...
+
+    with pytest.raises(KeyboardInterrupt):
+        SlideJob(model, LABELS, make_bar=StopsAfterTheFirstBand).run(str(tmp_path / "s.tif"), "s", tmp_path / "stopped")
+    assert json.loads((tmp_path / "stopped/state.json").read_text())["state"] == "running"
+    computed: list[tuple[int, int]] = []
+    finish = slide_job.SlidePrediction.finish_bands
+
+    def counted(self: Any, *arguments: Any) -> Any:
+        for band in finish(self, *arguments):
+            computed.append(band)
+            yield band
+
+    monkeypatch.setattr(slide_job.SlidePrediction, "finish_bands", counted)
+    state = job.run(str(tmp_path / "s.tif"), "s", tmp_path / "stopped")
+    assert computed == [(0, 1), (0, 2)]
+    assert state["attempts"] == 2
+    assert written(tmp_path / "stopped") == written(tmp_path / "whole")
+    assert not (tmp_path / "stopped/.work").exists()
+
+
+@pytest.fixture(scope="module")
+def predicted(model: SlideModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("predicted")
+    write_pyramid(folder / "s.tif", PyramidSettings(1400, 1200, block_px=512, mpp=1.0))
+    settings = SlideSettings(mpp=2.0, min_area_um2=200.0)
+    return folder, SlideJob(model, settings).run(str(folder / "s.tif"), "s", folder / "out")
+
+
+def test_outside_of_tissue_and_margin_nothing_is_predicted(predicted: tuple[Path, dict[str, Any]]) -> None:
+    folder, state = predicted
+    labels = labels_of(folder / "out")
+    assert labels.shape == (600, 700)
+    assert state["view"]["mpp"] == [2.0, 2.0]
+    assert 0.05 < state["tissue"]["share"] < 0.95
+    assert 0 < state["tiles"]["gated"] <= state["tiles"]["total"]
+    assert state["normalization"]["windows"] >= 1
+    assert (labels > 0).mean() < state["tissue"]["share"] + 0.2
+
+
+def test_qupath_loads_objects_and_tissue(predicted: tuple[Path, dict[str, Any]]) -> None:
+    folder = predicted[0] / "out"
+    for name in ("objects.geojson.gz", "tissue.geojson"):
+        assert broken_rules(folder / name) == []
+    assert {"thumbnail.png", "overlay.png", "measurements.json"} <= {file.name for file in folder.iterdir()}
+    classes = json.loads((folder / "measurements.json").read_text())["classes"]
+    pixels = np.bincount(labels_of(folder).ravel(), minlength=3)
+    assert {entry["name"]: entry["pixels"] for entry in classes} == {"outer": pixels[1], "inner": pixels[2]}
+
+
+def test_a_finished_slide_is_left_alone_unless_the_model_is_another(
+    model: SlideModel, predicted: tuple[Path, dict[str, Any]]
+) -> None:
+    folder, state = predicted
+    assert SlideJob(model, SlideSettings(mpp=2.0)).run(str(folder / "s.tif"), "s", folder / "out") == state
+    other = SlideModel(model.predictor, "tiny", "1f3c")
+    with pytest.raises(OutputExistsError, match=r"made with another model \(hash 77ab\.\. instead of 1f3c\.\.\)"):
+        SlideJob(other, SlideSettings(mpp=2.0)).run(str(folder / "s.tif"), "s", folder / "out")
+
+
+def test_empty_glass_has_no_tissue(model: SlideModel, tmp_path: Path) -> None:
+    Image.fromarray(np.full((400, 500, 3), 243, np.uint8)).save(tmp_path / "glass.png")
+    state = SlideJob(model, SlideSettings(mpp=2.0)).run(str(tmp_path / "glass.png"), "glass", tmp_path / "out", 2.0)
+    assert state["state"] == "no_tissue"
+    assert (tmp_path / "out/thumbnail.png").is_file()
+    assert not (tmp_path / "out/.work").exists()
+
+
+def test_what_cannot_be_read_is_an_object_of_its_own_or_an_error(model: SlideModel, tmp_path: Path) -> None:
+    damage = Damage(zeroed_tiles=((0, 0),))
+    write_pyramid(tmp_path / "s.tif", PyramidSettings(512, 512, block_px=512, glass_share=0.0, damage=damage))
+    run: Callable[..., Any] = partial(SlideJob(model, LABELS).run, str(tmp_path / "s.tif"), "s")
+    with pytest.raises(UnreadableSlideError, match=r"25\.0 % of the tissue could not be read"):
+        run(tmp_path / "out")
+    failed = json.loads((tmp_path / "out/state.json").read_text())
+    assert (failed["state"], failed["error"]["type"]) == ("failed", "UnreadableSlideError")
+    patient = SlideJob(model, EVERYTHING(step_size=1.0, max_failed=0.3, min_area_um2=200.0))
+    state = patient.run(str(tmp_path / "s.tif"), "s", tmp_path / "out")
+    assert state["read"]["failed_tissue_share"] == pytest.approx(0.25)
+    features = json.loads(gzip.decompress((tmp_path / "out/objects.geojson.gz").read_bytes()))["features"]
+    (unread,) = [f for f in features if f["properties"]["classification"]["name"] == "Not read"]
+    assert unread["properties"]["measurements"]["Area µm^2"] == pytest.approx(256 * 256 * 0.25)
+    assert broken_rules(tmp_path / "out/objects.geojson.gz") == []
+
+
+def test_a_model_that_does_not_state_its_pixel_size_is_named(model: SlideModel, tmp_path: Path) -> None:
+    file = picture(tmp_path, 64, 64)
+    with pytest.raises(MissingPixelSizeError, match=r"model tiny does not state the pixel size"):
+        SlideJob(model, SlideSettings()).run(str(file), "a", tmp_path / "out", 0.5)
+
+
+def test_a_model_for_other_images_is_refused() -> None:
+    predictor = make_predictor()
+    predictor.dataset_json = make_dataset_json(".png", 1)
+    with pytest.raises(SettingsError, match="for images of 1 channel"):
+        SlideModel(predictor, "grey", "")

@@ -1,0 +1,87 @@
+"""`drift slide predict` as a user types it."""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nnunetv2.run.slide_command import slide_entry
+from tests.inference.models import make_dataset_json, make_plans, write_model_folder
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path) -> Path:
+    plans = make_plans([64, 64], [1.0, 1.0], ".png", 3)
+    return write_model_folder(tmp_path / "model", plans, make_dataset_json(".png", 3), folds=(0, 1))
+
+
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    command = ["drift slide", "predict", "-device", "cpu", "-nr", "0", "--disable_progress_bar", *words]
+    monkeypatch.setattr(sys, "argv", [str(word) for word in command])
+    code = 0
+    try:
+        slide_entry()
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(file.read_text().splitlines()))
+
+
+def draw_slides(folder: Path) -> Path:
+    """Two pictures of noise."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name in "ab":
+        Image.fromarray(random.integers(0, 256, (70, 90, 3), np.uint8)).save(folder / f"{name}.png")
+    return folder
+
+
+def test_all_slides_of_a_folder_are_predicted_and_those_that_fail_are_named_at_the_end(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slides, out = draw_slides(tmp_path / "slides"), tmp_path / "out"
+    (slides / "broken.png").write_bytes(b"no picture")
+    words = ("-i", slides, "-o", out, "-m", model_folder, "--mpp", 0.5, "--slide_mpp", 0.5, "--tissue", "none")
+    code, shown, errors = run(monkeypatch, capsys, *words, "--save", "labels")
+    assert code == 2
+    assert f"a: done ({out / 'a'})\nb: done ({out / 'b'})\n" in shown
+    assert errors.count("broken.png") >= 1
+    assert "Traceback" not in errors
+    states = {row["slide"]: row["state"] for row in rows_of(out / "slides.csv")}
+    assert states == {"a": "done", "b": "done", "broken": "failed"}
+    assert [row["slide"] for row in rows_of(out / "summary.csv")] == ["a", "b"]
+    again = run(monkeypatch, capsys, *words, "--save", "labels")
+    assert again[0] == 2
+    assert "failed before; --retry_failed tries again" in again[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "name the model either by its folder (-m) or by its dataset (-d)"),
+        (("-m", "MODEL", "--normalization", "values:1,2"), "expected values:m1,m2,m3/s1,s2,s3"),
+        (("-m", "MODEL", "-step_size", "0"), "-step_size: out of range"),
+        (("-m", "MODEL", "--slide_mpp", "0.5"), "does not state the pixel size it was trained at"),
+    ],
+)
+def test_mistakes_are_one_line(
+    words: tuple[str, ...],
+    message: str,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slides = draw_slides(tmp_path / "slides") / "a.png"
+    given = [str(model_folder) if word == "MODEL" else word for word in words]
+    code, _, errors = run(monkeypatch, capsys, "-i", slides, "-o", tmp_path / "out", *given)
+    assert code == 2
+    assert message in errors
+    assert "Traceback" not in errors
