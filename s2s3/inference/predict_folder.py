@@ -46,14 +46,14 @@ def _make_predictor(arguments: Namespace, predictor_class: Any) -> Any:
         use_gaussian=True,
         use_mirroring=not arguments.disable_tta,
         perform_everything_on_device=not arguments.not_on_device,
-        device=_choose_device(arguments.device),
+        device=choose_device(arguments.device),
         verbose=arguments.verbose,
         verbose_preprocessing=arguments.verbose,
         allow_tqdm=not arguments.disable_progress_bar,
     )
 
 
-def _choose_device(name: str | None) -> torch.device:
+def choose_device(name: str | None) -> torch.device:
     """Return the device (default: cuda if available, otherwise cpu) and set torch's thread count for it."""
     if name in (None, "cuda") and not torch.cuda.is_available():
         if name == "cuda":

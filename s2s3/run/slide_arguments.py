@@ -53,7 +53,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     add("-step_size", type=float, default=0.5, help="distance between tiles as a fraction of a tile (default 0.5)")
     add("--tta", action="store_true", help="average over mirrored tiles: four times the work")
     add("-b", type=int, metavar="TILES", help="tiles at once (default: 1 on the CPU, 8 on a GPU)")
-    add("-device", default="cuda", help="cuda (default), cpu or mps")
+    add("-device", choices=["cuda", "cpu", "mps"], help="default: cuda if there is a GPU, otherwise cpu")
     add("--memory", type=float, default=1.5, metavar="GB", help="for sums and pixels of a slide (default 1.5)")
     add("--save", nargs="*", default=["labels", "geojson", "overlay"], help="outputs (default labels geojson overlay)")
     add("--simplify", type=float, metavar="UM", help="how far outlines may lie from pixel edges (default one pixel)")

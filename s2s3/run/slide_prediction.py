@@ -11,6 +11,7 @@ import torch
 from tqdm import tqdm
 
 from nnunetv2.errors import ArgumentError, DriftError, SlideError
+from nnunetv2.inference.predict_folder import choose_device
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel, model_identity
@@ -19,14 +20,12 @@ from nnunetv2.pathology.prediction.slide_state import DONE, FAILED, NO_TISSUE, r
 from nnunetv2.pathology.prediction.slide_summary import write_summary
 from nnunetv2.pathology.slides.reader_process import default_readers
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
-from nnunetv2.run.training_run import set_up_device
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from nnunetv2.utilities.files import make_folder
 from nnunetv2.utilities.output_guard import check_apart
 from nnunetv2.utilities.progress import redraw_interval_s
 from s1.problem_lists import raise_together
 
-_DEVICES = ("cpu", "cuda", "mps")
 _GPU_BATCH = 8
 _log = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ _log = logging.getLogger(__name__)
 def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
     """Predict all slides; raise SlideError at the end that names those that failed."""
     entries = list_slides(arguments.i, arguments.mpp_of)
-    device = set_up_device(arguments.device, _DEVICES)
+    device = choose_device(arguments.device)
     settings = _settings(arguments, device)
     model = _model(arguments, device)
     readers = default_readers() if arguments.nr is None else arguments.nr

@@ -14,6 +14,7 @@ from nnunetv2.pathology.prediction.slide_normalisation import (
     SlideNormalisation,
     slide_normalisation,
 )
+from s1.files import file_sha256
 
 _HASH_CHARACTERS = 16
 
@@ -95,8 +96,7 @@ def model_identity(checkpoints: Sequence[Path]) -> str:
     """Return a hash of the checkpoint files of all folds."""
     digest = hashlib.sha256()
     for file in checkpoints:
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        digest.update(file_sha256(file).encode())
     return digest.hexdigest()[:_HASH_CHARACTERS]
 
 
