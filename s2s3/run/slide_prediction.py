@@ -36,6 +36,7 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
     device = choose_device(arguments.device)
     settings = _settings(arguments, device)
     model = _model(arguments, device)
+    model.mpp(settings.mpp)  # a model of unknown pixel size is an error before the first slide
     readers = default_readers() if arguments.nr is None else arguments.nr
     output = Path(arguments.o)
     for entry in entries:
@@ -48,7 +49,7 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
             problems.append(f"{entry.path}: failed before; --retry_failed tries again")
             continue
         bar = partial(_make_bar, entry.name, arguments.disable_progress_bar)
-        job = SlideJob(model, settings, readers, arguments.reader, bar)
+        job = SlideJob(model, settings, readers, arguments.reader, arguments.read_timeout, bar)
         problems += _predicted(job, entry, folder, arguments.slide_mpp)
     write_summary(output, [entry.name for entry in entries])
     raise_together(SlideError, "slides", problems)

@@ -37,11 +37,13 @@ class BlockRows:
         self._on_block = on_block
         self._kept: dict[tuple[int, int], Pixels] = {}
         self._coming: Iterator[Block] = iter(())
+        self._awaited: set[tuple[int, int]] = set()
 
     @contextmanager
     def reading(self, windows: Sequence[Box]) -> Iterator[None]:
         """Read ahead, in this context, the blocks that windows inside the view need, in the order of the windows."""
         keys = dict.fromkeys(key for window in windows for key in self._keys(window))
+        self._awaited = set(keys)
         with closing(self._read_blocks([self._box(*key) for key in keys])) as self._coming:
             yield
         self._kept.clear()
@@ -68,10 +70,12 @@ class BlockRows:
 
     def _block(self, column: int, row: int) -> Pixels:
         while (column, row) not in self._kept:
-            block = next(self._coming, None)
-            if block is None:  # read before, and forgotten since: a band is summed once more
-                (block,) = self._read_blocks([self._box(column, row)])
-            else:
+            if (column, row) in self._awaited:
+                block = next(self._coming)
                 self._on_block(block)
-            self._kept[block.box.x // self._edge, block.box.y // self._edge] = block.pixels
+            else:  # read before, and forgotten since: a band is summed once more
+                (block,) = self._read_blocks([self._box(column, row)])
+            key = block.box.x // self._edge, block.box.y // self._edge
+            self._awaited.discard(key)
+            self._kept[key] = block.pixels
         return self._kept[column, row]

@@ -33,9 +33,13 @@ class SlideDamage:
     def resume(self) -> None:
         """Take in what earlier runs have noted; a line that is cut off, as after a kill, is left out."""
         if self.log.is_file() and not self.log.is_symlink() and self.log.stat().st_size < _LARGEST_LOG:
-            for line in self.log.read_text().splitlines():
-                with suppress(ValueError, TypeError, KeyError):
+            text = self.log.read_text(errors="replace")
+            for line in text.splitlines():
+                with suppress(ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
                     self._take(json.loads(line))
+            if text and not text.endswith("\n"):
+                with self.log.open("a") as stream:
+                    stream.write("\n")
 
     def add(self, block: Block) -> None:
         """Note a block."""
@@ -54,13 +58,17 @@ class SlideDamage:
         with self.log.open("a") as stream:
             stream.write(json.dumps(entry) + "\n")
 
+    def exceeds(self, allowed: float, gated_px: float) -> bool:
+        """Tell whether a share of all pixels inside the gate is lost already, however many are still to be read."""
+        return self.record.missing_pixels + self.record.failed_pixels > allowed * gated_px
+
     def unread(self) -> Iterator[Box]:
         """Yield the parts of the view that are white because nothing could be read."""
         return (part.box for part in self.record.damaged if part.state == PixelState.FAILED)
 
     def _take(self, entry: dict[str, Any]) -> None:
         counts = {name: int(entry[name]) for name in _COUNTS}
-        parts = [DamagedPart(Box(*part[:4]), PixelState(part[4]), str(part[5])) for part in entry["damaged"]]
+        parts = [DamagedPart(Box(*map(int, part[:4])), PixelState(part[4]), str(part[5])) for part in entry["damaged"]]
         self._known.add((entry["x"], entry["y"]))
         for name, count in counts.items():
             setattr(self.record, name, getattr(self.record, name) + count)

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import DriftError, OutputExistsError
+from nnunetv2.errors import DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
 from nnunetv2.pathology.outputs.bands import BandFiles, file_stamp
 from nnunetv2.pathology.outputs.overlay import write_picture
 from nnunetv2.pathology.prediction.fold_networks import FoldNetworks
@@ -29,6 +29,7 @@ from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideStat
 from nnunetv2.pathology.prediction.slide_statistics import given_statistics, slide_statistics, whole_view_statistics
 from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
 from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from nnunetv2.utilities.files import make_folder
@@ -36,6 +37,8 @@ from nnunetv2.utilities.files import make_folder
 MakeBar = Callable[[int], Any]
 """Returns a progress bar, as tqdm does, for a number of bands."""
 _LOG = "read.jsonl"
+_WITHOUT_EFFECT = ("overwrite", "max_failed", "memory_gb", "batch_size")
+"""Settings that change no output of a slide that is done, or only by rounding."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class SlideJob:
     settings: SlideSettings
     readers: int = 0
     reader: str = "auto"
+    read_timeout_s: float = READ_TIMEOUT_S
     make_bar: MakeBar | None = None
 
     def run(self, path: str, name: str, folder: Path, slide_mpp: float | None = None) -> dict[str, Any]:
@@ -58,21 +62,43 @@ class SlideJob:
         Raises SlideError, SettingsError or another DriftError, which the state file keeps too.
         """
         make_folder(folder, "the output folder")
-        if read_state(folder).get("state") in (DONE, NO_TISSUE) and not self.settings.overwrite:
-            self._require_same_model(folder)
-            return read_state(folder)
-        state = SlideState(folder, {"slide": name, "path": os.path.abspath(path), "model": self._model_entry()})
+        before = read_state(folder)
+        if before.get("state") in (DONE, NO_TISSUE) and not self.settings.overwrite:
+            self._require_same_model(folder, before)
+            if self._has_same_settings(folder, before):
+                return before
+        begin = {"slide": name, "path": os.path.abspath(path), "model": self._model_entry()}
+        state = SlideState(folder, {**begin, "settings": self._deciding_settings()})
         try:
             mpp = self.model.mpp(self.settings.mpp)
             source = SlideSource(path, mpp, self.reader, slide_mpp, self.settings.allow_upsampling)
             with RescuingView(source) as opened:
                 return _Work(self, source, opened, name, folder, state).do()
+        except (OutputExistsError, SettingsError, MissingPixelSizeError):
+            raise  # a mistake in the command: nothing is wrong with the slide
         except DriftError as error:
             state.fail(error)
             raise
 
-    def _require_same_model(self, folder: Path) -> None:
-        found = read_state(folder).get("model", {})
+    def _deciding_settings(self) -> dict[str, Any]:
+        """Return the settings on which the outputs depend."""
+        chosen = self.settings.to_dict()
+        return {name: value for name, value in chosen.items() if name not in _WITHOUT_EFFECT}
+
+    def _has_same_settings(self, folder: Path, before: dict[str, Any]) -> bool:
+        """Tell whether a slide that is done has these settings; without tissue, others are worth another look.
+
+        Raises OutputExistsError, naming the first setting that differs, for outputs of others.
+        """
+        found = before.get("settings")
+        wanted = self._deciding_settings()
+        different = [name for name in wanted if not isinstance(found, dict) or found.get(name) != wanted[name]]
+        if different and before.get("state") == DONE:
+            raise OutputExistsError(f"{folder} was made with another {different[0]}. Use another folder or --overwrite")
+        return not different
+
+    def _require_same_model(self, folder: Path, before: dict[str, Any]) -> None:
+        found = before.get("model", {})
         if found.get("hash") != self.model.identity:
             raise OutputExistsError(
                 f"{folder} was made with another model (hash {str(found.get('hash'))[:4]}.. instead of "
@@ -104,6 +130,8 @@ class _Work:
         statistics, description = self._statistics(gate)
         prediction = self._prediction(gate, statistics)
         files = BandFiles(self.folder, prediction.grid.layout, prediction.label_type)
+        if self.job.settings.overwrite:
+            files.remove()
         files.begin(self._plan(prediction, description), self.job.settings.overwrite)
         self.state.update(normalization=description, tiles=prediction.count_tiles())
         damage = SlideDamage(gate, files.work_folder / _LOG)
@@ -112,9 +140,10 @@ class _Work:
         predicted = time.monotonic()
         content = self._write_outputs(files, damage, tissue)
         seconds = {"prediction": round(predicted - started, 2), "outputs": round(time.monotonic() - predicted, 2)}
-        files.remove()
         measured = {"file": MEASUREMENTS, "classes": content["classes"]}
-        return self.state.finish(DONE, read=damage.record.to_dict(), seconds=seconds, measurements=measured)
+        state = self.state.finish(DONE, read=damage.record.to_dict(), seconds=seconds, measurements=measured)
+        files.remove()
+        return state
 
     def _without_tissue(self) -> dict[str, Any]:
         """Leave a picture, so that somebody can see that there is none."""
@@ -180,6 +209,7 @@ class _Work:
             settings.batch_size,
             settings.memory_gb,
             self.job.readers,
+            self.job.read_timeout_s,
         )
 
     def _plan(self, prediction: SlidePrediction, normalization: dict[str, Any]) -> dict[str, Any]:
@@ -190,6 +220,9 @@ class _Work:
             "view": self.state.content["view"],
             "reader": self.opened.slide.reader.name,
             "model": {"hash": self.job.model.identity},
+            "device": self.job.model.predictor.device.type,
+            "gaussian": bool(self.job.model.predictor.use_gaussian),
+            "versions": self.state.content["versions"],
             "mirroring": settings.mirroring,
             "step_size": settings.step_size,
             "batch_size": settings.batch_size,
@@ -207,9 +240,11 @@ class _Work:
             bar.update(done)
         with closing(prediction.finish_bands(files, damage)) as finished:
             for _ in finished:
-                damage.record.require_less_than(self.job.settings.max_failed, self.source.path)
+                if damage.exceeds(self.job.settings.max_failed, prediction.gated_px):
+                    break
                 if bar is not None:
                     bar.update()
+        damage.record.require_less_than(self.job.settings.max_failed, self.source.path)
         if bar is not None:
             bar.close()
 

@@ -72,7 +72,7 @@ class SlideModel:
         if isinstance(tile, int) and not isinstance(tile, bool) and tile > 0:
             return tile
         shape: Sequence[float] = self.predictor.plans_manager.plans.get("original_median_shape_after_transp", ())
-        return int(max(shape, default=max(self.tile_size)))
+        return max(1, int(max(shape, default=max(self.tile_size))))
 
     @property
     def dataset_statistics(self) -> ChannelStatistics:

@@ -172,7 +172,8 @@ def readable_thumbnail(slide: Slide) -> npt.NDArray[np.uint8]:
     """Return a whole slide, at most 2048 pixels wide and high; what cannot be read is white."""
     by_user = slide.mpp.mean if slide.mpp.source == "user" else None
     mpp = max(slide.mpp.mean, slide.mpp.mean * max(slide.size) / LARGEST_PX)
-    source = SlideSource(slide.path, mpp, slide_mpp=by_user, allow_upsampling=True)
+    library = slide.reader.name.split()[0]
+    source = SlideSource(slide.path, mpp, library, slide_mpp=by_user, allow_upsampling=True)
     with RescuingView(source) as reader:
         pixels = np.empty((reader.view.height, reader.view.width, 3), np.uint8)
         for box in reader.view.blocks():

@@ -23,7 +23,7 @@ from nnunetv2.pathology.prediction.stripe_grid import StripeGrid
 from nnunetv2.pathology.prediction.stripe_memory import bytes_per_column, widest_block
 from nnunetv2.pathology.prediction.tile_gate import TileGate
 from nnunetv2.pathology.slides.geometry import Box
-from nnunetv2.pathology.slides.reader_process import read_blocks
+from nnunetv2.pathology.slides.reader_process import MOST_READERS, READ_TIMEOUT_S, read_blocks
 from nnunetv2.pathology.slides.rescue import SlideSource
 from nnunetv2.pathology.slides.view import BLOCK_PX
 
@@ -58,6 +58,7 @@ class SlidePrediction:
     batch_size: int = 1
     memory_gb: float = 1.5
     readers: int = 0
+    read_timeout_s: float = READ_TIMEOUT_S
 
     @cached_property
     def grid(self) -> StripeGrid:
@@ -70,7 +71,7 @@ class SlidePrediction:
         tile = self.model.tile_size
         sums = bytes_per_column(self._num_channels, tile[0])
         pixels = _BYTES_PER_PIXEL * (tile[0] + 2 * BLOCK_PX)
-        memory = self.memory_gb * _BYTES_PER_GB - self.readers * _READER_BYTES
+        memory = self.memory_gb * _BYTES_PER_GB - MOST_READERS * _READER_BYTES
         return min(widest_block(int(memory * sums / (sums + pixels)), self._num_channels, tile), self.width)
 
     @property
@@ -82,6 +83,12 @@ class SlidePrediction:
         """Tell whether the tile at a position touches the gate."""
         height, width = self.model.tile_size
         return self.gate is None or self.gate.touches(Box(left, top, width, height))
+
+    @property
+    def gated_px(self) -> float:
+        """About how many pixels of the view lie inside the gate."""
+        share = 1.0 if self.gate is None else float(self.gate.tissue.mask.mean())
+        return share * self.width * self.height
 
     def count_tiles(self) -> dict[str, int]:
         """Return how many tiles the view has, and how many of them are predicted."""
@@ -107,7 +114,7 @@ class SlidePrediction:
         return band_labels(band, self.model.predictor.label_manager, inside)
 
     def _block_rows(self, damage: SlideDamage) -> BlockRows:
-        read = partial(_read_blocks, self.source, self.readers)
+        read = partial(_read_blocks, self.source, self.readers, self.read_timeout_s)
         return BlockRows(self.width, self.height, BLOCK_PX, read, damage.add)
 
     def _accumulation(self, rows: BlockRows) -> StripeAccumulation:
@@ -149,5 +156,5 @@ class SlidePrediction:
         ]
 
 
-def _read_blocks(source: SlideSource, readers: int, boxes: Sequence[Box]) -> Any:
-    return read_blocks(source, boxes, readers)
+def _read_blocks(source: SlideSource, readers: int, timeout_s: float, boxes: Sequence[Box]) -> Any:
+    return read_blocks(source, boxes, readers, timeout_s)

@@ -62,7 +62,9 @@ def read_state(folder: Path) -> dict[str, Any]:
         content = read_json(folder / STATE, STATE_FILE)
     except DriftError:
         return {}
-    return content if isinstance(content.get("attempts"), int) else {}
+    shapes: dict[str, Any] = {"attempts": int, "model": dict, "error": (dict, type(None)), "warnings": list}
+    is_ours = all(isinstance(content[name], kind) for name, kind in shapes.items() if name in content)
+    return content if is_ours and "attempts" in content else {}
 
 
 def _now() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from nnunetv2.errors import DriftError
 from nnunetv2.pathology.outputs.measurements import summary_row
 from nnunetv2.pathology.prediction.slide_outputs import MEASUREMENTS
-from nnunetv2.pathology.prediction.slide_state import STATE_FILE, read_state
+from nnunetv2.pathology.prediction.slide_state import DONE, STATE_FILE, read_state
 from nnunetv2.utilities.files import read_json
 from s1.files import replacing
 
@@ -30,9 +30,11 @@ def _state_row(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _measured(folder: Path, name: str) -> dict[str, Any]:
+    if read_state(folder).get("state") != DONE:
+        return {}
     try:
         return summary_row(name, read_json(folder / MEASUREMENTS, STATE_FILE))
-    except DriftError:
+    except (DriftError, KeyError, TypeError, AttributeError):  # not what a prediction wrote
         return {}
 
 

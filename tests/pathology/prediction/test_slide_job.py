@@ -3,7 +3,8 @@
 import copy
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,12 @@ from PIL import Image
 from nnunetv2.errors import MissingPixelSizeError, OutputExistsError, SettingsError, UnreadableSlideError
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.prediction import slide_job
+from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
+from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.rescue import Block
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
 from tests.inference.models import CPU, build_tiny_network, make_dataset_json, make_plans
@@ -164,7 +168,10 @@ def test_a_finished_slide_is_left_alone_unless_the_model_is_another(
     model: SlideModel, predicted: tuple[Path, dict[str, Any]]
 ) -> None:
     folder, state = predicted
-    assert SlideJob(model, SlideSettings(mpp=2.0)).run(str(folder / "s.tif"), "s", folder / "out") == state
+    settings = SlideSettings(mpp=2.0, min_area_um2=200.0)
+    assert SlideJob(model, settings).run(str(folder / "s.tif"), "s", folder / "out") == state
+    with pytest.raises(OutputExistsError, match="was made with another normalization"):
+        SlideJob(model, replace(settings, normalization="image")).run(str(folder / "s.tif"), "s", folder / "out")
     other = SlideModel(model.predictor, "tiny", "1f3c")
     with pytest.raises(OutputExistsError, match=r"made with another model \(hash 77ab\.\. instead of 1f3c\.\.\)"):
         SlideJob(other, SlideSettings(mpp=2.0)).run(str(folder / "s.tif"), "s", folder / "out")
@@ -184,6 +191,8 @@ def test_what_cannot_be_read_is_an_object_of_its_own_or_an_error(model: SlideMod
     run: Callable[..., Any] = partial(SlideJob(model, LABELS).run, str(tmp_path / "s.tif"), "s")
     with pytest.raises(UnreadableSlideError, match=r"25\.0 % of the tissue could not be read"):
         run(tmp_path / "out")
+    with pytest.raises(UnreadableSlideError, match=r"25\.0 % of the tissue could not be read"):
+        run(tmp_path / "out")  # all bands are there, and still it is not done
     failed = json.loads((tmp_path / "out/state.json").read_text())
     assert (failed["state"], failed["error"]["type"]) == ("failed", "UnreadableSlideError")
     patient = SlideJob(model, EVERYTHING(step_size=1.0, max_failed=0.3, min_area_um2=200.0))
@@ -206,3 +215,23 @@ def test_a_model_for_other_images_is_refused() -> None:
     predictor.dataset_json = make_dataset_json(".png", 1)
     with pytest.raises(SettingsError, match="for images of 1 channel"):
         SlideModel(predictor, "grey", "")
+
+
+def test_a_forgotten_block_is_read_alone_and_what_is_awaited_stays_awaited() -> None:
+    asked: list[list[Box]] = []
+
+    def read_blocks(boxes: Sequence[Box]) -> Generator[Block, None, None]:
+        asked.append(list(boxes))
+        for box in boxes:
+            yield Block(box, np.full((box.height, box.width, 3), box.y // 10, np.uint8), np.zeros((10, 10), np.uint8))
+
+    rows = BlockRows(10, 100, 10, read_blocks, lambda block: None)
+    windows = [Box(0, top, 10, 10) for top in range(0, 100, 10)]
+    with rows.reading(windows):
+        for window in windows[:3]:
+            assert rows.read(window)[0, 0, 0] == window.y // 10
+        rows.forget_above(20)
+        assert rows.read(windows[0])[0, 0, 0] == 0
+        assert len(rows._kept) == 2
+        assert rows.read(windows[3])[0, 0, 0] == 3
+    assert [len(boxes) for boxes in asked] == [10, 1]
