@@ -12,7 +12,6 @@ from typing import Any
 from nnunetv2.errors import DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
 from nnunetv2.pathology.outputs.bands import BandFiles, file_stamp
 from nnunetv2.pathology.outputs.overlay import write_picture
-from nnunetv2.pathology.prediction.fold_networks import FoldNetworks
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
@@ -199,7 +198,6 @@ class _Work:
         view, settings = self.opened.view, self.job.settings
         return SlidePrediction(
             self.job.model,
-            FoldNetworks(self.job.model.predictor),
             self.source,
             view.width,
             view.height,

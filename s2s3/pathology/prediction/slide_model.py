@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import SettingsError
+from nnunetv2.pathology.prediction.fold_networks import FoldNetworks
 from nnunetv2.pathology.prediction.model_resolution import ENTRY, model_mpp
 from nnunetv2.pathology.prediction.slide_normalisation import (
     RGB_CHANNELS,
@@ -14,6 +16,7 @@ from nnunetv2.pathology.prediction.slide_normalisation import (
     SlideNormalisation,
     slide_normalisation,
 )
+from nnunetv2.utilities.raw_dataset import channel_names
 from s1.files import file_sha256
 
 _HASH_CHARACTERS = 16
@@ -48,8 +51,12 @@ class SlideModel:
     @property
     def num_input_channels(self) -> int:
         """Channels of its images."""
-        dataset: Mapping[str, Any] = self.predictor.dataset_json
-        return len(dataset.get("channel_names", dataset.get("modality", ())))
+        return len(channel_names(self.predictor.dataset_json))
+
+    @cached_property
+    def networks(self) -> FoldNetworks:
+        """The networks of all folds, loaded once for all slides."""
+        return FoldNetworks(self.predictor)
 
     @property
     def tile_size(self) -> tuple[int, int]:

@@ -32,7 +32,7 @@ from nnunetv2.pathology.outputs.overlay import (
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.slides.geometry import ViewGrid
-from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import RescuingView, small_source
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from s1.files import write_json
@@ -170,15 +170,9 @@ class SlideOutputs:
 
 def readable_thumbnail(slide: Slide) -> npt.NDArray[np.uint8]:
     """Return a whole slide, at most 2048 pixels wide and high; what cannot be read is white."""
-    by_user = slide.mpp.mean if slide.mpp.source == "user" else None
     mpp = max(slide.mpp.mean, slide.mpp.mean * max(slide.size) / LARGEST_PX)
-    library = slide.reader.name.split()[0]
-    source = SlideSource(slide.path, mpp, library, slide_mpp=by_user, allow_upsampling=True)
-    with RescuingView(source) as reader:
-        pixels = np.empty((reader.view.height, reader.view.width, 3), np.uint8)
-        for box in reader.view.blocks():
-            pixels[box.y : box.bottom, box.x : box.right] = reader.read(box).pixels
-    return pixels
+    with RescuingView(small_source(slide, mpp, slide.reader.name.split()[0])) as reader:
+        return reader.read_all()[0]
 
 
 def foreground_classes(dataset_json: Mapping[str, Any], label_manager: Any) -> dict[str, int]:

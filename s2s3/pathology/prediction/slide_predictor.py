@@ -8,12 +8,10 @@ from typing import Any
 import torch
 
 from nnunetv2.inference.label_conversion import label_dtype
-from nnunetv2.inference.sliding_window_prediction import compute_gaussian
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.pathology.outputs.bands import BandFiles
 from nnunetv2.pathology.prediction.band_labels import band_labels
 from nnunetv2.pathology.prediction.block_rows import BlockRows
-from nnunetv2.pathology.prediction.fold_networks import FoldNetworks
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
@@ -27,8 +25,6 @@ from nnunetv2.pathology.slides.reader_process import MOST_READERS, READ_TIMEOUT_
 from nnunetv2.pathology.slides.rescue import SlideSource
 from nnunetv2.pathology.slides.view import BLOCK_PX
 
-_GAUSSIAN_MAXIMUM = 10
-"""As nnU-Net weights its tiles."""
 _BYTES_PER_GB = 1e9
 _BYTES_PER_PIXEL = 3
 _READER_BYTES = 24e6
@@ -48,7 +44,6 @@ class SlidePrediction:
     """
 
     model: SlideModel
-    networks: FoldNetworks
     source: SlideSource
     width: int
     height: int
@@ -125,20 +120,12 @@ class SlidePrediction:
             self.model.tile_size,
             rows,
             lambda pixels: normalisation.normalised(pixels, self.statistics),
-            self.networks.predict,
+            self.model.networks.predict,
             self.batch_size,
         )
         device = self.model.predictor.device
-        return StripeAccumulation(
-            self.grid, tiles.predict_row, self._num_channels, self._weights(device), device, self.is_predicted
-        )
-
-    def _weights(self, device: torch.device) -> torch.Tensor | None:
-        if not self.model.predictor.use_gaussian:
-            return None
-        return compute_gaussian(
-            self.model.tile_size, sigma_scale=1 / 8, value_scaling_factor=_GAUSSIAN_MAXIMUM, device=device
-        )
+        weights = self.model.predictor._tile_weights(device)
+        return StripeAccumulation(self.grid, tiles.predict_row, self._num_channels, weights, device, self.is_predicted)
 
     @property
     def _num_channels(self) -> int:

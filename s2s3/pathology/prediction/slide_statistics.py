@@ -41,12 +41,21 @@ class Moments:
 
 def window_moments(pixels: npt.NDArray[np.uint8]) -> Moments:
     """Return the moments of the pixels (h, w, 3), exact to the precision of a double."""
-    flat = pixels.reshape(-1, RGB_CHANNELS)
-    counts = np.stack([np.bincount(channel, minlength=256) for channel in flat.T])
-    values = np.arange(256)
-    mean = counts @ values / len(flat)
-    variance = np.maximum(counts @ values**2 / len(flat) - mean**2, 0)
-    return Moments(mean, variance, flat.min(axis=0).astype(float), flat.max(axis=0).astype(float))
+    return _moments_of(_counts(pixels))
+
+
+def _counts(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Return how many pixels have each grey level, (3, 256)."""
+    return np.stack([np.bincount(channel, minlength=256) for channel in pixels.reshape(-1, RGB_CHANNELS).T])
+
+
+def _moments_of(counts: npt.NDArray[np.int64]) -> Moments:
+    values, pixels = np.arange(256), counts[0].sum()
+    mean = counts @ values / pixels
+    variance = np.maximum(counts @ values**2 / pixels - mean**2, 0)
+    present = [np.flatnonzero(channel) for channel in counts]
+    low, high = (np.array([float(found[end]) for found in present]) for end in (0, -1))
+    return Moments(mean, variance, low, high)
 
 
 def slide_statistics(
@@ -72,14 +81,10 @@ def whole_view_statistics(width: int, height: int, read: ReadView) -> tuple[Chan
     """Return the statistics of all pixels of the view, read block by block."""
     counts = np.zeros((RGB_CHANNELS, 256), dtype=np.int64)
     for box in cells(width, height, _BLOCK_PX):
-        pixels = read(box).reshape(-1, RGB_CHANNELS)
-        counts += np.stack([np.bincount(channel, minlength=256) for channel in pixels.T])
-    values, pixels_in_all = np.arange(256), width * height
-    mean = counts @ values / pixels_in_all
-    variance = counts @ values**2 / pixels_in_all - mean**2
-    present = [np.flatnonzero(channel) for channel in counts]
-    low, high = ([float(found[end]) for found in present] for end in (0, -1))
-    return _statistics(mean, variance, low, high), {"standard_error": None, "windows": 1}
+        counts += _counts(read(box))
+    all_pixels = _moments_of(counts)
+    statistics = _statistics(all_pixels.mean, all_pixels.variance, all_pixels.low, all_pixels.high)
+    return statistics, {"standard_error": None, "windows": 1}
 
 
 def given_statistics(text: str) -> ChannelStatistics:

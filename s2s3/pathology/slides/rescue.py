@@ -61,6 +61,12 @@ class SlideSource:
     allow_upsampling: bool = False
 
 
+def small_source(slide: Slide, mpp: float, reader: str = AUTO) -> SlideSource:
+    """Return how to open a small view of an open slide, with the pixel size that its user gave, if any."""
+    by_user = slide.mpp.mean if slide.mpp.source == "user" else None
+    return SlideSource(slide.path, mpp, reader, by_user, allow_upsampling=True)
+
+
 @dataclass(frozen=True)
 class DamagedPart:
     """A part of a view that could not be read as usual."""
@@ -111,6 +117,16 @@ class RescuingView:
         if start == Step.WHITE:
             return failed(box, _LOST)
         return _joined(box, [self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)])
+
+    def read_all(self) -> tuple[Pixels, Valid]:
+        """Return all pixels of a view that fits into memory, and which of them show the slide."""
+        pixels = np.empty((self.view.height, self.view.width, 3), np.uint8)
+        valid = np.zeros((self.view.height, self.view.width), bool)
+        for box in self.view.blocks():
+            block = self.read(box)
+            target = np.s_[box.y : box.bottom, box.x : box.right]
+            pixels[target], valid[target] = block.pixels, block.valid
+        return pixels, valid
 
     def close(self) -> None:
         """Close all readers of the slide."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnunetv2.pathology.slides.geometry import Box, PixelSize, ViewGrid, view_grid
-from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import RescuingView, small_source
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.tissue.tissue_mask import (
     WORKING_UM,
@@ -89,16 +89,10 @@ def find_tissue(slide: Slide, settings: TissueSettings | None = None) -> TissueM
     Raises MissingPixelSizeError, and UnreadableSlideError if the file has vanished.
     """
     settings = settings or TissueSettings()
-    by_user = slide.mpp.mean if slide.mpp.source == "user" else None
-    with RescuingView(SlideSource(slide.path, WORKING_UM, slide_mpp=by_user, allow_upsampling=True)) as reader:
+    with RescuingView(small_source(slide, WORKING_UM)) as reader:
         grid, mpp = reader.view.grid, reader.view.mpp
         assert mpp is not None
-        pixels = np.empty((grid.height, grid.width, 3), np.uint8)
-        valid = np.zeros((grid.height, grid.width), bool)
-        for box in reader.view.blocks():
-            block = reader.read(box)
-            target = np.s_[box.y : box.bottom, box.x : box.right]
-            pixels[target], valid[target] = block.pixels, block.valid
+        pixels, valid = reader.read_all()
     found = coloured_pixels(pixels, valid, settings.stain)
     mask = cleaned_mask(found.mask, mpp, settings)
     return TissueMask(mask, (grid.scale_x, grid.scale_y), mpp, found.threshold)
