@@ -4,6 +4,7 @@ import pytest
 import torch
 from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
 
+from nnunetv2.pathology.stain.augmentation import StainJitter, StainTransfer
 from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSettings
 from nnunetv2.training.nnUNetTrainer.variants.domains.intensity import nnUNetTrainerGreyInput
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
@@ -77,6 +78,23 @@ def test_wide_geometry_changes_the_spatial_step_only(name, scales) -> None:
     assert [type(step) for step in pipeline.transforms] == [type(step) for step in usual.transforms]
     (spatial,) = (step for step in pipeline.transforms if isinstance(step, SpatialTransform))
     assert spatial.scaling == scales
+
+
+@pytest.mark.parametrize(
+    ("name", "parts_on", "scales"),
+    [
+        ("StainTransferJitter", set(), (0.7, 1.4)),
+        ("StainTransferJitterAverage", set(), (0.7, 1.4)),
+        ("StainTransferJitterWideGeometry", set(), (0.5, 2.0)),
+        ("JointStainTransferJitter", set(PARTS), (0.7, 1.4)),
+    ],
+)
+def test_varied_stains_can_be_joined_with_other_candidates(name, parts_on, scales) -> None:
+    trainer = found(f"nnUNetTrainer{name}")
+    steps = trainer.get_training_transforms([32, 32], (-1.0, 1.0), None, (0, 1), False).transforms
+    assert [type(step) for step in steps[:2]] == [StainTransfer, StainJitter]
+    assert next(step for step in steps if isinstance(step, SpatialTransform)).scaling == scales
+    assert {part for part in PARTS if getattr(trainer, part)} == parts_on
 
 
 @pytest.mark.parametrize(

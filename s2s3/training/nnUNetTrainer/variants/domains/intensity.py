@@ -1,4 +1,4 @@
-"""Stock training with one further augmentation of intensities: candidates of the ablation (docs/ablation.md)."""
+"""Training with further augmentation of intensities: candidates of the ablation (docs/ablation.md)."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -11,8 +11,12 @@ from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.pathology.stain.augmentation import StainJitter, StainTransfer
 from nnunetv2.training.data_augmentation.default_pipeline import training_pipeline
 from nnunetv2.training.data_augmentation.window_statistics import GreyImage, WindowStatistics
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
 from nnunetv2.training.nnUNetTrainer.variants.weight_averaging.nnUNetTrainerEMA import nnUNetTrainerNoDomainsEMA
+from nnunetv2.training.nnUNetTrainer.variants.weight_averaging.nnUNetTrainerUniformAverage import (
+    nnUNetTrainerNoDomainsUniformAverage,
+)
 
 
 class AddsFirstSteps:
@@ -50,6 +54,18 @@ class nnUNetTrainerStainTransferJitter(AddsFirstSteps, nnUNetTrainerNoDomains):
     """Moves the stain of a case towards that of another and changes the amounts by up to a half."""
 
     first_steps = (StainTransfer, lambda: StainJitter(strength=0.5, offset=0.05))
+
+
+class nnUNetTrainerStainTransferJitterAverage(AddsFirstSteps, nnUNetTrainerNoDomainsUniformAverage):
+    """Varies the stain as nnUNetTrainerStainTransferJitter, and averages the weights of the second half."""
+
+    first_steps = nnUNetTrainerStainTransferJitter.first_steps
+
+
+class nnUNetTrainerJointStainTransferJitter(AddsFirstSteps, nnUNetTrainer):
+    """Joint balancing as published, with the stain varied as in nnUNetTrainerStainTransferJitter."""
+
+    first_steps = nnUNetTrainerStainTransferJitter.first_steps
 
 
 class nnUNetTrainerWindowStatistics(AddsFirstSteps, nnUNetTrainerNoDomains):
