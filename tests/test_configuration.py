@@ -29,7 +29,7 @@ def test_a_host_program_keeps_its_excepthook_and_is_told_when_it_starts_work() -
 import sys
 before = sys.excepthook
 from nnunetv2.errors import SettingsError
-from nnunetv2.utilities.workers import WorkerPool
+from nnunetv2.foundation.workers import WorkerPool
 assert sys.excepthook is before
 try:
     WorkerPool(0)

@@ -14,7 +14,7 @@ from nnunetv2.ablation.scored_groups import Group, group_scores, with_little_for
 from nnunetv2.ablation.unseen_flag import UnseenFlag, unseen_flag
 
 if TYPE_CHECKING:
-    from nnunetv2.utilities.workers import Task
+    from nnunetv2.foundation.workers import Task
     from s1.domain_map import DomainMap
 
 SETS: Mapping[str, tuple[str, Callable[[Sequence[Group]], Sequence[Group]]]] = {
@@ -157,8 +157,8 @@ def run_cells(ablation: Ablation, jobs: int, device: str, threads: int) -> tuple
     from tqdm import tqdm
 
     from nnunetv2.ablation.cell_run import CellTask, run_cell
-    from nnunetv2.utilities.progress import redraw_interval_s
-    from nnunetv2.utilities.workers import WorkerPool
+    from nnunetv2.foundation.progress import redraw_interval_s
+    from nnunetv2.foundation.workers import WorkerPool
 
     parts = {part.name: part for part in ablation.parts}
     open_cells = [cell for cell in ablation.cells() if read_result(cell, ablation.root, ablation.budget) is None]

@@ -23,14 +23,14 @@ from nnunetv2.ablation.unseen_flag import DISTANCE, LIMIT
 from nnunetv2.ablation.worst_cases import WorstCases
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.evaluation.summary_file import label_or_region_to_key
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.file_kinds.plans_files import PLANS
+from nnunetv2.foundation.file_lock import FileLock
+from nnunetv2.foundation.files import read_json, write_json
 from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.stain.colour_features import colour_features
 from nnunetv2.training.validation.final_validation import reference_folder
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.file_kinds.plans_files import PLANS
-from nnunetv2.utilities.file_lock import FileLock
-from nnunetv2.utilities.files import read_json, write_json
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from s1.file_endings import label_ending
 

@@ -15,7 +15,7 @@ from nnunetv2.ablation.protocols import Protocol
 from nnunetv2.ablation.scored_groups import SCORES
 from nnunetv2.ablation.unseen_flag import DISTANCE, LIMIT
 from nnunetv2.errors import InvalidValueError, SettingsError
-from nnunetv2.utilities.files import read_json
+from nnunetv2.foundation.files import read_json
 from s1.json_files import JsonFile
 from s1.json_schema import NAME, NUMBER, OBJECT, TEXT, ListOf, Record, Value, number, optional
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnunetv2.errors import ArgumentError, CasesFailedError, MissingFileError, SettingsError
-from nnunetv2.utilities.command_line import command
+from nnunetv2.foundation.command_line import command
 
 if TYPE_CHECKING:
     from nnunetv2.ablation.ablation import Ablation

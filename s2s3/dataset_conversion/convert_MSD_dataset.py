@@ -8,13 +8,13 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json, refuse_missing_files
 from nnunetv2.dataset_conversion.target_folder import new_raw_dataset
 from nnunetv2.errors import DatasetLayoutError, ImageProblemError, UnfitImageError
-from nnunetv2.utilities.command_line import command
+from nnunetv2.file_kinds.dataset_files import OLD_DATASET
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.files import read_json, write_json
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.workers import run_cases
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
-from nnunetv2.utilities.file_kinds.dataset_files import OLD_DATASET
-from nnunetv2.utilities.files import read_json, write_json
-from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.utils import files_in_folder
-from nnunetv2.utilities.workers import run_cases
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(__name__, {"nnunetv2.paths": ("nnUNet_raw",)})

@@ -18,10 +18,10 @@ from nnunetv2.dataset_conversion.image_folder_labels import (
 )
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
 from nnunetv2.errors import DatasetError, DatasetLayoutError, MissingFileError, SettingsError
-from nnunetv2.utilities.command_line import command
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.files import write_json
+from nnunetv2.foundation.workers import run_cases
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
-from nnunetv2.utilities.files import write_json
-from nnunetv2.utilities.workers import run_cases
 from s1.domain_files import write_domain_map
 from s1.domain_map import DomainMap
 from s1.domain_map_makers import domain_map_from_csv, groups_from_csv

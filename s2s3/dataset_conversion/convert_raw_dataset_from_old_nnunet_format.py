@@ -8,10 +8,10 @@ from pathlib import Path
 from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json, refuse_missing_files
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
 from nnunetv2.errors import DatasetError, DatasetLayoutError
-from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.file_kinds.dataset_files import OLD_DATASET
-from nnunetv2.utilities.files import read_json, write_json
-from nnunetv2.utilities.late_names import late_names
+from nnunetv2.file_kinds.dataset_files import OLD_DATASET
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.files import read_json, write_json
+from nnunetv2.foundation.late_names import late_names
 from s1.listed_files import list_files
 from s1.readable_files import hindrance
 

@@ -4,7 +4,7 @@ from os.path import join
 from typing import Any
 
 from nnunetv2.errors import CallError
-from nnunetv2.utilities.files import write_json
+from nnunetv2.foundation.files import write_json
 
 _LabelValue = int | list[int] | tuple[int, ...]
 

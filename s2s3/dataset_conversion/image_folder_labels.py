@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from nnunetv2.dataset_conversion.image_folder_cases import ConvertedCase
-from nnunetv2.utilities.raw_dataset import dataset_json_problems
+from nnunetv2.file_kinds.raw_dataset import dataset_json_problems
 
 _MOST_LISTED = 10
 

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nnunetv2.errors import DatasetError, InvalidValueError
+from nnunetv2.foundation.files import make_folder
+from nnunetv2.foundation.scratch_folder import scratch_folder
 from nnunetv2.paths import nnUNet_raw
-from nnunetv2.utilities.files import make_folder
-from nnunetv2.utilities.scratch_folder import scratch_folder
 
 _NAME = re.compile(r"Dataset\d{3,}_\w[\w.-]*")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnunetv2.errors import DatasetLayoutError, MissingFileError, SettingsError
-from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.output_guard import check_output_file, is_json_with
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.output_guard import check_output_file, is_json_with
 from s1.file_endings import label_ending
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def domains_entry() -> None:
 def splits_entry() -> None:
     """Write splits_final.json of a dataset, with folds that respect its domains."""
     arguments = _splits_parser().parse_args()
-    from nnunetv2.utilities.files import write_json
+    from nnunetv2.foundation.files import write_json
 
     preprocessed = _preprocessed_folder(arguments.d)
     target = Path(arguments.o) if arguments.o else preprocessed / "splits_final.json"
@@ -153,8 +153,8 @@ def _make_splits(arguments: argparse.Namespace, preprocessed: Path, target: Path
 
 def _split_cases(dataset: str, preprocessed: Path) -> list[str]:
     """Return the preprocessed cases, or those of the raw dataset if it was not preprocessed."""
-    from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-    from nnunetv2.utilities.files import read_json
+    from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+    from nnunetv2.foundation.files import read_json
     from nnunetv2.utilities.utils import files_in_folder
 
     references = preprocessed / "gt_segmentations"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from nnunetv2.domains.mixing_ratios import RatioMode, choose_ratios
 from nnunetv2.errors import DomainMapError, MissingFileError
-from nnunetv2.utilities.files import mirror_file
+from nnunetv2.foundation.files import mirror_file
 from s1.domain_files import check_group_cases, read_domain_map, read_groups
 from s1.domain_map import DomainMap, check_domain_cases, require_domains
 from s1.files import file_sha256

@@ -11,9 +11,9 @@ from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.domains.domain_metrics import balanced_mean, bootstrap_interval, mean_without_nan
 from nnunetv2.domains.domain_table import format_domain_table
 from nnunetv2.errors import InvalidValueError
-from nnunetv2.utilities.file_kinds.result_files import SCORED_SUMMARY
-from nnunetv2.utilities.files import file_sha256, read_json, write_json
-from nnunetv2.utilities.plain_values import nan_as_none
+from nnunetv2.file_kinds.result_files import SCORED_SUMMARY
+from nnunetv2.foundation.files import file_sha256, read_json, write_json
+from nnunetv2.foundation.plain_values import nan_as_none
 from s1.domain_map import DomainMap
 
 __all__ = ["FILE_NAME", "format_domain_table", "summarize_domains", "write_domain_summary"]

@@ -13,14 +13,14 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2.ensembling.probability_files import read_probabilities, require_classes, require_geometry
 from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError, MissingFileError
 from nnunetv2.evaluation.validation_files import validation_files
-from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.file_kinds.plans_files import PLANS
-from nnunetv2.utilities.files import copy_file, json_content, read_json, write_json
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.output_guard import check_output_folder, check_results
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.file_kinds.plans_files import PLANS
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.files import copy_file, json_content, read_json, write_json
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.output_guard import check_output_folder, check_results
+from nnunetv2.foundation.workers import run_cases, workers_worth_starting
 from nnunetv2.utilities.utils import files_in_folder
-from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 from s1.case_names import ByName, composed
 from s1.file_endings import label_ending
 
@@ -68,9 +68,9 @@ def merge_files(
     save_probabilities: bool = False,
 ) -> None:
     """Write the segmentation of the mean of npz files, with the geometry from the .pkl next to the first one."""
+    from nnunetv2.file_kinds.case_properties import load_properties, needed_entries
     from nnunetv2.inference.label_conversion import probabilities_to_labels
     from nnunetv2.inference.output_files import arriving_together, write_npz
-    from nnunetv2.utilities.case_properties import load_properties, needed_entries
 
     first = list_of_files[0]
     properties_file = Path(first).with_suffix(".pkl")

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import InvalidValueError
-from nnunetv2.utilities.content_descriptions import describe_content
-from nnunetv2.utilities.safe_arrays import read_npz
+from nnunetv2.foundation.content_descriptions import describe_content
+from nnunetv2.foundation.safe_loading.safe_arrays import read_npz
 
 PathLike = str | os.PathLike[str]
 

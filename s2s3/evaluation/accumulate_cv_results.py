@@ -10,11 +10,11 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import SettingsError
 from nnunetv2.evaluation.evaluate_predictions import score_predictions
 from nnunetv2.evaluation.validation_files import refuse_incomplete_validations, validation_files
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.foundation.files import copy_file, read_json
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.imageio.side_files import copy_side_files, side_files_of_label
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.files import copy_file, read_json
-from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from s1.file_endings import label_ending
 

@@ -31,13 +31,13 @@ from nnunetv2.evaluation.summary_file import (  # noqa: F401
     save_summary_json,
     summarize,
 )
-from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.files import read_json
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.files import read_json
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.output_guard import check_output_file, is_json_with
+from nnunetv2.foundation.workers import run_cases, workers_worth_starting
 from nnunetv2.utilities.label_handling.label_handling import labels_in_masks
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.output_guard import check_output_file, is_json_with
-from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 from s1.file_endings import label_ending
 
 if TYPE_CHECKING:

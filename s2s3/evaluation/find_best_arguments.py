@@ -3,7 +3,7 @@
 import argparse
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.utilities.command_line import fold
+from nnunetv2.foundation.command_line import fold
 
 _CONFIGURATIONS = ["2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres"]
 

@@ -23,15 +23,15 @@ from nnunetv2.evaluation.find_best_arguments import accumulate_parser, find_best
 from nnunetv2.evaluation.inference_instructions import generate_inference_command, inference_instructions  # noqa: F401
 from nnunetv2.evaluation.summary_file import load_summary_json
 from nnunetv2.evaluation.validation_files import refuse_fold_all
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.file_kinds.result_files import POSTPROCESSING
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.files import read_json, replacing, write_json
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.model_sharing.model_advice import train_command
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_results
-from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.file_kinds.result_files import POSTPROCESSING
 from nnunetv2.utilities.file_path_utilities import folds_tuple_to_string, get_ensemble_name, get_output_folder
-from nnunetv2.utilities.files import read_json, replacing, write_json
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.model_advice import train_command
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 # Other people's code looks for these names here, where nnU-Net imports them.

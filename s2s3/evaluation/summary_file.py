@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import InvalidValueError
-from nnunetv2.utilities.file_kinds.result_files import CLASS, SUMMARY
-from nnunetv2.utilities.files import read_json, write_json
+from nnunetv2.file_kinds.result_files import CLASS, SUMMARY
+from nnunetv2.foundation.files import read_json, write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 
 PathLike = str | os.PathLike[str]

@@ -4,9 +4,15 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 
 from nnunetv2.errors import DatasetError, DatasetLayoutError, SettingsError
-from nnunetv2.utilities.file_kinds.dataset_files import SPLITS
-from nnunetv2.utilities.files import read_json
-from nnunetv2.utilities.model_advice import FINAL, checkpoints_by_fold, describe_fold, predict_command, train_command
+from nnunetv2.file_kinds.dataset_files import SPLITS
+from nnunetv2.foundation.files import read_json
+from nnunetv2.model_sharing.model_advice import (
+    FINAL,
+    checkpoints_by_fold,
+    describe_fold,
+    predict_command,
+    train_command,
+)
 from nnunetv2.utilities.utils import files_in_folder
 
 

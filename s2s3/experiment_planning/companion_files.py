@@ -7,9 +7,9 @@ from typing import Any
 
 from nnunetv2.domains.dataset_domains import copy_domain_files, read_dataset_domains
 from nnunetv2.errors import DatasetLayoutError
+from nnunetv2.file_kinds.dataset_files import SPLITS
+from nnunetv2.foundation.files import copy_file, make_folder, read_json
 from nnunetv2.imageio.side_files import copy_side_files
-from nnunetv2.utilities.file_kinds.dataset_files import SPLITS
-from nnunetv2.utilities.files import copy_file, make_folder, read_json
 from s1.case_names import composed
 from s1.readable_files import is_given
 

@@ -17,16 +17,16 @@ from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor impo
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.experiment_planning.experiment_planners.plans_file import OTHER_FILES
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
+from nnunetv2.file_kinds.raw_dataset import read_dataset_json
+from nnunetv2.foundation.files import copy_file, make_folder
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.preprocessor_lookup import require_preprocessor_class
 from nnunetv2.utilities.dataset_name_id_conversion import (  # noqa: F401
     convert_id_to_dataset_name,
     maybe_convert_to_dataset_name,
 )
-from nnunetv2.utilities.files import copy_file, make_folder
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from s1.file_endings import label_ending
 

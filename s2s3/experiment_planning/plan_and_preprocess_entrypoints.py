@@ -5,8 +5,8 @@ import logging
 import sys
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.late_names import late_names
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

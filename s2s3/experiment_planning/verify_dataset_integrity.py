@@ -19,12 +19,12 @@ from nnunetv2.experiment_planning.dataset_checks import (
     name_problems,
     orphan_labels,
 )
+from nnunetv2.file_kinds.raw_dataset import channel_names, read_dataset_json
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.workers import run_cases
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.utilities.label_handling.label_handling import LabelManager, labels_in_masks
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
-from nnunetv2.utilities.workers import run_cases
 from s1.file_endings import label_ending
 
 if TYPE_CHECKING:

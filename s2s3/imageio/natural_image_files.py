@@ -3,8 +3,8 @@
 import numpy as np
 
 from nnunetv2.errors import ImageProblemError
+from nnunetv2.foundation.files import replacing
 from nnunetv2.imageio.reading_errors import reading
-from nnunetv2.utilities.files import replacing
 from s1.picture import COLOUR_CHANNELS, Picture
 from s1.shown_pixels import read_shown_labels, read_shown_pixels
 

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnunetv2.errors import CallError, UnfitImageError
+from nnunetv2.foundation.files import replacing
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
 from nnunetv2.imageio.reading_errors import reading_volume
 from nnunetv2.imageio.volume_checksum import check_voxels
 from nnunetv2.imageio.volume_size import check_nifti_size
-from nnunetv2.utilities.files import replacing
-from nnunetv2.utilities.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(__name__, {"nnunetv2.imageio.simpleitk_reader_writer": ("SimpleITKIO",)})

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.utilities.files import copy_file
+from nnunetv2.foundation.files import copy_file
 
 PathLike = str | os.PathLike[str]
 

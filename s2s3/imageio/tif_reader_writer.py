@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnunetv2.errors import CallError, ImageProblemError, UnfitImageError
+from nnunetv2.file_kinds.dataset_files import SPACING_FILE
+from nnunetv2.foundation.files import read_json, replacing, write_json
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, label_dtype, stack_channels
 from nnunetv2.imageio.reading_errors import reading
-from nnunetv2.utilities.file_kinds.dataset_files import SPACING_FILE
-from nnunetv2.utilities.files import read_json, replacing, write_json
 from s1.readable_files import is_given
 from s1.tiff_files import read_tiff_stack
 

@@ -10,7 +10,7 @@ import os
 import zlib
 from typing import Any
 
-from nnunetv2.utilities.files import replacing
+from nnunetv2.foundation.files import replacing
 
 _HEADER_BYTES = {".nii": 352, ".nii.gz": 352, ".gipl": 256}
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from nnunetv2.errors import CallError, DatasetError, InvalidOutputError
+from nnunetv2.foundation.output_guard import check_output_folder
 from nnunetv2.inference.case_lists import PathLike, Target, output_folders
-from nnunetv2.utilities.output_guard import check_output_folder
 
 
 def check_previous_stage(stage: str | None, folder: PathLike | None) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 
 from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.errors import InvalidValueError
+from nnunetv2.file_kinds.result_files import PREDICT_DOMAINS
+from nnunetv2.foundation.file_lock import FileLock
+from nnunetv2.foundation.files import read_json, write_json
+from nnunetv2.foundation.safe_loading.checkpoint_entries import DRIFT_KEY, STATISTICS_KEY
 from nnunetv2.pathology.stain.colour_features import NUM_FEATURES, colour_features
 from nnunetv2.pathology.stain.intensities_entry import PROPERTY
-from nnunetv2.utilities.checkpoint_entries import DRIFT_KEY, STATISTICS_KEY
-from nnunetv2.utilities.file_kinds.result_files import PREDICT_DOMAINS
-from nnunetv2.utilities.file_lock import FileLock
-from nnunetv2.utilities.files import read_json, write_json
 
 FILE = "predict_domains.json"
 _VERSION = 1

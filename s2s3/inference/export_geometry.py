@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import InvalidValueError
-from nnunetv2.utilities.content_descriptions import describe_content
+from nnunetv2.foundation.content_descriptions import describe_content
 from s1.free_memory import available_bytes
 
 _NEEDED = ("spacing", "shape_before_cropping", "bbox_used_for_cropping", "shape_after_cropping_and_before_resampling")

@@ -14,16 +14,16 @@ import numpy as np
 from batchgenerators.utilities.file_and_folder_operations import load_json, save_pickle  # noqa: F401 - as above
 
 from nnunetv2.configuration import default_num_processes
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.foundation.files import read_json
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.safe_loading.safe_arrays import open_npy
+from nnunetv2.foundation.torch_threads import torch_threads
 from nnunetv2.inference.export_geometry import require_export_geometry
 from nnunetv2.inference.label_conversion import labels_and_probabilities
 from nnunetv2.inference.output_files import arriving_together, write_npz
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
-from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-from nnunetv2.utilities.safe_arrays import open_npy
-from nnunetv2.utilities.torch_threads import torch_threads
 from s1.file_endings import label_ending
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import CasesFailedError, DiskFullError
+from nnunetv2.foundation.torch_threads import threads_in_use
+from nnunetv2.foundation.workers import Task, WorkerPool
 from nnunetv2.inference.array_handoff import HandedArray, hand_over, take
-from nnunetv2.utilities.torch_threads import threads_in_use
-from nnunetv2.utilities.workers import Task, WorkerPool
 from s1.partial_files import partial_folder
 
 _log = logging.getLogger(__name__)

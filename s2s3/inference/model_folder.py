@@ -10,13 +10,13 @@ import torch
 
 from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.errors import CheckpointError, IncompleteCheckpointError, InvalidValueError, MissingFileError
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.foundation.files import read_json
+from nnunetv2.foundation.safe_loading.safe_checkpoint import load_checkpoint_file
 from nnunetv2.inference.domain_membership import statistics_in
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.files import read_json
-from nnunetv2.utilities.model_advice import checkpoints_by_fold, train_command, ways_to_checkpoints
+from nnunetv2.model_sharing.model_advice import checkpoints_by_fold, train_command, ways_to_checkpoints
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
 
 PathLike = str | os.PathLike[str]
 Folds = str | int | Iterable[str | int] | None

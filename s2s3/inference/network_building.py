@@ -10,7 +10,7 @@ from torch import nn
 
 from nnunetv2.configuration import compile_setting
 from nnunetv2.errors import CheckpointMismatchError
-from nnunetv2.utilities.network_weights import loads_in_its_own_way, weight_differences
+from nnunetv2.networks.weights import loads_in_its_own_way, weight_differences
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_entries import named_by
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from nnunetv2.utilities.command_line import fold
+from nnunetv2.foundation.command_line import fold
 from s1.cpus import feeding_processes
 from s1.environment import text_variable
 

@@ -11,11 +11,11 @@ import torch
 from batchgenerators.dataloading.multi_threaded_augmenter import MultiThreadedAugmenter
 
 from nnunetv2.errors import CaseFailedError, CasesFailedError
+from nnunetv2.foundation.safe_loading.safe_arrays import open_npy
 from nnunetv2.inference.export_queue import ExportQueue, raise_failures
 from nnunetv2.inference.prepared_cases import Item, WatchedItems
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
-from nnunetv2.utilities.safe_arrays import open_npy
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 They read their arguments before anything imports torch, so that `--help` and mistakes are answered at once.
 """
 
+from nnunetv2.foundation.command_line import command
 from nnunetv2.inference.predict_arguments import modelfolder_parser, predict_parser
-from nnunetv2.utilities.command_line import command
 
 
 @command

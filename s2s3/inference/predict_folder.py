@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 from nnunetv2.errors import MissingFileError, SettingsError
+from nnunetv2.foundation.output_guard import check_output_folder, check_results
+from nnunetv2.foundation.torch_threads import set_threads_for
 from nnunetv2.inference.case_lists import ListedFolder, check_part, result_names
 from nnunetv2.inference.predict_arguments import default_workers
-from nnunetv2.utilities.output_guard import check_output_folder, check_results
-from nnunetv2.utilities.torch_threads import set_threads_for
 
 
 def predict_folder(arguments: Namespace, model_folder: str, predictor_class: Any) -> None:

@@ -16,6 +16,8 @@ from tqdm import tqdm
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.domains.domain_statistics import DomainStatistics
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.inference import case_checks, case_lists, network_input, predict_tiles, run_record
 from nnunetv2.inference.array_lists import matching_lists
 from nnunetv2.inference.case_lists import PathLike, Source, Target, output_folder_of
@@ -49,7 +51,6 @@ from nnunetv2.inference.sliding_window_prediction import (
     tile_slicers,
 )
 from nnunetv2.inference.tile_accumulation import mean_of_folds
-from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
@@ -57,7 +58,6 @@ from nnunetv2.utilities.helpers import dummy_context, empty_cache
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.progress import redraw_interval_s
 from s1.file_endings import label_ending
 
 _GAUSSIAN_MAXIMUM = 10

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 from nnunetv2.errors import DiskFullError
+from nnunetv2.foundation.torch_threads import threads_in_use
+from nnunetv2.foundation.workers import Task, WorkerPool
 from nnunetv2.inference.array_handoff import hand_over, take
 from nnunetv2.inference.case_preparation import prepare_in_worker
 from nnunetv2.inference.export_queue import raise_failures
-from nnunetv2.utilities.torch_threads import threads_in_use
-from nnunetv2.utilities.workers import Task, WorkerPool
 from s1.partial_files import partial_folder
 
 Item = dict[str, Any]

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from nnunetv2.foundation.files import write_json
 from nnunetv2.inference.case_lists import Target, make_output_folders, output_folder_of
-from nnunetv2.utilities.files import write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 

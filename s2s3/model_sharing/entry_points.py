@@ -4,8 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 
-from nnunetv2.utilities.command_line import command, fold
-from nnunetv2.utilities.late_names import late_names
+from nnunetv2.foundation.command_line import command, fold
+from nnunetv2.foundation.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

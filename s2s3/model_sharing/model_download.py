@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from nnunetv2.errors import DownloadError
+from nnunetv2.foundation.files import make_folder, replacing
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.model_sharing.model_import import install_archive
 from nnunetv2.model_sharing.zip_archive import PathLike, byte_bar, require_free_space
 from nnunetv2.paths import nnUNet_results
-from nnunetv2.utilities.files import make_folder, replacing
-from nnunetv2.utilities.late_names import late_names
 from s1.partial_files import partial_folder
 
 # Other people's code looks for these names here, where nnU-Net imports them.

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import IncompleteModelError
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.output_guard import check_output_file, is_model_archive
 from nnunetv2.model_sharing.model_files import ModelFiles, Wanted, find_dataset_files, find_model_files
 from nnunetv2.model_sharing.zip_archive import write_zip
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.file_path_utilities import get_output_folder
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.output_guard import check_output_file, is_model_archive
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nnunetv2.model_sharing.model_advice import FINAL, checkpoints_by_fold, train_command
 from nnunetv2.utilities.file_path_utilities import (
     convert_ensemble_folder_to_model_identifiers_and_folds,
     folds_tuple_to_string,
 )
-from nnunetv2.utilities.model_advice import FINAL, checkpoints_by_fold, train_command
 
 _FOLD_EXTRAS = (
     *("debug.json", "progress.png", "network_architecture.pdf"),

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
 from nnunetv2.errors import ArchiveError, MissingFileError
+from nnunetv2.foundation.files import make_folder
 from nnunetv2.model_sharing.zip_archive import PathLike, files_by_path, opened_zip, top_folders, unpack
 from nnunetv2.paths import nnUNet_results
-from nnunetv2.utilities.files import make_folder
 from s1.listed_files import is_hidden
 from s1.partial_files import partial_folder
 

@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nnunetv2.errors import ArchiveError, DriftError
+from nnunetv2.foundation.files import replacing
+from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.model_sharing.entry_names import clashes, entry_problem, size_problem
-from nnunetv2.utilities.files import replacing
-from nnunetv2.utilities.progress import redraw_interval_s
 
 _CHUNK_BYTES = 1 << 20
 _BROKEN = (ValueError, RuntimeError, OverflowError, struct.error, lzma.LZMAError)

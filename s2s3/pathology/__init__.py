@@ -1,6 +1,6 @@
 """Whole slides and stains. The names below are imported when they are first used."""
 
-from nnunetv2.utilities.late_names import late_names
+from nnunetv2.foundation.late_names import late_names
 
 __getattr__, __dir__ = late_names(
     __name__,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import CheckpointError
-from nnunetv2.utilities.content_descriptions import describe_content
+from nnunetv2.foundation.content_descriptions import describe_content
 
 _LARGEST_LABEL = 2**16
 _ARGUMENTS = ("labels_or_regions", "background_label")

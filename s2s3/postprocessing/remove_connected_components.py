@@ -15,18 +15,18 @@ import numpy as np
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import MissingFileError
 from nnunetv2.evaluation.prediction_files import warn_of_missing_predictions
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.file_kinds.plans_files import PLANS
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.files import copy_file, json_content, replacing, write_json
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.output_guard import check_apart, check_output_folder, check_results
+from nnunetv2.foundation.workers import run_cases, workers_worth_starting
 from nnunetv2.postprocessing.component_trials import Trials, means, search
 from nnunetv2.postprocessing.postprocessing_arguments import apply_parser, determine_parser
 from nnunetv2.postprocessing.postprocessing_file import checked_postprocessing
-from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.file_kinds.plans_files import PLANS
-from nnunetv2.utilities.files import copy_file, json_content, replacing, write_json
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.output_guard import check_apart, check_output_folder, check_results
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.utils import files_in_folder
-from nnunetv2.utilities.workers import run_cases, workers_worth_starting
 from s1.file_endings import label_ending
 from s1.listed_files import list_files
 from s1.output_places import same_place
@@ -221,7 +221,7 @@ def entry_point_apply_postprocessing() -> None:
 
 def load_postprocessing(file: PathLike) -> tuple[Functions, Arguments]:
     """Return functions and arguments of a postprocessing.pkl; CheckpointError if the file holds anything else."""
-    from nnunetv2.utilities.safe_pickle import load_pickle
+    from nnunetv2.foundation.safe_loading.safe_pickle import load_pickle
 
     if not Path(file).is_file():
         raise MissingFileError(

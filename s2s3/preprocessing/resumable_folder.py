@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import SettingsError
-from nnunetv2.utilities.file_kinds.result_files import FINISHED_CASE
-from nnunetv2.utilities.file_lock import FileLock
-from nnunetv2.utilities.files import replacing
+from nnunetv2.file_kinds.result_files import FINISHED_CASE
+from nnunetv2.foundation.file_lock import FileLock
+from nnunetv2.foundation.files import replacing
 from s1.json_files import NotJson, parse_json
 
 JOURNAL_VERSION = 1

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnunetv2.errors import DriftError, ImageProblemError, UnfitImageError
+from nnunetv2.file_kinds.result_files import PREDICTION_ARGUMENTS
+from nnunetv2.foundation.files import read_json
 from nnunetv2.reporting.evaluation_results import BadCase
-from nnunetv2.utilities.file_kinds.result_files import PREDICTION_ARGUMENTS
-from nnunetv2.utilities.files import read_json
 from s1.file_endings import label_ending
 
 Array = npt.NDArray[Any]

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from nnunetv2.errors import MissingFileError, SettingsError
-from nnunetv2.utilities.command_line import command
+from nnunetv2.foundation.command_line import command
 
 
 @command
@@ -14,9 +14,9 @@ def report_entry() -> None:
     arguments = parser.parse_args()
     if bool(arguments.folder) == bool(arguments.predictions):
         raise SettingsError("expected either the folder of a model (or one of its folds) or --predictions FOLDER")
+    from nnunetv2.foundation.files import replacing
+    from nnunetv2.foundation.output_guard import check_output_file, is_web_page
     from nnunetv2.reporting.run_report import model_report, predictions_report
-    from nnunetv2.utilities.files import replacing
-    from nnunetv2.utilities.output_guard import check_output_file, is_web_page
 
     folder = Path(arguments.folder or arguments.predictions).resolve()
     target = Path(arguments.o) if arguments.o else folder / "report.html"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import MissingFileError
-from nnunetv2.utilities.file_kinds.result_files import DOMAIN_SUMMARY, SCORED_SUMMARY
-from nnunetv2.utilities.files import file_sha256, read_json
+from nnunetv2.file_kinds.result_files import DOMAIN_SUMMARY, SCORED_SUMMARY
+from nnunetv2.foundation.files import file_sha256, read_json
 
 ALL_CASES = "all cases"
 _WORST_CASES = 10

@@ -8,9 +8,9 @@ from typing import Any
 
 from nnunetv2.domains.dataset_domains import read_dataset_domains
 from nnunetv2.errors import MissingFileError
-from nnunetv2.utilities.file_kinds.dataset_files import DATASET
-from nnunetv2.utilities.file_kinds.plans_files import PLANS
-from nnunetv2.utilities.files import read_json
+from nnunetv2.file_kinds.dataset_files import DATASET
+from nnunetv2.file_kinds.plans_files import PLANS
+from nnunetv2.foundation.files import read_json
 from nnunetv2.utilities.plans_handling.inheritance import check_configuration, with_inherited
 from s1.environment import folder_variable
 from s1.json_files import JsonFile

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import MissingFileError
+from nnunetv2.file_kinds.result_files import TRAINING_CURVES
+from nnunetv2.foundation.files import read_json
 from nnunetv2.reporting.case_files import picture_folders
 from nnunetv2.reporting.evaluation_results import Results, read_results
 from nnunetv2.reporting.glossary import glossary_section
@@ -12,8 +14,6 @@ from nnunetv2.reporting.html_page import heading, page, paragraph
 from nnunetv2.reporting.model_facts import ModelFacts, find_folds, raw_folder, read_model_facts
 from nnunetv2.reporting.result_sections import results_section, verdict, worst_cases_section
 from nnunetv2.reporting.training_sections import curves_section, training_data_section
-from nnunetv2.utilities.file_kinds.result_files import TRAINING_CURVES
-from nnunetv2.utilities.files import read_json
 
 _CROSS_VALIDATION = "crossval_results_folds_"
 

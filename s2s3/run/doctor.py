@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from nnunetv2 import drift_version
-from nnunetv2.utilities.command_line import command
+from nnunetv2.foundation.command_line import command
 from s1.cpus import network_threads, requested_threads, usable_cpus
 from s1.environment import folder_list_variable, folder_variable, text_variable
 

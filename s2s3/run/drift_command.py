@@ -5,7 +5,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from nnunetv2.errors import SettingsError
-from nnunetv2.utilities.command_line import command
+from nnunetv2.foundation.command_line import command
 
 SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
     "prism": ("s1.PRISMDD", "main", "measure how domains differ and derive the mixing ratios"),

@@ -13,8 +13,8 @@ from typing import Any
 import torch.multiprocessing as mp
 
 from nnunetv2.errors import DriftError, WorkerDiedError
-from nnunetv2.utilities.files import replacing
-from nnunetv2.utilities.workers import describe_exit
+from nnunetv2.foundation.files import replacing
+from nnunetv2.foundation.workers import describe_exit
 
 SECONDS_TO_END = 5.0
 """Time that the other processes have to end by themselves after one has failed."""

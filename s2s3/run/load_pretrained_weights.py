@@ -20,8 +20,8 @@ def load_pretrained_weights(network: "nn.Module", fname: str | os.PathLike[str],
     CheckpointMismatchError, an AssertionError, if a weight is missing or has another shape.
     """
     from nnunetv2.boundary.edge_branch import plain_network
+    from nnunetv2.foundation.safe_loading.safe_checkpoint import load_checkpoint_file
     from nnunetv2.training.run_folder.run_log import say
-    from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
 
     content = load_checkpoint_file(fname, "cpu")
     if "network_weights" not in content:

@@ -7,8 +7,8 @@ import argparse
 import sys
 from typing import Any
 
-from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.late_names import late_names
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.late_names import late_names
 
 DEVICES = ("cpu", "cuda", "mps")
 

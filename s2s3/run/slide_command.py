@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nnunetv2.errors import SettingsError, SlideError, UnreadableSlideError
+from nnunetv2.foundation.command_line import command
 from nnunetv2.run.slide_arguments import slide_parser
-from nnunetv2.utilities.command_line import command
 
 if TYPE_CHECKING:
     from nnunetv2.pathology.slides.slide_info import SlideInfo

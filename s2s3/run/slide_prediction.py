@@ -11,6 +11,9 @@ import torch
 from tqdm import tqdm
 
 from nnunetv2.errors import ArgumentError, DriftError, SlideError
+from nnunetv2.foundation.files import make_folder
+from nnunetv2.foundation.output_guard import check_apart
+from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.inference.predict_folder import choose_device
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.prediction.slide_job import SlideJob
@@ -21,9 +24,6 @@ from nnunetv2.pathology.prediction.slide_summary import write_summary
 from nnunetv2.pathology.slides.reader_process import default_readers
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
 from nnunetv2.utilities.file_path_utilities import get_output_folder
-from nnunetv2.utilities.files import make_folder
-from nnunetv2.utilities.output_guard import check_apart
-from nnunetv2.utilities.progress import redraw_interval_s
 from s1.problem_lists import raise_together
 
 _GPU_BATCH = 8

@@ -4,7 +4,7 @@ from os.path import isfile, join
 from pathlib import Path
 
 from nnunetv2.errors import CheckpointError, SettingsError
-from nnunetv2.utilities.model_advice import BEST, FINAL, describe_fold, train_command
+from nnunetv2.model_sharing.model_advice import BEST, FINAL, describe_fold, train_command
 from s1.output_places import same_place
 
 

@@ -14,6 +14,12 @@ import torch.distributed as dist
 from torch.backends import cudnn
 
 from nnunetv2.errors import ArgumentError, DriftError, MissingFileError, SettingsError
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.file_kinds.network_arguments import patch_problems
+from nnunetv2.file_kinds.plans_files import PLANS
+from nnunetv2.foundation.files import raise_problems, read_json
+from nnunetv2.foundation.torch_threads import set_threads_for
+from nnunetv2.model_sharing.model_advice import BEST, FINAL
 from nnunetv2.run import run_training as public
 from nnunetv2.run.gpu_processes import find_free_network_port, run_on_gpus
 from nnunetv2.run.start_checkpoints import checkpoint_to_validate, refuse_own_checkpoint
@@ -21,13 +27,7 @@ from nnunetv2.training.dataloading.case_splits import fold_of
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.run_folder.run_folders import require_preprocessed
 from nnunetv2.training.run_folder.run_log import say
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.file_kinds.network_arguments import patch_problems
-from nnunetv2.utilities.file_kinds.plans_files import PLANS
-from nnunetv2.utilities.files import raise_problems, read_json
-from nnunetv2.utilities.model_advice import BEST, FINAL
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.torch_threads import set_threads_for
 
 __all__ = [
     "cleanup_ddp",

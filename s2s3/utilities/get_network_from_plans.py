@@ -7,10 +7,10 @@ from os.path import join
 from typing import TYPE_CHECKING, Any
 
 from nnunetv2.errors import DriftError, MissingEntryError, SettingsError, UnknownNetworkError
-from nnunetv2.utilities.allowed_modules import exists_elsewhere, is_dotted_name
+from nnunetv2.networks.allowed_modules import exists_elsewhere, is_dotted_name
+from nnunetv2.networks.class_names import require_network_class, require_network_part
+from nnunetv2.networks.size_limits import limited_weights
 from nnunetv2.utilities.find_class_by_name import derives_from, recursive_find_python_class
-from nnunetv2.utilities.network_limits import limited_weights
-from nnunetv2.utilities.network_names import require_network_class, require_network_part
 
 if TYPE_CHECKING:
     from torch import nn

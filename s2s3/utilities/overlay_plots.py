@@ -10,28 +10,28 @@ from typing import Any
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import DatasetError
-from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
-from nnunetv2.utilities.command_line import command
-from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.files import read_json
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.output_guard import check_output_folder
-from nnunetv2.utilities.overlay_cases import (  # noqa: F401
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.file_kinds.raw_dataset import channel_names, read_dataset_json
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.files import read_json
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.output_guard import check_output_folder
+from nnunetv2.overlays.cases import (  # noqa: F401
     multiprocessing_plot_overlay,
     multiprocessing_plot_overlay_preprocessed,
     plot_overlay,
     plot_overlay_preprocessed,
 )
-from nnunetv2.utilities.overlay_rendering import (  # noqa: F401
+from nnunetv2.overlays.rendering import (  # noqa: F401
     color_cycle,
     generate_overlay,
     hex_to_rgb,
     select_slice_to_plot,
     select_slice_to_plot2,
 )
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
 # Other people's code looks for these names here, where nnU-Net imports them.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import DatasetLayoutError, InvalidValueError, MissingFileError
-from nnunetv2.utilities.file_kinds.dataset_files import DATASET
-from nnunetv2.utilities.files import read_json
-from nnunetv2.utilities.late_names import late_names
+from nnunetv2.file_kinds.dataset_files import DATASET
+from nnunetv2.foundation.files import read_json
+from nnunetv2.foundation.late_names import late_names
 from s1.case_names import ByName, same_names
 from s1.dataset_file import dataset_file
 from s1.file_endings import label_ending

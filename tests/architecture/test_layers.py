@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Highest row first in reach: each may import itself and everything before it.
 LAYERS: list[set[str]] = [
     {"s1", "nnunetv2.paths", "nnunetv2.configuration", "nnunetv2.errors", "nnunetv2.drift_version"},
-    {"nnunetv2.utilities"},
+    {"nnunetv2.foundation"},
+    {"nnunetv2.utilities", "nnunetv2.file_kinds", "nnunetv2.networks", "nnunetv2.overlays"},
     {"nnunetv2.model_sharing"},
     {"nnunetv2.imageio", "nnunetv2.domains", "nnunetv2.boundary", "nnunetv2.pathology"},
     {
@@ -38,11 +39,11 @@ REPORTING_MAY_USE = {
     "s1.tiff_files",
     "nnunetv2.errors",
     "nnunetv2.domains.dataset_domains",
-    "nnunetv2.utilities.files",
-    "nnunetv2.utilities.file_kinds",
+    "nnunetv2.foundation.files",
+    "nnunetv2.file_kinds",
     "nnunetv2.utilities.plans_handling.inheritance",
-    "nnunetv2.utilities.command_line",
-    "nnunetv2.utilities.output_guard",
+    "nnunetv2.foundation.command_line",
+    "nnunetv2.foundation.output_guard",
 }
 
 # module -> the module below or beside it that it looks up late, inside a function or for annotations only
@@ -50,8 +51,8 @@ LAZY_UPWARD = {
     ("nnunetv2.evaluation.find_best_configuration", "nnunetv2.ensembling.ensemble"),
     ("nnunetv2.run.run_training", "nnunetv2.run.training_run"),  # the command, which loads torch late
     ("nnunetv2.utilities.find_objects", "nnunetv2.training"),
-    ("nnunetv2.utilities.overlay_cases", "nnunetv2.imageio.base_reader_writer"),  # for annotations
-    ("nnunetv2.utilities.overlay_cases", "nnunetv2.preprocessing.storage.base_dataset"),
+    ("nnunetv2.overlays.cases", "nnunetv2.imageio.base_reader_writer"),  # for annotations
+    ("nnunetv2.overlays.cases", "nnunetv2.preprocessing.storage.base_dataset"),
     ("nnunetv2.utilities.overlay_plots", "nnunetv2.imageio.reader_writer_registry"),
     ("nnunetv2.utilities.overlay_plots", "nnunetv2.preprocessing.storage.dataset_kinds"),
     ("nnunetv2.utilities.plans_handling.plans_handler", "nnunetv2.experiment_planning.experiment_planners"),
@@ -143,7 +144,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_prediction_imports_at_once_but_for_what_processes_that_export_do_not_need() -> None:
     room = {module: file for module, file in module_files() if is_within(module, "nnunetv2.inference")}
     late = {
-        module for module, file in room.items() if "nnunetv2.utilities.late_names" in imported_modules(module, file)
+        module for module, file in room.items() if "nnunetv2.foundation.late_names" in imported_modules(module, file)
     }
     assert late == {"nnunetv2.inference.export_prediction"}
 
@@ -168,7 +169,7 @@ def test_reporting_uses_nobody() -> None:
                 allowed = any(is_within(used, name) for name in REPORTING_MAY_USE) or is_within(
                     used, "nnunetv2.reporting"
                 )
-                assert allowed or used in ("nnunetv2", "nnunetv2.utilities"), f"{module} imports {used}"
+                assert allowed or used in ("nnunetv2", "nnunetv2.foundation"), f"{module} imports {used}"
 
 
 def test_stage_1_is_only_used_for_files_images_prism_results_errors_cpus_and_the_environment() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnunetv2.utilities.files import write_json
+from nnunetv2.foundation.files import write_json
 from tests.differential.oracle import run_oracle, run_ours
 from tests.inference.models import make_dataset_json, make_plans
 

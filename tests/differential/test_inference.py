@@ -11,8 +11,8 @@ import SimpleITK as sitk
 from PIL import Image
 
 from nnunetv2.ensembling.probability_files import read_probabilities
-from nnunetv2.utilities.case_properties import load_properties
-from nnunetv2.utilities.files import write_json
+from nnunetv2.file_kinds.case_properties import load_properties
+from nnunetv2.foundation.files import write_json
 from tests.differential.oracle import run_oracle, run_ours
 from tests.inference.conftest import write_rgb
 from tests.inference.models import make_dataset_json, make_plans, write_model_folder

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
+from nnunetv2.foundation.safe_loading.safe_checkpoint import load_checkpoint_file
 from tests.conftest import NnunetFolders, make_folders
 from tests.differential.oracle import run_oracle, run_ours
 from tests.training.tiny_dataset import DATASET, TinyDataset, write_preprocessed

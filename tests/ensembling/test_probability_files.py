@@ -8,7 +8,7 @@ import pytest
 from nnunetv2.ensembling.ensemble import ensemble_folders
 from nnunetv2.ensembling.probability_files import read_probabilities
 from nnunetv2.errors import ArchiveError, CheckpointError, DriftError, InvalidValueError
-from nnunetv2.utilities.files import write_json
+from nnunetv2.foundation.files import write_json
 from tests.inference.models import make_dataset_json, make_plans
 
 SHAPE = (3, 1, 6, 7)

@@ -24,8 +24,8 @@ from nnunetv2.evaluation.evaluate_predictions import (
     save_summary_json,
 )
 from nnunetv2.evaluation.summary_file import summarize
+from nnunetv2.foundation.files import write_json
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
-from nnunetv2.utilities.files import write_json
 from tests.inference.models import make_dataset_json, make_plans
 
 

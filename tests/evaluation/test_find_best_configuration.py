@@ -17,7 +17,7 @@ from nnunetv2.evaluation.find_best_configuration import (
     generate_inference_command,
     print_inference_instructions,
 )
-from nnunetv2.utilities.files import read_json, write_json
+from nnunetv2.foundation.files import read_json, write_json
 from tests.inference.cross_validation import DATASET, environment_of, write_cross_validation
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from nnunetv2.utilities.files import write_json
+from nnunetv2.foundation.files import write_json
 from tests.inference.models import make_dataset_json, make_plans
 
 DATASET = "Dataset901_Tiny"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nnunetv2.domains.domain_statistics import DomainStatistics
+from nnunetv2.foundation.files import read_json
 from nnunetv2.inference.measured_items import measured
 from nnunetv2.inference.prepared_cases import Item, WatchedItems
-from nnunetv2.utilities.files import read_json
 
 STATISTICS = DomainStatistics(("white",), np.zeros((1, 9)), np.eye(9), 1.0)
 

@@ -22,9 +22,9 @@ from nnunetv2.errors import (
     UnfitImageError,
     WorkerDiedError,
 )
+from nnunetv2.foundation.files import read_json
 from nnunetv2.inference import predict_from_raw_data
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-from nnunetv2.utilities.files import read_json
 from tests.inference.conftest import write_rgb
 from tests.inference.models import CPU, Trainer, make_dataset_json, make_plans, write_model_folder
 

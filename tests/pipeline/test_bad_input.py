@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nnunetv2.utilities.file_lock import FileLock
+from nnunetv2.foundation.file_lock import FileLock
 from tests.inference.models import make_dataset_json, make_plans, write_model_folder
 from tests.pipeline.factories import (
     CASES,

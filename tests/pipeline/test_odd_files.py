@@ -19,11 +19,11 @@ from nnunetv2.evaluation.evaluation_report import check_domains, read_domains
 from nnunetv2.evaluation.validation_files import validation_files
 from nnunetv2.experiment_planning.companion_files import take_over_domain_files
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
+from nnunetv2.foundation.files import read_json
 from nnunetv2.inference.case_lists import list_inputs, list_previous_stages
 from nnunetv2.model_sharing.model_import import install_model_from_zip_file
 from nnunetv2.postprocessing.remove_connected_components import apply_postprocessing_to_folder
 from nnunetv2.training.dataloading.case_splits import split_into_fold
-from nnunetv2.utilities.files import read_json
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from s1.domain_sources import open_folders, open_raw_dataset

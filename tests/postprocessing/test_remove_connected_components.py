@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from nnunetv2.errors import CheckpointError, InvalidOutputError, MissingFileError
+from nnunetv2.foundation.files import read_json, write_json
 from nnunetv2.postprocessing.remove_connected_components import (
     apply_postprocessing,
     apply_postprocessing_to_folder,
@@ -20,7 +21,6 @@ from nnunetv2.postprocessing.remove_connected_components import (
 from nnunetv2.postprocessing.remove_connected_components import (
     remove_all_but_largest_component_from_segmentation as keep_largest,
 )
-from nnunetv2.utilities.files import read_json, write_json
 from tests.inference.models import make_dataset_json, make_plans
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import NnunetFolders
-from tests.utilities.file_kinds.valid_files import DATASET, PLANS
+from tests.file_kinds.valid_files import DATASET, PLANS
 
 NAME, MODEL = "Dataset001_A", "nnUNetTrainer__nnUNetPlans__2d"
 HOSTILE = {

@@ -129,14 +129,14 @@ def test_arguments_that_are_no_layers_are_refused_before_anything_is_called(entr
 
 
 def test_a_class_that_has_moved_may_not_have_more_weights_than_a_computer_holds(monkeypatch):
-    monkeypatch.setattr("nnunetv2.utilities.network_limits.MOST_WEIGHTS", 1000)
+    monkeypatch.setattr("nnunetv2.networks.size_limits.MOST_WEIGHTS", 1000)
     with pytest.warns(UserWarning, match="not found"), pytest.raises(SettingsError, match=r"more than 1e\+03 weights"):
         get_network_from_plans("elsewhere.PlainConvUNet", unet_arguments(), REQUIRES_IMPORT, 3, 2)
     assert not torch.nn.modules.module._global_parameter_registration_hooks
 
 
 def test_a_network_may_not_have_very_many_layers(monkeypatch):
-    monkeypatch.setattr("nnunetv2.utilities.network_limits.MOST_TENSORS", 10)
+    monkeypatch.setattr("nnunetv2.networks.size_limits.MOST_TENSORS", 10)
     with pytest.raises(SettingsError, match="more than 10 tensors"):
         get_network_from_plans(PLAIN, unet_arguments(), REQUIRES_IMPORT, 3, 2)
 

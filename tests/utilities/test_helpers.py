@@ -46,7 +46,7 @@ def test_plans_and_labels_are_read_without_importing_torch():
 import sys
 import nnunetv2.utilities.file_path_utilities, nnunetv2.utilities.find_objects
 import nnunetv2.utilities.get_network_from_plans
-import nnunetv2.utilities.json_export, nnunetv2.utilities.raw_dataset, nnunetv2.utilities.utils
+import nnunetv2.utilities.json_export, nnunetv2.file_kinds.raw_dataset, nnunetv2.utilities.utils
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 manager = PlansManager({"label_manager": "LabelManager", "configurations": {}})
 manager.get_label_manager({"labels": {"background": 0, "a": [1, 2], "b": 2}, "regions_class_order": [1, 2]})

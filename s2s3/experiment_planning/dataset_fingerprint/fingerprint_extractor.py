@@ -16,19 +16,19 @@ from nnunetv2.experiment_planning.dataset_fingerprint.case_analysis import analy
 from nnunetv2.experiment_planning.dataset_fingerprint.case_reading import read_cropped
 from nnunetv2.experiment_planning.dataset_fingerprint.intensity_statistics import ChannelStatistics
 from nnunetv2.experiment_planning.dataset_fingerprint.sampled_statistics import draw_foreground, statistics_of_draws
+from nnunetv2.file_kinds.dataset_files import EXISTING_FINGERPRINT, FINGERPRINT
+from nnunetv2.file_kinds.raw_dataset import channel_names, read_dataset_json
+from nnunetv2.foundation.files import make_folder, read_json, write_json
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.progress import redraw_interval_s
+from nnunetv2.foundation.scratch_folder import scratch_folder
+from nnunetv2.foundation.workers import iterate_cases
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.case_checks import channel_problems, nan_problems, raise_first
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-from nnunetv2.utilities.file_kinds.dataset_files import EXISTING_FINGERPRINT, FINGERPRINT
-from nnunetv2.utilities.files import make_folder, read_json, write_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.progress import redraw_interval_s
-from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
-from nnunetv2.utilities.scratch_folder import scratch_folder
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
-from nnunetv2.utilities.workers import iterate_cases
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter

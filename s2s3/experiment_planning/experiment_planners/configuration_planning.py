@@ -16,10 +16,10 @@ from nnunetv2.experiment_planning.experiment_planners.patch_fitting import (
     shrink_longest_axis,
     topology_for,
 )
+from nnunetv2.file_kinds.raw_dataset import channel_names
+from nnunetv2.networks.allowed_modules import chosen_by_code
 from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization import get_normalization_scheme
 from nnunetv2.preprocessing.resampling.default_resampling import Numbers, resample_data_or_seg_to_shape
-from nnunetv2.utilities.allowed_modules import chosen_by_code
-from nnunetv2.utilities.raw_dataset import channel_names
 
 
 class ConfigurationPlanning:

@@ -26,15 +26,15 @@ from nnunetv2.experiment_planning.experiment_planners.spacing_statistics import 
     median_resampled_shape,
     single_slice_axis,
 )
+from nnunetv2.file_kinds.dataset_files import EXISTING_FINGERPRINT, FINGERPRINT
+from nnunetv2.file_kinds.plans_files import PLANS
+from nnunetv2.file_kinds.raw_dataset import read_dataset_json
+from nnunetv2.foundation.files import copy_file, make_folder, read_json
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-from nnunetv2.utilities.file_kinds.dataset_files import EXISTING_FINGERPRINT, FINGERPRINT
-from nnunetv2.utilities.file_kinds.plans_files import PLANS
-from nnunetv2.utilities.files import copy_file, make_folder, read_json
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.raw_dataset import read_dataset_json
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from s1.json_files import check_json
 

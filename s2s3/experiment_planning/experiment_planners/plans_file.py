@@ -7,8 +7,8 @@ from typing import Any
 from nnunetv2.configuration import STOCK_CONFIGURATIONS
 from nnunetv2.domains.dataset_domains import DOMAIN_FILES
 from nnunetv2.errors import SettingsError
-from nnunetv2.utilities.file_kinds.plans_files import PLANS
-from nnunetv2.utilities.files import read_json, write_json
+from nnunetv2.file_kinds.plans_files import PLANS
+from nnunetv2.foundation.files import read_json, write_json
 
 OTHER_FILES = ("dataset.json", "dataset_fingerprint.json", "splits_final.json", *DOMAIN_FILES)
 _log = logging.getLogger(__name__)

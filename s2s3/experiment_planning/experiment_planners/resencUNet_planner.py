@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.experiment_planning.experiment_planners.memory_estimate import RESIDUAL_UNET
-from nnunetv2.utilities.late_names import late_names
+from nnunetv2.foundation.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

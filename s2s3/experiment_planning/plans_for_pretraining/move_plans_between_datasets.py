@@ -8,13 +8,13 @@ from typing import Any
 
 from nnunetv2.errors import DatasetLayoutError, MissingFileError
 from nnunetv2.experiment_planning.experiment_planners.plans_file import check_plans_name
+from nnunetv2.file_kinds.plans_files import PLANS
+from nnunetv2.file_kinds.raw_dataset import channel_names, read_dataset_json
+from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.files import read_json, write_json
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
-from nnunetv2.utilities.command_line import command
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-from nnunetv2.utilities.file_kinds.plans_files import PLANS
-from nnunetv2.utilities.files import read_json, write_json
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.raw_dataset import channel_names, read_dataset_json
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nnunetv2.errors import ArchiveError, MissingFileError, OutputExistsError, WrongShapeError
+from nnunetv2.foundation.files import make_folder, read_json
 from nnunetv2.pathology.outputs.band_layout import BandLayout, Span
-from nnunetv2.utilities.files import make_folder, read_json
 from s1.files import replacing, write_json
 from s1.json_files import JsonFile
 from s1.json_schema import Record

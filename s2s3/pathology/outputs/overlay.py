@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from nnunetv2.errors import WrongShapeError
+from nnunetv2.overlays.legend import add_legend
+from nnunetv2.overlays.rendering import Rgb, colour_of, generate_overlay
 from nnunetv2.pathology.outputs.label_reduction import Array, sampled
-from nnunetv2.utilities.overlay_legend import add_legend
-from nnunetv2.utilities.overlay_rendering import Rgb, colour_of, generate_overlay
 from s1.files import replacing
 
 LARGEST_PX = 2048

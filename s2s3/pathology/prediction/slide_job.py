@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
+from nnunetv2.foundation.files import make_folder
 from nnunetv2.pathology.outputs.bands import BandFiles, file_stamp
 from nnunetv2.pathology.outputs.overlay import write_picture
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
@@ -31,7 +32,6 @@ from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
-from nnunetv2.utilities.files import make_folder
 
 MakeBar = Callable[[int], Any]
 """Returns a progress bar, as tqdm does, for a number of bands."""

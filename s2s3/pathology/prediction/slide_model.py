@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import SettingsError
+from nnunetv2.file_kinds.raw_dataset import channel_names
 from nnunetv2.pathology.prediction.fold_networks import FoldNetworks
 from nnunetv2.pathology.prediction.model_resolution import ENTRY, model_mpp
 from nnunetv2.pathology.prediction.slide_normalisation import (
@@ -16,7 +17,6 @@ from nnunetv2.pathology.prediction.slide_normalisation import (
     SlideNormalisation,
     slide_normalisation,
 )
-from nnunetv2.utilities.raw_dataset import channel_names
 from s1.files import file_sha256
 
 _HASH_CHARACTERS = 16

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DriftError
-from nnunetv2.utilities.files import read_json
+from nnunetv2.foundation.files import read_json
 from s1.files import write_json
 from s1.json_files import JsonFile
 from s1.json_schema import Record

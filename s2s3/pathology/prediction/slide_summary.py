@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DriftError
+from nnunetv2.foundation.files import read_json
 from nnunetv2.pathology.outputs.measurements import summary_row
 from nnunetv2.pathology.prediction.slide_outputs import MEASUREMENTS
 from nnunetv2.pathology.prediction.slide_state import DONE, STATE_FILE, read_state
-from nnunetv2.utilities.files import read_json
 from s1.files import replacing
 
 SLIDES, SUMMARY = "slides.csv", "summary.csv"

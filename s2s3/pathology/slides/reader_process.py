@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import UnreadableSlideError
+from nnunetv2.foundation.worker_process import start_process
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import Block, DamagedPart, RescuingView, SlideSource, Step, failed
 from nnunetv2.pathology.slides.view import BLOCK_PX
-from nnunetv2.utilities.worker_process import start_process
 from s1.cpus import usable_cpus
 
 READ_TIMEOUT_S = 60.0

@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import DatasetLayoutError, InvalidValueError, UnfitImageError
+from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
+from nnunetv2.file_kinds.raw_dataset import channel_names
+from nnunetv2.foundation.files import read_json
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.pathology.stain.intensities_entry import describe_intensities
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.preprocessing.array_checks import check_array
@@ -29,16 +33,12 @@ from nnunetv2.preprocessing.normalization.default_normalization_schemes import I
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
 from nnunetv2.preprocessing.resumable_folder import ResumableFolder
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
-from nnunetv2.utilities.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.utilities.files import read_json
 
 # Clients replace this name in this module; it has to be called through it.
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
 from nnunetv2.utilities.label_handling.label_handling import labels_in_masks
-from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.plans_handling.plans_entries import named_by
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-from nnunetv2.utilities.raw_dataset import channel_names
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
 # Other people's code looks for these names here, where nnU-Net imports them.

@@ -7,9 +7,9 @@ import numpy as np
 
 from nnunetv2.configuration import ANISO_THRESHOLD
 from nnunetv2.errors import CallError
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.torch_threads import torch_threads
 from nnunetv2.preprocessing.resampling.default_resampling import Numbers, determine_do_sep_z_and_axis
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.torch_threads import torch_threads
 
 if TYPE_CHECKING:
     import torch

@@ -9,8 +9,8 @@ import numpy as np
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import WrongShapeError
-from nnunetv2.utilities.case_properties import load_properties
-from nnunetv2.utilities.files import replacing
+from nnunetv2.file_kinds.case_properties import load_properties
+from nnunetv2.foundation.files import replacing
 
 
 class nnUNetBaseDataset(ABC):

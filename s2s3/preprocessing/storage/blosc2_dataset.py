@@ -12,6 +12,7 @@ import blosc2
 import numpy as np
 
 from nnunetv2.configuration import default_num_processes
+from nnunetv2.foundation.files import replacing
 from nnunetv2.preprocessing.storage.b2nd_files import open_b2nd
 from nnunetv2.preprocessing.storage.base_dataset import (
     nnUNetBaseDataset,
@@ -20,7 +21,6 @@ from nnunetv2.preprocessing.storage.base_dataset import (
     write_properties,
 )
 from nnunetv2.preprocessing.storage.block_shapes import comp_blosc2_params
-from nnunetv2.utilities.files import replacing
 
 DATA_ENDING = ".b2nd"
 SEG_ENDING = "_seg.b2nd"

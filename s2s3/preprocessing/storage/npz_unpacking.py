@@ -9,9 +9,9 @@ import numpy as np
 
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import ArchiveError, DatasetError
-from nnunetv2.utilities.files import replacing
-from nnunetv2.utilities.safe_arrays import open_npy, read_npz
-from nnunetv2.utilities.workers import run_cases
+from nnunetv2.foundation.files import replacing
+from nnunetv2.foundation.safe_loading.safe_arrays import open_npy, read_npz
+from nnunetv2.foundation.workers import run_cases
 
 ATTEMPTS = 3
 

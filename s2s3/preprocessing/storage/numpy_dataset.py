@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.configuration import default_num_processes
+from nnunetv2.foundation.files import replacing
+from nnunetv2.foundation.safe_loading.safe_arrays import open_npy, read_npz
 from nnunetv2.preprocessing.storage.base_dataset import (
     nnUNetBaseDataset,
     read_properties,
@@ -14,8 +16,6 @@ from nnunetv2.preprocessing.storage.base_dataset import (
     write_properties,
 )
 from nnunetv2.preprocessing.storage.npz_unpacking import unpack_dataset
-from nnunetv2.utilities.files import replacing
-from nnunetv2.utilities.safe_arrays import open_npy, read_npz
 
 
 class nnUNetDatasetNumpy(nnUNetBaseDataset):

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from nnunetv2.errors import CheckpointError, CheckpointMismatchError, IncompleteCheckpointError
-from nnunetv2.utilities.checkpoint_entries import DRIFT_KEY as DRIFT_KEY
-from nnunetv2.utilities.files import replacing
-from nnunetv2.utilities.network_weights import weight_differences
-from nnunetv2.utilities.plain_values import converted
-from nnunetv2.utilities.safe_checkpoint import load_checkpoint_file
+from nnunetv2.foundation.files import replacing
+from nnunetv2.foundation.plain_values import converted
+from nnunetv2.foundation.safe_loading.checkpoint_entries import DRIFT_KEY as DRIFT_KEY
+from nnunetv2.foundation.safe_loading.safe_checkpoint import load_checkpoint_file
+from nnunetv2.networks.weights import weight_differences
 
 DRIFT_VERSION = 1
 REQUIRED_KEYS = ("network_weights", "optimizer_state", "logging", "_best_ema", "current_epoch", "init_args")

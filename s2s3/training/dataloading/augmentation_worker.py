@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nnunetv2.utilities.workers import describe_failure
+from nnunetv2.foundation.workers import describe_failure
 
 LONGEST_CASE_NAME = 255
 

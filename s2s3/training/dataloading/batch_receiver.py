@@ -11,8 +11,8 @@ from typing import Any
 from batchgenerators.dataloading.nondet_multi_threaded_augmenter import pin_memory_of_all_eligible_items_in_dict
 
 from nnunetv2.errors import CaseFailedError, WorkerDiedError
+from nnunetv2.foundation.workers import describe_exit
 from nnunetv2.training.dataloading.augmentation_worker import Failure, read_case
-from nnunetv2.utilities.workers import describe_exit
 
 BATCHES_UNDER_WAY_PER_WORKER = 2
 SECONDS_BETWEEN_CHECKS = 0.1

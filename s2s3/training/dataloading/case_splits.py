@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnunetv2.errors import DatasetError, InvalidValueError
-from nnunetv2.utilities.file_kinds.dataset_files import SPLITS
-from nnunetv2.utilities.files import read_json, write_json
+from nnunetv2.file_kinds.dataset_files import SPLITS
+from nnunetv2.foundation.files import read_json, write_json
 from s1.case_names import named_as_in
 from s1.readable_files import is_given
 

@@ -14,6 +14,10 @@ from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 from threadpoolctl import threadpool_limits
 
 from nnunetv2.errors import CheckpointError
+from nnunetv2.file_kinds.case_properties import needed_entries
+from nnunetv2.foundation.content_descriptions import describe_content
+from nnunetv2.foundation.late_names import late_names
+from nnunetv2.foundation.workers import describe_failure
 from nnunetv2.pathology.stain.augmentation import uses_intensities
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
 from nnunetv2.training.dataloading.patch_position import (
@@ -25,10 +29,6 @@ from nnunetv2.training.dataloading.patch_position import (
     lower_bounds,
     random_corner,
 )
-from nnunetv2.utilities.case_properties import needed_entries
-from nnunetv2.utilities.content_descriptions import describe_content
-from nnunetv2.utilities.late_names import late_names
-from nnunetv2.utilities.workers import describe_failure
 
 if TYPE_CHECKING:
     from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset

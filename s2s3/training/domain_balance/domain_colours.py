@@ -5,8 +5,8 @@ from typing import Any
 
 from nnunetv2.domains.domain_statistics import DomainStatistics, measure_domains
 from nnunetv2.errors import CheckpointError
+from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.pathology.stain.colour_features import FloatArray, colour_features
-from nnunetv2.utilities.progress import redraw_interval_s
 from s1.domain_map import DomainMap
 
 _SECONDS_WITHOUT_BAR = 2.0

@@ -6,11 +6,11 @@ from typing import Any
 
 from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.domains.domain_statistics import DomainStatistics
+from nnunetv2.foundation.safe_loading.checkpoint_entries import STATISTICS_KEY
 from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSettings
 from nnunetv2.training.domain_balance.domain_colours import measure_colours
 from nnunetv2.training.logging.training_curves import DomainCurves, show_curves
 from nnunetv2.training.steps.epoch_metrics import UNKNOWN_DOMAIN, Counts
-from nnunetv2.utilities.checkpoint_entries import STATISTICS_KEY
 
 Report = Callable[[str], None]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nnunetv2.errors import CallError
+from nnunetv2.foundation.plain_values import to_plain
 from nnunetv2.training.logging.moving_average import next_average
-from nnunetv2.utilities.plain_values import to_plain
 
 LOGGED_KEYS = (
     "mean_fg_dice",

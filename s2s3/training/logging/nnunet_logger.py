@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from nnunetv2.errors import SettingsError
+from nnunetv2.foundation.plain_values import to_plain
 from nnunetv2.training.logging.local_logger import LocalLogger, averaged_dice, nnUNetLogger
 from nnunetv2.training.logging.wandb_logger import ENABLED_VARIABLE, WandbLogger, get_cluster_job_id
-from nnunetv2.utilities.plain_values import to_plain
 from s1.environment import text_variable
 
 __all__ = ["LocalLogger", "MetaLogger", "WandbLogger", "get_cluster_job_id", "nnUNetLogger"]

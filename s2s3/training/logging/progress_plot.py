@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnunetv2.utilities.files import replacing
+from nnunetv2.foundation.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

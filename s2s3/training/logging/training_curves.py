@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from nnunetv2.domains.domain_metrics import balanced_mean, mean_without_nan
+from nnunetv2.foundation.plain_values import nan_as_none, to_plain
 from nnunetv2.training.logging.local_logger import LocalLogger
 from nnunetv2.training.logging.moving_average import next_average
-from nnunetv2.utilities.plain_values import nan_as_none, to_plain
 
 STOCK_CURVES = ("train_losses", "val_losses", "mean_fg_dice", "ema_fg_dice", "lrs")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from nnunetv2.utilities.late_names import late_names
+from nnunetv2.foundation.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(__name__, {"nnunetv2.utilities.ddp_allgather": ("AllGatherGrad",)})

@@ -20,6 +20,7 @@ from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.domains.domain_metrics import mean_without_nan
 from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder
+from nnunetv2.foundation.files import write_json
 from nnunetv2.inference.export_prediction import export_prediction_from_logits, resample_and_save
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training.checkpoints import checkpoint_files
@@ -43,7 +44,6 @@ from nnunetv2.training.validation import final_validation
 from nnunetv2.training.validation.next_stage import next_stages
 from nnunetv2.utilities.collate_outputs import collate_outputs
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
-from nnunetv2.utilities.files import write_json
 from nnunetv2.utilities.helpers import dummy_context, empty_cache
 from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot
 from s1.file_endings import label_ending

@@ -6,7 +6,7 @@ from html import escape
 from os.path import join
 from typing import Any
 
-from nnunetv2.utilities.files import replacing
+from nnunetv2.foundation.files import replacing
 
 FILE_NAME = "network_architecture.svg"
 WIDTH, MARGIN, TOP = 940, 24, 116

@@ -8,7 +8,7 @@ from typing import Any
 
 from nnunetv2.domains.dataset_domains import copy_domain_files
 from nnunetv2.errors import MissingFileError, SettingsError
-from nnunetv2.utilities.files import mirror_file, write_json
+from nnunetv2.foundation.files import mirror_file, write_json
 
 FINGERPRINT = "dataset_fingerprint.json"
 

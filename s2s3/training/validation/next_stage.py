@@ -11,8 +11,8 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import DatasetError
 from nnunetv2.inference.export_prediction import resample_and_save
 from nnunetv2.inference.export_queue import ExportQueue
+from nnunetv2.model_sharing.model_advice import train_command
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
-from nnunetv2.utilities.model_advice import train_command
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 Report = Callable[[str], None]

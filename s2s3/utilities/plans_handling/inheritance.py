@@ -5,8 +5,8 @@ from copy import deepcopy
 from typing import Any
 
 from nnunetv2.errors import InvalidValueError, SettingsError
-from nnunetv2.utilities.file_kinds.plans_files import PLANS, configuration_problems
-from nnunetv2.utilities.files import raise_problems
+from nnunetv2.file_kinds.plans_files import PLANS, configuration_problems
+from nnunetv2.foundation.files import raise_problems
 
 
 def with_inherited(name: str, configurations: Mapping[str, Any], source: str = "plans") -> dict[str, Any]:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import nnunetv2
 from nnunetv2.errors import SettingsError
-from nnunetv2.utilities.file_kinds.network_arguments import spelled_out
-from nnunetv2.utilities.file_kinds.plans_files import PLANS
-from nnunetv2.utilities.files import read_json
+from nnunetv2.file_kinds.network_arguments import spelled_out
+from nnunetv2.file_kinds.plans_files import PLANS
+from nnunetv2.foundation.files import read_json
+from nnunetv2.foundation.late_names import late_names
 
 # Clients replace these two names in this module; they have to be called through it.
 from nnunetv2.utilities.find_class_by_name import derives_from, is_of_client, recursive_find_python_class
 from nnunetv2.utilities.label_handling.label_handling import get_labelmanager_class_from_plans
-from nnunetv2.utilities.late_names import late_names
 from nnunetv2.utilities.plans_handling.inheritance import check_configuration, with_inherited
 from nnunetv2.utilities.plans_handling.old_plans import NamesOfOldPlans, add_architecture
 from nnunetv2.utilities.plans_handling.plans_entries import check_call, describe_plans, named_by, required_entry

@@ -4,7 +4,7 @@ import warnings
 from typing import ClassVar
 
 from nnunetv2.experiment_planning.experiment_planners.resencUNet_planner import ResEncUNetPlanner
-from nnunetv2.utilities.late_names import late_names
+from nnunetv2.foundation.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.networks.weights import loads_in_its_own_way
 from nnunetv2.training.checkpoints import checkpoint_files
 from nnunetv2.training.checkpoints.checkpoint_files import write_checkpoint
 from nnunetv2.training.checkpoints.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
 from nnunetv2.training.nnUNetTrainer.base.training_data import TrainingData
-from nnunetv2.utilities.network_weights import loads_in_its_own_way
 
 PathLike = str | os.PathLike[str]
 

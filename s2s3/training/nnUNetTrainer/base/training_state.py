@@ -15,13 +15,13 @@ import torch
 from nnunetv2.boundary.edge_branch import EdgeBranch, NoEdgeBranch, plain_network
 from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.errors import SettingsError
+from nnunetv2.foundation.files import make_folder, write_json
 from nnunetv2.training.domain_balance.domain_sampling import DomainSampling, StockSampling
 from nnunetv2.training.domain_balance.domain_scoring import DomainScoring, StockScoring
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.ranks import current_ranks
 from nnunetv2.training.run_folder import run_log
 from nnunetv2.training.run_folder.run_folders import RunName, run_folders
-from nnunetv2.utilities.files import make_folder, write_json
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 CUDA = torch.device("cuda")

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from nnunetv2.errors import CallError
+from nnunetv2.file_kinds.result_files import BENCHMARKS
+from nnunetv2.foundation.files import read_json, write_json
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.ranks import current_ranks
-from nnunetv2.utilities.file_kinds.result_files import BENCHMARKS
-from nnunetv2.utilities.files import read_json, write_json
 
 RESULT_FILE = "benchmark_result.json"
 

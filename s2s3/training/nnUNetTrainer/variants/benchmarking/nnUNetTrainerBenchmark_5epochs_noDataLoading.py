@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.training.nnUNetTrainer.variants.benchmarking.nnUNetTrainerBenchmark_5epochs import (
     nnUNetTrainerBenchmark_5epochs,
 )
-from nnunetv2.utilities.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

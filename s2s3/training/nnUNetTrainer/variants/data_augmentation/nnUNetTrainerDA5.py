@@ -4,6 +4,7 @@ from typing import Any
 
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.training.data_augmentation import transform_classes
 from nnunetv2.training.data_augmentation.default_pipeline import initial_patch_size
 from nnunetv2.training.data_augmentation.heavy_pipeline import (
@@ -14,7 +15,6 @@ from nnunetv2.training.data_augmentation.heavy_pipeline import (
     width_of_local_change,
 )
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.training.data_augmentation.default_pipeline import initial_patch_size, symmetric_rotation
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

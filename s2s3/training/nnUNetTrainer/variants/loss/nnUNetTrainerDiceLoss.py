@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.training.loss.dice import MemoryEfficientSoftDiceLoss
 from nnunetv2.training.loss.segmentation_loss import segmentation_loss
 from nnunetv2.training.nnUNetTrainer.variants.loss.replaced_loss import ReplacedLoss
 from nnunetv2.utilities.helpers import softmax_helper_dim1
-from nnunetv2.utilities.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

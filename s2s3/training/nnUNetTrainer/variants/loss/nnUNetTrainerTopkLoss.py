@@ -2,10 +2,10 @@
 
 from torch import nn
 
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.training.loss.compound_losses import DC_and_topk_loss
 from nnunetv2.training.loss.robust_ce_loss import TopKLoss
 from nnunetv2.training.nnUNetTrainer.variants.loss.replaced_loss import ReplacedLoss
-from nnunetv2.utilities.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(

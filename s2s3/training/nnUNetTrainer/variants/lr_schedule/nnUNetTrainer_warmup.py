@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.training.lr_scheduler.warmup import Lin_incr_LRScheduler, PolyLRScheduler_offset
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(__name__, {"nnunetv2.utilities.helpers": ("empty_cache",)})

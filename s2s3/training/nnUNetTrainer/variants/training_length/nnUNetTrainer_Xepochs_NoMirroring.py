@@ -1,7 +1,7 @@
 """nnU-Net trained for a number of epochs other than 1000, without mirroring."""
 
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerNoMirroring import nnUNetTrainerNoMirroring
-from nnunetv2.utilities.late_names import late_names
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(__name__, {"nnunetv2.training.nnUNetTrainer.nnUNetTrainer": ("nnUNetTrainer",)})

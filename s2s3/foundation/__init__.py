@@ -1,0 +1,1 @@
+"""What every room above uses and no file of nnU-Net names: files, workers, locks, scratch folders, command lines."""
