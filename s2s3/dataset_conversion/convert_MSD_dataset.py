@@ -1,7 +1,7 @@
 """Converts a dataset of the Medical Segmentation Decathlon to nnU-Net's raw layout."""
 
-import argparse
 import shutil
+from argparse import Namespace
 from pathlib import Path
 
 from nnunetv2.configuration import default_num_processes
@@ -9,7 +9,6 @@ from nnunetv2.dataset_conversion.old_dataset_json import converted_dataset_json,
 from nnunetv2.dataset_conversion.target_folder import new_raw_dataset
 from nnunetv2.errors import DatasetLayoutError, ImageProblemError, UnfitImageError
 from nnunetv2.file_kinds.dataset_files import OLD_DATASET
-from nnunetv2.foundation.command_line import command
 from nnunetv2.foundation.files import read_json, write_json
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.workers import run_cases
@@ -17,7 +16,9 @@ from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_dataset
 from nnunetv2.utilities.utils import files_in_folder
 
 # Other people's code looks for these names here, where nnU-Net imports them.
-__getattr__, __dir__ = late_names(__name__, {"nnunetv2.paths": ("nnUNet_raw",)})
+__getattr__, __dir__ = late_names(
+    __name__, {"nnunetv2.dataset_conversion.convert_MSD_command": ("entry_point",), "nnunetv2.paths": ("nnUNet_raw",)}
+)
 
 _ENDING = ".nii.gz"
 
@@ -107,14 +108,6 @@ def _target_name(source: Path, target_id: int | None) -> str:
     return f"Dataset{target_id:03d}_{name}"
 
 
-@command
-def entry_point() -> None:
-    """Run nnUNetv2_convert_MSD_dataset."""
-    parser = argparse.ArgumentParser(description="Convert a task of the Medical Segmentation Decathlon.")
-    parser.add_argument("-i", required=True, metavar="FOLDER", help="folder of the task, for example Task05_Prostate")
-    parser.add_argument("-overwrite_id", type=int, metavar="ID", help="id of the new dataset (default: the task's)")
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, help="processes; 0: in this process (default %(default)s)"
-    )
-    arguments = parser.parse_args()
+def convert_as_asked(arguments: Namespace) -> None:
+    """Convert as the arguments of `nnUNetv2_convert_MSD_dataset` ask."""
     convert_msd_dataset(arguments.i, arguments.overwrite_id, arguments.np)

@@ -1,7 +1,7 @@
 """`drift convert`: makes a raw dataset from a folder of images, a folder of masks and a table of domains."""
 
-import argparse
 import logging
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,6 @@ from nnunetv2.dataset_conversion.image_folder_labels import (
 )
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
 from nnunetv2.errors import DatasetError, DatasetLayoutError, MissingFileError, SettingsError
-from nnunetv2.foundation.command_line import command
 from nnunetv2.foundation.files import write_json
 from nnunetv2.foundation.workers import run_cases
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
@@ -26,7 +25,6 @@ from s1.domain_files import write_domain_map
 from s1.domain_map import DomainMap
 from s1.domain_map_makers import domain_map_from_csv, groups_from_csv
 
-_LARGEST_LABEL = 65535
 _Key = TypeVar("_Key")
 _log = logging.getLogger(__name__)
 
@@ -116,10 +114,8 @@ def _write_dataset_json(
     generate_dataset_json(str(target), names, dict(labels), len(converted), file_ending)
 
 
-@command
-def convert_entry() -> None:
-    """Run drift convert."""
-    arguments = _parser().parse_args()
+def convert_as_asked(arguments: Namespace) -> None:
+    """Convert as the arguments of `drift convert` ask."""
     taken = find_candidate_datasets(arguments.d)
     if len(taken):
         raise DatasetLayoutError(f"id {arguments.d} is taken by {', '.join(map(str, taken))}; choose another with -d")
@@ -138,59 +134,8 @@ def convert_entry() -> None:
     _log.info("%s is ready: nnUNetv2_plan_and_preprocess -d %d -c 2d", settings.dataset_name, arguments.d)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="Make a raw nnU-Net dataset from a folder of images (PNG, TIFF, BMP, JPEG) and one of masks, with "
-        "the domains of a table: columns case and domain, optionally group (patient or slide)."
-    )
-    parser.add_argument("-i", required=True, metavar="IMAGES", help="folder of images, x.png or x_0000.png")
-    parser.add_argument(
-        "-m",
-        required=True,
-        metavar="MASKS",
-        help="folder of masks, x.png: grey values or palette indices are labels; may be the folder of images",
-    )
-    parser.add_argument("-d", required=True, type=int, metavar="ID", help="id of the new dataset")
-    parser.add_argument("-n", required=True, metavar="NAME", help="name of the new dataset, without Dataset and id")
-    parser.add_argument("--csv", metavar="TABLE", help="table of domains; without it there is one domain")
-    parser.add_argument(
-        "--labels",
-        nargs="+",
-        type=_named_label,
-        metavar="NAME=VALUE",
-        help="for example background=0 tumor=1 stroma=2 (default: background, label_1, ... as found)",
-    )
-    parser.add_argument(
-        "--relabel", nargs="+", type=_value_pair, default=[], metavar="FOUND=LABEL", help="for example 255=1"
-    )
-    parser.add_argument("--mask-suffix", default="", metavar="TEXT", help="ending of mask names, for example _mask")
-    parser.add_argument(
-        "--keep-jpeg", action="store_true", help="copy JPEG images instead of storing them as PNG; labels are PNG files"
-    )
-    parser.add_argument("-np", type=int, default=2, help="processes; 0: in this process (default 2)")
-    return parser
-
-
 def _named_once(option: str, pairs: Sequence[tuple[_Key, int]]) -> dict[_Key, int]:
     twice = [str(key) for key, count in Counter(key for key, _ in pairs).items() if count > 1]
     if twice:
         raise SettingsError(f"{option} names {', '.join(twice)} more than once")
     return dict(pairs)
-
-
-def _named_label(text: str) -> tuple[str, int]:
-    name, separator, value = text.partition("=")
-    if not separator or not name or not _is_label(value):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE, for example tumor=1, values from 0 to 65535")
-    return name, int(value)
-
-
-def _is_label(text: str) -> bool:
-    return text.isdecimal() and int(text) <= _LARGEST_LABEL
-
-
-def _value_pair(text: str) -> tuple[int, int]:
-    found, separator, label = text.partition("=")
-    if not separator or not _is_label(found) or not _is_label(label):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected FOUND=LABEL, for example 255=1, values from 0 to 65535")
-    return int(found), int(label)

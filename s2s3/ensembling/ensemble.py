@@ -1,8 +1,8 @@
 """Average the probabilities of several models: `nnUNetv2_ensemble`."""
 
-import argparse
 import os
 import pickle
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from nnunetv2.errors import DatasetError, DatasetLayoutError, InvalidValueError,
 from nnunetv2.evaluation.validation_files import validation_files
 from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.file_kinds.plans_files import PLANS
-from nnunetv2.foundation.command_line import command
 from nnunetv2.foundation.files import copy_file, json_content, read_json, write_json
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.output_guard import check_output_folder, check_results
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = late_names(
     __name__,
     {
+        "nnunetv2.ensembling.ensemble_command": ("entry_point_ensemble_folders",),
         "nnunetv2.imageio.base_reader_writer": ("BaseReaderWriter",),
         "nnunetv2.utilities.label_handling.label_handling": ("LabelManager",),
         "nnunetv2.utilities.plans_handling.plans_handler": ("PlansManager",),
@@ -190,13 +190,6 @@ def ensemble_crossvalidations(
     _merge_cases(cases, output, dataset_json, read_json(first / "plans.json", PLANS), False, num_processes)
 
 
-@command
-def entry_point_ensemble_folders() -> None:
-    """Run `nnUNetv2_ensemble`."""
-    parser = argparse.ArgumentParser(description="Average the predictions of several models.")
-    parser.add_argument("-i", nargs="+", required=True, metavar="FOLDER", help="folders with npz and pkl files")
-    parser.add_argument("-o", required=True, metavar="OUTPUT", help="folder for the segmentations")
-    parser.add_argument("-np", type=int, default=default_num_processes, help="processes (default %(default)s)")
-    parser.add_argument("--save_npz", action="store_true", help="also write the averaged probabilities")
-    arguments = parser.parse_args()
+def ensemble_as_asked(arguments: Namespace) -> None:
+    """Average predictions as the arguments of `nnUNetv2_ensemble` ask."""
     ensemble_folders(arguments.i, arguments.o, arguments.save_npz, arguments.np)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,6 @@ from nnunetv2.evaluation.case_metrics import (  # noqa: F401
     compute_tp_fp_fn_tn,
     region_or_label_to_mask,
 )
-from nnunetv2.evaluation.evaluation_arguments import folder_parser, simple_parser
 from nnunetv2.evaluation.evaluation_report import check_domains, read_domains, report_evaluation
 from nnunetv2.evaluation.label_values import evaluated_labels, refuse_other_values, score_case
 from nnunetv2.evaluation.prediction_files import (
@@ -32,7 +32,6 @@ from nnunetv2.evaluation.summary_file import (  # noqa: F401
     summarize,
 )
 from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
-from nnunetv2.foundation.command_line import command
 from nnunetv2.foundation.files import read_json
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.output_guard import check_output_file, is_json_with
@@ -48,6 +47,10 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = late_names(
     __name__,
     {
+        "nnunetv2.evaluation.evaluate_command": (
+            "evaluate_folder_entry_point",
+            "evaluate_simple_entry_point",
+        ),
         "batchgenerators.utilities.file_and_folder_operations": (
             "load_json",
             "save_json",
@@ -243,10 +246,8 @@ def compute_metrics_on_folder_simple(
     )
 
 
-@command
-def evaluate_folder_entry_point() -> None:
-    """Run `nnUNetv2_evaluate_folder`."""
-    arguments = folder_parser().parse_args()
+def evaluate_folder_as_asked(arguments: Namespace) -> None:
+    """Evaluate as the arguments of `nnUNetv2_evaluate_folder` ask, and print a short report."""
     output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
     inputs = {"-djfile": arguments.djfile, "-pfile": arguments.pfile, "--domains": arguments.domains}
     check_output_file(output, "a summary of scores", is_summary, inputs)
@@ -264,10 +265,8 @@ def evaluate_folder_entry_point() -> None:
     sys.stdout.write(report_evaluation(output, domains))
 
 
-@command
-def evaluate_simple_entry_point() -> None:
-    """Run `nnUNetv2_evaluate_simple`."""
-    arguments = simple_parser().parse_args()
+def evaluate_simple_as_asked(arguments: Namespace) -> None:
+    """Evaluate as the arguments of `nnUNetv2_evaluate_simple` ask, and print a short report."""
     output = arguments.o or os.path.join(arguments.pred_folder, "summary.json")
     check_output_file(output, "a summary of scores", is_summary, {"--domains": arguments.domains})
     domains = read_domains(arguments.domains)

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -19,13 +20,11 @@ from nnunetv2.errors import DatasetError, MissingFileError, OutputExistsError, S
 from nnunetv2.evaluation.accumulate_cv_results import accumulate_cv_results
 from nnunetv2.evaluation.evaluate_predictions import score_predictions
 from nnunetv2.evaluation.evaluation_report import domains_of_folder, report_evaluation
-from nnunetv2.evaluation.find_best_arguments import accumulate_parser, find_best_parser
 from nnunetv2.evaluation.inference_instructions import generate_inference_command, inference_instructions  # noqa: F401
 from nnunetv2.evaluation.summary_file import load_summary_json
 from nnunetv2.evaluation.validation_files import refuse_fold_all
 from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.file_kinds.result_files import POSTPROCESSING
-from nnunetv2.foundation.command_line import command
 from nnunetv2.foundation.files import read_json, replacing, write_json
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.model_sharing.model_advice import train_command
@@ -38,6 +37,10 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 __getattr__, __dir__ = late_names(
     __name__,
     {
+        "nnunetv2.evaluation.find_best_command": (
+            "accumulate_crossval_results_entry_point",
+            "find_best_configuration_entry_point",
+        ),
         "nnunetv2.ensembling.ensemble": ("ensemble_crossvalidations",),
         "nnunetv2.evaluation.evaluate_predictions": ("compute_metrics_on_folder",),
         "nnunetv2.postprocessing.remove_connected_components": ("determine_postprocessing",),
@@ -211,10 +214,8 @@ def print_inference_instructions(inference_info_dict: dict[str, Any], instructio
             file.write_text(text)
 
 
-@command
-def find_best_configuration_entry_point() -> None:
-    """Run `nnUNetv2_find_best_configuration`."""
-    arguments = find_best_parser().parse_args()
+def find_best_as_asked(arguments: Namespace) -> None:
+    """Choose as the arguments of `nnUNetv2_find_best_configuration` ask, and print a short report."""
     dataset = maybe_convert_to_dataset_name(arguments.dataset_name_or_id)
     models = dumb_trainer_config_plans_to_trained_models_dict(arguments.tr, arguments.c, arguments.p)
     refuse_fold_all(Path(_model_folder(dataset, models[0])), arguments.f)
@@ -236,10 +237,8 @@ def find_best_configuration_entry_point() -> None:
     sys.stdout.write(report_evaluation(summary, domains_of_folder(folder)))
 
 
-@command
-def accumulate_crossval_results_entry_point() -> None:
-    """Run `nnUNetv2_accumulate_crossval_results`."""
-    arguments = accumulate_parser().parse_args()
+def accumulate_as_asked(arguments: Namespace) -> None:
+    """Collect and score as the arguments of `nnUNetv2_accumulate_crossval_results` ask, and print a short report."""
     folder = get_output_folder(arguments.dataset_name_or_id, arguments.tr, arguments.p, arguments.c)
     if not isfile(join(folder, "plans.json")):
         raise MissingFileError(

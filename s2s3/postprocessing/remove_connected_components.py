@@ -6,6 +6,7 @@ The commands `nnUNetv2_determine_postprocessing` and `nnUNetv2_apply_postprocess
 import os
 import pickle
 import shutil
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,11 @@ from nnunetv2.errors import MissingFileError
 from nnunetv2.evaluation.prediction_files import warn_of_missing_predictions
 from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.file_kinds.plans_files import PLANS
-from nnunetv2.foundation.command_line import command
 from nnunetv2.foundation.files import copy_file, json_content, replacing, write_json
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.output_guard import check_apart, check_output_folder, check_results
 from nnunetv2.foundation.workers import run_cases, workers_worth_starting
 from nnunetv2.postprocessing.component_trials import Trials, means, search
-from nnunetv2.postprocessing.postprocessing_arguments import apply_parser, determine_parser
 from nnunetv2.postprocessing.postprocessing_file import checked_postprocessing
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.utils import files_in_folder
@@ -39,6 +38,10 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = late_names(
     __name__,
     {
+        "nnunetv2.postprocessing.postprocessing_command": (
+            "entry_point_apply_postprocessing",
+            "entry_point_determine_postprocessing_folder",
+        ),
         "nnunetv2.evaluation.accumulate_cv_results": ("accumulate_cv_results",),
         "nnunetv2.evaluation.evaluate_predictions": (
             "compute_metrics_on_folder",
@@ -199,20 +202,16 @@ def _copy_files(source: Path, target: Path) -> None:
         shutil.copy(source / name, target / name)
 
 
-@command
-def entry_point_determine_postprocessing_folder() -> None:
-    """Run `nnUNetv2_determine_postprocessing`."""
-    arguments = determine_parser().parse_args()
+def determine_as_asked(arguments: Namespace) -> None:
+    """Choose postprocessing as the arguments of `nnUNetv2_determine_postprocessing` ask."""
     check_apart(arguments.i, {"the references": arguments.ref})
     keep = not arguments.remove_postprocessed
     files = (arguments.plans_json, arguments.dataset_json)
     determine_postprocessing(arguments.i, arguments.ref, *files, arguments.np, keep)
 
 
-@command
-def entry_point_apply_postprocessing() -> None:
-    """Run `nnUNetv2_apply_postprocessing`."""
-    arguments = apply_parser().parse_args()
+def apply_as_asked(arguments: Namespace) -> None:
+    """Apply postprocessing as the arguments of `nnUNetv2_apply_postprocessing` ask."""
     check_output_folder(arguments.o, {"the predictions": arguments.i})
     functions, keywords = load_postprocessing(arguments.pp_pkl_file)
     files = (arguments.plans_json, arguments.dataset_json)

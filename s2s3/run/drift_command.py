@@ -11,7 +11,11 @@ SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
     "prism": ("s1.PRISMDD", "main", "measure how domains differ and derive the mixing ratios"),
     "domains": ("nnunetv2.domains.command_line", "domains_entry", "make domains.json from a CSV, a pattern or ranges"),
     "splits": ("nnunetv2.domains.command_line", "splits_entry", "write folds stratified by domain, or one domain out"),
-    "convert": ("nnunetv2.dataset_conversion.convert_image_folder", "convert_entry", "images + masks + CSV to nnU-Net"),
+    "convert": (
+        "nnunetv2.dataset_conversion.convert_image_folder_command",
+        "convert_entry",
+        "images + masks + CSV to nnU-Net",
+    ),
     "ablate": ("nnunetv2.ablation.command_line", "ablate_entry", "measure which parts of the method help on your data"),
     "slide": ("nnunetv2.run.slide_command", "slide_entry", "whole slides: what is in them, and is it readable"),
     "report": (

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import os
+from argparse import Namespace
 from collections.abc import Mapping
 from os.path import join
 from typing import Any
 
-from nnunetv2.configuration import default_num_processes
 from nnunetv2.errors import DatasetError
 from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.file_kinds.raw_dataset import channel_names, read_dataset_json
-from nnunetv2.foundation.command_line import command
 from nnunetv2.foundation.files import read_json
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.output_guard import check_output_folder
@@ -38,6 +36,8 @@ from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 __getattr__, __dir__ = late_names(
     __name__,
     {
+        "nnunetv2.overlays.overlay_command": ("entry_point_generate_overlay",),
+        "nnunetv2.configuration": ("default_num_processes",),
         "nnunetv2.imageio.base_reader_writer": ("BaseReaderWriter",),
         "nnunetv2.imageio.reader_writer_registry": ("determine_reader_writer_from_dataset_json",),
         "nnunetv2.training.dataloading.nnunet_dataset": (
@@ -134,38 +134,10 @@ def label_names_of(dataset_json: Mapping[str, Any]) -> dict[int, str]:
     return {label: name for label, (_, name) in sorted(names.items())}
 
 
-@command
-def entry_point_generate_overlay() -> None:
-    """Run `nnUNetv2_plot_overlay_pngs`."""
-    arguments = _parser().parse_args()
+def plot_as_asked(arguments: Namespace) -> None:
+    """Write pictures as the arguments of `nnUNetv2_plot_overlay_pngs` ask."""
     shared = (arguments.d, arguments.o, arguments.np, arguments.channel_idx)
     if arguments.use_raw:
         generate_overlays_from_raw(*shared, overlay_intensity=arguments.overlay_intensity)
     else:
         generate_overlays_from_preprocessed(*shared, arguments.c, arguments.p, arguments.overlay_intensity)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="Write a PNG for each training case: the plane with most foreground, with its labels in colour. "
-        "Voxel spacing is not taken into account."
-    )
-    parser.add_argument("-d", required=True, metavar="DATASET", help="id or name of the dataset")
-    parser.add_argument("-o", required=True, metavar="FOLDER", help="folder for the pictures")
-    parser.add_argument(
-        "-np", type=int, default=default_num_processes, help="processes; 0: in this process (default %(default)s)"
-    )
-    parser.add_argument(
-        "-channel_idx", type=int, default=0, help="channel to show, 0 is _0000 (default %(default)s); RGB is in colour"
-    )
-    parser.add_argument(
-        "--use_raw",
-        action="store_true",
-        help="show the raw images, in their true colours, instead of the preprocessed ones",
-    )
-    parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans, without --use_raw (%(default)s)")
-    parser.add_argument("-c", metavar="CONFIGURATION", help="without --use_raw (default 3d_fullres, otherwise 2d)")
-    parser.add_argument(
-        "-overlay_intensity", type=float, default=0.6, help="0 = image alone, higher = stronger (default %(default)s)"
-    )
-    return parser

@@ -11,9 +11,9 @@ from PIL import Image
 
 from nnunetv2.dataset_conversion.convert_image_folder import (
     ConversionSettings,
-    convert_entry,
     convert_image_folder,
 )
+from nnunetv2.dataset_conversion.convert_image_folder_command import convert_entry
 from nnunetv2.errors import DatasetError
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 from tests.conftest import NnunetFolders

@@ -67,7 +67,7 @@ def convert(disk: Path, root: Path) -> list[str]:
         write_png(rgb_image(number, 96, 96), root / "images" / f"{number}.png")
         write_png(label_image(number, 96, 96), root / "masks" / f"{number}.png")
     os.environ["nnUNet_raw"] = str(disk)
-    entry = "nnunetv2.dataset_conversion.convert_image_folder:convert_entry"
+    entry = "nnunetv2.dataset_conversion.convert_image_folder_command:convert_entry"
     return [entry, "-i", str(root / "images"), "-m", str(root / "masks"), "-d", "9", "-n", "Full"]
 
 

@@ -1,7 +1,7 @@
 """Copies the plans of one dataset to another, so that a network trained on the first fits the second."""
 
-import argparse
 import logging
+from argparse import Namespace
 from collections.abc import Sequence
 from os.path import isdir, isfile, join
 from typing import Any
@@ -10,7 +10,6 @@ from nnunetv2.errors import DatasetLayoutError, MissingFileError
 from nnunetv2.experiment_planning.experiment_planners.plans_file import check_plans_name
 from nnunetv2.file_kinds.plans_files import PLANS
 from nnunetv2.file_kinds.raw_dataset import channel_names, read_dataset_json
-from nnunetv2.foundation.command_line import command
 from nnunetv2.foundation.files import read_json, write_json
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
@@ -20,6 +19,9 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 __getattr__, __dir__ = late_names(
     __name__,
     {
+        "nnunetv2.experiment_planning.plans_for_pretraining.move_plans_command": (
+            "entry_point_move_plans_between_datasets",
+        ),
         "nnunetv2.imageio.reader_writer_registry": ("determine_reader_writer_from_dataset_json",),
         "nnunetv2.utilities.utils": ("get_filenames_of_train_images_and_targets",),
     },
@@ -110,13 +112,6 @@ def _reader_name(dataset_name: str, dataset_json: dict[str, Any]) -> str:
     return reader.__name__
 
 
-@command
-def entry_point_move_plans_between_datasets() -> None:
-    """Run nnUNetv2_move_plans_between_datasets."""
-    parser = argparse.ArgumentParser(description="Use the plans of one dataset for another (pretraining).")
-    parser.add_argument("-s", required=True, metavar="DATASET", help="id or name of the dataset that has the plans")
-    parser.add_argument("-t", required=True, metavar="DATASET", help="id or name of the dataset to copy them to")
-    parser.add_argument("-sp", required=True, metavar="NAME", help="name of the plans, for example nnUNetPlans")
-    parser.add_argument("-tp", metavar="NAME", help="their new name (default: the same)")
-    arguments = parser.parse_args()
+def move_as_asked(arguments: Namespace) -> None:
+    """Copy plans as the arguments of `nnUNetv2_move_plans_between_datasets` ask."""
     move_plans_between_datasets(arguments.s, arguments.t, arguments.sp, arguments.tp)

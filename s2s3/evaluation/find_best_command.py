@@ -1,11 +1,32 @@
-"""The arguments of `nnUNetv2_find_best_configuration` and `nnUNetv2_accumulate_crossval_results`."""
+"""The console scripts `nnUNetv2_find_best_configuration` and `nnUNetv2_accumulate_crossval_results`.
+
+They read their arguments before anything imports numpy.
+"""
 
 import argparse
 
 from nnunetv2.configuration import default_num_processes
-from nnunetv2.foundation.command_line import fold
+from nnunetv2.foundation.command_line import command, fold
 
 _CONFIGURATIONS = ["2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres"]
+
+
+@command
+def find_best_configuration_entry_point() -> None:
+    """Run `nnUNetv2_find_best_configuration`."""
+    arguments = find_best_parser().parse_args()
+    from nnunetv2.evaluation.find_best_configuration import find_best_as_asked
+
+    find_best_as_asked(arguments)
+
+
+@command
+def accumulate_crossval_results_entry_point() -> None:
+    """Run `nnUNetv2_accumulate_crossval_results`."""
+    arguments = accumulate_parser().parse_args()
+    from nnunetv2.evaluation.find_best_configuration import accumulate_as_asked
+
+    accumulate_as_asked(arguments)
 
 
 def find_best_parser() -> argparse.ArgumentParser:

@@ -1,8 +1,30 @@
-"""The arguments of the two postprocessing commands."""
+"""The console scripts `nnUNetv2_determine_postprocessing` and `nnUNetv2_apply_postprocessing`.
+
+They read their arguments before anything imports numpy.
+"""
 
 import argparse
 
 from nnunetv2.configuration import default_num_processes
+from nnunetv2.foundation.command_line import command
+
+
+@command
+def entry_point_determine_postprocessing_folder() -> None:
+    """Run `nnUNetv2_determine_postprocessing`."""
+    arguments = determine_parser().parse_args()
+    from nnunetv2.postprocessing.remove_connected_components import determine_as_asked
+
+    determine_as_asked(arguments)
+
+
+@command
+def entry_point_apply_postprocessing() -> None:
+    """Run `nnUNetv2_apply_postprocessing`."""
+    arguments = apply_parser().parse_args()
+    from nnunetv2.postprocessing.remove_connected_components import apply_as_asked
+
+    apply_as_asked(arguments)
 
 
 def determine_parser() -> argparse.ArgumentParser:

@@ -1,8 +1,30 @@
-"""The arguments of `nnUNetv2_evaluate_folder` and `nnUNetv2_evaluate_simple`."""
+"""The console scripts `nnUNetv2_evaluate_folder` and `nnUNetv2_evaluate_simple`.
+
+They read their arguments before anything imports numpy.
+"""
 
 import argparse
 
 from nnunetv2.configuration import default_num_processes
+from nnunetv2.foundation.command_line import command
+
+
+@command
+def evaluate_folder_entry_point() -> None:
+    """Run `nnUNetv2_evaluate_folder`."""
+    arguments = folder_parser().parse_args()
+    from nnunetv2.evaluation.evaluate_predictions import evaluate_folder_as_asked
+
+    evaluate_folder_as_asked(arguments)
+
+
+@command
+def evaluate_simple_entry_point() -> None:
+    """Run `nnUNetv2_evaluate_simple`."""
+    arguments = simple_parser().parse_args()
+    from nnunetv2.evaluation.evaluate_predictions import evaluate_simple_as_asked
+
+    evaluate_simple_as_asked(arguments)
 
 
 def folder_parser() -> argparse.ArgumentParser:
