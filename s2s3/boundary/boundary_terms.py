@@ -7,7 +7,7 @@ from torch.nn import functional
 from nnunetv2.boundary.boundary_settings import BoundaryLossSettings
 from nnunetv2.boundary.influence_field import field_loss
 from nnunetv2.boundary.inverse_transform import inverse_distance
-from nnunetv2.boundary.masked_means import masked_mean, masked_square_error
+from nnunetv2.boundary.map_errors import masked_mean, masked_square_error
 from nnunetv2.boundary.skeleton_loss import skeleton_loss
 
 

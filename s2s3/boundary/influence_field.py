@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from nnunetv2.boundary.long_range import long_range
-from nnunetv2.boundary.masked_means import masked_square_error
+from nnunetv2.boundary.map_errors import error_with_long_range
 
 _FALL_OFF = 0.1
 
@@ -41,9 +40,7 @@ def field_loss(
 ) -> Tensor:
     """Return MSE(p', g') + long_range_weight * MSE(LR(p'; g'), g') for each map, (M,); p' and g' are the influences."""
     predicted, wanted = (influence(part, target) for part in reach(torch.cat([prediction, target]), steps).chunk(2))
-    averaged = long_range(predicted, wanted, valid, tau, bins)
-    error = masked_square_error(predicted, wanted, valid)
-    return error + long_range_weight * masked_square_error(averaged, wanted, valid)
+    return error_with_long_range(predicted, wanted, valid, long_range_weight, tau, bins)
 
 
 class _Reach(Function):

@@ -3,8 +3,7 @@
 from torch import Tensor
 from torch.nn import functional
 
-from nnunetv2.boundary.long_range import long_range
-from nnunetv2.boundary.masked_means import masked_square_error
+from nnunetv2.boundary.map_errors import error_with_long_range
 
 
 def thin_lines(maps: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -24,9 +23,7 @@ def skeleton_loss(
 ) -> Tensor:
     """Return MSE(e(p), e(g)) + long_range_weight * MSE(LR(e(p); e(g)), e(g)) for each map, (M,)."""
     predicted, wanted = thin_lines(prediction, valid), thin_lines(target, valid)
-    averaged = long_range(predicted, wanted, valid, tau, bins)
-    error = masked_square_error(predicted, wanted, valid)
-    return error + long_range_weight * masked_square_error(averaged, wanted, valid)
+    return error_with_long_range(predicted, wanted, valid, long_range_weight, tau, bins)
 
 
 def _erode(maps: Tensor) -> Tensor:
