@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
-from nnunetv2.dataset_conversion.image_folder_cases import ConvertedCase, Pair, convert_pair, find_pairs
+from nnunetv2.dataset_conversion.image_folder_cases import ConvertedCase, Pair, convert_pair, pair_cases
 from nnunetv2.dataset_conversion.image_folder_labels import (
     labels_named_by_number,
     listed,
@@ -55,7 +55,7 @@ def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -
     Raises DatasetError listing every problem of images and masks, DomainMapError listing those of the table.
     """
     check_dataset_name(settings.dataset_name)
-    pairs, problems = _find_pairs(settings)
+    pairs, problems = _pairs_of(settings)
     problems += unusable_labels(settings.labels) if settings.labels else []
     domains, groups = _read_table(settings.table, list(pairs)) if settings.table and not problems else (None, {})
     with new_raw_dataset(settings.dataset_name) as target:
@@ -82,11 +82,11 @@ def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -
     return Counter({name: len(cases) for name, cases in domains.domains.items()} if domains else {})
 
 
-def _find_pairs(settings: ConversionSettings) -> tuple[dict[str, Pair], list[str]]:
+def _pairs_of(settings: ConversionSettings) -> tuple[dict[str, Pair], list[str]]:
     for folder in (settings.images, settings.masks):
         if not folder.is_dir():
             raise MissingFileError(f"folder not found: {folder}")
-    return find_pairs(settings.images, settings.masks, settings.mask_suffix)
+    return pair_cases(settings.images, settings.masks, settings.mask_suffix)
 
 
 def _channel_problems(converted: Mapping[str, ConvertedCase]) -> list[str]:

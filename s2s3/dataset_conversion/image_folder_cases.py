@@ -27,7 +27,7 @@ class Pair:
     mask: Path
 
 
-def find_pairs(images: Path, masks: Path, mask_suffix: str = "") -> tuple[dict[str, Pair], list[str]]:
+def pair_cases(images: Path, masks: Path, mask_suffix: str = "") -> tuple[dict[str, Pair], list[str]]:
     """Return case -> pair in sorted order, and a line for every file without a partner.
 
     The mask of image `x.png` is `x<mask_suffix>.png`, each with any supported ending; so is that of `x_0000.png` if

@@ -58,7 +58,7 @@ def orphan_labels(dataset: Dataset, labels_folder: Path, file_ending: str) -> li
     return [f"{labels_folder.name}/{name}: no image belongs to it" for name in names if composed(name) not in known]
 
 
-def channel_problems(dataset: Dataset, file_ending: str) -> list[str]:
+def channel_number_problems(dataset: Dataset, file_ending: str) -> list[str]:
     """Check that the files of each case are numbered 0000, 0001, ... without a gap."""
     return [line for case, files in dataset.items() for line in channel_gaps(case, files["images"], file_ending)]
 
@@ -72,7 +72,7 @@ def refuse_lost_cases(folder: str | os.PathLike[str], dataset_json: Mapping[str,
     if "dataset" in dataset_json:  # names all files, each of which has to be there
         return
     expected, ending, labels = dataset_json["numTraining"], dataset_json["file_ending"], Path(folder) / "labelsTr"
-    problems = channel_problems(dataset, ending)
+    problems = channel_number_problems(dataset, ending)
     if len(dataset) < expected and labels.is_dir():
         problems += orphan_labels(dataset, labels, label_ending(ending))
     if problems:

@@ -11,7 +11,7 @@ from nnunetv2.errors import DatasetError, DatasetLayoutError, MissingFileError, 
 from nnunetv2.experiment_planning.case_inspection import CaseFindings, inspect_case, inspect_labels
 from nnunetv2.experiment_planning.dataset_checks import (
     Dataset,
-    channel_problems,
+    channel_number_problems,
     count_problems,
     domain_problems,
     label_gap_problems,
@@ -99,7 +99,7 @@ def _layout_problems(
 ) -> list[str]:
     problems = count_problems(dataset, dataset_json) + name_problems(dataset) + label_gap_problems(labels)
     if "dataset" not in dataset_json:
-        problems += channel_problems(dataset, dataset_json["file_ending"])
+        problems += channel_number_problems(dataset, dataset_json["file_ending"])
     return problems + domain_problems(folder, dataset)
 
 

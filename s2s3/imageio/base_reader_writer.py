@@ -80,7 +80,7 @@ def agree(values: Sequence[Sequence[float] | np.ndarray]) -> bool:
     return all(len(value) == len(values[0]) for value in values) and BaseReaderWriter._check_all_same(values)
 
 
-def label_dtype(seg: np.ndarray) -> type[np.unsignedinteger]:
+def stored_dtype(seg: np.ndarray) -> type[np.unsignedinteger]:
     """Return the type that a label map is written in: 8 bits if its largest label is below 255, otherwise 16."""
     return np.uint8 if np.max(seg) < 255 else np.uint16
 

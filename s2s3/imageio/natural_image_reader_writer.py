@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnunetv2.errors import CallError
-from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, label_dtype, require_same, stack_channels
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, require_same, stack_channels, stored_dtype
 from nnunetv2.imageio.natural_image_files import read_label_picture, read_picture, write_label_pixels
 from s1.orientation import UPRIGHT
 
@@ -34,7 +34,7 @@ class NaturalImage2DIO(BaseReaderWriter):
         """Write labels (1, H, W) with 8 bits, or with 16 if the largest is 255 or more."""
         if seg.ndim != 3 or seg.shape[0] != 1:
             raise CallError(f"{output_fname}: expected a 2D label map of shape (1, H, W), got {seg.shape}")
-        write_label_pixels(seg[0].astype(label_dtype(seg), copy=False), output_fname)
+        write_label_pixels(seg[0].astype(stored_dtype(seg), copy=False), output_fname)
 
 
 def _properties(orientation: int) -> dict[str, Any]:

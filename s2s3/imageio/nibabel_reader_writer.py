@@ -8,7 +8,7 @@ import numpy as np
 from nnunetv2.errors import CallError, UnfitImageError
 from nnunetv2.foundation.files import replacing
 from nnunetv2.foundation.late_names import late_names
-from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, require_same, stack_channels, stored_dtype
 from nnunetv2.imageio.reading_errors import reading_volume
 from nnunetv2.imageio.volume_checksum import check_voxels
 from nnunetv2.imageio.volume_size import check_nifti_size
@@ -121,7 +121,7 @@ def _as_nifti(seg: np.ndarray, affine: np.ndarray) -> Any:
 
     if seg.ndim != 3:
         raise CallError(f"expected a label map (z, y, x), got shape {seg.shape}")
-    return nibabel.Nifti1Image(seg.transpose(2, 1, 0).astype(label_dtype(seg), copy=False), affine=affine)
+    return nibabel.Nifti1Image(seg.transpose(2, 1, 0).astype(stored_dtype(seg), copy=False), affine=affine)
 
 
 def _save(image: Any, path: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnunetv2.errors import CallError, ImageProblemError, UnfitImageError
-from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, require_same, stack_channels, stored_dtype
 from nnunetv2.imageio.reading_errors import reading_volume
 from nnunetv2.imageio.volume_checksum import check_voxels
 from nnunetv2.imageio.volume_size import check_volume_size
@@ -131,7 +131,7 @@ def _as_itk_image(seg: np.ndarray, output_fname: str, properties: dict[str, Any]
     stuff = properties["sitk_stuff"]
     dimensions = min(len(stuff["spacing"]), 3)
     array = seg[0] if dimensions == 2 else seg
-    image = sitk.GetImageFromArray(array.astype(label_dtype(seg), copy=False))
+    image = sitk.GetImageFromArray(array.astype(stored_dtype(seg), copy=False))
     image.SetSpacing(stuff["spacing"][:dimensions])
     image.SetOrigin(stuff["origin"][:dimensions])
     size = len(stuff["spacing"])

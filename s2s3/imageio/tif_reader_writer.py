@@ -10,7 +10,7 @@ import numpy as np
 from nnunetv2.errors import CallError, ImageProblemError, UnfitImageError
 from nnunetv2.file_kinds.dataset_files import SPACING_FILE
 from nnunetv2.foundation.files import read_json, replacing, write_json
-from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, label_dtype, stack_channels
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, stack_channels, stored_dtype
 from nnunetv2.imageio.reading_errors import reading
 from s1.readable_files import is_given
 from s1.tiff_files import read_tiff_stack
@@ -52,7 +52,7 @@ class Tiff3DIO(BaseReaderWriter):
             raise CallError(f"{output_fname}: expected a label map with three axes, got shape {seg.shape}")
         with replacing(output_fname) as temporary:
             tifffile.imwrite(
-                temporary, seg.astype(label_dtype(seg), copy=False), photometric="minisblack", compression="zlib"
+                temporary, seg.astype(stored_dtype(seg), copy=False), photometric="minisblack", compression="zlib"
             )
         write_json({"spacing": properties["spacing"]}, self.label_side_files(output_fname)[0])
 

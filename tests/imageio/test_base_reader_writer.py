@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nnunetv2.errors import ImageProblemError
-from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, label_dtype, require_same, stack_channels
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, agree, require_same, stack_channels, stored_dtype
 
 
 def test_check_all_same_compares_all_entries_with_the_first_one() -> None:
@@ -49,4 +49,4 @@ def test_a_differing_spacing_is_named_with_its_file() -> None:
 
 @pytest.mark.parametrize(("largest", "dtype"), [(0, np.uint8), (254, np.uint8), (255, np.uint16), (300, np.uint16)])
 def test_labels_take_8_bits_while_the_largest_is_below_255(largest: int, dtype: type) -> None:
-    assert label_dtype(np.array([0, largest])) is dtype
+    assert stored_dtype(np.array([0, largest])) is dtype

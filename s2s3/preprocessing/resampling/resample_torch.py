@@ -113,7 +113,7 @@ def _interpolate(tensor: "torch.Tensor", shape: tuple[int, ...], mode: str) -> "
     return interpolate(tensor[None], shape, mode=mode, antialias=False)[0]
 
 
-def _label_dtype(labels: "torch.Tensor") -> "torch.dtype":
+def _signed_dtype(labels: "torch.Tensor") -> "torch.dtype":
     import torch
 
     return torch.int8 if labels.max() < 127 else torch.int16
@@ -124,7 +124,7 @@ def _vote(seg: "torch.Tensor", shape: tuple[int, ...], mode: str) -> "torch.Tens
     import torch
 
     labels = torch.unique(seg)
-    result = torch.zeros((seg.shape[0], *shape), dtype=_label_dtype(labels), device=seg.device)
+    result = torch.zeros((seg.shape[0], *shape), dtype=_signed_dtype(labels), device=seg.device)
     scores = torch.zeros((len(labels), *result.shape), dtype=torch.float16, device=seg.device)
     undecided = torch.ones(result.shape, dtype=torch.bool, device=seg.device)
     for score, label in zip(scores, labels, strict=True):
@@ -142,7 +142,7 @@ def _write_majorities(seg: "torch.Tensor", shape: tuple[int, ...], mode: str) ->
     import torch
 
     labels = torch.unique(seg)
-    result = torch.zeros((seg.shape[0], *shape), dtype=_label_dtype(labels), device=seg.device)
+    result = torch.zeros((seg.shape[0], *shape), dtype=_signed_dtype(labels), device=seg.device)
     for label in labels:
         result[_interpolate((seg == label).float(), shape, mode) > 0.5] = label.to(result.dtype)
     return result
