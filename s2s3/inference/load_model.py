@@ -10,7 +10,9 @@ from torch import nn
 import nnunetv2
 from nnunetv2.errors import SettingsError
 from nnunetv2.inference.model_folder import TrainedModel
-from nnunetv2.inference.network_building import build_network, check_weights_fit, load_weights
+from nnunetv2.networks.builder_forms import build_network
+from nnunetv2.networks.compiled_networks import load_weights
+from nnunetv2.networks.weights import check_weights, loads_in_its_own_way
 
 _TRAINER_PACKAGE = "nnunetv2.training.nnUNetTrainer"
 
@@ -48,8 +50,9 @@ def load_network(
     chosen, described = _choose_trainer(trainer, model, finders), model.description
     channels = count_channels(described.plans, described.configuration, described.dataset_json)
     network = build_network(chosen, described, channels, enable_deep_supervision=False)
-    for file, weights in model.parameters.items():
-        check_weights_fit(network, weights, file)
+    if not loads_in_its_own_way(network):
+        for file, weights in model.parameters.items():
+            check_weights(network.state_dict(), weights, file, "plans.json has to be the one it was trained with")
     load_weights(network, next(iter(model.parameters.values())))
     return network
 

@@ -39,7 +39,6 @@ from nnunetv2.inference.imported_names import *  # noqa: F403
 from nnunetv2.inference.load_model import TrainerFinders, load_network
 from nnunetv2.inference.measured_items import measured
 from nnunetv2.inference.model_folder import Folds, available_folds, read_model_folder
-from nnunetv2.inference.network_building import compile_if_asked, load_weights
 from nnunetv2.inference.predict_arguments import modelfolder_parser, predict_parser
 from nnunetv2.inference.predict_cases import CaseExport, RunningCase, predict_cases
 from nnunetv2.inference.predict_folder import predict_folder
@@ -51,6 +50,7 @@ from nnunetv2.inference.sliding_window_prediction import (
     tile_slicers,
 )
 from nnunetv2.inference.tile_accumulation import mean_of_folds
+from nnunetv2.networks.compiled_networks import compile_if_asked, load_weights
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name

@@ -1,4 +1,6 @@
-"""Lets `build_network_architecture` of the base trainer be called as in any nnU-Net since 2.1.
+"""The forms that `build_network_architecture` of a trainer has had since nnU-Net 2.1.
+
+Trainers of any form are called here, and the base trainer accepts calls in any form.
 
 A   until 2.2.1    plans_manager, dataset_json, configuration_manager, num_input_channels, enable_deep_supervision
 B   2.3.1 - 2.6.4  arch_class_name, arch_init_kwargs, arch_init_kwargs_req_import, num_input_channels,
@@ -8,12 +10,16 @@ C   since 2.7      plans_manager, configuration_manager, num_input_channels, num
 """
 
 import functools
+import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from torch import nn
 
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
+from nnunetv2.utilities.plans_handling.plans_entries import named_by
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 Builder = Callable[..., nn.Module]
@@ -61,3 +67,40 @@ def _as_form_c(
 ) -> tuple[Any, ...]:
     num_output_channels = plans_manager.get_label_manager(dataset_json).num_segmentation_heads
     return plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision
+
+
+def build_network(
+    trainer: Any, model: ModelDescription, num_input_channels: int, enable_deep_supervision: bool
+) -> nn.Module:
+    """Call `build_network_architecture` of a trainer (class or object) with the arguments its signature requires.
+
+    Accepted are the forms C, B and A; the older two with a DeprecationWarning.
+    """
+    build: Builder = trainer.build_network_architecture
+    parameters = inspect.signature(build).parameters
+    kinds = {entry.kind for entry in parameters.values()}
+    plans, configuration = model.plans, model.configuration
+    channels = (num_input_channels, model.labels.num_segmentation_heads)
+    if "dataset_json" in parameters:
+        _warn_about_old_signature(trainer)
+        described: tuple[Any, ...] = (plans, model.dataset_json, configuration, num_input_channels)
+    elif "plans_manager" in parameters or inspect.Parameter.VAR_POSITIONAL in kinds:
+        described = (plans, configuration, *channels)
+    else:
+        _warn_about_old_signature(trainer)
+        arguments = (configuration.network_arch_init_kwargs, configuration.network_arch_init_kwargs_req_import)
+        described = (configuration.network_arch_class_name, *arguments, *channels)
+    with named_by(configuration):
+        if "enable_deep_supervision" in parameters or inspect.Parameter.VAR_KEYWORD in kinds:
+            return build(*described, enable_deep_supervision=enable_deep_supervision)
+        return build(*described, enable_deep_supervision)
+
+
+def _warn_about_old_signature(trainer: Any) -> None:
+    name = trainer.__name__ if isinstance(trainer, type) else type(trainer).__name__
+    warnings.warn(
+        f"{name}.build_network_architecture has the signature of an earlier nnU-Net; change it to (plans_manager, "
+        "configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision)",
+        DeprecationWarning,
+        stacklevel=3,
+    )

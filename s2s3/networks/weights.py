@@ -1,7 +1,9 @@
-"""Compares weights with a network."""
+"""Whether weights fit a network: every place that loads weights asks here."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from nnunetv2.errors import CheckpointMismatchError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -14,8 +16,24 @@ def loads_in_its_own_way(network: "nn.Module") -> bool:
     return type(network).load_state_dict is not nn.Module.load_state_dict or bool(network._load_state_dict_pre_hooks)
 
 
-def weight_differences(own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]") -> list[str]:
-    """Return why `weights` cannot be loaded into a network with the state dict `own`; empty if they can."""
+def named_as_in(own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """Return `weights` with the names of the state dict `own`: without `module.` before names that it lacks."""
+    return {name if name in own else name.removeprefix("module."): value for name, value in weights.items()}
+
+
+def check_weights(own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]", source: object, advice: str) -> None:
+    """Raise a one-line CheckpointMismatchError unless `weights` can be loaded into a network with the state dict `own`.
+
+    Parameters:
+        source: the file of the weights, for the message.
+        advice: what to do about it, a sentence.
+    """
+    problems = _differences(own, weights)
+    if problems:
+        raise CheckpointMismatchError(f"{source} does not match this network: {'; '.join(problems)}. {advice}")
+
+
+def _differences(own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]") -> list[str]:
     missing = [name for name in own if name not in weights]
     surplus = [name for name in weights if name not in own]
     reshaped = [

@@ -3,14 +3,14 @@
 import os
 from typing import TYPE_CHECKING
 
-from nnunetv2.errors import CheckpointMismatchError, IncompleteCheckpointError
+from nnunetv2.errors import IncompleteCheckpointError
+from nnunetv2.networks.weights import check_weights, named_as_in
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 FRESH = ".seg_layers."
 """Parameters whose name contains this are not transferred: they belong to the classes of their own dataset."""
-MOST_NAMED = 3
 
 
 def load_pretrained_weights(network: "nn.Module", fname: str | os.PathLike[str], verbose: bool = False) -> None:
@@ -36,18 +36,8 @@ def load_pretrained_weights(network: "nn.Module", fname: str | os.PathLike[str],
 
 def transferable(own: "dict[str, Tensor]", weights: "dict[str, Tensor]", source: str) -> "dict[str, Tensor]":
     """Return those of `weights` that replace `own`. Raises CheckpointMismatchError unless all match."""
-    wanted = [name for name in own if FRESH not in name]
-    weights = {name if name in own else name.removeprefix("module."): value for name, value in weights.items()}
-    missing = [name for name in wanted if name not in weights]
-    differing = [name for name in wanted if name in weights and weights[name].shape != own[name].shape]
-    problems = [
-        f"{len(names)} weights {what} ({', '.join(names[:MOST_NAMED])})"
-        for what, names in (("are missing", missing), ("have another shape", differing))
-        if names
-    ]
-    if problems:
-        raise CheckpointMismatchError(
-            f"{source} does not match this network: {'; '.join(problems)}. Pretrain with the same plans "
-            "(nnUNetv2_move_plans_between_datasets)"
-        )
-    return {name: weights[name] for name in wanted}
+    wanted = {name: value for name, value in own.items() if FRESH not in name}
+    weights = named_as_in(own, weights)
+    chosen = {name: weights[name] for name in wanted if name in weights}
+    check_weights(wanted, chosen, source, "Pretrain with the same plans (nnUNetv2_move_plans_between_datasets)")
+    return chosen

@@ -13,8 +13,9 @@ from nnunetv2.errors import (
 )
 from nnunetv2.inference import predict_from_raw_data
 from nnunetv2.inference.model_folder import available_folds, read_model_folder
-from nnunetv2.inference.network_building import build_network, compile_if_asked
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.networks.builder_forms import build_network
+from nnunetv2.networks.compiled_networks import compile_if_asked
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from tests.inference.models import CPU, Trainer, make_dataset_json, make_plans, write_model_folder
@@ -98,7 +99,7 @@ def test_a_checkpoint_of_another_network_is_reported_in_one_line(model: Path) ->
     other = write_model_folder(model.parent / "other", make_plans([8, 8, 8], [1.0] * 3, ".png", 3), DATASET_JSON)
     (other / "fold_0" / "checkpoint_final.pth").replace(model / "fold_1" / "checkpoint_final.pth")
     with pytest.raises(
-        CheckpointMismatchError, match=r"fold_1/checkpoint_final\.pth: .*do not match the network.*\(8, 3, 3, 3\)"
+        CheckpointMismatchError, match=r"fold_1/checkpoint_final\.pth does not match this network.*\(8, 3, 3, 3\)"
     ) as e:
         load(model, (0, 1))
     assert len(str(e.value).splitlines()) == 1

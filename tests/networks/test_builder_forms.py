@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nnunetv2.training.nnUNetTrainer.base.builder_forms import accepts_older_forms
+from nnunetv2.networks.builder_forms import accepts_older_forms
 
 CONFIGURATION = SimpleNamespace(
     network_arch_class_name="some.Network", network_arch_init_kwargs={"a": 1}, network_arch_init_kwargs_req_import=["a"]

@@ -53,7 +53,10 @@ def test_weights_are_copied_into_a_compiled_network(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"body.weight": torch.zeros(3, 2, 1, 1)}, "have another shape"), ({"body.weight": None}, "are missing")],
+    [
+        ({"body.weight": torch.zeros(3, 2, 1, 1)}, r"of another shape: body\.weight is \(3, 2, 1, 1\)"),
+        ({"body.weight": None}, r"lacks body\.weight\. Pretrain with the same plans"),
+    ],
 )
 def test_weights_that_do_not_match_are_refused_by_name(
     tmp_path: Path, change: dict[str, Tensor | None], message: str
@@ -61,7 +64,7 @@ def test_weights_that_do_not_match_are_refused_by_name(
     network = make_network(1.0)
     weights = {k: v for k, v in {**make_network(2.0).state_dict(), **change}.items() if v is not None}
 
-    with pytest.raises(CheckpointMismatchError, match=rf"{message} \(body\.weight\)") as caught:
+    with pytest.raises(CheckpointMismatchError, match=message) as caught:
         load_pretrained_weights(network, save(weights, tmp_path))
     assert isinstance(caught.value, AssertionError)
     assert network.body.bias.unique().tolist() == [1.0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from nnunetv2.inference.network_building import load_weights
+from nnunetv2.networks.compiled_networks import load_weights
 
 
 class FoldNetworks:

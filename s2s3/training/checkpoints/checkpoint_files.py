@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnunetv2.errors import CheckpointError, CheckpointMismatchError, IncompleteCheckpointError
+from nnunetv2.errors import CheckpointError, IncompleteCheckpointError
 from nnunetv2.foundation.files import replacing
 from nnunetv2.foundation.plain_values import converted
 from nnunetv2.foundation.safe_loading.checkpoint_entries import DRIFT_KEY as DRIFT_KEY
 from nnunetv2.foundation.safe_loading.safe_checkpoint import load_checkpoint_file
-from nnunetv2.networks.weights import weight_differences
+from nnunetv2.networks.weights import check_weights, named_as_in
 
 DRIFT_VERSION = 1
 REQUIRED_KEYS = ("network_weights", "optimizer_state", "logging", "_best_ema", "current_epoch", "init_args")
@@ -55,17 +55,9 @@ def fitting_weights(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], so
     A `module.` before names is removed if the network's names have none. Raises a one-line CheckpointMismatchError if
     names or shapes do not match.
     """
-    weights = {_fitting_name(name, own): value for name, value in weights.items()}
-    problems = weight_differences(own, weights)
-    if problems:
-        raise CheckpointMismatchError(
-            f"{source} does not match this network: {'; '.join(problems)}. Check configuration, plans and trainer"
-        )
+    weights = named_as_in(own, weights)
+    check_weights(own, weights, source, "Check configuration, plans and trainer")
     return weights
-
-
-def _fitting_name(name: str, own: Mapping[str, Tensor]) -> str:
-    return name.removeprefix("module.") if name not in own else name
 
 
 @dataclass(frozen=True)

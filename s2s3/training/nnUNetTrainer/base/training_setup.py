@@ -13,7 +13,7 @@ from nnunetv2.configuration import compile_setting
 from nnunetv2.domains.dataset_domains import read_dataset_domains
 from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import RepeatedCallError
-from nnunetv2.inference.network_building import build_network
+from nnunetv2.networks.builder_forms import accepts_older_forms, build_network
 from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSettings
 from nnunetv2.training.domain_balance.domain_balance import balance_domains
 from nnunetv2.training.loss.segmentation_loss import (
@@ -22,7 +22,6 @@ from nnunetv2.training.loss.segmentation_loss import (
     segmentation_loss,
     supervise_deeply,
 )
-from nnunetv2.training.nnUNetTrainer.base.builder_forms import accepts_older_forms
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.nnUNetTrainer.base.training_state import TrainingState
 from nnunetv2.training.ranks import current_ranks, share_batch
