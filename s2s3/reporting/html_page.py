@@ -30,6 +30,11 @@ td { font-variant-numeric: tabular-nums; }
 figure { margin: 1.2rem 0; }
 figure img { max-width: 100%; height: auto; }
 figcaption { font-size: 0.85rem; color: #333; }
+td img { max-width: 20rem; height: auto; }
+td h3 { margin-top: 0; overflow-wrap: anywhere; }
+td p { margin: 0.3rem 0; }
+ul { padding-left: 1.4rem; margin: 0.4rem 0; }
+ul.warning { padding-left: 1.8rem; }
 dt { font-weight: 600; margin-top: 0.6rem; }
 dd { margin: 0 0 0 1.2rem; }
 @media print {
@@ -95,11 +100,19 @@ def key_numbers(numbers: Sequence[tuple[str, str]]) -> str:
 
 def figure(png: bytes, caption: Cell, description: str) -> str:
     """Return a picture embedded in the page, with a caption below and a description for screen readers."""
-    data = base64.b64encode(png).decode("ascii")
-    return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{escape(description)}">'
-        f"<figcaption>{_html(caption)}</figcaption></figure>"
-    )
+    return f"<figure>{picture(png, 'png', description).html}<figcaption>{_html(caption)}</figcaption></figure>"
+
+
+def picture(data: bytes, kind: str, description: str) -> Markup:
+    """Return a picture embedded in the page; `kind` is png or jpeg, the description is for screen readers."""
+    text = base64.b64encode(data).decode("ascii")
+    return Markup(f'<img src="data:image/{kind};base64,{text}" alt="{escape(description)}">')
+
+
+def items(entries: Sequence[Cell], kind: str = "") -> str:
+    """Return a list of short texts; `kind` as for a paragraph."""
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<ul{attribute}>" + "".join(f"<li>{_html(entry)}</li>" for entry in entries) + "</ul>"
 
 
 def definitions(entries: Sequence[tuple[str, Cell]]) -> str:

@@ -9,7 +9,16 @@ def slide_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
     _add_info(commands.add_parser("info", help="show sizes, pixel size and scanner; find damaged parts"))
     _add_predict(commands.add_parser("predict", help="predict slides: labels, objects for QuPath, overlay, numbers"))
+    _add_report(commands.add_parser("report", help="write the page about predicted slides: pictures, areas, problems"))
     return parser
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write report.html into a folder of predicted slides: one file with a picture of each slide, its areas, and "
+        "what is wrong with it, worst first. drift slide predict writes it too."
+    )
+    parser.add_argument("-o", required=True, metavar="FOLDER", help="output folder of drift slide predict")
 
 
 def _add_info(parser: argparse.ArgumentParser) -> None:

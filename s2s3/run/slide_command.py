@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def slide_entry() -> None:
     """Run the sub-command of `drift slide` that the command line names."""
     arguments = slide_parser().parse_args()
-    _check_reading(arguments)
+    if "read_timeout" in arguments:
+        _check_reading(arguments)
     _COMMANDS[arguments.what](arguments)
 
 
@@ -73,4 +74,17 @@ def predict(arguments: argparse.Namespace) -> None:
     predict_slides_as_asked(arguments)
 
 
-_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {"info": show_info, "predict": predict}
+def write_report(arguments: argparse.Namespace) -> None:
+    """Write report.html into an output folder."""
+    from pathlib import Path
+
+    from nnunetv2.reporting.slide_report import write_slide_report
+
+    print(f"written: {write_slide_report(Path(arguments.o))}")
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "info": show_info,
+    "predict": predict,
+    "report": write_report,
+}

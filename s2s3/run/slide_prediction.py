@@ -23,6 +23,7 @@ from nnunetv2.pathology.prediction.slide_state import DONE, FAILED, NO_TISSUE, r
 from nnunetv2.pathology.prediction.slide_summary import write_summary
 from nnunetv2.pathology.slides.reader_process import default_readers
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
+from nnunetv2.reporting.slide_report import write_slide_report
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from s1.problem_lists import raise_together
 
@@ -52,6 +53,8 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
         job = SlideJob(model, settings, readers, arguments.reader, arguments.read_timeout, bar)
         problems += _predicted(job, entry, folder, arguments.slide_mpp)
     write_summary(output, [entry.name for entry in entries])
+    if any(read_state(output / entry.name) for entry in entries):
+        _log.info("report: %s", write_slide_report(output))
     raise_together(SlideError, "slides", problems)
 
 

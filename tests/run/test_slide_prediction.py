@@ -57,6 +57,7 @@ def test_all_slides_of_a_folder_are_predicted_and_those_that_fail_are_named_at_t
     states = {row["slide"]: row["state"] for row in rows_of(out / "slides.csv")}
     assert states == {"a": "done", "b": "done", "broken": "failed"}
     assert [row["slide"] for row in rows_of(out / "summary.csv")] == ["a", "b"]
+    assert "broken.png" in (out / "report.html").read_text()
     again = run(monkeypatch, capsys, *words, "--save", "labels")
     assert again[0] == 2
     assert "failed before; --retry_failed tries again" in again[2]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
+from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, THUMBNAIL_NAME
 from nnunetv2.foundation.files import make_folder
 from nnunetv2.pathology.outputs.bands import BandFiles, file_stamp
 from nnunetv2.pathology.outputs.overlay import write_picture
@@ -17,8 +18,6 @@ from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_outputs import (
-    MEASUREMENTS,
-    THUMBNAIL,
     SlideOutputs,
     foreground_classes,
     readable_thumbnail,
@@ -132,21 +131,21 @@ class _Work:
         if self.job.settings.overwrite:
             files.remove()
         files.begin(self._plan(prediction, description), self.job.settings.overwrite)
-        self.state.update(normalization=description, tiles=prediction.count_tiles())
+        self.state.update(normalization={**description, **self._training_colours()}, tiles=prediction.count_tiles())
         damage = SlideDamage(gate, files.work_folder / _LOG)
         damage.resume()
         self._predict(prediction, files, damage)
         predicted = time.monotonic()
         content = self._write_outputs(files, damage, tissue)
         seconds = {"prediction": round(predicted - started, 2), "outputs": round(time.monotonic() - predicted, 2)}
-        measured = {"file": MEASUREMENTS, "classes": content["classes"]}
+        measured = {"file": MEASUREMENTS_NAME, "classes": content["classes"]}
         state = self.state.finish(DONE, read=damage.record.to_dict(), seconds=seconds, measurements=measured)
         files.remove()
         return state
 
     def _without_tissue(self) -> dict[str, Any]:
         """Leave a picture, so that somebody can see that there is none."""
-        write_picture(readable_thumbnail(self.opened.slide), self.folder / THUMBNAIL)
+        write_picture(readable_thumbnail(self.opened.slide), self.folder / THUMBNAIL_NAME)
         return self.state.finish(NO_TISSUE)
 
     def _about_the_slide(self) -> dict[str, Any]:
@@ -177,6 +176,14 @@ class _Work:
             return None, {"mode": "pixel by pixel"}
         found, more = self._measured_statistics(mode, gate)
         return found, {"mode": mode, "mean": list(found.mean), "std": list(found.std), **more}
+
+    def _training_colours(self) -> dict[str, Any]:
+        """Return the entry of the state file with which the report tells whether the slide looks unusual."""
+        try:
+            found = self.job.model.dataset_statistics
+        except (KeyError, TypeError, ValueError):  # plans without intensities
+            return {}
+        return {"training": {"mean": list(found.mean), "std": list(found.std)}}
 
     def _measured_statistics(self, mode: str, gate: TileGate | None) -> tuple[ChannelStatistics, dict[str, Any]]:
         if mode.startswith(VALUES):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, OBJECTS_NAME, OVERLAY_NAME, THUMBNAIL_NAME
 from nnunetv2.pathology.annotations.geojson_writer import GeoJsonSettings, WrittenObjects, write_objects
 from nnunetv2.pathology.annotations.outline_cleanup import OutlineSettings, cleaned
 from nnunetv2.pathology.annotations.qupath_objects import Rgb, SlideObject, size_measurements
@@ -37,8 +38,7 @@ from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from s1.files import write_json
 
-LABELS, OBJECTS, THUMBNAIL, OVERLAY = "labels.ome.tif", "objects.geojson.gz", "thumbnail.png", "overlay.png"
-MEASUREMENTS, TISSUE = "measurements.json", "tissue.geojson"
+LABELS, TISSUE = "labels.ome.tif", "tissue.geojson"
 _GREY: Rgb = (128, 128, 128)
 _STRIP_PX = 1024
 
@@ -77,12 +77,12 @@ class SlideOutputs:
         if "labels" in self.settings.save:
             self._write_pyramid(folder / LABELS)
         if "geojson" in self.settings.save:
-            written = self._write_objects(folder / OBJECTS)
+            written = self._write_objects(folder / OBJECTS_NAME)
         if "overlay" in self.settings.save:
             self._write_pictures(folder)
         self._write_tissue(folder / TISSUE)
         content = self._measured(written, about)
-        write_json(content, folder / MEASUREMENTS)
+        write_json(content, folder / MEASUREMENTS_NAME)
         return content
 
     def _write_pyramid(self, target: Path) -> None:
@@ -135,9 +135,9 @@ class SlideOutputs:
 
     def _write_pictures(self, folder: Path) -> None:
         thumbnail = readable_thumbnail(self.slide)
-        write_picture(thumbnail, folder / THUMBNAIL)
+        write_picture(thumbnail, folder / THUMBNAIL_NAME)
         labels = self._small_labels(*thumbnail_size(self.grid.height, self.grid.width))
-        write_picture(overlay_picture(thumbnail, labels, self.classes, self._not_read_picture()), folder / OVERLAY)
+        write_picture(overlay_picture(thumbnail, labels, self.classes, self._not_read_picture()), folder / OVERLAY_NAME)
 
     def _small_labels(self, height: int, width: int) -> npt.NDArray[Any]:
         """Return the labels in the middle of each pixel of a picture of this size."""

@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DriftError
+from nnunetv2.file_kinds.slide_files import SLIDE_STATE, STATE_NAME
 from nnunetv2.foundation.files import read_json
 from s1.files import write_json
-from s1.json_files import JsonFile
-from s1.json_schema import Record
 
-STATE = "state.json"
 FORMAT = 1
 RUNNING, DONE, NO_TISSUE, FAILED = "running", "done", "no_tissue", "failed"
-STATE_FILE = JsonFile("state of a slide", Record(), "remove its folder, or use --overwrite")
 
 
 class SlideState:
@@ -27,7 +24,7 @@ class SlideState:
     """
 
     def __init__(self, folder: Path, begin: Mapping[str, Any]):
-        self._file = folder / STATE
+        self._file = folder / STATE_NAME
         attempts = int(read_state(folder).get("attempts", 0)) + 1
         self.content: dict[str, Any] = {
             "format": FORMAT,
@@ -59,12 +56,10 @@ class SlideState:
 def read_state(folder: Path) -> dict[str, Any]:
     """Return the state of a slide's folder, empty if there is none or it is damaged."""
     try:
-        content = read_json(folder / STATE, STATE_FILE)
+        content: dict[str, Any] = read_json(folder / STATE_NAME, SLIDE_STATE)
     except DriftError:
         return {}
-    shapes: dict[str, Any] = {"attempts": int, "model": dict, "error": (dict, type(None)), "warnings": list}
-    is_ours = all(isinstance(content[name], kind) for name, kind in shapes.items() if name in content)
-    return content if is_ours and "attempts" in content else {}
+    return content
 
 
 def _now() -> str:

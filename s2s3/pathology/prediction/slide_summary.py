@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DriftError
+from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, SLIDE_MEASUREMENTS
 from nnunetv2.foundation.files import read_json
 from nnunetv2.pathology.outputs.measurements import summary_row
-from nnunetv2.pathology.prediction.slide_outputs import MEASUREMENTS
-from nnunetv2.pathology.prediction.slide_state import DONE, STATE_FILE, read_state
+from nnunetv2.pathology.prediction.slide_state import DONE, read_state
 from s1.files import replacing
 
 SLIDES, SUMMARY = "slides.csv", "summary.csv"
@@ -33,8 +33,8 @@ def _measured(folder: Path, name: str) -> dict[str, Any]:
     if read_state(folder).get("state") != DONE:
         return {}
     try:
-        return summary_row(name, read_json(folder / MEASUREMENTS, STATE_FILE))
-    except (DriftError, KeyError, TypeError, AttributeError):  # not what a prediction wrote
+        return summary_row(name, read_json(folder / MEASUREMENTS_NAME, SLIDE_MEASUREMENTS))
+    except DriftError:  # not what a prediction wrote
         return {}
 
 
