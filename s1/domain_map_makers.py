@@ -4,10 +4,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
-from s1.case_names import composed
 from s1.case_table import entries_by_case, read_case_table
 from s1.domain_map import DomainMap
 from s1.errors import DomainMapError
+from s1.name_patterns import texts_from_pattern
 from s1.problem_lists import raise_together
 
 
@@ -31,17 +31,9 @@ def domain_map_from_pattern(pattern: str, cases: Iterable[str]) -> DomainMap:
 
     The expression may match anywhere in the case's name; anchor it with ^ or $ if that matters.
     """
-    source = f"pattern {pattern!r}"
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise DomainMapError(f"{source}: not a regular expression ({error})") from None
-    if "domain" not in expression.groupindex:
-        raise DomainMapError(f"{source}: has no group named domain; write the domain's part as (?P<domain>...)")
-    matches = {case: expression.search(composed(case)) for case in cases}
-    found = {case: match["domain"] or "" if match else "" for case, match in matches.items()}
+    found = texts_from_pattern(pattern, "domain", list(cases))
     problems = [f"gives no domain for case {case!r}" for case, domain in found.items() if not domain]
-    raise_together(DomainMapError, "does not match all cases", problems, source)
+    raise_together(DomainMapError, "does not match all cases", problems, f"pattern {pattern!r}")
     return _collect(found)
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
 from nnunetv2.dataset_conversion.image_folder_cases import ConvertedCase, Pair, convert_pair, pair_cases
@@ -16,8 +15,9 @@ from nnunetv2.dataset_conversion.image_folder_labels import (
     unknown_value_problems,
     unusable_labels,
 )
+from nnunetv2.dataset_conversion.label_arguments import named_once
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name, new_raw_dataset
-from nnunetv2.errors import DatasetError, DatasetLayoutError, MissingFileError, SettingsError
+from nnunetv2.errors import DatasetError, DatasetLayoutError, MissingFileError
 from nnunetv2.foundation.files import write_json
 from nnunetv2.foundation.workers import run_cases
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
@@ -25,7 +25,6 @@ from s1.domain_files import write_domain_map
 from s1.domain_map import DomainMap
 from s1.domain_map_makers import domain_map_from_csv, groups_from_csv
 
-_Key = TypeVar("_Key")
 _log = logging.getLogger(__name__)
 
 
@@ -124,18 +123,11 @@ def convert_as_asked(arguments: Namespace) -> None:
         Path(arguments.m),
         f"Dataset{arguments.d:03d}_{arguments.n}",
         Path(arguments.csv) if arguments.csv else None,
-        _named_once("--labels", arguments.labels) if arguments.labels else None,
-        _named_once("--relabel", arguments.relabel),
+        named_once("--labels", arguments.labels) if arguments.labels else None,
+        named_once("--relabel", arguments.relabel),
         arguments.mask_suffix,
         arguments.keep_jpeg,
     )
     for domain, count in convert_image_folder(settings, arguments.np).items():
         _log.info("%s: %d cases", domain, count)
     _log.info("%s is ready: nnUNetv2_plan_and_preprocess -d %d -c 2d", settings.dataset_name, arguments.d)
-
-
-def _named_once(option: str, pairs: Sequence[tuple[_Key, int]]) -> dict[_Key, int]:
-    twice = [str(key) for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-    if twice:
-        raise SettingsError(f"{option} names {', '.join(twice)} more than once")
-    return dict(pairs)

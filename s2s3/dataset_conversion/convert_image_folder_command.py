@@ -2,9 +2,8 @@
 
 import argparse
 
+from nnunetv2.dataset_conversion.label_arguments import named_label, value_pair
 from nnunetv2.foundation.command_line import command
-
-_LARGEST_LABEL = 65535
 
 
 @command
@@ -35,12 +34,12 @@ def convert_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--labels",
         nargs="+",
-        type=_named_label,
+        type=named_label,
         metavar="NAME=VALUE",
         help="for example background=0 tumor=1 stroma=2 (default: background, label_1, ... as found)",
     )
     parser.add_argument(
-        "--relabel", nargs="+", type=_value_pair, default=[], metavar="FOUND=LABEL", help="for example 255=1"
+        "--relabel", nargs="+", type=value_pair, default=[], metavar="FOUND=LABEL", help="for example 255=1"
     )
     parser.add_argument("--mask-suffix", default="", metavar="TEXT", help="ending of mask names, for example _mask")
     parser.add_argument(
@@ -48,21 +47,3 @@ def convert_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-np", type=int, default=2, help="processes; 0: in this process (default 2)")
     return parser
-
-
-def _named_label(text: str) -> tuple[str, int]:
-    name, separator, value = text.partition("=")
-    if not separator or not name or not _is_label(value):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE, for example tumor=1, values from 0 to 65535")
-    return name, int(value)
-
-
-def _is_label(text: str) -> bool:
-    return text.isdecimal() and int(text) <= _LARGEST_LABEL
-
-
-def _value_pair(text: str) -> tuple[int, int]:
-    found, separator, label = text.partition("=")
-    if not separator or not _is_label(found) or not _is_label(label):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected FOUND=LABEL, for example 255=1, values from 0 to 65535")
-    return int(found), int(label)

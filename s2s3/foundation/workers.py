@@ -70,11 +70,13 @@ class WorkerPool:
 
     `num_workers` is capped at the number of usable CPUs; 0 runs each task inside `submit`. The workers divide the CPUs
     that this process leaves, `busy_cpus` fewer than are usable, and each runs at least one thread.
-    Raises SettingsError if the environment names numbers of processes that are none.
+    With `survive_deaths`, a killed worker fails its task with WorkerDiedError and is replaced; otherwise `wait`, `poll`
+    and `submit` raise that. Raises SettingsError if the environment names numbers of processes that are none.
     """
 
-    def __init__(self, num_workers: int, busy_cpus: int = 0):
+    def __init__(self, num_workers: int, busy_cpus: int = 0, survive_deaths: bool = False):
         check_numbers_of_processes()
+        self._survives_deaths = survive_deaths
         self._wanted = max(0, min(num_workers, usable_cpus()))
         self._threads = threads_per_worker(self._wanted, busy_cpus)
         self._workers: list[_Worker] = []
@@ -164,6 +166,7 @@ class WorkerPool:
                 succeeded, value = worker.connection.recv()
             except (EOFError, OSError):  # OSError: killed while it sent the answer
                 self._report_death(worker)
+                continue
             assert worker.task is not None
             task, worker.task = worker.task, None
             task.end(result=value if succeeded else None, error=None if succeeded else value)
@@ -172,7 +175,12 @@ class WorkerPool:
     def _report_death(self, worker: _Worker) -> None:
         assert worker.task is not None
         worker.process.join(timeout=5)
-        raise WorkerDiedError(f"case {worker.task.case}: {describe_exit(worker.process.exitcode)}")
+        error = WorkerDiedError(f"case {worker.task.case}: {describe_exit(worker.process.exitcode)}")
+        if not self._survives_deaths:
+            raise error
+        worker.task.end(error=error)
+        worker.connection.close()
+        self._workers.remove(worker)
 
 
 def _run_here(task: Task) -> None:

@@ -17,7 +17,7 @@ SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
         "images + masks + CSV to nnU-Net",
     ),
     "ablate": ("nnunetv2.ablation.command_line", "ablate_entry", "measure which parts of the method help on your data"),
-    "slide": ("nnunetv2.run.slide_command", "slide_entry", "whole slides: inspect, predict, export, report"),
+    "slide": ("nnunetv2.run.slide_command", "slide_entry", "whole slides: inspect, tile, predict, export, report"),
     "report": (
         "nnunetv2.reporting.command_line",
         "report_entry",

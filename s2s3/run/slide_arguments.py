@@ -2,12 +2,15 @@
 
 import argparse
 
+from nnunetv2.run.slide_tiling_arguments import READERS, add_tile
+
 
 def slide_parser() -> argparse.ArgumentParser:
     """Return the parser of `drift slide`; its result names the sub-command in `what`."""
     parser = argparse.ArgumentParser(description="Work on whole slides.")
     commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
     _add_info(commands.add_parser("info", help="show sizes, pixel size and scanner; find damaged parts"))
+    add_tile(commands.add_parser("tile", help="cut annotated slides into a dataset for training"))
     _add_predict(commands.add_parser("predict", help="predict slides: labels, objects for QuPath, overlay, numbers"))
     _add_report(commands.add_parser("report", help="write the page about predicted slides: pictures, areas, problems"))
     return parser
@@ -34,7 +37,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reader",
         default="auto",
-        choices=["auto", "openslide", "tifffile", "wsidicom", "pillow"],
+        choices=READERS,
         help="library that reads the slides (default: by their content)",
     )
     parser.add_argument(

@@ -74,6 +74,13 @@ def predict(arguments: argparse.Namespace) -> None:
     predict_slides_as_asked(arguments)
 
 
+def tile(arguments: argparse.Namespace) -> None:
+    """Cut slides into a dataset; those that cannot be used are named at the end, with exit code 2."""
+    from nnunetv2.run.slide_tiling import tile_slides_as_asked
+
+    tile_slides_as_asked(arguments)
+
+
 def write_report(arguments: argparse.Namespace) -> None:
     """Write report.html into an output folder."""
     from pathlib import Path
@@ -85,6 +92,7 @@ def write_report(arguments: argparse.Namespace) -> None:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "info": show_info,
+    "tile": tile,
     "predict": predict,
     "report": write_report,
 }

@@ -320,3 +320,17 @@ def is_alive(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_pool_that_survives_deaths_fails_the_task_and_goes_on() -> None:
+    with WorkerPool(1, survive_deaths=True) as pool:
+        tasks = [pool.submit(name, end_process_if, name == "b") for name in "abc"]
+        pool.wait()
+    assert [task.error is None for task in tasks] == [True, False, True]
+    with pytest.raises(WorkerDiedError, match="case b: the worker process was killed by signal SIGTERM"):
+        tasks[1].outcome()
+
+
+def end_process_if(is_asked: bool) -> None:
+    if is_asked:
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -9,9 +9,9 @@ from nnunetv2.errors import WrongShapeError
 from nnunetv2.overlays.legend import add_legend
 from nnunetv2.overlays.rendering import Rgb, colour_of, generate_overlay
 from nnunetv2.pathology.outputs.label_reduction import Array, sampled
+from nnunetv2.pathology.slides.thumbnail import LARGEST_PX
 from s1.files import replacing
 
-LARGEST_PX = 2048
 NOT_READ = "Not read"
 NOT_READ_COLOUR: Rgb = (90, 90, 90)
 _HALF = 1.0

@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nnunetv2.errors import MissingPixelSizeError, SettingsError
+from nnunetv2.pathology.slides.model_entry import ENTRY, slide_entry
 from nnunetv2.pathology.slides.pixel_size import LARGEST_UM, SMALLEST_UM, is_plausible
-
-ENTRY = "drift"
-"""Key of dataset.json under which our tiling states what nnU-Net has no place for; stock nnU-Net ignores it."""
 
 
 def model_mpp(
@@ -27,8 +25,7 @@ def model_mpp(
     """
     if given is not None:
         return _plausible(given, "--mpp")
-    stated = dataset_json.get(ENTRY)
-    size = stated.get("mpp") if isinstance(stated, Mapping) else None
+    size = slide_entry(dataset_json, "mpp")
     if size is None:
         hint = [float(value) for value in spacing]
         raise MissingPixelSizeError(

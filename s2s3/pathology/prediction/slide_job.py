@@ -20,7 +20,6 @@ from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_outputs import (
     SlideOutputs,
     foreground_classes,
-    readable_thumbnail,
 )
 from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import VALUES, SlideSettings
@@ -30,6 +29,7 @@ from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
+from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 
 MakeBar = Callable[[int], Any]

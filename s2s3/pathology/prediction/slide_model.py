@@ -1,7 +1,7 @@
 """A model that slides are predicted with: what it needs to be, the pixel size it was trained at, and its identity."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +10,14 @@ from typing import Any
 from nnunetv2.errors import SettingsError
 from nnunetv2.file_kinds.raw_dataset import channel_names
 from nnunetv2.pathology.prediction.fold_networks import FoldNetworks
-from nnunetv2.pathology.prediction.model_resolution import ENTRY, model_mpp
+from nnunetv2.pathology.prediction.model_resolution import model_mpp
 from nnunetv2.pathology.prediction.slide_normalisation import (
     RGB_CHANNELS,
     ChannelStatistics,
     SlideNormalisation,
     slide_normalisation,
 )
+from nnunetv2.pathology.slides.model_entry import ENTRY, slide_entry
 from s1.files import file_sha256
 
 _HASH_CHARACTERS = 16
@@ -47,6 +48,12 @@ class SlideModel:
             raise SettingsError(
                 f"model {self.name} is for images of {self.num_input_channels} channel(s); slides have red, green, blue"
             )
+        profile = slide_entry(self.predictor.dataset_json, "icc")
+        if profile is not None:
+            raise SettingsError(
+                f"model {self.name}: its dataset.json says {ENTRY}.icc = {profile!r}; this version does not convert the"
+                " colours of slides and predicts with null only"
+            )
 
     @property
     def num_input_channels(self) -> int:
@@ -75,7 +82,7 @@ class SlideModel:
     @property
     def training_window_px(self) -> int:
         """The larger side of a training image: what dataset.json says of its tiles, else the median of the plans."""
-        tile = _drift_entry(self.predictor.dataset_json, "tile")
+        tile = slide_entry(self.predictor.dataset_json, "tile")
         if isinstance(tile, int) and not isinstance(tile, bool) and tile > 0:
             return tile
         shape: Sequence[float] = self.predictor.plans_manager.plans.get("original_median_shape_after_transp", ())
@@ -105,8 +112,3 @@ def model_identity(checkpoints: Sequence[Path]) -> str:
     for file in checkpoints:
         digest.update(file_sha256(file).encode())
     return digest.hexdigest()[:_HASH_CHARACTERS]
-
-
-def _drift_entry(dataset_json: Mapping[str, Any], key: str) -> Any:
-    entries = dataset_json.get(ENTRY)
-    return entries.get(key) if isinstance(entries, Mapping) else None

@@ -23,7 +23,6 @@ from nnunetv2.pathology.outputs.measurements import (
     measurements_content,
 )
 from nnunetv2.pathology.outputs.overlay import (
-    LARGEST_PX,
     NOT_READ,
     class_colours,
     overlay_picture,
@@ -33,8 +32,8 @@ from nnunetv2.pathology.outputs.overlay import (
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.slides.geometry import ViewGrid
-from nnunetv2.pathology.slides.rescue import RescuingView, small_source
 from nnunetv2.pathology.slides.slide import Slide
+from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from s1.files import write_json
 
@@ -166,13 +165,6 @@ class SlideOutputs:
         objects = None if written is None else written.classes
         measured = class_measurements(counts, self.classes, sizes, self.tissue.mm2, objects)
         return measurements_content(measured, self.tissue.mm2, **about)
-
-
-def readable_thumbnail(slide: Slide) -> npt.NDArray[np.uint8]:
-    """Return a whole slide, at most 2048 pixels wide and high; what cannot be read is white."""
-    mpp = max(slide.mpp.mean, slide.mpp.mean * max(slide.size) / LARGEST_PX)
-    with RescuingView(small_source(slide, mpp, slide.reader.name.split()[0])) as reader:
-        return reader.read_all()[0]
 
 
 def foreground_classes(dataset_json: Mapping[str, Any], label_manager: Any) -> dict[str, int]:
