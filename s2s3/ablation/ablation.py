@@ -51,11 +51,19 @@ class Ablation:
             for part in self.parts
         ]
 
+    def part_of(self, cell: Cell) -> Part:
+        """Return the cases of a cell."""
+        return next(part for part in self.parts if part.name == cell.part)
+
+    def result_of(self, cell: Cell) -> dict[str, Any] | None:
+        """Return the result of a cell, None if it has none yet; see `read_result`."""
+        return read_result(cell, self.root, self.budget, self.part_of(cell))
+
     def results(self, candidate: Candidate) -> dict[tuple[str, int], dict[str, Any]]:
         """Return (part, seed) -> result of a candidate, for the seeds with which all its parts are done."""
         found = {}
         for cell in self.cells():
-            result = read_result(cell, self.root, self.budget) if cell.candidate == candidate else None
+            result = self.result_of(cell) if cell.candidate == candidate else None
             if result is not None:
                 found[cell.part, cell.seed] = result
         complete = [seed for seed in self.seeds if all((part.name, seed) in found for part in self.parts)]
@@ -160,8 +168,7 @@ def run_cells(ablation: Ablation, jobs: int, device: str, threads: int) -> tuple
     from nnunetv2.foundation.progress import redraw_interval_s
     from nnunetv2.foundation.workers import WorkerPool
 
-    parts = {part.name: part for part in ablation.parts}
-    open_cells = [cell for cell in ablation.cells() if read_result(cell, ablation.root, ablation.budget) is None]
+    open_cells = [cell for cell in ablation.cells() if ablation.result_of(cell) is None]
     tasks: list[Task] = []
     with (
         WorkerPool(jobs) as pool,
@@ -169,7 +176,7 @@ def run_cells(ablation: Ablation, jobs: int, device: str, threads: int) -> tuple
     ):
         for cell in open_cells:
             settings = (ablation.budget, ablation.root, ablation.preprocessed, device, threads)
-            tasks.append(pool.submit(str(cell), run_cell, CellTask(cell, parts[cell.part], *settings)))
+            tasks.append(pool.submit(str(cell), run_cell, CellTask(cell, ablation.part_of(cell), *settings)))
             pool.wait(unfinished_at_most=max(0, pool.num_workers - 1))
             bar.update(sum(task.finished for task in tasks) - bar.n)
         while pool.unfinished:

@@ -85,7 +85,7 @@ def mean_over_domains(score: str) -> Statistic:
 
 def worst_domain(score: str) -> Statistic:
     """Return the lowest domain mean of a score."""
-    return lambda groups, weights: np.nanmin(_domain_means(groups, weights, score), axis=0)
+    return lambda groups, weights: np.asarray(np.fmin.reduce(_domain_means(groups, weights, score), axis=0))
 
 
 def domain_gap(score: str) -> Statistic:
@@ -99,8 +99,8 @@ def calibration_error(groups: Sequence[Group], weights: Weights) -> FloatArray:
     for group, times in zip(groups, weights, strict=True):
         pooled = np.tensordot(times, group.calibration.reshape(times.shape[1], -1, 3), axes=1)
         bins[group.domain] = bins.get(group.domain, 0.0) + pooled
-    errors = [np.abs(b[..., 1] - b[..., 2]).sum(axis=1) / b[..., 0].sum(axis=1) for b in bins.values()]
-    return np.asarray(np.mean(errors, axis=0))
+    wrong = np.stack([np.abs(b[..., 1] - b[..., 2]).sum(axis=1) for b in bins.values()])
+    return _nanmean(_ratio(wrong, np.stack([b[..., 0].sum(axis=1) for b in bins.values()])))
 
 
 STATISTICS: Mapping[str, Statistic] = {
@@ -128,9 +128,14 @@ def _domain_means(groups: Sequence[Group], weights: Weights, score: str) -> Floa
         columns = np.stack([np.nan_to_num(values), ~np.isnan(values)], axis=1)
         sums[group.domain] = sums.get(group.domain, 0.0) + times @ columns
     totals = np.stack(list(sums.values()))
-    means = np.full(totals.shape[:-1], np.nan)
-    np.divide(totals[..., 0], totals[..., 1], out=means, where=totals[..., 1] > 0)
-    return means
+    return _ratio(totals[..., 0], totals[..., 1])
+
+
+def _ratio(values: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return values / counts, NaN for counts of 0."""
+    ratio = np.full(values.shape, np.nan)
+    np.divide(values, counts, out=ratio, where=counts > 0)
+    return ratio
 
 
 def _nanmean(values: FloatArray) -> FloatArray:

@@ -64,7 +64,7 @@ def run_cell(task: CellTask) -> bool:
     if not lock.take():
         return False
     try:
-        if read_result(task.cell, task.root, task.budget) is None:
+        if read_result(task.cell, task.root, task.budget, task.part) is None:
             with _output_to(folder / "output.txt"):
                 write_json(_measure(task, folder), folder / RESULT)
         return True

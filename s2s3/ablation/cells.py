@@ -11,7 +11,7 @@ from typing import Any
 
 from nnunetv2.ablation.budget import Budget
 from nnunetv2.ablation.case_scores import CALIBRATION_BINS
-from nnunetv2.ablation.protocols import Protocol
+from nnunetv2.ablation.protocols import Part, Protocol
 from nnunetv2.ablation.scored_groups import SCORES
 from nnunetv2.ablation.unseen_flag import DISTANCE, LIMIT
 from nnunetv2.errors import InvalidValueError, SettingsError
@@ -21,15 +21,17 @@ from s1.json_schema import NAME, NUMBER, OBJECT, TEXT, ListOf, Record, Value, nu
 
 RESULT = "result.json"
 VERSION = 1
-_SCORE = optional(NUMBER)
+_SCORE = optional(number(0, 1))
+_DISTANCE = optional(number(0))
+_MOST_PIXELS = 1e12
 _CASE = Record(
     {
         "case": NAME,
         "set": Value("seen or unseen", lambda name: name in ("seen", "unseen")),
         **dict.fromkeys(SCORES, _SCORE),
-        "calibration": ListOf(ListOf(number(low=0), 3, 3), CALIBRATION_BINS, CALIBRATION_BINS),
+        "calibration": ListOf(ListOf(number(0, _MOST_PIXELS), 3, 3), CALIBRATION_BINS, CALIBRATION_BINS),
     },
-    {"features": ListOf(NUMBER), DISTANCE: _SCORE, LIMIT: _SCORE},
+    {"features": ListOf(NUMBER), DISTANCE: _DISTANCE, LIMIT: _DISTANCE},
 )
 _RESULT_FILE = JsonFile(
     "result of an ablation",
@@ -91,10 +93,11 @@ class Cell:
         return f"{self.candidate} {self.protocol.value} {self.part} seed {self.seed}"
 
 
-def read_result(cell: Cell, root: Path, budget: Budget) -> dict[str, Any] | None:
+def read_result(cell: Cell, root: Path, budget: Budget, part: Part) -> dict[str, Any] | None:
     """Return the content of the cell's result file, None if it has none yet.
 
-    Raises InvalidValueError, with the path, if it is damaged, of another cell, or of another budget.
+    Raises InvalidValueError, with the path, if it is damaged, of another cell, of another budget, or of other test
+    cases than those of the part, as after a change of the dataset or its domains.
     """
     file = cell.folder(root) / RESULT
     if not file.is_file():
@@ -107,7 +110,20 @@ def read_result(cell: Cell, root: Path, budget: Budget) -> dict[str, Any] | None
         )
     if content.get("cell") != describe(cell):
         raise InvalidValueError(f"{file}: the result of {content.get('cell')}, expected that of {describe(cell)}")
+    _check_cases(content, part, file)
     return content
+
+
+def _check_cases(content: dict[str, Any], part: Part, file: Path) -> None:
+    found = sorted((score["set"], score["case"]) for score in content["scores"])
+    expected = sorted([("seen", case) for case in part.seen] + [("unseen", case) for case in part.unseen])
+    if found == expected:
+        return
+    other = sorted(set(found) ^ set(expected)) or [pair for pair in expected if found.count(pair) > 1]
+    raise InvalidValueError(
+        f"{file}: measured on other test cases than this dataset and its domains give (the first: {other[0][0]} case "
+        f"{other[0][1]}); choose another folder with -o, or remove the cell's folder to train it again"
+    )
 
 
 def describe(cell: Cell) -> dict[str, Any]:

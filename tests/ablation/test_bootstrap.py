@@ -1,6 +1,7 @@
 """Figures of candidates and their paired intervals."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,15 @@ def test_figures_are_means_and_extremes_over_domains() -> None:
     assert figures["dice_gap"].value == pytest.approx(0.2)
     assert figures["calibration_error"].value == pytest.approx(0.1)
     assert math.isnan(figures["dice_mean"].interval[0])
+
+
+def test_figures_of_cases_without_any_score_or_judged_pixel_are_unknown() -> None:
+    unknown = group("A", [[math.nan, math.nan]])
+    unknown = replace(unknown, calibration=np.zeros_like(unknown.calibration))
+    figures = compare([unknown], None)
+    assert all(math.isnan(figures[name].value) for name in ("dice_mean", "dice_worst", "calibration_error"))
+    known = group("B", [[0.5]])
+    assert compare([unknown, known], None)["calibration_error"].value == pytest.approx(0.1)
 
 
 def test_a_constant_gain_has_an_interval_of_that_gain_alone() -> None:
