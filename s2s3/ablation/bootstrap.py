@@ -1,8 +1,10 @@
 """Figures of a candidate with paired bootstrap intervals.
 
 A figure is first a mean over the test cases of each domain, then a mean (or the worst) over domains. A bootstrap sample
-draws seeds with replacement and, within each drawn seed, the cases of every group with replacement. A candidate and
-its reference share seeds and cases, and each sample is taken of both, so the interval is that of a paired comparison.
+draws seeds with replacement and, apart from them, the cases of every domain with replacement. A case that is drawn
+counts under every drawn seed and in every part: all of them judge the same image, so more seeds do not make more
+images. A candidate and its reference share seeds and cases, and each sample is taken of both, so the interval is that
+of a paired comparison.
 """
 
 import math
@@ -10,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from nnunetv2.ablation.scored_groups import FloatArray, Group
 
@@ -17,6 +20,7 @@ SAMPLES = 2000
 LEVEL = 0.95
 SEED = 12345
 
+IntArray = npt.NDArray[np.int64]
 Weights = Sequence[FloatArray]
 """Per group (1 + samples, seeds x cases): how often each score counts; in the first row all count once."""
 Statistic = Callable[[Sequence[Group], Weights], FloatArray]
@@ -69,13 +73,25 @@ def draw_weights(groups: Sequence[Group], samples: int) -> list[FloatArray]:
     stream = np.random.default_rng(SEED)
     seeds = groups[0].shape[0]
     times_seed = stream.multinomial(seeds, np.full(seeds, 1 / seeds), size=samples)
+    times_case = _draw_cases(groups, samples, stream)
     weights = []
     for group in groups:
-        cases = group.shape[1]
-        times_case = stream.multinomial(times_seed * cases, np.full(cases, 1 / cases))
-        drawn = times_case.reshape(samples, seeds * cases)
-        weights.append(np.vstack([np.ones(seeds * cases), drawn]).astype(np.float64))
+        of_group = np.stack([times_case[case] for case in group.cases], axis=1)
+        drawn = (times_seed[:, :, None] * of_group[:, None]).reshape(samples, seeds * len(group.cases))
+        weights.append(np.vstack([np.ones(drawn.shape[1]), drawn]).astype(np.float64))
     return weights
+
+
+def _draw_cases(groups: Sequence[Group], samples: int, stream: np.random.Generator) -> dict[str, IntArray]:
+    """Return case -> how often it is drawn in each sample, from the cases of its domain in all parts."""
+    members: dict[str, dict[str, None]] = {}
+    for group in groups:
+        members.setdefault(group.domain, {}).update(dict.fromkeys(group.cases))
+    drawn: dict[str, IntArray] = {}
+    for cases in members.values():
+        times = stream.multinomial(len(cases), np.full(len(cases), 1 / len(cases)), size=samples)
+        drawn.update(zip(cases, times.T, strict=True))
+    return drawn
 
 
 def mean_over_domains(score: str) -> Statistic:

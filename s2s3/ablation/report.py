@@ -98,7 +98,7 @@ def _explanation(ablation: Ablation, rows: Sequence[Row]) -> list[str]:
         f"{budget.batch_size}, {budget.epochs} x {budget.iterations_per_epoch} steps; {time}.",
         "",
         f"In brackets: the {LEVEL:.0%} interval of the difference from {ablation.reference}, from {SAMPLES} paired "
-        "bootstrap samples of seeds and of cases within seeds; * marks intervals of at least two "
+        "bootstrap samples of seeds and of cases, the same cases under all seeds; * marks intervals of at least two "
         "seeds that leave out zero; those of one seed cover the cases only. A figure is a "
         "mean over cases within a domain, then over domains. Boundaries count as right within "
         f"{TOLERANCE_PX:g} pixels. Little foreground: less than {LITTLE_FOREGROUND:.0%} of the image.",

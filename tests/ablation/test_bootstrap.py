@@ -72,10 +72,25 @@ def test_seeds_are_drawn_too() -> None:
     assert figure.interval == pytest.approx((0.1, 0.9))
 
 
-def test_every_bootstrap_sample_has_as_many_scores_as_the_data() -> None:
+def test_more_seeds_or_parts_do_not_make_more_images() -> None:
+    gains = np.random.default_rng(0).normal(0.01, 0.1, 60)
+    dice, base = (0.5 + gains).tolist(), np.full(60, 0.5).tolist()
+    once = compare([group("A", [dice])], [group("A", [base])])["dice_mean"]
+    of_seeds = compare([group("A", [dice] * 3)], [group("A", [base] * 3)])["dice_mean"]
+    parts = [[group("A", [values], part=part) for part in "pqr"] for values in (dice, base)]
+    of_parts = compare(*parts)["dice_mean"]
+    for found in (of_seeds, of_parts):
+        assert found.interval == pytest.approx(once.interval, abs=0.003)
+
+
+def test_every_bootstrap_sample_draws_the_same_cases_under_all_seeds() -> None:
     for group_weights, cases in zip(draw_weights(GROUPS, 20), (2, 1), strict=True):
         assert group_weights.shape == (21, 2 * cases)
         np.testing.assert_array_equal(group_weights.sum(axis=1), 2 * cases)
+        first, second = np.split(group_weights, 2, axis=1)
+        np.testing.assert_array_equal(
+            first * second.sum(axis=1, keepdims=True), second * first.sum(axis=1, keepdims=True)
+        )
 
 
 def test_images_of_little_foreground_are_chosen_by_their_reference() -> None:
