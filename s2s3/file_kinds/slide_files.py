@@ -1,36 +1,65 @@
-"""Files that predictions on whole slides write: state.json and measurements.json in the folder of each slide."""
+"""Files that predictions on whole slides write into the folder of each slide."""
 
 from s1.json_files import JsonFile
-from s1.json_schema import NUMBER, TEXT, ListOf, MapOf, Record, optional, whole_number
+from s1.json_schema import NAME, NUMBER, TEXT, ListOf, MapOf, Record, Schema, number, optional, whole_number
 
 STATE_NAME, MEASUREMENTS_NAME = "state.json", "measurements.json"
 OVERLAY_NAME, THUMBNAIL_NAME, OBJECTS_NAME = "overlay.png", "thumbnail.png", "objects.geojson.gz"
 
 _PREDICT_AGAIN = "remove its folder, or use --overwrite"
-_PAIR, _COLOURS = ListOf(NUMBER, 2, 2), ListOf(NUMBER, 3, 3)
+_PAIR, _COLOURS = ListOf(number(above=0), 2, 2), ListOf(NUMBER, 3, 3)
 _STATISTICS = {"mean": _COLOURS, "std": _COLOURS}
 
-SLIDE_STATE = JsonFile(
-    "state of a slide",
-    Record(
-        {"state": TEXT, "attempts": whole_number(0)},
-        {
-            "slide": TEXT,
-            "path": TEXT,
-            "error": optional(Record({"message": TEXT})),
-            "finished": optional(TEXT),
-            "model": Record(optional={"name": TEXT, "hash": TEXT}),
-            "warnings": ListOf(TEXT),
-            "mpp": _PAIR,
-            "size": _PAIR,
-            "tissue": Record(optional={"share": NUMBER, "mm2": NUMBER}),
-            "read": Record(optional={"rescued": NUMBER, "missing_share": NUMBER, "failed_tissue_share": NUMBER}),
-            "normalization": Record(optional={**_STATISTICS, "training": Record(_STATISTICS)}),
-            "seconds": MapOf(NUMBER),
-        },
-    ),
+_PIXELS = whole_number(1)
+_VIEW = Record(
+    {
+        "downsample": number(above=0),
+        "factor": _PAIR,
+        "width": _PIXELS,
+        "height": _PIXELS,
+        "mpp": _PAIR,
+    }
+)
+_BOXES = ListOf(ListOf(whole_number(0, 2**31), 4, 4))
+"""x, y, width, height."""
+_READ = Record(
+    {"unread": _BOXES},
+    {
+        "rescued": NUMBER,
+        "missing_share": NUMBER,
+        "failed_tissue_share": NUMBER,
+    },
+)
+
+_ENTRIES: dict[str, Schema] = {
+    "slide": TEXT,
+    "path": TEXT,
+    "error": optional(Record({"message": TEXT})),
+    "finished": optional(TEXT),
+    "model": Record({"hash": TEXT}, {"name": TEXT}),
+    "warnings": ListOf(TEXT),
+    "mpp": _PAIR,
+    "size": _PAIR,
+    "view": _VIEW,
+    "tissue": Record({"share": NUMBER, "mm2": number(0)}),
+    "read": _READ,
+    "normalization": Record(optional={**_STATISTICS, "training": Record(_STATISTICS)}),
+    "seconds": MapOf(NUMBER),
+}
+_BEGUN: dict[str, Schema] = {"state": TEXT, "attempts": whole_number(0)}
+SLIDE_STATE = JsonFile("state of a slide", Record(_BEGUN, _ENTRIES), _PREDICT_AGAIN)
+_FINISHED = ("slide", "model", "mpp", "view", "tissue", "read")
+FINISHED_SLIDE_STATE = JsonFile(
+    "state of a slide that is done",
+    Record({**_BEGUN, **{name: _ENTRIES[name] for name in _FINISHED}}, _ENTRIES),
     _PREDICT_AGAIN,
 )
+LABELS_DESCRIPTION = JsonFile(
+    "label image of a slide",
+    Record({"labels": MapOf(whole_number(0, 2**16 - 1), 1, NAME), "model": TEXT}),
+    "predict the slide again",
+)
+"""What the description of labels.ome.tif says."""
 
 _CLASS = Record(
     {

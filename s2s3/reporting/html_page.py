@@ -18,7 +18,7 @@ h3 { font-size: 1.02rem; margin-top: 1.6rem; }
 table { border-collapse: collapse; margin: 0.8rem 0; font-size: 0.92rem; }
 th, td { padding: 0.32rem 0.8rem; text-align: right; border-bottom: 1px solid #c9c9c9; vertical-align: top; }
 th { border-bottom: 2px solid #1a1a1a; font-weight: 600; }
-th:first-child, td:first-child, table.words td { text-align: left; }
+th:first-child, td:first-child, table.words td, table.words th { text-align: left; }
 tr.total td { border-top: 2px solid #1a1a1a; font-weight: 600; }
 td { font-variant-numeric: tabular-nums; }
 .interval { color: #555; white-space: nowrap; }

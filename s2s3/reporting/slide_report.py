@@ -104,7 +104,7 @@ def _about(result: SlideResult) -> Iterator[str]:
         yield items(result.warnings, "warning")
     size, mpp = result.state.get("size"), result.state.get("mpp")
     if size and mpp:
-        millimetres = " x ".join(f"{pixels * um / 1000:.1f}" for pixels, um in zip(size, mpp, strict=True))
+        millimetres = " x ".join(f"{pixels * um / 1000:.3g}" for pixels, um in zip(size, mpp, strict=True))
         yield paragraph(f"{millimetres} mm, pixels of {sum(mpp) / 2:.3g} µm", "note")
     yield from _links(result)
 

@@ -12,8 +12,34 @@ def slide_parser() -> argparse.ArgumentParser:
     _add_info(commands.add_parser("info", help="show sizes, pixel size and scanner; find damaged parts"))
     add_tile(commands.add_parser("tile", help="cut annotated slides into a dataset for training"))
     _add_predict(commands.add_parser("predict", help="predict slides: labels, objects for QuPath, overlay, numbers"))
+    _add_export(commands.add_parser("export", help="make other files of predicted slides, without predicting again"))
     _add_report(commands.add_parser("report", help="write the page about predicted slides: pictures, areas, problems"))
     return parser
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Make the files of predicted slides anew from their labels.ome.tif: other classes, other outlines, other "
+        "formats. With the same options they are those of drift slide predict, byte for byte."
+    )
+    add = parser.add_argument
+    add("-i", nargs="+", required=True, metavar="FOLDER", help="folders of slides, or output folders with many")
+    add("--save", nargs="+", default=["geojson"], choices=["geojson", "overlay"], help="outputs (default geojson)")
+    _add_export_settings(parser)
+
+
+def _add_export_settings(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--classes", nargs="+", metavar="CLASS", help="that outlines and overlay show (default: all but background)")
+    add("--simplify", type=float, metavar="UM", help="how far outlines may lie from pixel edges (default one pixel)")
+    add("--min_area", type=float, metavar="UM2", help="smallest object and hole in outlines (default ten pixels)")
+    add(
+        "--objects",
+        default="auto",
+        choices=["auto", "annotation", "detection"],
+        help="as which QuPath shows outlines (auto: as detections if they are more than 2,000)",
+    )
+    add("--ratio", nargs="+", default=[], metavar="A/B", help="ratios of areas to measure, such as Tumor/Stroma")
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
@@ -68,8 +94,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     add("-device", choices=["cuda", "cpu", "mps"], help="default: cuda if there is a GPU, otherwise cpu")
     add("--memory", type=float, default=1.5, metavar="GB", help="for sums and pixels of a slide (default 1.5)")
     add("--save", nargs="*", default=["labels", "geojson", "overlay"], help="outputs (default labels geojson overlay)")
-    add("--simplify", type=float, metavar="UM", help="how far outlines may lie from pixel edges (default one pixel)")
-    add("--min_area", type=float, metavar="UM2", help="smallest object and hole in outlines (default ten pixels)")
+    _add_export_settings(parser)
     add("--overwrite", action="store_true", help="predict slides anew that are done, or were begun differently")
     add("--retry_failed", action="store_true", help="try slides again that failed before")
     add("--disable_progress_bar", action="store_true", help="hide progress bars")

@@ -81,6 +81,13 @@ def tile(arguments: argparse.Namespace) -> None:
     tile_slides_as_asked(arguments)
 
 
+def export(arguments: argparse.Namespace) -> None:
+    """Make files of predicted slides; those that cannot be made are named at the end, with exit code 2."""
+    from nnunetv2.run.slide_exports import export_as_asked
+
+    export_as_asked(arguments)
+
+
 def write_report(arguments: argparse.Namespace) -> None:
     """Write report.html into an output folder."""
     from pathlib import Path
@@ -94,5 +101,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "info": show_info,
     "tile": tile,
     "predict": predict,
+    "export": export,
     "report": write_report,
 }

@@ -38,6 +38,7 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments, device)
     model = _model(arguments, device)
     model.mpp(settings.mpp)  # a model of unknown pixel size is an error before the first slide
+    settings.export.require_classes(list(model.classes))
     readers = default_readers() if arguments.nr is None else arguments.nr
     output = Path(arguments.o)
     for entry in entries:
@@ -88,6 +89,9 @@ def _settings(arguments: argparse.Namespace, device: torch.device) -> SlideSetti
         save=tuple(arguments.save),
         simplify_um=arguments.simplify,
         min_area_um2=arguments.min_area,
+        classes=tuple(arguments.classes) if arguments.classes else None,
+        objects=arguments.objects,
+        ratios=tuple(arguments.ratio),
         overwrite=arguments.overwrite,
     )
 

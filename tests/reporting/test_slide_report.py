@@ -26,11 +26,11 @@ def write_slide(folder: Path, state: str = "done", picture: str | None = "overla
         "attempts": 1,
         "error": None,
         "warnings": [],
-        "model": {"name": "Tumour model"},
+        "model": {"name": "Tumour model", "hash": "77ab"},
         "mpp": [0.25, 0.25],
         "size": [40000, 20000],
         "tissue": {"share": 0.5, "mm2": 12.5, "threshold": None},
-        "read": {"blocks": 10, "rescued": 0, "missing_share": 0.0, "failed_tissue_share": 0.0},
+        "read": {"blocks": 10, "rescued": 0, "missing_share": 0.0, "failed_tissue_share": 0.0, "unread": []},
         **entries,
     }
     (folder / "state.json").write_text(json.dumps(content))
@@ -48,12 +48,12 @@ def text_of(html: str) -> str:
 
 
 def test_each_slide_has_its_picture_its_areas_and_its_warnings(tmp_path: Path) -> None:
-    write_slide(tmp_path / "a", read={"rescued": 2, "missing_share": 0.004, "failed_tissue_share": 0.001})
+    write_slide(tmp_path / "a", read={"rescued": 2, "missing_share": 0.004, "failed_tissue_share": 0.001, "unread": []})
     html = slide_report(tmp_path)
     text = text_of(html)
     for fact in (
         "Tumour model",
-        "10.0 x 5.0 mm, pixels of 0.25 µm",
+        "10 x 5 mm, pixels of 0.25 µm",
         "0.5 % of the tissue could not be read",
         "2 damaged part(s) were replaced",
         "Tumor: 2.5 mm², 20.0 % of the tissue, 7 object(s), the largest of 1.2 mm²",
@@ -68,7 +68,7 @@ def test_each_slide_has_its_picture_its_areas_and_its_warnings(tmp_path: Path) -
 def test_slides_that_need_a_look_come_first(tmp_path: Path) -> None:
     write_slide(tmp_path / "a_good")
     write_slide(tmp_path / "b_warned", warnings=["enlarged 1.5 times"])
-    write_slide(tmp_path / "c_lost", read={"missing_share": 0.01, "failed_tissue_share": 0.0})
+    write_slide(tmp_path / "c_lost", read={"missing_share": 0.01, "failed_tissue_share": 0.0, "unread": []})
     write_slide(tmp_path / "d_empty", "no_tissue", "thumbnail.png")
     write_slide(tmp_path / "e_stopped", "running", None)
     write_slide(tmp_path / "f_failed", "failed", None, error={"type": "X", "message": "all readers refuse it"})
@@ -93,7 +93,7 @@ def test_colours_unlike_those_of_the_training_images_are_a_warning(tmp_path: Pat
 
 def test_texts_of_files_are_shown_and_never_run(tmp_path: Path) -> None:
     attack = '<script>alert("1")</script>'
-    write_slide(tmp_path / "a", warnings=[attack], model={"name": attack})
+    write_slide(tmp_path / "a", warnings=[attack], model={"name": attack, "hash": ""})
     write_slide(tmp_path / "b'><img src=x onerror=1>", "failed", error={"message": attack})
     html = slide_report(tmp_path)
     assert "<script" not in html

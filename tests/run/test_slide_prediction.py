@@ -10,6 +10,7 @@ from PIL import Image
 
 from nnunetv2.run.slide_command import slide_entry
 from tests.inference.models import make_dataset_json, make_plans, write_model_folder
+from tests.pathology.outputs.predicted_slide import write_predicted_slide
 
 
 @pytest.fixture
@@ -19,7 +20,9 @@ def model_folder(tmp_path: Path) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    command = ["drift slide", "predict", "-device", "cpu", "-nr", "0", "--disable_progress_bar", *words]
+    command = ["drift slide", *words]
+    if words[0] == "-i":
+        command[1:1] = ["predict", "-device", "cpu", "-nr", "0", "--disable_progress_bar"]
     monkeypatch.setattr(sys, "argv", [str(word) for word in command])
     code = 0
     try:
@@ -63,12 +66,31 @@ def test_all_slides_of_a_folder_are_predicted_and_those_that_fail_are_named_at_t
     assert "failed before; --retry_failed tries again" in again[2]
 
 
+def test_predicted_slides_are_exported_and_the_tables_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        write_predicted_slide(tmp_path / name)
+    (tmp_path / "b/labels.ome.tif").unlink()
+    (tmp_path / "summary.csv").write_text("")
+    words = ("export", "-i", tmp_path, "--classes", "rare", "--ratio", "rare/outer")
+    code, shown, errors = run(monkeypatch, capsys, *words)
+    assert code == 2
+    assert "a: exported (geojson)" in shown
+    assert "Predict the slide with --save labels" in errors
+    assert (tmp_path / "a/objects.geojson.gz").is_file()
+    rows = rows_of(tmp_path / "summary.csv")
+    assert float(rows[0]["ratio rare/outer"]) > 0
+    assert (tmp_path / "report.html").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ((), "name the model either by its folder (-m) or by its dataset (-d)"),
         (("-m", "MODEL", "--normalization", "values:1,2"), "expected values:m1,m2,m3/s1,s2,s3"),
         (("-m", "MODEL", "-step_size", "0"), "-step_size: out of range"),
+        (("-m", "MODEL", "--mpp", "0.5", "--classes", "outre"), "--classes outre: unknown; the model has outer, inner"),
         (("-m", "MODEL", "--slide_mpp", "0.5"), "does not state the pixel size it was trained at"),
     ],
 )

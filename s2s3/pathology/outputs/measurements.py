@@ -84,12 +84,20 @@ def area_ratio(measured: Sequence[ClassMeasurement], ratio: str) -> float | None
     Raises ArgumentError for a text that does not name two classes that were measured.
     """
     areas = {entry.name: entry.area_mm2 for entry in measured}
-    pairs = [(ratio[:i], ratio[i + 1 :]) for i, character in enumerate(ratio) if character == "/"]
-    known = [pair for pair in pairs if pair[0] in areas and pair[1] in areas]
-    if len(known) != 1:
-        raise ArgumentError(f"ratio {ratio!r}: expected two classes with a slash between, out of {', '.join(areas)}")
-    first, second = known[0]
+    first, second = ratio_classes(ratio, list(areas))
     return areas[first] / areas[second] if areas[second] else None
+
+
+def ratio_classes(ratio: str, known: Sequence[str]) -> tuple[str, str]:
+    """Return the two classes that a ratio such as 'Tumor/Stroma' names.
+
+    Raises ArgumentError if it does not name two of the known classes, or does in several ways.
+    """
+    pairs = [(ratio[:i], ratio[i + 1 :]) for i, character in enumerate(ratio) if character == "/"]
+    found = [pair for pair in pairs if pair[0] in known and pair[1] in known]
+    if len(found) != 1:
+        raise ArgumentError(f"ratio {ratio!r}: expected two classes with a slash between, out of {', '.join(known)}")
+    return found[0]
 
 
 def measurements_content(

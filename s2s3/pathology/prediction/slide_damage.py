@@ -66,6 +66,11 @@ class SlideDamage:
         """Yield the parts of the view that are white because nothing could be read."""
         return (part.box for part in self.record.damaged if part.state == PixelState.FAILED)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry `read` of a slide's state file; what could not be read as x, y, width, height."""
+        boxes = [[box.x, box.y, box.width, box.height] for box in self.unread()]
+        return {**self.record.to_dict(), "unread": boxes}
+
     def _take(self, entry: dict[str, Any]) -> None:
         counts = {name: int(entry[name]) for name in _COUNTS}
         parts = [DamagedPart(Box(*map(int, part[:4])), PixelState(part[4]), str(part[5])) for part in entry["damaged"]]

@@ -17,10 +17,7 @@ from nnunetv2.pathology.outputs.overlay import write_picture
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
-from nnunetv2.pathology.prediction.slide_outputs import (
-    SlideOutputs,
-    foreground_classes,
-)
+from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
 from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import VALUES, SlideSettings
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState, read_state
@@ -139,7 +136,7 @@ class _Work:
         content = self._write_outputs(files, damage, tissue)
         seconds = {"prediction": round(predicted - started, 2), "outputs": round(time.monotonic() - predicted, 2)}
         measured = {"file": MEASUREMENTS_NAME, "classes": content["classes"]}
-        state = self.state.finish(DONE, read=damage.record.to_dict(), seconds=seconds, measurements=measured)
+        state = self.state.finish(DONE, read=damage.to_dict(), seconds=seconds, measurements=measured)
         files.remove()
         return state
 
@@ -254,13 +251,13 @@ class _Work:
             bar.close()
 
     def _write_outputs(self, files: BandFiles, damage: SlideDamage, tissue: TissueMask) -> dict[str, Any]:
-        predictor, view = self.job.model.predictor, self.opened.view
+        view = self.opened.view
         outputs = SlideOutputs(
             self.opened.slide,
             self.name,
             self.job.model.name,
             self.job.model.identity,
-            foreground_classes(predictor.dataset_json, predictor.label_manager),
+            self.job.model.classes,
             view.grid,
             view.mpp or (1.0, 1.0),
             files,

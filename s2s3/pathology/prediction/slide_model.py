@@ -61,6 +61,16 @@ class SlideModel:
         return len(channel_names(self.predictor.dataset_json))
 
     @cached_property
+    def classes(self) -> dict[str, int]:
+        """Foreground class -> value in the label image; for regions, the value that regions_class_order writes."""
+        dataset_json = self.predictor.dataset_json
+        labels = dataset_json["labels"]
+        names = [name for name, entry in labels.items() if name != "ignore" and entry not in (0, [0])]
+        if self.predictor.label_manager.has_regions:
+            return dict(zip(names, map(int, dataset_json["regions_class_order"]), strict=True))
+        return {name: int(labels[name]) for name in names}
+
+    @cached_property
     def networks(self) -> FoldNetworks:
         """The networks of all folds, loaded once for all slides."""
         return FoldNetworks(self.predictor)

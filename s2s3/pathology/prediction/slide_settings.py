@@ -1,10 +1,11 @@
 """The settings of a prediction on slides, as one object that checks itself."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from nnunetv2.errors import ArgumentError
+from nnunetv2.pathology.outputs.export_settings import EXPORTS, ExportSettings, as_arguments, as_json
 from nnunetv2.pathology.prediction.slide_statistics import given_statistics
 
 NORMALIZATIONS = ("slide", "image", "dataset")
@@ -49,6 +50,12 @@ class SlideSettings:
     """Outlines may lie this far from the pixels' edges; None: one pixel."""
     min_area_um2: float | None = None
     """Objects and holes below it are left out of the outlines; None: ten pixels."""
+    classes: tuple[str, ...] | None = None
+    """Classes that outlines and overlay show; None: all foreground classes."""
+    objects: str = "auto"
+    """`annotation` or `detection`, as which QuPath shows outlines; `auto`: detections if they are more than 2,000."""
+    ratios: tuple[str, ...] = ()
+    """Ratios of areas to measure, such as 'Tumor/Stroma'."""
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -59,8 +66,6 @@ class SlideSettings:
             "--memory": 0.1 <= self.memory_gb < 1e6,
             "--stain": self.stain in STAINS,
             "--margin": 0 <= self.margin_um < 1e6,
-            "--simplify": self.simplify_um is None or 0 <= self.simplify_um < 1e6,
-            "--min_area": self.min_area_um2 is None or 0 <= self.min_area_um2 < 1e12,
             "--max_failed": 0 <= self.max_failed <= 1,
             "--save": set(self.save) <= set(OUTPUTS),
             "--normalization": self.normalization in NORMALIZATIONS or self.normalization.startswith(VALUES),
@@ -70,15 +75,25 @@ class SlideSettings:
             raise ArgumentError(f"{', '.join(wrong)}: out of range or unknown; see drift slide predict --help")
         if self.normalization.startswith(VALUES):
             given_statistics(self.normalization.removeprefix(VALUES))
+        _ = self.export  # checks the rest
+
+    @property
+    def export(self) -> ExportSettings:
+        """How the files are made from the labels."""
+        return ExportSettings(
+            save=tuple(name for name in self.save if name in EXPORTS),
+            classes=self.classes,
+            simplify_um=self.simplify_um,
+            min_area_um2=self.min_area_um2,
+            objects=self.objects,
+            ratios=self.ratios,
+        )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SlideSettings":
         """Return the settings of a dictionary. Raises ArgumentError for unknown keys."""
-        unknown = sorted(values.keys() - {field.name for field in fields(cls)})
-        if unknown:
-            raise ArgumentError(f"unknown settings of a prediction on slides: {', '.join(unknown)}")
-        return cls(**{**values, **({"save": tuple(values["save"])} if "save" in values else {})})
+        return cls(**as_arguments(cls, values, "a prediction on slides"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all settings as JSON values."""
-        return {**asdict(self), "save": list(self.save)}
+        return as_json(asdict(self))

@@ -16,6 +16,8 @@ from PIL import Image
 
 from nnunetv2.errors import MissingPixelSizeError, OutputExistsError, SettingsError, UnreadableSlideError
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.pathology.outputs.export_settings import ExportSettings
+from nnunetv2.pathology.outputs.slide_export import export_slide
 from nnunetv2.pathology.prediction import slide_job
 from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_job import SlideJob
@@ -162,6 +164,16 @@ def test_qupath_loads_objects_and_tissue(predicted: tuple[Path, dict[str, Any]])
     classes = json.loads((folder / "measurements.json").read_text())["classes"]
     pixels = np.bincount(labels_of(folder).ravel(), minlength=3)
     assert {entry["name"]: entry["pixels"] for entry in classes} == {"outer": pixels[1], "inner": pixels[2]}
+
+
+def test_an_export_writes_the_files_of_the_prediction(predicted: tuple[Path, dict[str, Any]]) -> None:
+    folder = predicted[0] / "out"
+    names = ("objects.geojson.gz", "overlay.png", "measurements.json")
+    before = {name: (folder / name).read_bytes() for name in names}
+    for name in names[:2]:
+        (folder / name).unlink()
+    export_slide(folder, ExportSettings(("geojson", "overlay"), min_area_um2=200.0))
+    assert {name: (folder / name).read_bytes() for name in names} == before
 
 
 def test_a_finished_slide_is_left_alone_unless_the_model_is_another(

@@ -1,0 +1,81 @@
+"""What the files made from the labels of a slide contain, as one object that checks itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from nnunetv2.errors import ArgumentError
+from nnunetv2.pathology.annotations.geojson_writer import OBJECT_TYPES
+from nnunetv2.pathology.outputs.measurements import ratio_classes
+from s1.problem_lists import closest_name
+
+GEOJSON, OVERLAY = "geojson", "overlay"
+EXPORTS = (GEOJSON, OVERLAY)
+"""What can be made from the labels at any time."""
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How the files of a slide are made from its labels. Raises ArgumentError for values out of range."""
+
+    save: tuple[str, ...] = (GEOJSON,)
+    """Out of `geojson` and `overlay`; names of other outputs are left to others."""
+    classes: tuple[str, ...] | None = None
+    """Classes that the files show; None: all foreground classes. Measurements are of all classes."""
+    simplify_um: float | None = None
+    """Outlines may lie this far from the pixels' edges; None: one pixel."""
+    min_area_um2: float | None = None
+    """Objects and holes below it are left out of the outlines; None: ten pixels."""
+    objects: str = "auto"
+    """`annotation` or `detection`, as which QuPath shows them; `auto`: detections if they are more than 2,000."""
+    max_objects: int = 500_000
+    """If there are more, the smallest are left out."""
+    ratios: tuple[str, ...] = ()
+    """Ratios of areas to measure, such as 'Tumor/Stroma'."""
+
+    def __post_init__(self) -> None:
+        checks = {
+            "--simplify": self.simplify_um is None or 0 <= self.simplify_um < 1e6,
+            "--min_area": self.min_area_um2 is None or 0 <= self.min_area_um2 < 1e12,
+            "--objects": self.objects in OBJECT_TYPES,
+            "--max_objects": self.max_objects >= 0,
+            "--classes": self.classes is None or len(self.classes) > 0,
+        }
+        wrong = [flag for flag, is_right in checks.items() if not is_right]
+        if wrong:
+            raise ArgumentError(f"{', '.join(wrong)}: out of range or unknown; see --help")
+
+    def require_classes(self, known: Sequence[str]) -> None:
+        """Raise ArgumentError if a class or a ratio is not of these foreground classes."""
+        for name in self.classes or ():
+            if name not in known:
+                listed = ", ".join(known)
+                raise ArgumentError(f"--classes {name}: unknown; the model has {listed}{closest_name(name, known)}")
+        for ratio in self.ratios:
+            ratio_classes(ratio, known)
+
+    def shown(self, classes: Mapping[str, int]) -> dict[str, int]:
+        """Return those of all foreground classes, name -> label, that the files show."""
+        return {name: label for name, label in classes.items() if self.classes is None or name in self.classes}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ExportSettings":
+        """Return the settings of a dictionary. Raises ArgumentError for unknown keys."""
+        return cls(**as_arguments(cls, values, "an export"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all settings as JSON values."""
+        return as_json(asdict(self))
+
+
+def as_arguments(kind: Any, values: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return JSON values as arguments of a settings class: lists become tuples. ArgumentError for unknown keys."""
+    unknown = sorted(values.keys() - {field.name for field in fields(kind)})
+    if unknown:
+        raise ArgumentError(f"unknown settings of {what}: {', '.join(unknown)}")
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a settings class as JSON values: tuples become lists."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

@@ -1,0 +1,77 @@
+"""A slide whose labels are known: all that its files are made from, whether just predicted or read from files."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import shapely
+
+from nnunetv2.pathology.annotations.outline_cleanup import OutlineSettings, cleaned
+from nnunetv2.pathology.annotations.qupath_objects import Rgb, SlideObject, size_measurements
+from nnunetv2.pathology.annotations.stitching import ReadLabels, outlines_of_image
+from nnunetv2.pathology.outputs.export_settings import ExportSettings
+from nnunetv2.pathology.outputs.overlay import NOT_READ, class_colours
+from nnunetv2.pathology.slides.geometry import Box
+
+GREY: Rgb = (128, 128, 128)
+
+
+@dataclass(frozen=True)
+class LabelledSlide:
+    """One slide.
+
+    Parameters:
+        name: of the slide.
+        model: name of the model; `identity` tells its weights from others'.
+        classes: foreground class -> label.
+        read_labels: reads windows of the label image.
+        height, width: of the label image.
+        scale: pixels of the slide per pixel of the label image, (x, y).
+        mpp, slide_mpp: micrometres per pixel, (x, y), of the label image and of the slide.
+        unread: parts of the label image of which the slide could not be read.
+        tissue_mm2: area of what was predicted, without its margin.
+    """
+
+    name: str
+    model: str
+    identity: str
+    classes: Mapping[str, int]
+    read_labels: ReadLabels
+    height: int
+    width: int
+    scale: tuple[float, float]
+    mpp: tuple[float, float]
+    slide_mpp: tuple[float, float]
+    unread: Sequence[Box]
+    tissue_mm2: float
+
+    def objects(self, settings: ExportSettings) -> Iterator[SlideObject]:
+        """Yield the outlines of the classes to show, in pixels of the slide, then those of what could not be read."""
+        colours = class_colours(self.classes)
+        names = {label: name for name, label in settings.shown(self.classes).items()}
+        cleanup = self._outline_settings(settings)
+        for outline in outlines_of_image(self.read_labels, self.height, self.width):
+            name = names.get(outline.label)
+            polygon = None if name is None else cleaned(outline.polygon, cleanup)
+            if name is not None and polygon is not None:
+                yield SlideObject(polygon, name, colours[name], size_measurements(polygon, *self.slide_mpp))
+        for polygon in self._unread_polygons():
+            yield SlideObject(polygon, NOT_READ, GREY, size_measurements(polygon, *self.slide_mpp))
+
+    def _outline_settings(self, settings: ExportSettings) -> OutlineSettings:
+        pixel_um = sum(self.mpp) / 2
+        simplify, area = settings.simplify_um, settings.min_area_um2
+        scales: dict[str, Any] = {"scale_x": self.scale[0], "scale_y": self.scale[1]}
+        return OutlineSettings(
+            simplify_px=1.0 if simplify is None else simplify / pixel_um,
+            min_area_px=10.0 if area is None else area / pixel_um**2,
+            **scales,
+        )
+
+    def _unread_polygons(self) -> Iterator[shapely.Polygon]:
+        boxes = [shapely.box(box.x, box.y, box.right, box.bottom) for box in self.unread]
+        exact = OutlineSettings(0.0, 0.0, *self.scale)
+        for part in shapely.get_parts(shapely.unary_union(boxes)):
+            polygon = cleaned(part, exact)
+            if polygon is not None:
+                yield polygon

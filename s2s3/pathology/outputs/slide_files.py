@@ -1,0 +1,88 @@
+"""Writes what people open of a slide, from its labels: objects for QuPath, overlay, numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, OBJECTS_NAME, OVERLAY_NAME
+from nnunetv2.pathology.annotations.geojson_writer import GeoJsonSettings, WrittenObjects, write_objects
+from nnunetv2.pathology.outputs.export_settings import GEOJSON, OVERLAY, ExportSettings
+from nnunetv2.pathology.outputs.labelled_slide import LabelledSlide
+from nnunetv2.pathology.outputs.measurements import (
+    PixelSizes,
+    class_measurements,
+    count_labels,
+    measurements_content,
+)
+from nnunetv2.pathology.outputs.overlay import overlay_picture, thumbnail_size, write_picture
+from s1.files import write_json
+
+LABELS_NAME, TISSUE_NAME = "labels.ome.tif", "tissue.geojson"
+_STRIP_PX = 1024
+
+
+def write_slide_files(
+    slide: LabelledSlide, settings: ExportSettings, folder: Path, thumbnail: npt.NDArray[np.uint8] | None, **about: Any
+) -> dict[str, Any]:
+    """Write what the settings ask for, and measurements.json; return the content of that.
+
+    Parameters:
+        thumbnail: colours of the slide, needed for the overlay.
+        about: further entries of measurements.json.
+    """
+    written = None
+    if GEOJSON in settings.save:
+        written = _write_objects(slide, settings, folder / OBJECTS_NAME)
+    if OVERLAY in settings.save and thumbnail is not None:
+        _write_overlay(slide, settings, thumbnail, folder / OVERLAY_NAME)
+    content = _measured(slide, settings, written, about)
+    write_json(content, folder / MEASUREMENTS_NAME)
+    return content
+
+
+def _write_objects(slide: LabelledSlide, settings: ExportSettings, target: Path) -> WrittenObjects:
+    metadata = {"model": slide.model, "mpp": f"{sum(slide.slide_mpp) / 2:.6g}"}
+    as_what = GeoJsonSettings(settings.objects, settings.max_objects)
+    return write_objects(slide.objects(settings), target, f"{slide.name} {slide.identity}", metadata, as_what)
+
+
+def _write_overlay(
+    slide: LabelledSlide, settings: ExportSettings, thumbnail: npt.NDArray[np.uint8], target: Path
+) -> None:
+    size = thumbnail_size(slide.height, slide.width)
+    labels, not_read = _small_labels(slide, *size), _not_read_picture(slide, *size)
+    write_picture(overlay_picture(thumbnail, labels, settings.shown(slide.classes), not_read), target)
+
+
+def _small_labels(slide: LabelledSlide, height: int, width: int) -> npt.NDArray[Any]:
+    """Return the labels in the middle of each pixel of a picture of this size."""
+    rows, columns = (
+        ((np.arange(count) + 0.5) * length / count).astype(int)
+        for count, length in ((height, slide.height), (width, slide.width))
+    )
+    small = np.zeros((height, width), np.int64)
+    for top in range(0, slide.height, _STRIP_PX):
+        inside = (rows >= top) & (rows < top + _STRIP_PX)
+        strip = slide.read_labels(top, 0, min(_STRIP_PX, slide.height - top), slide.width)
+        small[inside] = strip[rows[inside] - top][:, columns]
+    return small
+
+
+def _not_read_picture(slide: LabelledSlide, height: int, width: int) -> npt.NDArray[np.bool_] | None:
+    picture = np.zeros((height, width), bool)
+    x, y = width / slide.width, height / slide.height
+    for box in slide.unread:
+        picture[int(box.y * y) : int(box.bottom * y) + 1, int(box.x * x) : int(box.right * x) + 1] = True
+    return picture if picture.any() else None
+
+
+def _measured(
+    slide: LabelledSlide, settings: ExportSettings, written: WrittenObjects | None, about: dict[str, Any]
+) -> dict[str, Any]:
+    counts = count_labels(slide.read_labels, slide.height, slide.width)
+    objects = None if written is None else written.classes
+    sizes = PixelSizes(slide.mpp, slide.slide_mpp)
+    measured = class_measurements(counts, slide.classes, sizes, slide.tissue_mm2, objects)
+    return measurements_content(measured, slide.tissue_mm2, settings.ratios, **about)

@@ -1,0 +1,44 @@
+"""`drift slide export`: files of predicted slides from their labels, slide after slide."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from nnunetv2.errors import DriftError, SlideError
+from nnunetv2.file_kinds.slide_files import STATE_NAME
+from nnunetv2.pathology.outputs.export_settings import ExportSettings
+from nnunetv2.pathology.outputs.slide_export import export_slide, exportable_folders
+from nnunetv2.pathology.prediction.slide_summary import SUMMARY, write_summary
+from nnunetv2.reporting.slide_report import write_slide_report
+from s1.problem_lists import raise_together
+
+_log = logging.getLogger(__name__)
+
+
+def export_as_asked(arguments: argparse.Namespace) -> None:
+    """Export all slides; raise SlideError at the end that names those that could not be.
+
+    Tables and report of their output folder are brought up to date, where there are any.
+    """
+    settings = ExportSettings(
+        save=tuple(arguments.save),
+        classes=tuple(arguments.classes) if arguments.classes else None,
+        simplify_um=arguments.simplify,
+        min_area_um2=arguments.min_area,
+        objects=arguments.objects,
+        ratios=tuple(arguments.ratio),
+    )
+    folders = exportable_folders([Path(given) for given in arguments.i])
+    problems: list[str] = []
+    for folder in folders:
+        try:
+            export_slide(folder, settings)
+        except DriftError as error:
+            problems.append(str(error))
+        else:
+            _log.info("%s: exported (%s)", folder.name, ", ".join(settings.save))
+    for parent in dict.fromkeys(folder.parent for folder in folders):
+        if (parent / SUMMARY).is_file():
+            write_summary(parent, sorted(file.parent.name for file in parent.glob(f"*/{STATE_NAME}")))
+            write_slide_report(parent)
+    raise_together(SlideError, "slides", problems)
