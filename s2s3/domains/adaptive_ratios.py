@@ -6,18 +6,24 @@ from typing import Any
 
 from nnunetv2.errors import CheckpointError
 
+_LEAST_WEIGHT = 1e-300
+
 
 def exponentiated(
     weights: Mapping[str, float], gains: Mapping[str, float], step_size: float, uniform_share: float = 0.0
 ) -> dict[str, float]:
-    """Return the weights times exp(step_size * gain), summing to 1.
+    """Return the weights times exp(step_size * gain), summing to 1; none becomes 0, which it would stay for ever.
 
     Parameters:
-        gains: domains without one keep their weight relative to a gain of 0.
+        gains: domains without one, or with one that is not finite, keep their weight relative to a gain of 0.
         uniform_share: share in [0, 1] of the result that is the same for every domain.
     """
-    most = max((gains.get(name, 0.0) for name in weights), default=0.0)
-    grown = {name: weight * math.exp(step_size * (gains.get(name, 0.0) - most)) for name, weight in weights.items()}
+    known = {name: gains[name] if math.isfinite(gains.get(name, math.nan)) else 0.0 for name in weights}
+    most = max(known.values(), default=0.0)
+    grown = {
+        name: max(weight * math.exp(step_size * (known[name] - most)), _LEAST_WEIGHT)
+        for name, weight in weights.items()
+    }
     total = math.fsum(grown.values())
     return {name: (1 - uniform_share) * value / total + uniform_share / len(grown) for name, value in grown.items()}
 
@@ -46,11 +52,12 @@ class AdaptiveRatios:
         self._first_losses: list[dict[str, float]] = []
 
     def add_epoch(self, losses: Mapping[str, float]) -> None:
-        """Change the ratios after an epoch with these mean losses; domains without one are left as they are."""
+        """Change the ratios after an epoch with these mean losses; domains without a finite one stay as they are."""
+        finite = {name: loss for name, loss in losses.items() if math.isfinite(loss)}
         if len(self._first_losses) < self._reference_epochs:
-            self._first_losses.append(dict(losses))
+            self._first_losses.append(finite)
             return
-        excess = {name: loss - self._reference(name) for name, loss in losses.items()}
+        excess = {name: loss - self._reference(name) for name, loss in finite.items()}
         known = {name: value for name, value in excess.items() if math.isfinite(value)}
         self.ratios = exponentiated(self.ratios, known, self._step_size, self._uniform_share)
 

@@ -21,6 +21,26 @@ def test_domains_without_a_gain_and_huge_gains_are_no_problem() -> None:
     assert exponentiated(EVEN, {}, step_size=1.0) == EVEN
 
 
+@pytest.mark.parametrize("gain", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_spoils_no_weight(gain: float) -> None:
+    assert exponentiated(EVEN, {"a": gain, "b": 0.0}, step_size=0.01) == EVEN
+
+
+def test_no_weight_falls_to_zero_however_long_the_training() -> None:
+    weights = exponentiated(EVEN, {"a": 1e5, "b": 0.0}, step_size=1.0)
+    for _ in range(3):
+        weights = exponentiated(weights, {"a": 1e5, "b": 0.0}, step_size=1.0)
+    assert is_weights(weights, EVEN)
+
+
+def test_an_epoch_without_a_finite_loss_of_a_domain_changes_nothing_and_can_be_restored() -> None:
+    adaptive, restored = AdaptiveRatios(EVEN), AdaptiveRatios(EVEN)
+    for losses in ({"a": math.nan, "b": 1.0}, {"a": 0.5, "b": 1.0}, {"a": math.inf, "b": 1.0}):
+        adaptive.add_epoch(losses)
+        restored.restore(adaptive.to_dict())
+    assert restored.ratios == adaptive.ratios == EVEN
+
+
 def test_ratios_stay_until_the_reference_is_known_and_then_favour_the_domain_that_improves_least() -> None:
     adaptive = AdaptiveRatios(EVEN, reference_epochs=2, uniform_share=0.1)
     for losses in ({"a": 1.2, "b": 0.8}, {"a": 1.0, "b": 0.6}):
