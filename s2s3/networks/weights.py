@@ -37,12 +37,17 @@ def _differences(own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]") -
     missing = [name for name in own if name not in weights]
     surplus = [name for name in weights if name not in own]
     reshaped = [
-        f"{name} is {tuple(weights[name].shape)} instead of {tuple(value.shape)}"
+        f"{name} is {_shape_of(weights[name])} instead of {_shape_of(value)}"
         for name, value in own.items()
-        if name in weights and weights[name].shape != value.shape
+        if name in weights and _shape_of(weights[name]) != _shape_of(value)
     ]
     kinds = {"lacks": missing, "has in surplus": surplus, "of another shape:": reshaped}
     return [f"{kind} {_first_of(names)}" for kind, names in kinds.items() if names]
+
+
+def _shape_of(value: object) -> "tuple[int, ...] | str":
+    shape = getattr(value, "shape", None)
+    return "no tensor" if shape is None else tuple(shape)
 
 
 def _first_of(names: list[str]) -> str:

@@ -28,6 +28,12 @@ def test_missing_surplus_and_reshaped_weights_are_named() -> None:
     )
 
 
+def test_a_value_that_is_no_tensor_is_named() -> None:
+    weights: dict = {**OWN, "c": 3.0}
+    with pytest.raises(CheckpointMismatchError, match=r"c is no tensor instead of \(1,\)"):
+        check_weights(OWN, weights, "file", "Advice")
+
+
 def test_a_network_with_its_own_way_of_loading_is_recognised() -> None:
     class Renames(torch.nn.Linear):
         def load_state_dict(self, state_dict: dict, *arguments: object, **settings: object) -> object:

@@ -6,7 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nnunetv2.errors import CheckpointError
+from nnunetv2.foundation.content_descriptions import describe_content
+from nnunetv2.networks.weights import check_weights
+
 _WARM_UP_STEPS = 10
+_SOURCE = "the averaged weights of the checkpoint"
+_ADVICE = "Start the training anew"
 
 KeptShare = Callable[[int], float]
 """Number of earlier updates -> share of its value that the average keeps in the next one."""
@@ -83,10 +89,20 @@ class AveragedWeights:
         }
 
     def load_state_dict(self, state: Mapping[str, Any], network: nn.Module) -> None:
-        """Restore the state; the network already has its weights of the same moment."""
-        self._updates, self.in_network = state["updates"], state["in_network"]
+        """Restore the state; the network already has its weights of the same moment.
+
+        Raises CheckpointError, before anything changes, if the state has another form or is that of another network.
+        """
+        updates, in_network, other = (state.get(name) for name in ("updates", "in_network", "other"))
+        if type(updates) is not int or updates < 0 or type(in_network) is not bool or not isinstance(other, Mapping):
+            raise CheckpointError(
+                f"{_SOURCE}: expected updates, a number from 0, in_network, true or false, and other, weights by name; "
+                f"got {describe_content(dict(state))}. {_ADVICE}"
+            )
         tensors = _averaged(network)
-        self._other = [state["other"][name].to(tensor.device).clone() for name, tensor in tensors.items()]
+        check_weights(tensors, other, _SOURCE, _ADVICE)
+        self._updates, self.in_network = updates, in_network
+        self._other = [other[name].to(tensor).clone() for name, tensor in tensors.items()]
 
 
 def _averaged(network: nn.Module) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from nnunetv2.errors import CheckpointError
 from nnunetv2.training.steps.averaged_weights import AveragedWeights, moving, uniform
 
 
@@ -85,3 +86,27 @@ def test_a_restored_average_goes_on_as_if_nothing_had_happened() -> None:
         weights.update(layer)
         weights.put_into(layer)
     assert one.bias.item() == other.bias.item()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"updates": "5"},
+        {"updates": -1},
+        {"in_network": 1},
+        {"other": None},
+        {"other": {}},
+        {"other": {"weight": torch.zeros(1, 2), "bias": torch.zeros(9)}},
+        {"other": {"weight": torch.zeros(1, 2), "bias": 3.0}},
+        {"other": {"weight": torch.zeros(1, 2), "bias": torch.zeros(1), "more": torch.zeros(1)}},
+    ],
+)
+def test_a_state_of_another_form_or_network_is_refused(changes: dict) -> None:
+    layer = network(1.0)
+    average = AveragedWeights(layer, moving(0.9))
+    state = average.state_dict(layer)
+    with pytest.raises(CheckpointError, match="averaged weights"):
+        average.load_state_dict({**state, **changes}, layer)
+    with pytest.raises(CheckpointError, match="averaged weights"):
+        average.load_state_dict({name: value for name, value in state.items() if name not in changes}, layer)
+    assert average.state_dict(layer) == state
