@@ -27,6 +27,7 @@ _FEWEST_HELD_OUT = 5
 _LEAST_SPREAD = 1e-3
 """Of a feature: what differs less counts as the same."""
 _LEAST_VARIANCE = 1e-6
+_ROUNDING = 1e-9
 _VERSION = 1
 _MOST_FEATURES, _MOST_DOMAINS = 1000, 10_000
 
@@ -59,6 +60,11 @@ class DomainStatistics:
         means, precision = (np.array(content[name], dtype=np.float64) for name in ("means", "precision"))
         if means.shape[1] != num_features:
             raise CheckpointError(f"{source}: {means.shape[1]} features a domain, expected {num_features}")
+        sizes = np.linalg.eigvalsh((precision + precision.T) / 2)
+        if sizes[0] < -_ROUNDING * np.abs(sizes).max():
+            raise CheckpointError(
+                f"{source}: precision gives negative squares of distances, expected an inverse covariance"
+            )
         return cls(tuple(content["names"]), means, precision, float(content["limit"]))
 
 

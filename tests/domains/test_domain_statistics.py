@@ -121,6 +121,7 @@ def test_statistics_are_read_back_from_plain_values() -> None:
         {"precision": [[1.0, 0.0], [0.0, "1"]]},
         {"precision": [[1.0, 0.0], [0.0, float("inf")]]},
         {"precision": np.eye(2)},
+        {"precision": [[-4.0, 0.0], [0.0, 1.0]]},
         {"limit": -1.0},
         {"limit": float("nan")},
         {"limit": True},
