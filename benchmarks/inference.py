@@ -17,7 +17,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.differential.oracle import run_oracle, run_ours
-from tests.inference.models import make_architecture, make_dataset_json, make_plans, write_model_folder
+from tests.factories.models import write_model_folder
+from tests.factories.plans import make_architecture, make_dataset_json, make_plans
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 STEP = """

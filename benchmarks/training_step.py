@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from nnunetv2.preprocessing.storage.block_shapes import comp_blosc2_params  # noqa: E402
 from nnunetv2.preprocessing.storage.blosc2_dataset import nnUNetDatasetBlosc2  # noqa: E402
-from tests.inference.models import make_dataset_json, make_plans  # noqa: E402
+from tests.factories.plans import make_dataset_json, make_plans  # noqa: E402
 
 DATASET = "Dataset990_Steps"
 FEATURES = [32, 64, 128, 256, 512, 512, 512]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from nnunetv2.foundation.files import write_json
 from tests.differential.oracle import run_oracle, run_ours
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 
 LABELS = {"background": 0, "a": 1, "b": 2, "c": 3, "ignore": 4}
 REGIONS = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "single": [3], "plain": 1, "ignore": 4}

@@ -14,8 +14,9 @@ from nnunetv2.ensembling.probability_files import read_probabilities
 from nnunetv2.file_kinds.case_properties import load_properties
 from nnunetv2.foundation.files import write_json
 from tests.differential.oracle import run_oracle, run_ours
+from tests.factories.models import write_model_folder
+from tests.factories.plans import make_dataset_json, make_plans
 from tests.inference.conftest import write_rgb
-from tests.inference.models import make_dataset_json, make_plans, write_model_folder
 
 JOBS = Path(__file__).with_name("inference_jobs.py").read_text()
 REGIONS = {"background": 0, "whole": [1, 2], "core": 2, "ignore": 3}

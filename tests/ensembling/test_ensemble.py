@@ -14,7 +14,7 @@ from nnunetv2.ensembling.ensemble import (
 )
 from nnunetv2.errors import CaseFailedError, DatasetError, DatasetLayoutError, InvalidOutputError, MissingFileError
 from nnunetv2.foundation.files import read_json, write_json
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 
 SHAPE = (1, 6, 7)
 

@@ -9,7 +9,7 @@ from nnunetv2.ensembling.ensemble import ensemble_folders
 from nnunetv2.ensembling.probability_files import read_probabilities
 from nnunetv2.errors import ArchiveError, CheckpointError, DriftError, InvalidValueError
 from nnunetv2.foundation.files import write_json
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 
 SHAPE = (3, 1, 6, 7)
 PROPERTIES: dict[str, Any] = {"spacing": (999, 1, 1), "shape_before_cropping": (1, 6, 7)}

@@ -26,7 +26,7 @@ from nnunetv2.evaluation.evaluate_predictions import (
 from nnunetv2.evaluation.summary_file import summarize
 from nnunetv2.foundation.files import write_json
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 
 
 def write_labels(folder: Path, case: str, labels: np.ndarray) -> None:

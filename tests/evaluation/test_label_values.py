@@ -16,7 +16,7 @@ from nnunetv2.evaluation.evaluate_predictions import (
 )
 from nnunetv2.evaluation.label_values import LabelFile, WatchingReader
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
-from tests.inference.models import make_plans
+from tests.factories.plans import make_plans
 
 MASK = np.zeros((6, 8), np.uint8)
 MASK[1:4, 2:6] = 1

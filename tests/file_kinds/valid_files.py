@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from tests.factories.plans import make_architecture, make_configuration, make_network_arguments
+
 NAN = float("nan")
 
 DATASET: dict[str, Any] = {
@@ -15,27 +17,7 @@ DATASET: dict[str, Any] = {
     "dataset": {"a": {"images": ["a_0000.png", "a_0001.png"], "label": "a.png"}},
     "name": "unknown keys survive",
 }
-U_NET: dict[str, Any] = {
-    "n_stages": 3,
-    "features_per_stage": [4, 8, 8],
-    "conv_op": "torch.nn.modules.conv.Conv2d",
-    "kernel_sizes": [[3, 3], [3, 3], [3, 3]],
-    "strides": [[1, 1], [2, 2], [2, 1]],
-    "n_conv_per_stage": [1, 2, 1],
-    "n_conv_per_stage_decoder": [1, 1],
-    "conv_bias": True,
-    "norm_op": "torch.nn.modules.instancenorm.InstanceNorm2d",
-    "norm_op_kwargs": {"eps": 1e-05, "affine": True},
-    "dropout_op": None,
-    "dropout_op_kwargs": None,
-    "nonlin": "torch.nn.LeakyReLU",
-    "nonlin_kwargs": {"inplace": True},
-}
-RESAMPLING = {
-    f"resampling_fn_{what}{end}": value
-    for what in ("data", "seg", "probabilities")
-    for end, value in (("", "resample_data_or_seg_to_shape"), ("_kwargs", {"is_seg": False, "order": 3, "order_z": 0}))
-}
+U_NET = make_network_arguments(2, (4, 8, 8), strides=[[1, 1], [2, 2], [2, 1]], n_conv_per_stage=[1, 2, 1])
 PLANS: dict[str, Any] = {
     "dataset_name": "Dataset001_A",
     "plans_name": "nnUNetPlans",
@@ -46,21 +28,10 @@ PLANS: dict[str, Any] = {
     "transpose_backward": [0, 2, 1],
     "configurations": {
         "2d": {
-            "data_identifier": "nnUNetPlans_2d",
-            "preprocessor_name": "DefaultPreprocessor",
-            "batch_size": 2,
-            "patch_size": [16, 24],
+            **make_configuration([16, 24], [1.0, 1.0], channels=2, data_identifier="nnUNetPlans_2d", batch_dice=True),
             "median_image_size_in_voxels": [32.0, 32.0],
-            "spacing": [1.0, 1.0],
             "normalization_schemes": ["ZScoreNormalization", "RGBTo01Normalization"],
-            "use_mask_for_norm": [False, False],
-            **RESAMPLING,
-            "architecture": {
-                "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
-                "arch_kwargs": U_NET,
-                "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
-            },
-            "batch_dice": True,
+            "architecture": {**make_architecture(2), "arch_kwargs": U_NET},
             "next_stage": ["2d_big"],
         },
         "2d_big": {"inherits_from": "2d", "batch_size": 4, "previous_stage": "2d"},

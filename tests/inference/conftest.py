@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from nnunetv2.inference import predict_from_raw_data
-from tests.inference.models import Trainer, make_dataset_json, make_plans, write_model_folder
+from tests.factories.models import Trainer, write_model_folder
+from tests.factories.plans import make_dataset_json, make_plans
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from nnunetv2.foundation.files import write_json
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 
 DATASET = "Dataset901_Tiny"
 SHAPE = (24, 30)

@@ -20,7 +20,7 @@ from nnunetv2.inference.data_iterators import (
 )
 from nnunetv2.inference.prepared_cases import CaseToPrepare, PreparedCases
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 
 DATASET_JSON = make_dataset_json(".png", 3)
 PLANS = PlansManager(make_plans([32, 32], [1.0, 1.0], ".png", 3))

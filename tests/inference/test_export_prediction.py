@@ -14,7 +14,7 @@ from nnunetv2.inference.export_prediction import (
 from nnunetv2.inference.export_prediction import export_prediction_from_logits, resample_and_save
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 
 REGIONS = {"background": 0, "whole": [1, 2], "core": 2}
 SPACING = [1.0, 1.0, 1.0]

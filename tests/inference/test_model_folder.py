@@ -18,7 +18,8 @@ from nnunetv2.networks.builder_forms import build_network
 from nnunetv2.networks.compiled_networks import compile_if_asked
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from tests.inference.models import CPU, Trainer, make_dataset_json, make_plans, write_model_folder
+from tests.factories.models import CPU, Trainer, write_model_folder
+from tests.factories.plans import make_dataset_json, make_plans
 
 PLANS = make_plans([8, 8], [1.0, 1.0], ".png", 3)
 DATASET_JSON = make_dataset_json(".png", 3)

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from nnunetv2.inference.predict_from_raw_data import predict_entry_point, predict_entry_point_modelfolder
-from tests.inference.models import make_dataset_json, make_plans, write_model_folder
+from tests.factories.models import write_model_folder
+from tests.factories.plans import make_dataset_json, make_plans
 
 
 @pytest.fixture(autouse=True)

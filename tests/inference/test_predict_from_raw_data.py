@@ -25,8 +25,9 @@ from nnunetv2.errors import (
 from nnunetv2.foundation.files import read_json
 from nnunetv2.inference import predict_from_raw_data
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from tests.factories.models import CPU, Trainer, write_model_folder
+from tests.factories.plans import make_dataset_json, make_plans
 from tests.inference.conftest import write_rgb
-from tests.inference.models import CPU, Trainer, make_dataset_json, make_plans, write_model_folder
 
 RECORD = ["dataset.json", "plans.json", "predict_from_raw_data_args.json"]
 

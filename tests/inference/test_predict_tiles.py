@@ -11,7 +11,7 @@ from nnunetv2.errors import CallError
 from nnunetv2.inference.predict_cases import RunningCase
 from nnunetv2.inference.predict_tiles import TileWork, predicted_tiles
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError, TileSum
-from tests.inference.models import CPU, hand_made_predictor
+from tests.factories.models import CPU, hand_made_predictor
 
 
 class Positions(nn.Module):

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from nnunetv2.networks.builder_forms import accepts_older_forms
+from tests.factories.plans import IMPORTED, U_NET, make_network_arguments
 
 CONFIGURATION = SimpleNamespace(
     network_arch_class_name="some.Network", network_arch_init_kwargs={"a": 1}, network_arch_init_kwargs_req_import=["a"]
@@ -38,20 +39,11 @@ def test_the_base_method_is_callable_in_form_a() -> None:
 
 @pytest.mark.parametrize("by_keyword", [True, False])
 def test_the_base_method_is_callable_in_form_b(by_keyword: bool) -> None:
-    name = "dynamic_network_architectures.architectures.unet.PlainConvUNet"
-    arguments = {
-        "n_stages": 2,
-        "features_per_stage": [4, 8],
-        "conv_op": "torch.nn.Conv2d",
-        "kernel_sizes": [[3, 3]] * 2,
-        "strides": [[1, 1], [2, 2]],
-        "n_conv_per_stage": [1, 1],
-        "n_conv_per_stage_decoder": [1],
-    }
+    arguments = make_network_arguments(2, (4, 8))
     if by_keyword:
-        network = base(name, arguments, ["conv_op"], 1, 2, enable_deep_supervision=False)
+        network = base(U_NET, arguments, IMPORTED, 1, 2, enable_deep_supervision=False)
     else:
-        network = base(name, arguments, ["conv_op"], 1, 2, False)
+        network = base(U_NET, arguments, IMPORTED, 1, 2, False)
 
     assert isinstance(network, nn.Module)
     assert network(torch.zeros(1, 1, 8, 8)).shape == (1, 2, 8, 8)

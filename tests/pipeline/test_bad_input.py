@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from nnunetv2.foundation.file_lock import FileLock
-from tests.inference.models import make_dataset_json, make_plans, write_model_folder
+from tests.factories.models import write_model_folder
+from tests.factories.plans import make_dataset_json, make_plans
 from tests.pipeline.factories import (
     CASES,
     DOMAINS,

@@ -11,7 +11,8 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.preprocessing.resampling.resample_torch import resample_torch_simple
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
 from tests.conftest import NnunetFolders
-from tests.inference.models import make_dataset_json, make_plans, write_model_folder
+from tests.factories.models import write_model_folder
+from tests.factories.plans import make_dataset_json, make_plans
 from tests.training.tiny_dataset import TinyDataset, TinyTrainer, write_preprocessed
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import NnunetFolders
 from tests.experiment_planning.factories import label_image, rgb_image, write_png, write_rgb_dataset
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 
 DISK_BYTES = 64 << 10
 MOST_SECONDS = 60

@@ -29,7 +29,7 @@ from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from s1.domain_sources import open_folders, open_raw_dataset
 from tests.conftest import NnunetFolders
 from tests.experiment_planning.factories import label_image, rgb_image, write_json, write_png, write_rgb_dataset
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 from tests.model_sharing.factories import files_below
 from tests.odd_files import APPLE_DOUBLE, KINDS, decomposed, hide_beside, make_odd
 

@@ -21,7 +21,7 @@ from nnunetv2.postprocessing.remove_connected_components import (
 from nnunetv2.postprocessing.remove_connected_components import (
     remove_all_but_largest_component_from_segmentation as keep_largest,
 )
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 
 
 def test_components_connect_at_corners_and_equally_large_ones_are_kept() -> None:

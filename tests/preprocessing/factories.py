@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from tests.factories.plans import make_configuration
 
 NAME = "Dataset123_Tiles"
 CASES = ("a", "b", "c", "d")
@@ -22,24 +23,15 @@ DATASET_JSON = {
 
 def configuration(spacing: Sequence[float], schemes: Sequence[str], **changes: Any) -> dict[str, Any]:
     """Return a configuration like those of the default planner, without a network."""
-    resampling = {"is_seg": False, "order": 3, "order_z": 0, "force_separate_z": None}
-    return {
+    entries = {
+        **make_configuration([32] * len(spacing), spacing, len(schemes)),
         "data_identifier": "plans_of_a_test",
-        "preprocessor_name": "DefaultPreprocessor",
-        "batch_size": 2,
-        "patch_size": [32] * len(spacing),
-        "median_image_size_in_voxels": [32] * len(spacing),
-        "spacing": list(spacing),
         "normalization_schemes": list(schemes),
-        "use_mask_for_norm": [False] * len(schemes),
-        "resampling_fn_data": "resample_data_or_seg_to_shape",
-        "resampling_fn_seg": "resample_data_or_seg_to_shape",
-        "resampling_fn_data_kwargs": resampling,
-        "resampling_fn_seg_kwargs": {**resampling, "is_seg": True, "order": 1},
         "architecture": {},
         "batch_dice": True,
         **changes,
     }
+    return {name: value for name, value in entries.items() if "probabilities" not in name}
 
 
 def plans(

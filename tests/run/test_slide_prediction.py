@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from nnunetv2.run.slide_command import slide_entry
-from tests.inference.models import make_dataset_json, make_plans, write_model_folder
+from tests.factories.models import write_model_folder
+from tests.factories.plans import make_dataset_json, make_plans
 from tests.pathology.outputs.predicted_slide import write_predicted_slide
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from nnunetv2.preprocessing.storage.blosc2_dataset import nnUNetDatasetBlosc2
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from tests.inference.models import make_dataset_json, make_plans
+from tests.factories.plans import make_dataset_json, make_plans
 
 CPU = torch.device("cpu")
 DATASET = "Dataset901_Tiny"

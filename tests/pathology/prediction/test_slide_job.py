@@ -27,7 +27,8 @@ from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import Block
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
-from tests.inference.models import CPU, build_tiny_network, make_dataset_json, make_plans
+from tests.factories.models import CPU, build_tiny_network
+from tests.factories.plans import make_dataset_json, make_plans
 from tests.pathology.qupath_rules import broken_rules
 
 EVERYTHING = partial(SlideSettings, mpp=0.5, tissue="none", normalization="image")

@@ -7,6 +7,7 @@ from nnunetv2.errors import DriftError, SettingsError
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling import plans_handler
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from tests.factories.plans import make_architecture
 
 
 def plans(**configurations):
@@ -275,26 +276,14 @@ class TestOldPlans:
         assert manager.configuration == {
             "batch_size": 2,
             "patch_size": [64, 64],
-            "architecture": {
-                "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
-                "arch_kwargs": {
-                    "n_stages": 3,
-                    "features_per_stage": [32, 64, 100],
-                    "conv_op": "torch.nn.modules.conv.Conv2d",
-                    "kernel_sizes": [[1, 3], [3, 3], [3, 3]],
-                    "strides": [[1, 1], [2, 2], [2, 1]],
-                    "n_conv_per_stage": [2, 2, 3],
-                    "n_conv_per_stage_decoder": [2, 1],
-                    "conv_bias": True,
-                    "norm_op": "torch.nn.modules.instancenorm.InstanceNorm2d",
-                    "norm_op_kwargs": {"eps": 1e-05, "affine": True},
-                    "dropout_op": None,
-                    "dropout_op_kwargs": None,
-                    "nonlin": "torch.nn.LeakyReLU",
-                    "nonlin_kwargs": {"inplace": True},
-                },
-                "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
-            },
+            "architecture": make_architecture(
+                2,
+                (32, 64, 100),
+                kernel_sizes=[[1, 3], [3, 3], [3, 3]],
+                strides=[[1, 1], [2, 2], [2, 1]],
+                n_conv_per_stage=[2, 2, 3],
+                n_conv_per_stage_decoder=[2, 1],
+            ),
         }
 
     def test_residual_networks_have_blocks_and_the_patch_tells_the_dimensions(self):

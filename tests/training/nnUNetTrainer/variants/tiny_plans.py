@@ -3,46 +3,19 @@
 import json
 from typing import Any
 
+from tests.factories.plans import make_architecture, make_configuration
+
 
 def tiny_configuration(dims: int) -> dict[str, Any]:
-    kernel, stages = [3] * dims, 3
-    return {
-        "data_identifier": f"tinyPlans_{dims}d",
-        "preprocessor_name": "DefaultPreprocessor",
-        "batch_size": 5,
-        "patch_size": [16] * dims,
-        "median_image_size_in_voxels": [20.0] * dims,
-        "spacing": [1.0] * dims,
-        "normalization_schemes": ["ZScoreNormalization"],
-        "use_mask_for_norm": [False],
-        "resampling_fn_data": "resample_data_or_seg_to_shape",
-        "resampling_fn_seg": "resample_data_or_seg_to_shape",
-        "resampling_fn_data_kwargs": {"is_seg": False, "order": 3, "order_z": 0, "force_separate_z": None},
-        "resampling_fn_seg_kwargs": {"is_seg": True, "order": 1, "order_z": 0, "force_separate_z": None},
-        "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
-        "resampling_fn_probabilities_kwargs": {"is_seg": False, "order": 1, "order_z": 0, "force_separate_z": None},
-        "architecture": {
-            "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
-            "arch_kwargs": {
-                "n_stages": stages,
-                "features_per_stage": [4, 8, 8],
-                "conv_op": f"torch.nn.modules.conv.Conv{dims}d",
-                "kernel_sizes": [kernel] * stages,
-                "strides": [[1] * dims, [2] * dims, [2] * dims],
-                "n_conv_per_stage": [1] * stages,
-                "n_conv_per_stage_decoder": [1] * (stages - 1),
-                "conv_bias": True,
-                "norm_op": f"torch.nn.modules.instancenorm.InstanceNorm{dims}d",
-                "norm_op_kwargs": {"eps": 1e-05, "affine": True},
-                "dropout_op": None,
-                "dropout_op_kwargs": None,
-                "nonlin": "torch.nn.LeakyReLU",
-                "nonlin_kwargs": {"inplace": True},
-            },
-            "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
-        },
-        "batch_dice": True,
-    }
+    return make_configuration(
+        [16] * dims,
+        [1.0] * dims,
+        data_identifier=f"tinyPlans_{dims}d",
+        batch_size=5,
+        median_image_size_in_voxels=[20.0] * dims,
+        architecture=make_architecture(dims, (4, 8, 8)),
+        batch_dice=True,
+    )
 
 
 def tiny_plans() -> dict[str, Any]:
