@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +56,22 @@ def nnunet_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NnunetFol
     for variable, value in folders.environment.items():
         monkeypatch.setenv(variable, value)
     return folders
+
+
+@pytest.fixture
+def run_command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Call the function of a console script in this process, with arguments; any exit code but `exit_code` fails."""
+
+    def run(entry_point: Callable[[], None], *arguments: object, exit_code: int = 0) -> None:
+        monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
+        code = None
+        try:
+            entry_point()
+        except SystemExit as ended:
+            code = ended.code
+        assert (code or 0) == exit_code
+
+    return run
 
 
 @pytest.fixture(scope="session")

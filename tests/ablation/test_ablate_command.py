@@ -1,7 +1,6 @@
 """`drift ablate` as a user runs it, on a tiny dataset of two domains."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,16 +96,15 @@ def test_a_second_run_trains_what_is_missing_and_equal_seeds_give_equal_scores(
 
 
 @pytest.fixture
-def mistake(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def mistake(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run_command: Callable[..., None]
+) -> Callable[..., str]:
     """Run the command in this process and return the one line of its error."""
 
     def run(workspace: Workspace, *options: object) -> str:
         for variable, value in workspace.folders.environment.items():
             monkeypatch.setenv(variable, value)
-        monkeypatch.setattr(sys, "argv", ["drift ablate", *map(str, options)])
-        with pytest.raises(SystemExit) as ended:
-            ablate_entry()
-        assert ended.value.code == 2
+        run_command(ablate_entry, *options, exit_code=2)
         (line,) = capsys.readouterr().err.splitlines()
         return line
 

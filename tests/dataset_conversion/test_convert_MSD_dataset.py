@@ -2,7 +2,7 @@
 
 import json
 import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -137,14 +137,11 @@ def test_other_folder_names_are_refused(nnunet_folders: NnunetFolders, task: Pat
 
 
 def test_a_broken_image_leaves_nothing_behind(
-    nnunet_folders: NnunetFolders, task: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    nnunet_folders: NnunetFolders, task: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (task / "imagesTr" / "p_2.nii.gz").write_bytes(b"broken")
-    monkeypatch.setattr(sys, "argv", ["x", "-i", str(task), "-np", "0"])
 
-    with pytest.raises(SystemExit) as caught:
-        entry_point()
-    assert caught.value.code == 2
+    run_command(entry_point, "-i", task, "-np", 0, exit_code=2)
     error = capsys.readouterr().err
     assert "p_2.nii.gz: cannot be read" in error
     assert "Traceback" not in error
@@ -156,14 +153,11 @@ def test_missing_parts_of_a_task_are_named(
     nnunet_folders: NnunetFolders,
     task: Path,
     part: str,
-    monkeypatch: pytest.MonkeyPatch,
+    run_command: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (task / part).rename(task / "elsewhere")
-    monkeypatch.setattr(sys, "argv", ["x", "-i", str(task)])
 
-    with pytest.raises(SystemExit) as caught:
-        entry_point()
-    assert caught.value.code == 2
+    run_command(entry_point, "-i", task, exit_code=2)
     assert capsys.readouterr().err.startswith(f"error: {task}: {part} missing")
     assert list(nnunet_folders.raw.iterdir()) == []

@@ -1,7 +1,7 @@
 """Raw datasets of nnU-Net v1."""
 
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,29 +103,22 @@ def test_mistakes_are_one_line_and_leave_nothing(
     break_it: Any,
     name: str,
     message: str,
-    monkeypatch: pytest.MonkeyPatch,
+    run_command: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     break_it(task)
-    monkeypatch.setattr(sys, "argv", ["x", str(task), name])
 
-    with pytest.raises(SystemExit) as caught:
-        convert_entry_point()
+    run_command(convert_entry_point, task, name, exit_code=2)
     error = capsys.readouterr().err
-    assert caught.value.code == 2
     assert message in error
     assert error.count("\n") == 1
     assert list(nnunet_folders.raw.iterdir()) == []
 
 
 def test_an_unset_raw_folder_is_named(
-    task: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    task: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["x", str(task), "Dataset003_New"])
-
-    with pytest.raises(SystemExit) as caught:
-        convert_entry_point()
-    assert caught.value.code == 2
+    run_command(convert_entry_point, task, "Dataset003_New", exit_code=2)
     assert "nnUNet_raw is not defined" in capsys.readouterr().err
 
 

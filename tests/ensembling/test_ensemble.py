@@ -1,5 +1,5 @@
 import pickle
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -111,10 +111,8 @@ def test_the_error_for_missing_probabilities_says_how_to_get_them(tmp_path: Path
         ensemble_folders([tmp_path / "empty"], tmp_path / "out")
 
 
-def test_the_command_merges(folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = ["nnUNetv2_ensemble", "-i", *map(str, folders), "-o", str(tmp_path / "out"), "-np", "0", "--save_npz"]
-    monkeypatch.setattr(sys, "argv", arguments)
-    entry_point_ensemble_folders()
+def test_the_command_merges(folders: list[Path], tmp_path: Path, run_command: Callable[..., None]) -> None:
+    run_command(entry_point_ensemble_folders, "-i", *folders, "-o", tmp_path / "out", "-np", 0, "--save_npz")
     assert (tmp_path / "out" / "b.npz").is_file()
 
 
@@ -159,13 +157,10 @@ def test_cases_that_cannot_be_merged_are_named(models: list[Path], tmp_path: Pat
 
 
 @pytest.mark.parametrize("number", [0, 2])
-def test_the_command_does_not_write_into_its_inputs(folders: list[Path], monkeypatch, capsys, number: int) -> None:
+def test_the_command_does_not_write_into_its_inputs(folders: list[Path], run_command, capsys, number: int) -> None:
     before = sorted(folders[number].iterdir())
-    arguments = ["nnUNetv2_ensemble", "-i", *map(str, folders), "-o", f"{folders[number]}/../model{number}"]
-    monkeypatch.setattr(sys, "argv", arguments)
-
-    with pytest.raises(SystemExit, match="2"):
-        entry_point_ensemble_folders()
+    output = f"{folders[number]}/../model{number}"
+    run_command(entry_point_ensemble_folders, "-i", *folders, "-o", output, exit_code=2)
     assert f"is the folder of the predictions {folders[number]}" in capsys.readouterr().err
     assert sorted(folders[number].iterdir()) == before
 

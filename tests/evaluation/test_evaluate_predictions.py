@@ -1,7 +1,6 @@
 import json
 import math
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,8 @@ import pytest
 from PIL import Image
 
 from nnunetv2.errors import CaseFailedError, DatasetError, MissingFileError
-from nnunetv2.evaluation import evaluate_predictions
 from nnunetv2.evaluation.case_metrics import metrics_from_counts
+from nnunetv2.evaluation.evaluate_command import evaluate_simple_entry_point
 from nnunetv2.evaluation.evaluate_predictions import (
     compute_metrics_on_folder,
     compute_metrics_on_folder2,
@@ -182,14 +181,20 @@ def test_the_simple_evaluation_uses_the_most_common_ending(folders) -> None:
     np.testing.assert_equal(load_summary_json(folders[1] / "summary.json"), score(folders, [1, 2], ignore_label=3))
 
 
-def run_simple(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
-    monkeypatch.setattr(sys, "argv", ["nnUNetv2_evaluate_simple", *map(str, arguments), "-np", "0"])
-    evaluate_predictions.evaluate_simple_entry_point()
-
-
-def test_the_command_scores_by_domain(folders, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_the_command_scores_by_domain(folders, tmp_path: Path, run_command, capsys) -> None:
     write_json({"domains": {"north": ["case_1"], "south": ["case_2"]}}, tmp_path / "domains.json")
-    run_simple(monkeypatch, *folders, "-l", 1, "--domains", tmp_path / "domains.json", "-o", tmp_path / "out.json")
+    run_command(
+        evaluate_simple_entry_point,
+        "-np",
+        0,
+        *folders,
+        "-l",
+        1,
+        "--domains",
+        tmp_path / "domains.json",
+        "-o",
+        tmp_path / "out.json",
+    )
     by_domain = json.loads((tmp_path / "domain_summary.json").read_text())
     assert by_domain["domains"]["south"]["foreground"]["Dice"]["mean"] == 1
     assert by_domain["worst_domain"]["domain"] == "north"
@@ -198,20 +203,20 @@ def test_the_command_scores_by_domain(folders, tmp_path: Path, monkeypatch, caps
     assert "2 case(s)" in shown
 
 
-def test_a_broken_domains_file_ends_the_command_before_scoring(folders, tmp_path, monkeypatch, capsys) -> None:
+def test_a_broken_domains_file_ends_the_command_before_scoring(folders, tmp_path, run_command, capsys) -> None:
     write_json({"domain": {}}, tmp_path / "domains.json")
-    with pytest.raises(SystemExit) as caught:
-        run_simple(monkeypatch, *folders, "-l", 1, "--domains", tmp_path / "domains.json")
-    assert caught.value.code == 2
+    run_command(
+        evaluate_simple_entry_point, "-np", 0, *folders, "-l", 1, "--domains", tmp_path / "domains.json", exit_code=2
+    )
     assert "domains.json" in capsys.readouterr().err
     assert not (folders[1] / "summary.json").exists()
 
 
-def test_cases_without_a_domain_are_all_named_before_scoring(folders, tmp_path, monkeypatch, capsys) -> None:
+def test_cases_without_a_domain_are_all_named_before_scoring(folders, tmp_path, run_command, capsys) -> None:
     write_json({"domains": {"north": ["case_3"]}}, tmp_path / "domains.json")
-    with pytest.raises(SystemExit) as caught:
-        run_simple(monkeypatch, *folders, "-l", 1, "--domains", tmp_path / "domains.json")
-    assert caught.value.code == 2
+    run_command(
+        evaluate_simple_entry_point, "-np", 0, *folders, "-l", 1, "--domains", tmp_path / "domains.json", exit_code=2
+    )
     shown = capsys.readouterr().err
     assert f"{tmp_path / 'domains.json'} lacks cases (2 problems)" in shown
     assert "case 'case_1' is in no domain" in shown
@@ -219,25 +224,34 @@ def test_cases_without_a_domain_are_all_named_before_scoring(folders, tmp_path, 
     assert not (folders[1] / "summary.json").exists()
 
 
-def test_the_command_ends_with_one_line_for_a_missing_folder(folders, tmp_path, monkeypatch, capsys) -> None:
+def test_the_command_ends_with_one_line_for_a_missing_folder(folders, tmp_path, run_command, capsys) -> None:
     shutil.rmtree(folders[0])
-    with pytest.raises(SystemExit) as caught:
-        run_simple(monkeypatch, *folders, "-l", 1)
-    assert caught.value.code == 2
+    run_command(evaluate_simple_entry_point, "-np", 0, *folders, "-l", 1, exit_code=2)
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_the_scores_replace_only_scores(folders, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_the_scores_replace_only_scores(folders, tmp_path: Path, run_command, capsys) -> None:
     write_json({"domains": {"all": ["case_1", "case_2"]}}, tmp_path / "domains.json")
     for name, reason in (("domains.json", "is the file of --domains"), ("dataset.json", "is not a summary of scores")):
         write_json({"domains": {"all": ["case_1", "case_2"]}}, tmp_path / name)
         before = (tmp_path / name).read_bytes()
-        with pytest.raises(SystemExit, match="2"):
-            run_simple(monkeypatch, *folders, "-l", 1, "--domains", tmp_path / "domains.json", "-o", tmp_path / name)
+        run_command(
+            evaluate_simple_entry_point,
+            "-np",
+            0,
+            *folders,
+            "-l",
+            1,
+            "--domains",
+            tmp_path / "domains.json",
+            "-o",
+            tmp_path / name,
+            exit_code=2,
+        )
         assert reason in capsys.readouterr().err
         assert (tmp_path / name).read_bytes() == before
     for _ in range(2):
-        run_simple(monkeypatch, *folders, "-l", 1, "-o", tmp_path / "scores.json")
+        run_command(evaluate_simple_entry_point, "-np", 0, *folders, "-l", 1, "-o", tmp_path / "scores.json")
 
 
 def test_files_that_are_no_images_do_not_decide_the_ending(folders) -> None:

@@ -1,10 +1,9 @@
 import math
-import sys
 from pathlib import Path
 
 import pytest
 
-from nnunetv2.errors import DatasetError, OutputExistsError, SettingsError
+from nnunetv2.errors import DatasetError, SettingsError
 from nnunetv2.evaluation.accumulate_cv_results import accumulate_cv_results, raw_or_copied_labels
 from nnunetv2.evaluation.evaluate_predictions import load_summary_json
 from nnunetv2.evaluation.find_best_configuration import (
@@ -191,35 +190,25 @@ def test_instructions_can_be_made_from_the_information_alone(root: Path, tmp_pat
     assert (tmp_path / "again.txt").read_text() == (results / "inference_instructions.txt").read_text()
 
 
-def run(monkeypatch: pytest.MonkeyPatch, entry_point, *arguments: object) -> None:
-    monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
-    entry_point()
-
-
-def test_the_command_finds_the_best_and_reports_its_domains(root: Path, monkeypatch, capsys) -> None:
+def test_the_command_finds_the_best_and_reports_its_domains(root: Path, run_command, capsys) -> None:
     domains = {"north": ["case0", "case1", "case2"], "south": ["case3", "case4", "case5"]}
     write_json({"domains": domains}, model_folder(root, "3d_fullres") / "domains.json")
     arguments = (901, "-c", "2d", "3d_fullres", "-f", 0, 1, "-np", 0, "--disable_ensembling")
-    run(monkeypatch, find_best_configuration_entry_point, *arguments)
+    run_command(find_best_configuration_entry_point, *arguments)
     shown = capsys.readouterr().out
     assert "3d_fullres" in shown
     assert "worst domain" in shown
     assert (model_folder(root, "3d_fullres") / "crossval_results_folds_0_1" / "domain_summary.json").is_file()
 
 
-def test_the_accumulate_command_refuses_a_folder_that_is_not_empty(root: Path, monkeypatch, capsys) -> None:
+def test_the_accumulate_command_refuses_a_folder_that_is_not_empty(root: Path, run_command, capsys) -> None:
     arguments = (901, "-c", "2d", "-f", 0, 1)
-    run(monkeypatch, accumulate_crossval_results_entry_point, *arguments)
+    run_command(accumulate_crossval_results_entry_point, *arguments)
     assert (model_folder(root, "2d") / "crossval_results_folds_0_1" / "summary.json").is_file()
     assert "6 case(s)" in capsys.readouterr().out
-    with pytest.raises(SystemExit) as caught:
-        run(monkeypatch, accumulate_crossval_results_entry_point, *arguments, "-o", root / "raw")
-    assert caught.value.code == 2
-    assert isinstance(caught.value.__context__, OutputExistsError)
+    run_command(accumulate_crossval_results_entry_point, *arguments, "-o", root / "raw", exit_code=2)
     assert f"error: {root / 'raw'} exists and is not empty; choose another folder" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as caught:
-        run(monkeypatch, accumulate_crossval_results_entry_point, 901, "-c", "3d_lowres")
-    assert caught.value.code == 2
+    run_command(accumulate_crossval_results_entry_point, 901, "-c", "3d_lowres", exit_code=2)
     assert "3d_lowres 0`, ...)" in capsys.readouterr().err
 
 
@@ -237,9 +226,8 @@ def test_a_configuration_that_planning_never_makes_is_an_error(root: Path) -> No
         (accumulate_crossval_results_entry_point, (901, "-c", "2d", "-f", 0, "all")),
     ],
 )
-def test_fold_all_is_refused_with_the_way_to_use_it(root: Path, monkeypatch, capsys, entry_point, arguments) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        run(monkeypatch, entry_point, *arguments)
+def test_fold_all_is_refused_with_the_way_to_use_it(root: Path, run_command, capsys, entry_point, arguments) -> None:
+    run_command(entry_point, *arguments, exit_code=2)
     assert f"nnUNetv2_predict -d {DATASET} -c 2d -f all" in capsys.readouterr().err
 
 

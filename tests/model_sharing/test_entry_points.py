@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,27 +17,22 @@ from tests.conftest import NnunetFolders
 from tests.model_sharing.factories import DATASET, files_below, model_name, names_in, write_model
 
 
-def arguments(monkeypatch: pytest.MonkeyPatch, *given: object) -> None:
-    monkeypatch.setattr(sys, "argv", ["command", *map(str, given)])
-
-
 def test_a_model_goes_from_one_machine_to_another(
     nnunet_folders: NnunetFolders,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    run_command: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_model(nnunet_folders.results, folds=["all"])
     file = tmp_path / "model.zip"
     chosen = ("-c", "2d", "-f", "all", "-chk", "checkpoint_final.pth", "checkpoint_best.pth", "--exp_cv_preds")
-    arguments(monkeypatch, "-d", 905, "-o", file, *chosen)
-    export_pretrained_model_entry()
+    run_command(export_pretrained_model_entry, "-d", 905, "-o", file, *chosen)
     assert capsys.readouterr().out == f"{file}\n"
 
     there = files_below(nnunet_folders.results)
     monkeypatch.setenv("nnUNet_results", str(tmp_path / "elsewhere"))
-    arguments(monkeypatch, file)
-    install_from_zip_entry_point()
+    run_command(install_from_zip_entry_point, file)
     assert capsys.readouterr().out == f"installed {DATASET}/{model_name()}\n"
     arrived = files_below(tmp_path / "elsewhere")
     assert arrived == {name: there[name] for name in names_in(file)}
@@ -44,11 +40,10 @@ def test_a_model_goes_from_one_machine_to_another(
 
 
 def test_not_strict_exports_the_folds_and_configurations_that_are_there(
-    nnunet_folders: NnunetFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    nnunet_folders: NnunetFolders, tmp_path: Path, run_command: Callable[..., None]
 ) -> None:
     write_model(nnunet_folders.results, folds=[3])
-    arguments(monkeypatch, "-d", DATASET, "-o", tmp_path / "model.zip", "--not_strict")
-    export_pretrained_model_entry()
+    run_command(export_pretrained_model_entry, "-d", DATASET, "-o", tmp_path / "model.zip", "--not_strict")
     assert f"{DATASET}/{model_name()}/fold_3/checkpoint_final.pth" in names_in(tmp_path / "model.zip")
 
 
@@ -62,13 +57,10 @@ def test_not_strict_exports_the_folds_and_configurations_that_are_there(
 )
 @pytest.mark.usefixtures("nnunet_folders")
 def test_a_mistake_is_one_line_and_exit_code_2(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], entry, given, complaint
+    run_command: Callable[..., None], capsys: pytest.CaptureFixture[str], entry, given, complaint
 ) -> None:
-    arguments(monkeypatch, *given)
-    with pytest.raises(SystemExit) as stopped:
-        entry()
+    run_command(entry, *given, exit_code=2)
     errors = capsys.readouterr().err
-    assert stopped.value.code == 2
     assert complaint in errors
     assert errors.count("\n") == 1
 
@@ -86,16 +78,13 @@ def test_sharing_models_imports_neither_torch_nor_numeric_libraries() -> None:
 
 
 def test_the_zip_file_replaces_only_a_zip_file_of_models(
-    nnunet_folders: NnunetFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    nnunet_folders: NnunetFolders, tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_model(nnunet_folders.results, folds=[0])
     for _ in range(2):
-        arguments(monkeypatch, "-d", 905, "-c", "2d", "-f", 0, "-o", tmp_path / "model.zip")
-        export_pretrained_model_entry()
+        run_command(export_pretrained_model_entry, "-d", 905, "-c", "2d", "-f", 0, "-o", tmp_path / "model.zip")
     there = files_below(nnunet_folders.results)
     checkpoint = nnunet_folders.results / DATASET / model_name() / "fold_0/checkpoint_final.pth"
-    arguments(monkeypatch, "-d", 905, "-c", "2d", "-f", 0, "-o", checkpoint)
-    with pytest.raises(SystemExit, match="2"):
-        export_pretrained_model_entry()
+    run_command(export_pretrained_model_entry, "-d", 905, "-c", "2d", "-f", 0, "-o", checkpoint, exit_code=2)
     assert "is not a zip file of models" in capsys.readouterr().err
     assert files_below(nnunet_folders.results) == there

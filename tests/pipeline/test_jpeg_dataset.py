@@ -1,7 +1,7 @@
 """A dataset of JPEG images, from conversion to scores: labels, predictions and references are PNG files."""
 
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +74,11 @@ def test_stage_1_and_overlays_find_the_masks(raw: Path, tmp_path: Path) -> None:
 
 
 def test_training_prediction_and_scores(
-    raw: Path, nnunet_folders: NnunetFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    raw: Path,
+    nnunet_folders: NnunetFolders,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_command: Callable[..., None],
 ) -> None:
     preprocessed = nnunet_folders.preprocessed / NAME
     extract_fingerprints([77], num_processes=0, check_dataset_integrity=True)
@@ -113,9 +117,7 @@ def test_training_prediction_and_scores(
     apply_postprocessing_to_folder(str(merged), str(tmp_path / "postprocessed"), [], [], num_processes=0)
     assert names(tmp_path / "postprocessed", ".png") == validated
 
-    words = ["drift report", str(model), "-o", str(tmp_path / "report.html"), "--images-dir", str(raw / "imagesTr")]
-    monkeypatch.setattr(sys, "argv", words)
-    report_entry()
+    run_command(report_entry, model, "-o", tmp_path / "report.html", "--images-dir", raw / "imagesTr")
     page = (tmp_path / "report.html").read_text()
     assert "cannot be read" not in page
     assert "not found" not in page

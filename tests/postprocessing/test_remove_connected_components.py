@@ -1,7 +1,6 @@
 import os
 import pickle
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -129,38 +128,41 @@ def test_a_summary_of_earlier_predictions_or_references_does_not_decide(predicti
     assert read_json(predictions / "summary.json")["foreground_mean"]["Dice"] == 1
 
 
-def run(monkeypatch: pytest.MonkeyPatch, entry_point, *arguments: object) -> None:
-    monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments), "-np", "0"])
-    entry_point()
-
-
-def test_the_commands_determine_and_apply(predictions: Path, tmp_path: Path, monkeypatch, capsys) -> None:
-    run(monkeypatch, entry_point_determine_postprocessing_folder, "-i", predictions, "-ref", tmp_path / "gt")
+def test_the_commands_determine_and_apply(predictions: Path, tmp_path: Path, run_command, capsys) -> None:
+    run_command(entry_point_determine_postprocessing_folder, "-np", 0, "-i", predictions, "-ref", tmp_path / "gt")
     pkl = predictions / "postprocessing.pkl"
-    run(monkeypatch, entry_point_apply_postprocessing, "-i", predictions, "-o", tmp_path / "out", "-pp_pkl_file", pkl)
+    run_command(
+        entry_point_apply_postprocessing, "-np", 0, "-i", predictions, "-o", tmp_path / "out", "-pp_pkl_file", pkl
+    )
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["a.png", "b.png", "dataset.json", "plans.json"]
     for case in "ab":
         kept, applied = (Image.open(f / f"{case}.png") for f in (predictions / "postprocessed", tmp_path / "out"))
         with kept, applied:
             np.testing.assert_array_equal(np.array(applied), np.array(kept))
-    with pytest.raises(SystemExit) as caught:
-        run(monkeypatch, entry_point_determine_postprocessing_folder, "-i", tmp_path / "no", "-ref", tmp_path / "gt")
-    assert caught.value.code == 2
+    run_command(
+        entry_point_determine_postprocessing_folder,
+        "-np",
+        0,
+        "-i",
+        tmp_path / "no",
+        "-ref",
+        tmp_path / "gt",
+        exit_code=2,
+    )
     assert "no/plans.json" in capsys.readouterr().err
 
 
-def test_the_commands_change_neither_predictions_nor_references(predictions: Path, monkeypatch, capsys) -> None:
+def test_the_commands_change_neither_predictions_nor_references(predictions: Path, run_command, capsys) -> None:
     references, pkl = predictions.parent / "gt", predictions / "postprocessing.pkl"
-    run(monkeypatch, entry_point_determine_postprocessing_folder, "-i", predictions, "-ref", references)
+    run_command(entry_point_determine_postprocessing_folder, "-np", 0, "-i", predictions, "-ref", references)
     before = (predictions / "a.png").read_bytes(), (references / "a.png").read_bytes()
     capsys.readouterr()
     for entry_point, arguments in (
         (entry_point_apply_postprocessing, ("-i", predictions, "-o", predictions / ".", "-pp_pkl_file", pkl)),
         (entry_point_determine_postprocessing_folder, ("-i", references, "-ref", references)),
     ):
-        with pytest.raises(SystemExit, match="2"):
-            run(monkeypatch, entry_point, *arguments)
+        run_command(entry_point, "-np", 0, *arguments, exit_code=2)
         assert "results need a folder of their own" in capsys.readouterr().err
     assert ((predictions / "a.png").read_bytes(), (references / "a.png").read_bytes()) == before
 

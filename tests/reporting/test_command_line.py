@@ -10,26 +10,21 @@ from nnunetv2.reporting.command_line import report_entry
 from tests.reporting.model_folder import write_evaluation, write_model
 
 
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["drift report", *arguments])
-    report_entry()
-
-
-def test_the_report_is_written_to_the_model_folder_by_default(nnunet_folders, monkeypatch, capsys, tmp_path) -> None:
+def test_the_report_is_written_to_the_model_folder_by_default(nnunet_folders, run_command, capsys, tmp_path) -> None:
     model = write_model(nnunet_folders.results, nnunet_folders.raw)
 
-    call(monkeypatch, str(model))
-    call(monkeypatch, str(model), "-o", str(tmp_path / "page.html"), "--worst-cases", "0")
+    run_command(report_entry, str(model))
+    run_command(report_entry, str(model), "-o", str(tmp_path / "page.html"), "--worst-cases", "0")
 
     assert "<html" in (model / "report.html").read_text()
     assert (tmp_path / "page.html").stat().st_size < (model / "report.html").stat().st_size
     assert f"written: {model / 'report.html'}" in capsys.readouterr().out
 
 
-def test_predictions_are_reported(nnunet_folders, monkeypatch, tmp_path) -> None:
+def test_predictions_are_reported(nnunet_folders, run_command, tmp_path) -> None:
     write_evaluation(tmp_path / "predictions", nnunet_folders.raw)
 
-    call(monkeypatch, "--predictions", str(tmp_path / "predictions"))
+    run_command(report_entry, "--predictions", str(tmp_path / "predictions"))
 
     assert (tmp_path / "predictions" / "report.html").is_file()
 
@@ -44,10 +39,9 @@ def test_predictions_are_reported(nnunet_folders, monkeypatch, tmp_path) -> None
         (["absent", "--images-dir", "nowhere"], "--images-dir"),
     ],
 )
-def test_an_error_is_one_line(arguments, message, monkeypatch, capsys, tmp_path: Path) -> None:
+def test_an_error_is_one_line(arguments, message, monkeypatch, run_command, capsys, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match="2"):
-        call(monkeypatch, *arguments)
+    run_command(report_entry, *arguments, exit_code=2)
 
     error = capsys.readouterr().err
     assert message in error
@@ -70,13 +64,12 @@ def test_help_loads_nothing_heavy_and_the_report_no_torch(nnunet_folders, tmp_pa
     assert "torch: False" in output
 
 
-def test_the_report_replaces_only_a_report(nnunet_folders, monkeypatch, capsys) -> None:
+def test_the_report_replaces_only_a_report(nnunet_folders, run_command, capsys) -> None:
     model = write_model(nnunet_folders.results, nnunet_folders.raw)
     before = (model / "plans.json").read_bytes()
 
     for _ in range(2):
-        call(monkeypatch, str(model))
-    with pytest.raises(SystemExit, match="2"):
-        call(monkeypatch, str(model), "-o", str(model / "plans.json"))
+        run_command(report_entry, str(model))
+    run_command(report_entry, str(model), "-o", str(model / "plans.json"), exit_code=2)
     assert "exists and is not a report" in capsys.readouterr().err
     assert (model / "plans.json").read_bytes() == before

@@ -1,6 +1,6 @@
 """What `drift doctor` says of folders and libraries."""
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,17 +36,13 @@ def test_a_library_that_is_not_installed_says_how_to_install_it() -> None:
 def test_the_exit_code_says_whether_anything_is_missing(
     all_is_well: bool,
     nnunet_folders: NnunetFolders,
+    run_command: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["drift doctor"])
-    if all_is_well:
-        doctor_entry()
-    else:
+    if not all_is_well:
         monkeypatch.delenv("nnUNet_results")
-        with pytest.raises(SystemExit) as caught:
-            doctor_entry()
-        assert caught.value.code == 2
+    run_command(doctor_entry, exit_code=0 if all_is_well else 2)
     missing = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MISSING")]
     assert len(missing) == (0 if all_is_well else 1)
 
@@ -72,7 +68,10 @@ def test_the_number_of_cpus_and_threads_is_told(
 
 
 def test_how_variables_were_read_is_shown(
-    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    nnunet_folders: NnunetFolders,
+    run_command: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for variable, value in {
         "nnUNet_raw": f"'{nnunet_folders.raw}'\r",
@@ -81,9 +80,7 @@ def test_how_variables_were_read_is_shown(
         "nnUNet_compile": '"f"',
     }.items():
         monkeypatch.setenv(variable, value)
-    monkeypatch.setattr(sys, "argv", ["drift doctor"])
-    with pytest.raises(SystemExit):
-        doctor_entry()
+    run_command(doctor_entry, exit_code=2)
     lines = capsys.readouterr().out.splitlines()
     quoted = f"'{nnunet_folders.raw}'\r"
     assert f"ok       nnUNet_raw = {nnunet_folders.raw} (read from {quoted!r})" in lines

@@ -1,7 +1,6 @@
 """Commands given a JSON file of another content: exit code 2, one line that names the file, no traceback."""
 
 import json
-import sys
 from collections.abc import Callable
 from importlib import metadata
 
@@ -80,19 +79,16 @@ def test_a_hostile_file_is_one_line_and_exit_code_2(
     words: str,
     text: str,
     folders: NnunetFolders,
-    monkeypatch: pytest.MonkeyPatch,
+    run_command: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = folders.raw.parent / f"nnUNet_{file}"
     path.write_text(HOSTILE[text])
     command, *arguments = words.format(raw=folders.raw, NAME=NAME, model=folders.results / NAME / MODEL).split()
-    monkeypatch.setattr(sys, "argv", [command, *arguments])
 
-    with pytest.raises(SystemExit) as caught:
-        entry_point(command)()
+    run_command(entry_point(command), *arguments, exit_code=2)
 
     message = capsys.readouterr().err
-    assert caught.value.code == 2
     assert str(path) in message
     assert "Traceback" not in message
     assert sum(line.startswith("error: ") for line in message.splitlines()) == 1
@@ -128,7 +124,7 @@ def test_a_wrong_entry_is_named_by_the_command(
     value: object,
     line: str,
     folders: NnunetFolders,
-    monkeypatch: pytest.MonkeyPatch,
+    run_command: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = folders.raw.parent / f"nnUNet_{file}"
@@ -138,13 +134,10 @@ def test_a_wrong_entry_is_named_by_the_command(
     around[place[-1]] = value
     path.write_text(json.dumps(content))
     command, *arguments = words.split()
-    monkeypatch.setattr(sys, "argv", [command, *arguments])
 
-    with pytest.raises(SystemExit) as caught:
-        entry_point(command)()
+    run_command(entry_point(command), *arguments, exit_code=2)
 
     message = capsys.readouterr().err
-    assert caught.value.code == 2
     assert f"error: {path}" in message
     assert line in message
     assert "Traceback" not in message

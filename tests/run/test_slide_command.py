@@ -1,6 +1,7 @@
 """The command `drift slide info`."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,20 +11,11 @@ from sample_data.pyramids import Damage
 from tests.pathology.slides.slide_files import write_small_slide
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr("sys.argv", ["drift slide", *map(str, arguments)])
-    try:
-        slide_entry()
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
-
-
 def test_info_shows_sizes_pixel_size_and_reader(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_small_slide(tmp_path / "a.tif")
-    assert run(monkeypatch, "info", tmp_path / "a.tif") == 0
+    run_command(slide_entry, "info", tmp_path / "a.tif")
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         str(tmp_path / "a.tif"),
@@ -36,10 +28,10 @@ def test_info_shows_sizes_pixel_size_and_reader(
 
 
 def test_a_check_lists_damaged_parts_and_ends_with_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_small_slide(tmp_path / "a.tif", damage=Damage(zeroed_tiles=((2, 3),), missing_tiles=((0, 0),)))
-    assert run(monkeypatch, "info", "--check", "-nr", 0, tmp_path) == 2
+    run_command(slide_entry, "info", "--check", "-nr", 0, tmp_path, exit_code=2)
     output = capsys.readouterr()
     assert "  warning: 1 of 108 tiles of level 0 are missing; they are shown white" in output.out
     assert "4 blocks read, 1 damaged parts, 0.99 % missing, 0.00 % not readable" in output.out
@@ -49,13 +41,13 @@ def test_a_check_lists_damaged_parts_and_ends_with_an_error(
 
 
 def test_json_has_all_slides_also_those_that_cannot_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_small_slide(tmp_path / "a.tif", mpp=None)
     (tmp_path / "b.svs").write_text("no slide")
     (tmp_path / "sizes.csv").write_text("slide,mpp\na,0.25\n")
     arguments = ["--json", "--check", "-nr", 0, "--mpp_of", tmp_path / "sizes.csv"]
-    assert run(monkeypatch, "info", tmp_path, *arguments) == 2
+    run_command(slide_entry, "info", tmp_path, *arguments, exit_code=2)
     first, second = json.loads(capsys.readouterr().out)
     assert (first["mpp"], first["mpp_source"], first["size"]) == ([0.25, 0.25], "user", [1500, 1100])
     assert first["check"] == {"blocks": 4, "missing_share": 0.0, "failed_share": 0.0, "damaged": []}
@@ -64,9 +56,9 @@ def test_json_has_all_slides_also_those_that_cannot_be_read(
 
 @pytest.mark.parametrize("arguments", [["-nr", "-1"], ["--read_timeout", "0"], ["--slide_mpp", "300"]])
 def test_absurd_numbers_are_refused_in_one_line(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_small_slide(tmp_path / "a.tif")
-    assert run(monkeypatch, "info", tmp_path / "a.tif", *arguments) == 2
+    run_command(slide_entry, "info", tmp_path / "a.tif", *arguments, exit_code=2)
     (line,) = capsys.readouterr().err.splitlines()
     assert "expected" in line

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -182,22 +183,18 @@ def test_a_label_in_several_regions_has_the_name_of_the_smallest() -> None:
     assert label_names_of({"labels": regions}) == expected
 
 
-def test_the_command_draws_raw_images(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    flags = ["-d", "820", "-o", str(tmp_path / "out"), "--use_raw", "-np", "0", "-overlay_intensity", "0"]
-    monkeypatch.setattr(sys, "argv", ["nnUNetv2_plot_overlay_pngs", *flags])
-    entry_point_generate_overlay()
+def test_the_command_draws_raw_images(raw: Path, tmp_path: Path, run_command: Callable[..., None]) -> None:
+    flags = ["-d", 820, "-o", tmp_path / "out", "--use_raw", "-np", 0, "-overlay_intensity", 0]
+    run_command(entry_point_generate_overlay, *flags)
     assert np.array_equal(read(tmp_path / "out" / "case0.png")[:40, :40], image_of(0))
 
 
 @pytest.mark.usefixtures("nnunet_folders")
 def test_missing_plans_are_an_error_of_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["nnUNetv2_plot_overlay_pngs", "-d", NAME, "-o", str(tmp_path / "out")])
-    with pytest.raises(SystemExit) as stopped:
-        entry_point_generate_overlay()
+    run_command(entry_point_generate_overlay, "-d", NAME, "-o", tmp_path / "out", exit_code=2)
     errors = capsys.readouterr().err
-    assert stopped.value.code == 2
     assert "plans file not found" in errors
     assert errors.count("\n") == 1
 

@@ -1,7 +1,7 @@
 """Plans of one dataset written for another."""
 
 import json
-import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -73,16 +73,12 @@ def test_a_missing_source_and_a_missing_target_are_named(folders: NnunetFolders)
 
 
 def test_the_command_copies_the_plans(
-    folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folders: NnunetFolders, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["x", "-s", "11", "-t", "12", "-sp", "srcP", "-tp", "myP"])
-    entry_point_move_plans_between_datasets()
+    run_command(entry_point_move_plans_between_datasets, "-s", 11, "-t", 12, "-sp", "srcP", "-tp", "myP")
     assert moved(folders, "myP")["plans_name"] == "myP"
 
-    monkeypatch.setattr(sys, "argv", ["x", "-s", "11", "-t", "12", "-sp", "none"])
-    with pytest.raises(SystemExit) as caught:
-        entry_point_move_plans_between_datasets()
-    assert caught.value.code == 2
+    run_command(entry_point_move_plans_between_datasets, "-s", 11, "-t", 12, "-sp", "none", exit_code=2)
     assert capsys.readouterr().err.count("\n") == 1
     assert not (folders.preprocessed / TARGET / "none.json").exists()
 
