@@ -32,6 +32,10 @@ def tile_slides_as_asked(arguments: argparse.Namespace) -> None:
     if taken:
         raise DatasetLayoutError(f"id {arguments.d} is taken by {', '.join(taken)}; choose another with -d")
     slides = _slides(arguments)
+    if arguments.groups_from == "slide" and any(slide.group for slide in slides):
+        _log.warning(
+            "the table gives groups, but each slide is a group of its own; --groups_from csv takes the table's"
+        )
     source = arguments.domain_from or ("csv" if any(slide.domain for slide in slides) else None)
     tiling = Tiling(slides, name, _settings(arguments), _places(arguments), Grouping(source, arguments.groups_from))
     result = tile_slides(tiling, arguments.np, arguments.overwrite, not arguments.disable_progress_bar)

@@ -71,9 +71,12 @@ class TilingJournal:
             raise
 
     def close(self) -> None:
-        """Remove what is not finished and unlock the dataset."""
+        """Remove what is not finished, or all if nothing is, and unlock the dataset."""
         shutil.rmtree(self._staging, ignore_errors=True)
+        is_empty = not self._entries() and os.listdir(self.dataset) == [self._folder.name]
         self._lock.release()
+        if is_empty:
+            shutil.rmtree(self.dataset, ignore_errors=True)
 
     def finished(self, sources: Mapping[str, list[Stamp]]) -> dict[str, Record]:
         """Return slide -> record of those that are finished, and remove the tiles of those that are not any more.

@@ -309,6 +309,15 @@ def test_nothing_is_written_without_a_tile_and_the_reasons_are_told(
     assert not (nnunet_folders.raw / "Dataset120_Test" / "dataset.json").exists()
 
 
+def test_a_call_that_fails_leaves_no_folder_that_would_take_the_id(
+    tmp_path: Path, nnunet_folders: NnunetFolders
+) -> None:
+    slide = write_annotated(tmp_path / "in", "a", mpp=None)
+    with pytest.raises(DatasetError, match="does not state its pixel size"):
+        tile_slides(tiling(slide), num_processes=0)
+    assert names(nnunet_folders.raw) == []
+
+
 def test_a_class_that_other_classes_cover_is_named(tmp_path: Path, nnunet_folders: NnunetFolders) -> None:
     slide = write_annotated(tmp_path / "in", "a", ("Tumor", (0, 0, 900, 900)), ("Necrosis", (100, 100, 200, 200)))
     result = tile_slides(tiling(slide), num_processes=0)
