@@ -60,6 +60,12 @@ LABELS_DESCRIPTION = JsonFile(
     "predict the slide again",
 )
 """What the description of labels.ome.tif says."""
+PROBABILITIES_DESCRIPTION = JsonFile(
+    "map of probabilities of a slide",
+    Record({"classes": ListOf(NAME, 1, 2**10), "factor": whole_number(1, 2**10)}),
+    "predict the slide again",
+)
+"""What the description of probabilities.ome.tif says."""
 
 _CLASS = Record(
     {

@@ -93,7 +93,19 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     add("-b", type=int, metavar="TILES", help="tiles at once (default: 1 on the CPU, 8 on a GPU)")
     add("-device", choices=["cuda", "cpu", "mps"], help="default: cuda if there is a GPU, otherwise cpu")
     add("--memory", type=float, default=1.5, metavar="GB", help="for sums and pixels of a slide (default 1.5)")
-    add("--save", nargs="*", default=["labels", "geojson", "overlay"], help="outputs (default labels geojson overlay)")
+    add(
+        "--save",
+        nargs="*",
+        default=["labels", "geojson", "overlay"],
+        metavar="WHAT",
+        help="out of labels, geojson, overlay, probabilities (default: the first three)",
+    )
+    add(
+        "--probability_mpp",
+        type=float,
+        metavar="UM",
+        help="pixels of probabilities, rounded to the model's times a power of 2 (default: four times the model's)",
+    )
     _add_export_settings(parser)
     add("--overwrite", action="store_true", help="predict slides anew that are done, or were begun differently")
     add("--retry_failed", action="store_true", help="try slides again that failed before")

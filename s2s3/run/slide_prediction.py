@@ -90,6 +90,7 @@ def _settings(arguments: argparse.Namespace, device: torch.device) -> SlideSetti
         simplify_um=arguments.simplify,
         min_area_um2=arguments.min_area,
         classes=tuple(arguments.classes) if arguments.classes else None,
+        probability_mpp=arguments.probability_mpp,
         objects=arguments.objects,
         ratios=tuple(arguments.ratio),
         overwrite=arguments.overwrite,

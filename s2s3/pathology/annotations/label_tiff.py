@@ -18,12 +18,15 @@ _LARGEST_SEGMENT_PX = 2**26
 
 
 class LabelPyramid:
-    """A TIFF of one channel with 8 or 16 bits, in tiles or strips, with any number of levels; a context manager.
+    """A plane of a TIFF with 8 or 16 bits, in tiles or strips, with any number of levels; a context manager.
+
+    Parameters:
+        plane: its number; label images have one.
 
     Raises MissingFileError, or AnnotationError for a file of another kind or a damaged one.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, plane: int = 0):
         import tifffile
 
         if not is_given(path, AnnotationError):
@@ -32,8 +35,8 @@ class LabelPyramid:
         with ExitStack() as stack:
             try:
                 self._file = stack.enter_context(tifffile.TiffFile(path))
-                self._pages = [level.keyframe for level in self._file.series[0].levels]
-            except (tifffile.TiffFileError, ValueError, IndexError, KeyError, TypeError, OSError) as error:
+                self._pages = [_page(level.pages[plane]) for level in self._file.series[0].levels]
+            except Exception as error:  # whatever a damaged file makes tifffile raise
                 raise self._damaged(str(error)) from error
             for page in self._pages:
                 self._check(page)
@@ -118,6 +121,10 @@ def _tiles_touching(page: Any, top: int, left: int, height: int, width: int) -> 
     for row in range(top // rows, -(-(top + height) // rows)):
         for column in range(left // columns, -(-(left + width) // columns)):
             yield row * across + column, row * rows, column * columns
+
+
+def _page(page: Any) -> Any:
+    return page.aspage() if hasattr(page, "aspage") else page
 
 
 def _segment_size(page: Any) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
     .work/plan.json                  everything that determines the pixels, so that a run with another model starts anew
     .work/labels_<block>_<band>.b2nd             compressed, (rows, columns)
-    .work/probabilities_<block>_<band>.b2nd      if they were asked for, (K, rows, columns)
+    .work/probabilities_<block>_<band>.b2nd      if they were asked for, (K, rows, columns), coarser
 
 A band counts as finished only if all its files are complete, so a killed run never leaves half of one.
 """
@@ -42,12 +42,14 @@ class BandFiles:
     Parameters:
         folder: of the slide; the bands are in its sub-folder `.work`.
         num_probabilities: channels of the probabilities that belong to a band; 0 if there are none.
+        probability_factor: how many pixels of the labels lie along the edge of one of theirs.
     """
 
     folder: Path
     layout: BandLayout
     label_dtype: DTypeLike = np.uint8
     num_probabilities: int = 0
+    probability_factor: int = 1
 
     @property
     def work_folder(self) -> Path:
@@ -112,10 +114,23 @@ class BandFiles:
         window = np.empty((height, width), self.label_dtype)
         for band, rows, target_rows in _parts(self.layout.bands, top, height):
             for block, columns, target_columns in _parts(self.layout.blocks, left, width):
-                array = self._opened("labels", block, band)
-                source = self.read(block, band) if array is None else array
-                window[target_rows, target_columns] = source[rows, columns]
+                window[target_rows, target_columns] = self._source("labels", block, band)[rows, columns]
         return window
+
+    def probabilities(self, channel: int, top: int, left: int, height: int, width: int) -> Array:
+        """Return a window of the whole map of a channel, (height, width) in its own pixels. Raises as `read`."""
+        window = np.empty((height, width), np.uint8)
+        bands, blocks = (_coarser(spans, self.probability_factor) for spans in (self.layout.bands, self.layout.blocks))
+        for band, rows, target_rows in _parts(bands, top, height):
+            for block, columns, target_columns in _parts(blocks, left, width):
+                source = self._source("probabilities", block, band)
+                window[target_rows, target_columns] = source[channel, rows, columns]
+        return window
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Height and width of the map of probabilities."""
+        return -(-self.layout.height // self.probability_factor), -(-self.layout.width // self.probability_factor)
 
     def remove(self) -> None:
         """Remove all bands and their plan, also if there are none."""
@@ -134,7 +149,12 @@ class BandFiles:
         shape = self.layout.band_shape(block, band)
         if kind == "labels":
             return shape, np.dtype(self.label_dtype)
-        return (self.num_probabilities, *shape), np.dtype(np.uint8)
+        coarse = (-(-length // self.probability_factor) for length in shape)
+        return (self.num_probabilities, *coarse), np.dtype(np.uint8)
+
+    def _source(self, kind: str, block: int, band: int) -> Any:
+        array = self._opened(kind, block, band)
+        return self.read(block, band, kind) if array is None else array
 
     def _opened(self, kind: str, block: int, band: int) -> Any:
         """Return the array of a file, still compressed; None if it is missing, damaged or not as expected."""
@@ -145,6 +165,10 @@ class BandFiles:
         except (ArchiveError, MissingFileError):
             return None
         return array if (tuple(array.shape), array.dtype) == self._expected(kind, block, band) else None
+
+
+def _coarser(spans: Sequence[Span], factor: int) -> list[Span]:
+    return [(first // factor, -(-end // factor)) for first, end in spans]
 
 
 def _parts(spans: Sequence[Span], start: int, length: int) -> Iterator[tuple[int, slice, slice]]:

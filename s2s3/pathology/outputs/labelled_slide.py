@@ -8,9 +8,10 @@ import shapely
 
 from nnunetv2.pathology.annotations.outline_cleanup import OutlineSettings, cleaned
 from nnunetv2.pathology.annotations.qupath_objects import Rgb, SlideObject, size_measurements
-from nnunetv2.pathology.annotations.stitching import ReadLabels, outlines_of_image
+from nnunetv2.pathology.annotations.stitching import Outline, ReadLabels, outlines_of_image
 from nnunetv2.pathology.outputs.export_settings import ExportSettings
 from nnunetv2.pathology.outputs.overlay import NOT_READ, class_colours
+from nnunetv2.pathology.outputs.probability_map import ProbabilityMap
 from nnunetv2.pathology.slides.geometry import Box
 
 GREY: Rgb = (128, 128, 128)
@@ -30,6 +31,7 @@ class LabelledSlide:
         mpp, slide_mpp: micrometres per pixel, (x, y), of the label image and of the slide.
         unread: parts of the label image of which the slide could not be read.
         tissue_mm2: area of what was predicted, without its margin.
+        probabilities: of the classes; None if they were not kept.
     """
 
     name: str
@@ -44,6 +46,7 @@ class LabelledSlide:
     slide_mpp: tuple[float, float]
     unread: Sequence[Box]
     tissue_mm2: float
+    probabilities: ProbabilityMap | None = None
 
     def objects(self, settings: ExportSettings) -> Iterator[SlideObject]:
         """Yield the outlines of the classes to show, in pixels of the slide, then those of what could not be read."""
@@ -54,9 +57,14 @@ class LabelledSlide:
             name = names.get(outline.label)
             polygon = None if name is None else cleaned(outline.polygon, cleanup)
             if name is not None and polygon is not None:
-                yield SlideObject(polygon, name, colours[name], size_measurements(polygon, *self.slide_mpp))
+                measured = {**size_measurements(polygon, *self.slide_mpp), **self._mean_probability(name, outline)}
+                yield SlideObject(polygon, name, colours[name], measured)
         for polygon in self._unread_polygons():
             yield SlideObject(polygon, NOT_READ, GREY, size_measurements(polygon, *self.slide_mpp))
+
+    def _mean_probability(self, name: str, outline: Outline) -> dict[str, float]:
+        found = None if self.probabilities is None else self.probabilities.mean(name, outline.polygon)
+        return {} if found is None else {"Mean probability": round(found, 4)}
 
     def _outline_settings(self, settings: ExportSettings) -> OutlineSettings:
         pixel_um = sum(self.mpp) / 2

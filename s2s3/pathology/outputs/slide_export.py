@@ -21,6 +21,7 @@ from nnunetv2.foundation.files import raise_problems, read_json
 from nnunetv2.pathology.annotations.label_tiff import LabelPyramid
 from nnunetv2.pathology.outputs.export_settings import OVERLAY, ExportSettings
 from nnunetv2.pathology.outputs.labelled_slide import LabelledSlide
+from nnunetv2.pathology.outputs.probability_map import ProbabilityMap, opened_map
 from nnunetv2.pathology.outputs.slide_files import LABELS_NAME, write_slide_files
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.thumbnail import LARGEST_PX
@@ -46,8 +47,8 @@ def export_slide(folder: Path, settings: ExportSettings) -> dict[str, Any]:
         raise MissingFileError(f"{file}: not found. Predict the slide with --save labels")
     about = read_json(folder / MEASUREMENTS_NAME, SLIDE_MEASUREMENTS)
     more = {name: value for name, value in about.items() if name not in _MEASURED_AGAIN}
-    with LabelPyramid(file) as labels:
-        slide = _labelled(state, labels)
+    with LabelPyramid(file) as labels, opened_map(folder) as probabilities:
+        slide = _labelled(state, labels, probabilities)
         settings.require_classes(list(slide.classes))
         thumbnail = _thumbnail(folder / THUMBNAIL_NAME) if OVERLAY in settings.save else None
         return write_slide_files(slide, settings, folder, thumbnail, **more)
@@ -71,13 +72,15 @@ def _folders_of(place: Path) -> Iterator[Path]:
     yield from found
 
 
-def _labelled(state: Mapping[str, Any], labels: LabelPyramid) -> LabelledSlide:
+def _labelled(state: Mapping[str, Any], labels: LabelPyramid, probabilities: ProbabilityMap | None) -> LabelledSlide:
     """Return a slide from what its files say."""
     raise_problems(LABELS_DESCRIPTION.schema.problems(labels.description), labels.path, LABELS_DESCRIPTION)
     view, (height, width) = state["view"], labels.sizes[0]
     if (height, width) != (view["height"], view["width"]):
         sizes = f"{width} x {height} pixels, {STATE_NAME} says {view['width']} x {view['height']}"
         raise SlideError(f"{labels.path}: {sizes}; is it of another prediction?")
+    if probabilities is not None:
+        probabilities.require_size_of(height, width)
     return LabelledSlide(
         state["slide"],
         labels.description["model"],
@@ -91,6 +94,7 @@ def _labelled(state: Mapping[str, Any], labels: LabelPyramid) -> LabelledSlide:
         (state["mpp"][0], state["mpp"][1]),
         [Box(*box).within(width, height) for box in state["read"]["unread"]],
         state["tissue"]["mm2"],
+        probabilities,
     )
 
 

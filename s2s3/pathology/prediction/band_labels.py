@@ -1,7 +1,10 @@
 """Labels and probabilities of a finished band; only 8-bit values (16-bit for large labels) leave its device."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from torch.nn.functional import avg_pool2d
 
 from nnunetv2.inference.label_conversion import label_dtype
 from nnunetv2.pathology.prediction.stripe_accumulation import Band
@@ -27,19 +30,34 @@ def band_labels(band: Band, label_manager: LabelManager, inside: np.ndarray | No
     return labels
 
 
-def band_probabilities(band: Band, label_manager: LabelManager, inside: np.ndarray | None = None) -> np.ndarray:
-    """Return the probabilities of a band, (K, rows, columns), uint8 with 255 for 1.
+def band_probabilities(
+    band: Band,
+    label_manager: LabelManager,
+    inside: np.ndarray | None = None,
+    channels: Sequence[int] | None = None,
+    factor: int = 1,
+) -> np.ndarray:
+    """Return the probabilities of a band, (C, rows / factor, columns / factor) rounded up, uint8 with 255 for 1.
 
-    Where there is no prediction (see `band_labels`) everything is background: 255 in channel 0, or 0 everywhere for
-    regions.
+    Each is the mean over the pixels that it covers. Where there is no prediction (see `band_labels`) everything is
+    background: 1 in channel 0, or 0 everywhere for regions.
+
+    Parameters:
+        channels: of the network's output; None: all.
+        factor: pixels of the band along the edge of one of the result.
     """
-    probabilities = np.zeros(tuple(band.logits.shape), dtype=np.uint8)
+    chosen = list(range(band.logits.shape[0])) if channels is None else list(channels)
+    height, width = (-(-length // factor) for length in band.covered.shape)
+    probabilities = np.zeros((len(chosen), height, width), dtype=np.uint8)
     shown = _shown(band, inside)
-    for rows in _row_slabs(probabilities.shape[1]):
+    slab = max(_ROWS_AT_ONCE, factor) // factor
+    for first in range(0, height, slab):
+        rows = slice(first * factor, (first + slab) * factor)
         values = label_manager.apply_inference_nonlin(band.logits[:, rows]) * shown[rows]
         if not label_manager.has_regions:
             values[0] += ~shown[rows]
-        probabilities[:, rows] = (values * PROBABILITY_ONE).round().to(torch.uint8).cpu().numpy()
+        mean = avg_pool2d(values[chosen].float(), factor, ceil_mode=True, count_include_pad=False)
+        probabilities[:, first : first + slab] = (mean * PROBABILITY_ONE).round().to(torch.uint8).cpu().numpy()
     return probabilities
 
 

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, THUMBNAIL_NAME
 from nnunetv2.foundation.files import make_folder
 from nnunetv2.pathology.outputs.bands import BandFiles, file_stamp
 from nnunetv2.pathology.outputs.overlay import write_picture
+from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid, coarsening
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
 from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
-from nnunetv2.pathology.prediction.slide_settings import VALUES, SlideSettings
+from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, VALUES, SlideSettings
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState, read_state
 from nnunetv2.pathology.prediction.slide_statistics import given_statistics, slide_statistics, whole_view_statistics
 from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
@@ -124,7 +125,7 @@ class _Work:
             return self._without_tissue()
         statistics, description = self._statistics(gate)
         prediction = self._prediction(gate, statistics)
-        files = BandFiles(self.folder, prediction.grid.layout, prediction.label_type)
+        files = _band_files(self.folder, prediction)
         if self.job.settings.overwrite:
             files.remove()
         files.begin(self._plan(prediction, description), self.job.settings.overwrite)
@@ -133,7 +134,7 @@ class _Work:
         damage.resume()
         self._predict(prediction, files, damage)
         predicted = time.monotonic()
-        content = self._write_outputs(files, damage, tissue)
+        content = self._write_outputs(files, damage, tissue, prediction.probabilities)
         seconds = {"prediction": round(predicted - started, 2), "outputs": round(time.monotonic() - predicted, 2)}
         measured = {"file": MEASUREMENTS_NAME, "classes": content["classes"]}
         state = self.state.finish(DONE, read=damage.to_dict(), seconds=seconds, measurements=measured)
@@ -212,7 +213,17 @@ class _Work:
             settings.memory_gb,
             self.job.readers,
             self.job.read_timeout_s,
+            self._probability_grid(),
         )
+
+    def _probability_grid(self) -> ProbabilityGrid | None:
+        settings, model = self.job.settings, self.job.model
+        if PROBABILITIES not in settings.save:
+            return None
+        classes = tuple(settings.export.shown(model.classes))
+        channels = tuple(model.output_channel(name) for name in classes)
+        mpp = sum(self.opened.view.mpp or (1.0, 1.0)) / 2
+        return ProbabilityGrid(classes, channels, coarsening(mpp, settings.probability_mpp))
 
     def _plan(self, prediction: SlidePrediction, normalization: dict[str, Any]) -> dict[str, Any]:
         """Return everything that determines the labels."""
@@ -231,6 +242,7 @@ class _Work:
             "block_width": layout.block_width,
             "gate": None if prediction.gate is None else prediction.gate.digest(),
             "normalization": normalization,
+            "probabilities": None if prediction.probabilities is None else asdict(prediction.probabilities),
         }
 
     def _predict(self, prediction: SlidePrediction, files: BandFiles, damage: SlideDamage) -> None:
@@ -250,7 +262,9 @@ class _Work:
         if bar is not None:
             bar.close()
 
-    def _write_outputs(self, files: BandFiles, damage: SlideDamage, tissue: TissueMask) -> dict[str, Any]:
+    def _write_outputs(
+        self, files: BandFiles, damage: SlideDamage, tissue: TissueMask, probabilities: ProbabilityGrid | None
+    ) -> dict[str, Any]:
         view = self.opened.view
         outputs = SlideOutputs(
             self.opened.slide,
@@ -264,5 +278,12 @@ class _Work:
             damage,
             tissue,
             self.job.settings,
+            probabilities,
         )
         return outputs.write(self.folder, tiles=self.state.content["tiles"], read=damage.record.to_dict())
+
+
+def _band_files(folder: Path, prediction: SlidePrediction) -> BandFiles:
+    kept = prediction.probabilities
+    number, factor = (0, 1) if kept is None else (len(kept.channels), kept.factor)
+    return BandFiles(folder, prediction.grid.layout, prediction.label_type, number, factor)

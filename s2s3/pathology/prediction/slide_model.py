@@ -70,6 +70,13 @@ class SlideModel:
             return dict(zip(names, map(int, dataset_json["regions_class_order"]), strict=True))
         return {name: int(labels[name]) for name in names}
 
+    def output_channel(self, class_name: str) -> int:
+        """Return the channel of the network's output that belongs to a foreground class."""
+        manager = self.predictor.label_manager
+        if manager.has_regions:
+            return list(self.classes).index(class_name)
+        return list(manager.all_labels).index(self.classes[class_name])
+
     @cached_property
     def networks(self) -> FoldNetworks:
         """The networks of all folds, loaded once for all slides."""

@@ -14,6 +14,13 @@ from nnunetv2.pathology.outputs.export_settings import OVERLAY
 from nnunetv2.pathology.outputs.label_pyramid import PyramidDescription, write_label_pyramid
 from nnunetv2.pathology.outputs.labelled_slide import GREY, LabelledSlide
 from nnunetv2.pathology.outputs.overlay import write_picture
+from nnunetv2.pathology.outputs.probability_map import (
+    PROBABILITIES_NAME,
+    ProbabilityGrid,
+    ProbabilityMap,
+    opened_map,
+    write_probability_map,
+)
 from nnunetv2.pathology.outputs.slide_files import LABELS_NAME, TISSUE_NAME, write_slide_files
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
@@ -46,6 +53,7 @@ class SlideOutputs:
     damage: SlideDamage
     tissue: TissueMask
     settings: SlideSettings
+    probabilities: ProbabilityGrid | None = None
 
     def write(self, folder: Path, **about: Any) -> dict[str, Any]:
         """Write what the settings ask for, and measurements.json; return the content of that.
@@ -55,13 +63,18 @@ class SlideOutputs:
         """
         if "labels" in self.settings.save:
             self._write_pyramid(folder / LABELS_NAME)
+        (folder / PROBABILITIES_NAME).unlink(missing_ok=True)  # of an earlier prediction
+        if self.probabilities is not None:
+            self._write_probabilities(self.probabilities, folder / PROBABILITIES_NAME)
         thumbnail = readable_thumbnail(self.slide) if OVERLAY in self.settings.save else None
         if thumbnail is not None:
             write_picture(thumbnail, folder / THUMBNAIL_NAME)
         self._write_tissue(folder / TISSUE_NAME)
-        return write_slide_files(self._labelled(), self.settings.export, folder, thumbnail, **about)
+        with opened_map(folder) as probabilities:
+            slide = self._labelled(probabilities)
+            return write_slide_files(slide, self.settings.export, folder, thumbnail, **about)
 
-    def _labelled(self) -> LabelledSlide:
+    def _labelled(self, probabilities: ProbabilityMap | None) -> LabelledSlide:
         return LabelledSlide(
             self.name,
             self.model,
@@ -75,6 +88,7 @@ class SlideOutputs:
             (self.slide.mpp.x, self.slide.mpp.y),
             list(self.damage.unread()),
             self.tissue.mm2,
+            probabilities,
         )
 
     def _write_pyramid(self, target: Path) -> None:
@@ -82,6 +96,11 @@ class SlideOutputs:
         description = PyramidDescription(self.name, labels, self.model, self.mpp)
         size = (self.grid.height, self.grid.width)
         write_label_pyramid(self.files.labels, *size, self.files.label_dtype, description, target)
+
+    def _write_probabilities(self, grid: ProbabilityGrid, target: Path) -> None:
+        mpp = (self.mpp[0] * grid.factor, self.mpp[1] * grid.factor)
+        read, size = self.files.probabilities, self.files.map_size
+        write_probability_map(read, size, mpp, grid, self.name, self.model, target)
 
     def _write_tissue(self, target: Path) -> None:
         """Write the tissue as an annotation that can be edited in QuPath and given to --tissue."""

@@ -10,13 +10,14 @@ import torch
 from nnunetv2.inference.label_conversion import label_dtype
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.pathology.outputs.bands import BandFiles
-from nnunetv2.pathology.prediction.band_labels import band_labels
+from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid
+from nnunetv2.pathology.prediction.band_labels import band_labels, band_probabilities
 from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_tiles import SlideTiles
-from nnunetv2.pathology.prediction.stripe_accumulation import StripeAccumulation
+from nnunetv2.pathology.prediction.stripe_accumulation import Band, StripeAccumulation
 from nnunetv2.pathology.prediction.stripe_grid import StripeGrid
 from nnunetv2.pathology.prediction.stripe_memory import bytes_per_column, widest_block
 from nnunetv2.pathology.prediction.tile_gate import TileGate
@@ -41,6 +42,7 @@ class SlidePrediction:
         statistics: for normalisation; None if it needs none.
         gate: where predictions are wanted; None: everywhere.
         readers: processes that read; 0 reads in this one.
+        probabilities: which of them are kept with the labels; None: none.
     """
 
     model: SlideModel
@@ -54,6 +56,7 @@ class SlidePrediction:
     memory_gb: float = 1.5
     readers: int = 0
     read_timeout_s: float = READ_TIMEOUT_S
+    probabilities: ProbabilityGrid | None = None
 
     @cached_property
     def grid(self) -> StripeGrid:
@@ -102,11 +105,17 @@ class SlidePrediction:
             with rows.reading(self._windows(block, bands)), torch.inference_mode():
                 for band in accumulation.bands_of_block(block, bands):
                     inside = None if self.gate is None else self.gate.inside(band.rows, band.columns)
-                    files.write(block, band.band, self._labels(band, inside))
+                    files.write(block, band.band, self._labels(band, inside), self._probabilities(band, inside))
                     yield block, band.band
 
     def _labels(self, band: Any, inside: Any) -> Any:
         return band_labels(band, self.model.predictor.label_manager, inside)
+
+    def _probabilities(self, band: Band, inside: Any) -> Any:
+        kept = self.probabilities
+        if kept is None:
+            return None
+        return band_probabilities(band, self.model.predictor.label_manager, inside, kept.channels, kept.factor)
 
     def _block_rows(self, damage: SlideDamage) -> BlockRows:
         read = partial(_read_blocks, self.source, self.readers, self.read_timeout_s)

@@ -11,6 +11,7 @@ from nnunetv2.pathology.prediction.slide_statistics import given_statistics
 NORMALIZATIONS = ("slide", "image", "dataset")
 VALUES = "values:"
 OUTPUTS = ("labels", "geojson", "overlay")
+PROBABILITIES = "probabilities"
 
 STAINS = ("he", "any")
 
@@ -51,7 +52,9 @@ class SlideSettings:
     min_area_um2: float | None = None
     """Objects and holes below it are left out of the outlines; None: ten pixels."""
     classes: tuple[str, ...] | None = None
-    """Classes that outlines and overlay show; None: all foreground classes."""
+    """Classes that outlines, overlay and probabilities show; None: all foreground classes."""
+    probability_mpp: float | None = None
+    """Micrometres per pixel of probabilities, rounded to the labels' times a power of 2; None: four times theirs."""
     objects: str = "auto"
     """`annotation` or `detection`, as which QuPath shows outlines; `auto`: detections if they are more than 2,000."""
     ratios: tuple[str, ...] = ()
@@ -67,7 +70,8 @@ class SlideSettings:
             "--stain": self.stain in STAINS,
             "--margin": 0 <= self.margin_um < 1e6,
             "--max_failed": 0 <= self.max_failed <= 1,
-            "--save": set(self.save) <= set(OUTPUTS),
+            "--save": set(self.save) <= {*OUTPUTS, PROBABILITIES},
+            "--probability_mpp": self.probability_mpp is None or 0.05 <= self.probability_mpp <= 1e4,
             "--normalization": self.normalization in NORMALIZATIONS or self.normalization.startswith(VALUES),
         }
         wrong = [flag for flag, is_right in checks.items() if not is_right]

@@ -99,6 +99,20 @@ def test_probabilities_belong_to_a_band_if_there_are_any(tmp_path):
     assert not files.is_finished(0, 0)
 
 
+def test_a_coarser_map_of_probabilities_is_put_together_from_all_bands(tmp_path):
+    layout = BandLayout(70, 50, 32, 32)
+    files = BandFiles(tmp_path, layout, np.uint8, num_probabilities=2, probability_factor=8)
+    files.begin(PLAN)
+    whole = np.random.default_rng(0).integers(0, 256, (2, 9, 7), np.uint8)
+    for block, (left, right) in enumerate(layout.blocks):
+        for band, (top, bottom) in enumerate(layout.bands):
+            part = whole[:, top // 8 : -(-bottom // 8), left // 8 : -(-right // 8)]
+            files.write(block, band, np.zeros(layout.band_shape(block, band), np.uint8), part)
+    assert files.map_size == (9, 7)
+    assert np.array_equal(files.probabilities(1, 0, 0, 9, 7), whole[1])
+    assert np.array_equal(files.probabilities(0, 2, 1, 5, 6), whole[0, 2:7, 1:7])
+
+
 def test_equal_bands_are_equal_files(tmp_path):
     one, other = written(tmp_path / "a"), written(tmp_path / "b")
     for file in sorted(one.work_folder.iterdir()):

@@ -9,8 +9,9 @@ import tifffile
 
 from nnunetv2.errors import AnnotationError, CallError, InvalidValueError, MissingFileError
 from nnunetv2.pathology.annotations.label_tiff import LabelPyramid
-from nnunetv2.pathology.outputs.label_pyramid import PyramidDescription, level_sizes, write_label_pyramid
+from nnunetv2.pathology.outputs.label_pyramid import PyramidDescription, write_label_pyramid
 from nnunetv2.pathology.outputs.label_reduction import halved
+from nnunetv2.pathology.outputs.ome_pyramid import level_sizes
 from tests.pathology.annotations.label_maps import blobs
 
 DESCRIPTION = PyramidDescription("a.svs", {"background": 0, "Tumor": 1, "Stroma": 2}, "Dataset120", (0.499, 0.5))

@@ -35,7 +35,7 @@ EVERYTHING = partial(SlideSettings, mpp=0.5, tissue="none", normalization="image
 
 
 LABELS_OF_OVERLAPPING_TILES = EVERYTHING(save=("labels",))
-LABELS = EVERYTHING(step_size=1.0, save=("labels", "overlay"))
+LABELS = EVERYTHING(step_size=1.0, save=("labels", "overlay", "probabilities"))
 
 
 def make_predictor(patch: int = 64, **changes: Any) -> nnUNetPredictor:
@@ -96,7 +96,7 @@ def test_two_folds_average_their_logits(tmp_path: Path) -> None:
 
 
 def written(folder: Path) -> dict[str, bytes]:
-    names = ("labels.ome.tif", "overlay.png")
+    names = ("labels.ome.tif", "overlay.png", "probabilities.ome.tif")
     return {name: (folder / name).read_bytes() for name in names}
 
 
@@ -138,11 +138,27 @@ def test_a_stopped_slide_goes_on_and_ends_with_the_same_bytes(
     assert not (tmp_path / "stopped/.work").exists()
 
 
+def test_probabilities_are_kept_for_the_classes_that_are_asked_for(model: SlideModel, tmp_path: Path) -> None:
+    file = picture(tmp_path, 130, 150)
+    image = np.asarray(Image.open(file)).astype(np.float32).transpose(2, 0, 1)[:, None]
+    expected = model.predictor.predict_single_npy_array(
+        image, {"spacing": [999.0, 1.0, 1.0]}, save_or_return_probabilities=True
+    )[1]
+    settings = EVERYTHING(save=("labels", "probabilities"), classes=("inner",), probability_mpp=0.5)
+    SlideJob(model, settings).run(str(file), "a", tmp_path / "out", slide_mpp=0.5)
+    found = tifffile.imread(tmp_path / "out/probabilities.ome.tif")
+    assert np.abs(found.reshape(130, 150) - 255.0 * expected[2, 0]).max() < 1
+    with pytest.raises(OutputExistsError, match="made with another"):
+        SlideJob(model, replace(settings, classes=None)).run(str(file), "a", tmp_path / "out", slide_mpp=0.5)
+    SlideJob(model, replace(settings, save=("labels",), overwrite=True)).run(str(file), "a", tmp_path / "out", 0.5)
+    assert not (tmp_path / "out/probabilities.ome.tif").exists()
+
+
 @pytest.fixture(scope="module")
 def predicted(model: SlideModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("predicted")
     write_pyramid(folder / "s.tif", PyramidSettings(1400, 1200, block_px=512, mpp=1.0))
-    settings = SlideSettings(mpp=2.0, min_area_um2=200.0)
+    settings = SlideSettings(mpp=2.0, min_area_um2=200.0, save=("labels", "geojson", "overlay", "probabilities"))
     return folder, SlideJob(model, settings).run(str(folder / "s.tif"), "s", folder / "out")
 
 
@@ -181,7 +197,7 @@ def test_a_finished_slide_is_left_alone_unless_the_model_is_another(
     model: SlideModel, predicted: tuple[Path, dict[str, Any]]
 ) -> None:
     folder, state = predicted
-    settings = SlideSettings(mpp=2.0, min_area_um2=200.0)
+    settings = SlideSettings(mpp=2.0, min_area_um2=200.0, save=("labels", "geojson", "overlay", "probabilities"))
     assert SlideJob(model, settings).run(str(folder / "s.tif"), "s", folder / "out") == state
     with pytest.raises(OutputExistsError, match="was made with another normalization"):
         SlideJob(model, replace(settings, normalization="image")).run(str(folder / "s.tif"), "s", folder / "out")

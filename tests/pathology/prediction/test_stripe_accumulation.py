@@ -192,3 +192,15 @@ def test_probabilities_are_the_softmax_in_255_steps_and_background_outside():
     labels = LabelManager({"background": 0, "a": 1}, None)
     band = a_band([[0, 0], [np.log(3), 9]], [True, False])
     assert band_probabilities(band, labels).tolist() == [[[64, 255]], [[191, 0]]]
+
+
+def test_coarser_probabilities_are_means_also_of_the_part_of_a_block_that_exists():
+    labels = LabelManager({"background": 0, "a": 1, "b": 2}, None)
+    logits = torch.randn((3, 300, 11), generator=torch.manual_seed(0)).half()
+    band = Band(0, 0, (0, 300), (0, 11), logits, torch.ones((300, 11), dtype=torch.bool))
+    fine = band_probabilities(band, labels)[2].astype(float)
+    coarse = band_probabilities(band, labels, None, [2], 8)
+    assert coarse.shape == (1, 38, 2)
+    for row, column in ((0, 0), (16, 1), (37, 1)):
+        expected = fine[8 * row : 8 * row + 8, 8 * column : 8 * column + 8].mean()
+        assert abs(coarse[0, row, column] - expected) <= 1

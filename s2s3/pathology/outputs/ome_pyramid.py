@@ -1,0 +1,174 @@
+"""Writes images of any size as OME-TIFF with lower resolutions, strip by strip.
+
+Level 0 is the image; level l has floor(size / 2^l) pixels, down to 1024 on the longer side. Lower levels are SubIFDs of
+the first pages, as OME 6 asks for. Equal images give equal bytes.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from nnunetv2.errors import InvalidValueError
+from nnunetv2.pathology.annotations.stitching import ReadLabels
+from nnunetv2.pathology.outputs.label_reduction import Array
+from s1.files import replacing
+from s1.partial_files import partial_folder
+
+TILE_PX = 512
+COARSEST_PX = 1024
+_COMPRESSION = 6
+_UM_PER_CM = 10_000
+_NAMESPACE = uuid.UUID("b6a4b1f0-6f0e-5c57-8f0b-2a8f64d8a3c1")
+
+ReadPlane = Callable[[int, int, int, int, int], Array]
+"""(plane, top, left, height, width) -> that window of a plane, (height, width)."""
+
+
+@dataclass(frozen=True)
+class OmeImage:
+    """An image of one plane, or of one for each channel. Raises InvalidValueError for a pixel size of 0 or less.
+
+    Parameters:
+        halve: turns a window of a level into that of the next, of half the size, rounded down.
+        mpp: micrometres per pixel of level 0, (x, y), above 0.
+        about: JSON values for the description.
+        channels: names.
+        is_stack: whether there is an axis of channels, even if it has one.
+    """
+
+    read: ReadPlane
+    height: int
+    width: int
+    dtype: DTypeLike
+    halve: Callable[[Array], Array]
+    name: str
+    mpp: tuple[float, float]
+    about: Mapping[str, Any]
+    channels: tuple[str, ...]
+    is_stack: bool
+
+    def __post_init__(self) -> None:
+        require_pixel_size(self.mpp)
+
+
+def require_pixel_size(mpp: tuple[float, float]) -> None:
+    """Raise InvalidValueError unless a pixel size is two numbers above 0."""
+    if len(mpp) != 2 or not all(np.isfinite(value) and value > 0 for value in mpp):
+        raise InvalidValueError(f"pixel size is {mpp}, expected two numbers above 0")
+
+
+def level_sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """Return height and width of each level, finest first."""
+    sizes = [(height, width)]
+    while max(sizes[-1]) > COARSEST_PX and min(sizes[-1]) > 1:
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    return sizes
+
+
+def write_ome_pyramid(image: OmeImage, target: Path, threads: int = 1) -> None:
+    """Write an image, which is read once, plane by plane, in strips of its whole width, top to bottom.
+
+    Parameters:
+        threads: that compress tiles.
+    """
+    import tifffile
+
+    sizes = level_sizes(image.height, image.width)
+    planes = len(image.channels)
+    options = _page_options(image.dtype, threads)
+    with (
+        replacing(target) as temporary,
+        partial_folder(target.parent) as scratch,
+        tifffile.TiffWriter(temporary, bigtiff=True, ome=True) as writer,
+    ):
+        source = image.read
+        for level, size in enumerate(sizes):
+            is_last = level == len(sizes) - 1
+            store = None if is_last else _level_store(scratch / f"{level}.b2nd", planes, sizes[level + 1], image.dtype)
+            specific = _first_page(image, len(sizes) - 1) if level == 0 else {"subfiletype": 1}
+            shape = (planes, *size) if image.is_stack else size
+            writer.write(_tiles(source, planes, size, store, image.halve), shape=shape, **options, **specific)
+            if store is not None:
+                source = _reading(store)
+
+
+def _page_options(dtype: DTypeLike, threads: int) -> dict[str, Any]:
+    return {
+        "dtype": np.dtype(dtype),
+        "tile": (TILE_PX, TILE_PX),
+        "photometric": "minisblack",
+        "compression": "zlib",
+        "compressionargs": {"level": _COMPRESSION},
+        "predictor": False,
+        "maxworkers": threads,
+    }
+
+
+def _first_page(image: OmeImage, lower_levels: int) -> dict[str, Any]:
+    mpp_x, mpp_y = image.mpp
+    identity = json.dumps([image.name, dict(image.about), image.mpp])
+    return {
+        "subifds": lower_levels,
+        "resolution": (_UM_PER_CM / mpp_x, _UM_PER_CM / mpp_y),
+        "resolutionunit": "CENTIMETER",
+        "metadata": {
+            "axes": "CYX" if image.is_stack else "YX",
+            "UUID": f"urn:uuid:{uuid.uuid5(_NAMESPACE, identity)}",
+            "Name": image.name,
+            "Description": json.dumps(dict(image.about)),
+            "Channel": {"Name": list(image.channels)},
+            "PhysicalSizeX": mpp_x,
+            "PhysicalSizeXUnit": "µm",
+            "PhysicalSizeY": mpp_y,
+            "PhysicalSizeYUnit": "µm",
+        },
+    }
+
+
+def _tiles(
+    read: ReadPlane, planes: int, size: tuple[int, int], coarser: Any, halve: Callable[[Array], Array]
+) -> Iterator[Array]:
+    for plane in range(planes):
+        store = None if coarser is None else coarser[plane]
+        yield from _tiles_of_plane(partial(read, plane), size, store, halve)
+
+
+def _tiles_of_plane(
+    read: ReadLabels, size: tuple[int, int], coarser: Any, halve: Callable[[Array], Array]
+) -> Iterator[Array]:
+    """Yield the tiles of a level, row by row, those at the end padded with 0; fill the next level on the way."""
+    height, width = size
+    for top in range(0, height, TILE_PX):
+        rows = min(TILE_PX, height - top)
+        strip = read(top, 0, rows, width)
+        if coarser is not None and rows > 1:
+            coarser[top // 2 : (top + rows) // 2] = halve(strip)
+        for left in range(0, width, TILE_PX):
+            tile = strip[:, left : left + TILE_PX]
+            missing = ((0, TILE_PX - tile.shape[0]), (0, TILE_PX - tile.shape[1]))
+            yield np.pad(tile, missing) if missing != ((0, 0), (0, 0)) else np.ascontiguousarray(tile)
+
+
+def _level_store(file: Path, planes: int, size: tuple[int, int], dtype: DTypeLike) -> list[Any]:
+    """Return a compressed array on the disk for each plane, one chunk a strip."""
+    import blosc2
+
+    chunks = (min(TILE_PX // 2, size[0]), size[1])
+    parameters = {"codec": blosc2.Codec.LZ4, "clevel": 5, "nthreads": 1}
+    options: dict[str, Any] = {"mode": "w", "chunks": chunks, "cparams": parameters}
+    files = [file.with_name(f"{plane}_{file.name}") for plane in range(planes)]
+    return [blosc2.zeros(size, np.dtype(dtype), urlpath=str(place), **options) for place in files]
+
+
+def _reading(stores: list[Any]) -> ReadPlane:
+    def read(plane: int, top: int, left: int, height: int, width: int) -> Array:
+        return np.asarray(stores[plane][top : top + height, left : left + width])
+
+    return read
