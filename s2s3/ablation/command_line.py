@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nnunetv2.ablation.ablation import Ablation
     from nnunetv2.ablation.cells import Candidate
 
+_LARGEST_SEED = 2**32 - 1
 REFERENCE = "nnUNetTrainerNoDomains"
 PARTS = (
     "nnUNetTrainer",
@@ -31,9 +32,9 @@ def ablate_entry() -> None:
     arguments = _parser().parse_args()
     ablation = _ablation(arguments)
     device = _device(arguments.device)
-    if not arguments.table_only:
-        _train(ablation, arguments, device)
-    _write_table(ablation)
+    elsewhere = 0 if arguments.table_only else _train(ablation, arguments, device)
+    if not _write_table(ablation) and not elsewhere:
+        raise MissingFileError(f"{ablation.root}: no candidate is finished with any seed; run without --table_only")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,6 +78,9 @@ def _ablation(arguments: argparse.Namespace) -> "Ablation":
     if arguments.protocol not in [protocol.value for protocol in Protocol]:
         known = ", ".join(protocol.value for protocol in Protocol)
         raise ArgumentError(f"--protocol {arguments.protocol}: expected one of {known}")
+    unfit = [seed for seed in arguments.seeds if not 0 <= seed <= _LARGEST_SEED]
+    if unfit:
+        raise ArgumentError(f"--seeds {unfit[0]}: expected numbers from 0 to {_LARGEST_SEED}")
     budget = find_budget(arguments.budget)
     dataset = maybe_convert_to_dataset_name(arguments.d)
     preprocessed = nnUNet_preprocessed / dataset
@@ -127,7 +131,11 @@ def _device(wanted: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
 
 
-def _train(ablation: "Ablation", arguments: argparse.Namespace, device: str) -> None:
+def _train(ablation: "Ablation", arguments: argparse.Namespace, device: str) -> int:
+    """Train what is not done, and return how many cells other processes work on.
+
+    Raises the failures of cells, after the table of all that are done was written.
+    """
     from nnunetv2.ablation.ablation import run_cells
     from s1.cpus import threads_per_worker, usable_cpus
 
@@ -140,9 +148,11 @@ def _train(ablation: "Ablation", arguments: argparse.Namespace, device: str) -> 
         raise failures[0] if len(failures) == 1 else CasesFailedError(failures)
     if elsewhere:
         print(f"other processes work on {elsewhere} cells; once they are done, write the table with --table_only")
+    return elsewhere
 
 
-def _write_table(ablation: "Ablation") -> None:
+def _write_table(ablation: "Ablation") -> bool:
+    """Write and print the table; return whether there is anything to write."""
     from nnunetv2.ablation.ablation import table_rows
     from nnunetv2.ablation.distance_report import as_csv_files, pair_studies
     from nnunetv2.ablation.report import as_csv, as_html, as_markdown
@@ -151,7 +161,7 @@ def _write_table(ablation: "Ablation") -> None:
 
     rows = table_rows(ablation)
     if not rows:
-        raise MissingFileError(f"{ablation.root}: no candidate is finished with any seed; run without --table_only")
+        return False
     raw = nnUNet_raw.get()
     studies = pair_studies(ablation, Path(raw) / ablation.dataset if raw else None)
     markdown = as_markdown(ablation, rows, studies)
@@ -161,3 +171,4 @@ def _write_table(ablation: "Ablation") -> None:
     write_together(ablation.root, {file: text.encode() for file, text in contents.items()})
     print(markdown)
     print(f"written to {ablation.root}: {', '.join(contents)}")
+    return True

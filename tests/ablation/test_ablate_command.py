@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from nnunetv2.ablation import report
+from nnunetv2.ablation import cell_run, report
 from nnunetv2.ablation.bootstrap import Figure
+from nnunetv2.ablation.cell_run import CellTask
 from nnunetv2.ablation.command_line import ablate_entry
+from nnunetv2.errors import MissingFileError
 from tests.pipeline.factories import Workspace, copy_workspace, make_workspace
 
 QUICK = ("-d", 310, "--budget", "quick", "-device", "cpu", "--jobs", 0)
@@ -99,14 +101,15 @@ def test_a_second_run_trains_what_is_missing_and_equal_seeds_give_equal_scores(
 def mistake(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run_command: Callable[..., None]
 ) -> Callable[..., str]:
-    """Run the command in this process and return the one line of its error."""
+    """Run the command in this process and return its error, one line unless `lines` says so."""
 
-    def run(workspace: Workspace, *options: object) -> str:
+    def run(workspace: Workspace, *options: object, lines: int | None = 1) -> str:
         for variable, value in workspace.folders.environment.items():
             monkeypatch.setenv(variable, value)
         run_command(ablate_entry, *options, exit_code=2)
-        (line,) = capsys.readouterr().err.splitlines()
-        return line
+        errors = capsys.readouterr().err
+        assert lines is None or len(errors.splitlines()) == lines, errors
+        return errors
 
     return run
 
@@ -122,6 +125,8 @@ def mistake(
         (("-c", "3d_fullres"), "Configuration 3d_fullres not found"),
         (("-device", "tpu"), "-device tpu: expected auto, cpu or cuda"),
         (("--jobs", -1), "--jobs -1: expected 0 or more"),
+        (("--seeds", 0, -1), "--seeds -1: expected numbers from 0 to 4294967295"),
+        (("--seeds", 2**32), "--seeds 4294967296: expected numbers from 0"),
         (("--table_only",), "no candidate is finished with any seed"),
         (("-d", "999"), "Could not find a dataset with the ID 999"),
     ],
@@ -136,6 +141,31 @@ def test_a_dataset_without_domains_is_refused(planned: Workspace, tmp_path: Path
     workspace = copy_workspace(planned, tmp_path)
     (workspace.preprocessed / "domains.json").unlink()
     assert "domains.json not found; `drift domains` makes it" in mistake(workspace, *QUICK)
+
+
+def test_a_failing_cell_is_named_also_if_nothing_is_finished(
+    planned: Workspace, tmp_path: Path, mistake: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(task: CellTask) -> bool:
+        raise MissingFileError(f"{task.cell.part}.b2nd not found")
+
+    monkeypatch.setattr(cell_run, "run_cell", fail)
+    options = ("-o", tmp_path, "-tr", "nnUNetTrainerNoDomains", "--seeds", 0)
+    assert "A.b2nd not found" in mistake(planned, *QUICK, *options, lines=None)
+
+
+def test_a_run_whose_cells_are_all_done_elsewhere_is_no_mistake(
+    planned: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_command: Callable[..., None],
+) -> None:
+    monkeypatch.setattr(cell_run, "run_cell", lambda _: False)
+    for variable, value in planned.folders.environment.items():
+        monkeypatch.setenv(variable, value)
+    run_command(ablate_entry, *QUICK, "-o", tmp_path, "-tr", "nnUNetTrainerNoDomains", "--seeds", 0)
+    assert "other processes work on 2 cells" in capsys.readouterr().out
 
 
 def test_cells_of_another_budget_are_refused(ablated: tuple[Workspace, str], mistake: Callable[..., str]) -> None:
