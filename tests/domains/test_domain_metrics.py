@@ -46,7 +46,7 @@ def test_interval_agrees_with_scipy() -> None:
     values = np.random.default_rng(3).beta(8, 2, size=60)
     ours = bootstrap_interval(values, samples=20_000)
 
-    theirs = bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=1).confidence_interval
+    theirs = bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", random_state=1).confidence_interval
 
     assert ours == pytest.approx((theirs.low, theirs.high), abs=2e-3)
 

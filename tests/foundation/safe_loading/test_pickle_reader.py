@@ -58,10 +58,10 @@ def save(content: bytes, folder: Path) -> Path:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_pickle_is_refused_in_one_line_and_runs_nothing(name: str, tmp_path: Path) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(CheckpointError, match=r"case\.pkl: ") as caught:
         load_pickle(save(HOSTILE[name], tmp_path))
-    assert time.monotonic() - start < LONGEST_S
+    assert time.process_time() - start < LONGEST_S
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 500 + len(str(tmp_path))
     assert "MemoryError" not in str(caught.value)

@@ -4,6 +4,9 @@ from batchgenerators.augmentations.utils import resize_segmentation
 
 from nnunetv2.preprocessing.resampling.label_resizing import resize_labels
 
+REFERENCE_VOTES = resize_segmentation(np.array([[1, 2], [3, 4]]), (1, 1), 1)[0, 0] != 0
+"""Older versions of batchgenerators leave a voxel 0 unless one label has half of the weight."""
+
 LABELS = np.array([[0, 0, 1, 1], [0, 2, 2, 1], [3, 2, 2, 1], [3, 3, 1, 1]], np.float32)
 
 
@@ -20,6 +23,7 @@ def test_linear_votes_match_the_golden_values(size: int, rows: list[str]) -> Non
     assert ["".join(str(int(label)) for label in row) for row in result] == rows
 
 
+@pytest.mark.skipif(not REFERENCE_VOTES, reason="this version of batchgenerators resizes labels in another way")
 @pytest.mark.parametrize("order", [0, 1, 3])
 @pytest.mark.parametrize("factor", [0.5, 2.0, 1.5, 0.7])
 @pytest.mark.parametrize("shape", [(12, 9), (6, 8, 10), (1, 7, 5)])
