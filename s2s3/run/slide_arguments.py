@@ -24,7 +24,13 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     )
     add = parser.add_argument
     add("-i", nargs="+", required=True, metavar="FOLDER", help="folders of slides, or output folders with many")
-    add("--save", nargs="+", default=["geojson"], choices=["geojson", "overlay"], help="outputs (default geojson)")
+    add(
+        "--save",
+        nargs="+",
+        default=["geojson"],
+        choices=["geojson", "overlay", "zarr"],
+        help="outputs (default geojson)",
+    )
     _add_export_settings(parser)
 
 
@@ -98,7 +104,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=["labels", "geojson", "overlay"],
         metavar="WHAT",
-        help="out of labels, geojson, overlay, probabilities (default: the first three)",
+        help="out of labels, geojson, overlay, probabilities, zarr (default: the first three)",
     )
     add(
         "--probability_mpp",

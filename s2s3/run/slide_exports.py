@@ -8,6 +8,7 @@ from nnunetv2.errors import DriftError, SlideError
 from nnunetv2.file_kinds.slide_files import STATE_NAME
 from nnunetv2.pathology.outputs.export_settings import ExportSettings
 from nnunetv2.pathology.outputs.slide_export import export_slide, exportable_folders
+from nnunetv2.pathology.outputs.slide_files import require_packages
 from nnunetv2.pathology.prediction.slide_summary import SUMMARY, write_summary
 from nnunetv2.reporting.slide_report import write_slide_report
 from s1.problem_lists import raise_together
@@ -28,6 +29,7 @@ def export_as_asked(arguments: argparse.Namespace) -> None:
         objects=arguments.objects,
         ratios=tuple(arguments.ratio),
     )
+    require_packages(settings)
     folders = exportable_folders([Path(given) for given in arguments.i])
     problems: list[str] = []
     for folder in folders:

@@ -16,6 +16,7 @@ from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.inference.predict_folder import choose_device
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.pathology.outputs.slide_files import require_packages
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel, model_identity
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
@@ -39,6 +40,7 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
     model = _model(arguments, device)
     model.mpp(settings.mpp)  # a model of unknown pixel size is an error before the first slide
     settings.export.require_classes(list(model.classes))
+    require_packages(settings.export)
     readers = default_readers() if arguments.nr is None else arguments.nr
     output = Path(arguments.o)
     for entry in entries:

@@ -9,8 +9,8 @@ from nnunetv2.pathology.annotations.geojson_writer import OBJECT_TYPES
 from nnunetv2.pathology.outputs.measurements import ratio_classes
 from s1.problem_lists import closest_name
 
-GEOJSON, OVERLAY = "geojson", "overlay"
-EXPORTS = (GEOJSON, OVERLAY)
+GEOJSON, OVERLAY, ZARR = "geojson", "overlay", "zarr"
+EXPORTS = (GEOJSON, OVERLAY, ZARR)
 """What can be made from the labels at any time."""
 
 
@@ -19,7 +19,7 @@ class ExportSettings:
     """How the files of a slide are made from its labels. Raises ArgumentError for values out of range."""
 
     save: tuple[str, ...] = (GEOJSON,)
-    """Out of `geojson` and `overlay`; names of other outputs are left to others."""
+    """Out of `geojson`, `overlay` and `zarr`; names of other outputs are left to others."""
     classes: tuple[str, ...] | None = None
     """Classes that the files show; None: all foreground classes. Measurements are of all classes."""
     simplify_um: float | None = None

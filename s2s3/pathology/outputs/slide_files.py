@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, OBJECTS_NAME, OVERLAY_NAME
 from nnunetv2.pathology.annotations.geojson_writer import GeoJsonSettings, WrittenObjects, write_objects
-from nnunetv2.pathology.outputs.export_settings import GEOJSON, OVERLAY, ExportSettings
+from nnunetv2.pathology.outputs.export_settings import GEOJSON, OVERLAY, ZARR, ExportSettings
 from nnunetv2.pathology.outputs.labelled_slide import LabelledSlide
 from nnunetv2.pathology.outputs.measurements import (
     PixelSizes,
@@ -16,6 +16,7 @@ from nnunetv2.pathology.outputs.measurements import (
     count_labels,
     measurements_content,
 )
+from nnunetv2.pathology.outputs.ome_zarr import require_zarr, write_ome_zarr
 from nnunetv2.pathology.outputs.overlay import overlay_picture, thumbnail_size, write_picture
 from s1.files import write_json
 
@@ -37,9 +38,17 @@ def write_slide_files(
         written = _write_objects(slide, settings, folder / OBJECTS_NAME)
     if OVERLAY in settings.save and thumbnail is not None:
         _write_overlay(slide, settings, thumbnail, folder / OVERLAY_NAME)
+    if ZARR in settings.save:
+        write_ome_zarr(slide, folder)
     content = _measured(slide, settings, written, about)
     write_json(content, folder / MEASUREMENTS_NAME)
     return content
+
+
+def require_packages(settings: ExportSettings) -> None:
+    """Raise SettingsError if an output needs a package that is not installed."""
+    if ZARR in settings.save:
+        require_zarr()
 
 
 def _write_objects(slide: LabelledSlide, settings: ExportSettings, target: Path) -> WrittenObjects:

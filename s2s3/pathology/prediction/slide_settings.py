@@ -70,7 +70,7 @@ class SlideSettings:
             "--stain": self.stain in STAINS,
             "--margin": 0 <= self.margin_um < 1e6,
             "--max_failed": 0 <= self.max_failed <= 1,
-            "--save": set(self.save) <= {*OUTPUTS, PROBABILITIES},
+            "--save": set(self.save) <= {*OUTPUTS, *EXPORTS, PROBABILITIES},
             "--probability_mpp": self.probability_mpp is None or 0.05 <= self.probability_mpp <= 1e4,
             "--normalization": self.normalization in NORMALIZATIONS or self.normalization.startswith(VALUES),
         }
