@@ -6,6 +6,8 @@ __getattr__, __dir__ = late_names(
     __name__,
     {
         "nnunetv2.pathology.slides.slide": ["Slide", "open_slide"],
+        "nnunetv2.pathology.dataset.tile_slides": ["Tiling", "tile_slides"],
+        "nnunetv2.pathology.dataset.tiling_settings": ["TilingSettings"],
         "nnunetv2.pathology.tissue.slide_tissue": ["TissueMask", "find_tissue"],
         "nnunetv2.pathology.tissue.tissue_mask": ["TissueSettings"],
     },

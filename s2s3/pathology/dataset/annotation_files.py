@@ -13,6 +13,7 @@ from nnunetv2.pathology.annotations.qupath_geojson import read_geojson
 from nnunetv2.pathology.dataset.class_labels import ClassLabels
 from nnunetv2.pathology.dataset.tiling_settings import TilingSettings
 from nnunetv2.pathology.slides.slide_list import SlideEntry
+from s1.output_places import same_place
 from s1.readable_files import hindrance
 
 ENDINGS = (".geojson", ".geojson.gz", ".geojson.zip", ".json", ".json.gz", ".xml", "_mask.tif", "_mask.tiff")
@@ -42,7 +43,7 @@ def find_annotation(slide: SlideEntry, places: AnnotationPlaces) -> Path:
     suffixes = ENDINGS if places.suffix is None else (places.suffix,)
     stems = dict.fromkeys((Path(slide.path).stem, slide.name))
     candidates = [folder / f"{stem}{suffix}" for stem in stems for suffix in suffixes]
-    found = [path for path in candidates if path.exists() and path != Path(slide.path)]
+    found = [path for path in candidates if path.exists() and not same_place(path, slide.path)]
     if len(found) == 1:
         return found[0]
     if found:

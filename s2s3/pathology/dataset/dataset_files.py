@@ -99,7 +99,7 @@ class TiledDataset:
             "resampling": RESAMPLING,
             "icc": None,
         }
-        further: dict[str, Any] = {ENTRY: drift}
+        further: dict[str, Any] = {"converted_by": "drift slide tile", ENTRY: drift}
         generate_dataset_json(str(folder), channels, labels, len(self.cases), ".png", **further)
 
 

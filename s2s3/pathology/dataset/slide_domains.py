@@ -65,6 +65,11 @@ class Grouping:
             self.domains(slides)
         self.groups(slides)
 
+    def check_opened(self, slide: SlideFacts) -> None:
+        """Raise SlideError for a slide whose file does not state the domain that it should."""
+        if self.domain in _IN_THE_FILE:
+            self.domains([slide])
+
 
 def facts_of_entry(entry: SlideEntry, properties: Mapping[str, str] | None = None) -> SlideFacts:
     """Return what is known of a slide, with what its file says of itself if it was opened."""

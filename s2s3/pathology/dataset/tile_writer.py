@@ -1,6 +1,6 @@
 """Cuts one slide into tiles: opens it, finds its tissue and annotation, chooses tiles and writes them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,18 +52,25 @@ def tile_slide(task: SlideTask, folder: Path) -> TiledSlide:
         (folder / name).mkdir(parents=True, exist_ok=True)
     try:
         with RescuingView(_source(task)) as opened:
-            task.grouping.domains([facts_of_entry(task.slide, opened.slide.properties)])
+            task.grouping.check_opened(facts_of_entry(task.slide, opened.slide.properties))
             return TiledSlide(record=_tiled(task, opened, folder))
     except DriftError as error:
-        path, text = task.slide.path, str(error)
-        lines = [line.strip() for line in text.splitlines()]
-        named = path in lines[0] or str(task.annotation) in lines[0]
-        return TiledSlide(tuple(lines[1:] or lines) if named or len(lines) > 1 else (f"{path}: {text}",))
+        return TiledSlide(_problem_lines(error, task))
 
 
 def case_name(slide: str, x: float, y: float) -> str:
     """Return the name of a tile by its corner in pixels of the slide."""
     return f"{slide}_x{round(x):06d}_y{round(y):06d}"
+
+
+def _problem_lines(error: DriftError, task: SlideTask) -> tuple[str, ...]:
+    """Return an error as lines that name their file: each of its lines if these do so, else all in one."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    files = task.slide.path, str(task.annotation)
+    if len(lines) > 1 and all(line.startswith(files) for line in lines[1:]):
+        return tuple(lines[1:])
+    text = " ".join(lines)
+    return (text,) if text.startswith(files) else (f"{task.slide.path}: {text}",)
 
 
 def _source(task: SlideTask) -> SlideSource:
@@ -199,10 +206,3 @@ def _write_png(pixels: np.ndarray, target: Path) -> None:
 
     with replacing(target) as temporary:
         Image.fromarray(pixels).save(temporary, format="PNG", compress_level=_PNG_LEVEL)
-
-
-def labelled_cases(records: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield (slide, case) of all tiles."""
-    for record in records:
-        for tile in record["tiles"]:
-            yield record["name"], tile["case"]
