@@ -1,5 +1,6 @@
 # make demo        the whole job on a dataset generated on the spot
 # make demo-quick  the same with a training of few steps: under two minutes
+# make demo-slide  from annotated slides to objects for QuPath on slides made on the spot: under five minutes
 # make ablation    which parts help, shown on that dataset; measured on real data where DRIFT_REAL_DATA names some
 # make test        all default tests
 # make coverage    the same, counting the lines that run; fails below the floor in pyproject.toml
@@ -10,7 +11,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo demo-quick ablation test coverage test-lowest install install-dev oracle lint types test-slow test-gpu benchmarks clean
+.PHONY: help demo demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-gpu
+.PHONY: benchmarks clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -42,6 +44,9 @@ demo: install
 
 demo-quick: install
 	$(BIN)/python -m sample_data.demo --quick
+
+demo-slide: install
+	$(BIN)/python -m sample_data.demo_slide
 
 # ARGS are options of `drift ablate`.
 ablation: install
