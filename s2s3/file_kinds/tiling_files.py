@@ -33,7 +33,7 @@ TILED_SLIDE = Record(
     {"domain": Either((TEXT, NULL)), "group": TEXT},
 )
 _STAMP = ListOf(Either((TEXT, whole_number(), NULL)), 3, 3)
-FINISHED_SLIDE = Record({"sources": ListOf(_STAMP), "outputs": ListOf(_STAMP), "record": TILED_SLIDE}, closed=True)
+FINISHED_SLIDE = Record({"sources": ListOf(_STAMP, 1), "outputs": ListOf(_STAMP), "record": TILED_SLIDE}, closed=True)
 """A line of the journal."""
 SLIDES = JsonFile(
     "slides.json of `drift slide tile`",

@@ -22,6 +22,7 @@ from nnunetv2.pathology.dataset.tiling_journal import Stamp, TilingJournal, stam
 from nnunetv2.pathology.dataset.tiling_settings import TilingSettings
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.paths import nnUNet_raw
+from s1.output_places import same_place
 from s1.problem_lists import raise_together
 
 _log = logging.getLogger(__name__)
@@ -100,8 +101,10 @@ def _annotations(tiling: Tiling) -> tuple[dict[str, Path], list[str]]:
 
 
 def _classes(tiling: Tiling, annotations: dict[str, Path], num_processes: int, problems: list[str]) -> ClassLabels:
-    """Return the labels; if they are not given, from the classes of all files. Files that cannot be read are problems,
-    and leave `annotations`."""
+    """Return the labels; if they are not given, from the classes of all files.
+
+    Files that cannot be read become problems and leave `annotations`.
+    """
     if tiling.settings.labels is not None:
         return class_labels(tiling.settings, ())
     tasks = [(name, (path, tiling.settings)) for name, path in annotations.items()]
@@ -137,16 +140,15 @@ class _Run:
         """Return the records of all finished slides, by name, and a line for each slide that failed."""
         from tqdm import tqdm
 
-        slides = [slide for slide in self.tiling.slides if slide.name in self.annotations]
+        slides, problems = self._slides()
         records = self.journal.finished({slide.name: self._stamps(slide) for slide in slides})
         left = [slide for slide in slides if slide.name not in records]
         if left:
             (self.journal.dataset / DATASET).unlink(missing_ok=True)
-        problems: list[str] = []
         options = {"desc": "slides", "total": len(slides), "initial": len(slides) - len(left)}
         with tqdm(disable=not show_progress, mininterval=redraw_interval_s(), **options) as bar:
             for slide, stamps, task in self._finished_tasks(left, num_processes):
-                answer = _answer(task)
+                answer = _answer(task, slide)
                 if answer.problems:
                     problems += answer.problems
                 else:
@@ -154,7 +156,24 @@ class _Run:
                     self.journal.finish(record, stamps)
                     records[slide.name] = record
                 bar.update()
+        for slide in slides:
+            if slide.name in records:
+                records[slide.name]["table"] = {"domain": slide.domain or "", "group": slide.group or ""}
         return [records[name] for name in sorted(records)], problems
+
+    def _slides(self) -> tuple[list[SlideEntry], list[str]]:
+        """Return the slides that have annotations, and a line for each whose name another slide took before."""
+        before = self.journal.slide_paths()
+        slides, problems = [], []
+        for slide in self.tiling.slides:
+            other = before.get(slide.name.lower())
+            if other is not None and os.path.exists(other) and not same_place(other, slide.path):
+                problems.append(
+                    f"{slide.path}: {other}, cut by an earlier command, has the same name; rename one of them"
+                )
+            elif slide.name in self.annotations:
+                slides.append(slide)
+        return slides, problems
 
     def _finished_tasks(
         self, slides: Sequence[SlideEntry], num_processes: int
@@ -191,14 +210,14 @@ def _take_finished(
     yield from finished
 
 
-def _answer(task: Task) -> TiledSlide:
+def _answer(task: Task, slide: SlideEntry) -> TiledSlide:
     """Return what became of a slide; a bug or a dead worker costs this slide only, a full disk ends the work."""
     if isinstance(task.error, DiskFullError):
         raise task.error
     if task.error is not None:
         if traceback := getattr(task.error, "worker_traceback", None):
             _log.error("%s", traceback)
-        return TiledSlide((str(task.error),))
+        return TiledSlide((f"{slide.path}: {str(task.error).removeprefix(f'case {slide.name}: ')}",))
     answer: TiledSlide = task.result
     return answer
 

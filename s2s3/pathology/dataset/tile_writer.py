@@ -13,7 +13,7 @@ from nnunetv2.pathology.dataset.class_labels import NO_ANNOTATION, ClassLabels
 from nnunetv2.pathology.dataset.slide_domains import Grouping, facts_of_entry
 from nnunetv2.pathology.dataset.slide_labels import Labels, SlideLabels, slide_labels
 from nnunetv2.pathology.dataset.tile_plan import TileFacts, choose_tiles, slide_random, tile_boxes
-from nnunetv2.pathology.dataset.tiling_overlay import TilingOverlay
+from nnunetv2.pathology.dataset.tiling_overlay import PNG_LEVEL, TilingOverlay
 from nnunetv2.pathology.dataset.tiling_settings import AUTO, SKIP, TilingSettings
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource
@@ -24,7 +24,6 @@ from nnunetv2.pathology.tissue.tissue_sources import tissue_of
 from s1.files import replacing
 
 IMAGES, LABELS, OVERLAY = "imagesTr", "labelsTr", "overlay.png"
-_PNG_LEVEL = 3
 
 
 @dataclass(frozen=True)
@@ -205,4 +204,4 @@ def _write_png(pixels: np.ndarray, target: Path) -> None:
     from PIL import Image
 
     with replacing(target) as temporary:
-        Image.fromarray(pixels).save(temporary, format="PNG", compress_level=_PNG_LEVEL)
+        Image.fromarray(pixels).save(temporary, format="PNG", compress_level=PNG_LEVEL)

@@ -78,6 +78,10 @@ class TilingJournal:
         if is_empty:
             shutil.rmtree(self.dataset, ignore_errors=True)
 
+    def slide_paths(self) -> dict[str, str]:
+        """Return name, in lower case, -> path of each slide in the journal."""
+        return {name.lower(): str(entry["sources"][0][0]) for name, entry in self._entries().items()}
+
     def finished(self, sources: Mapping[str, list[Stamp]]) -> dict[str, Record]:
         """Return slide -> record of those that are finished, and remove the tiles of those that are not any more.
 

@@ -227,6 +227,29 @@ def test_a_slide_is_cut_again_if_its_annotation_or_its_tiles_changed(
     assert cut == ["a"]
 
 
+def test_a_slide_of_the_same_name_does_not_replace_one_of_an_earlier_call(
+    tmp_path: Path, nnunet_folders: NnunetFolders
+) -> None:
+    first, second = write_annotated(tmp_path / "in", "A"), write_annotated(tmp_path / "other", "a")
+    once = tile_slides(tiling(first), num_processes=0)
+    again = tile_slides(tiling(second), num_processes=0)
+    assert again.problems == (f"{second}: {first}, cut by an earlier command, has the same name; rename one of them",)
+    assert again.records == once.records
+
+
+def test_domains_and_groups_are_those_of_the_table_of_the_last_call(
+    tmp_path: Path, nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_annotated(tmp_path, "a")
+    cut: list[str] = []
+    monkeypatch.setattr(module, "tile_slide", recording(cut))
+    for domain in ("Bern", "Basel"):
+        (tmp_path / "slides.csv").write_text(f"slide,domain\na.tif,{domain}\n")
+        result = tile_slides(tiling(tmp_path / "slides.csv", grouping=Grouping("csv")), num_processes=0)
+        assert list(json.loads((result.folder / "domains.json").read_text())["domains"]) == [domain]
+    assert cut == ["a"]
+
+
 def test_other_settings_are_refused_unless_the_dataset_is_to_be_overwritten(
     tmp_path: Path, nnunet_folders: NnunetFolders
 ) -> None:
@@ -295,7 +318,7 @@ def test_a_worker_that_dies_costs_its_slide_only(
     monkeypatch.setattr(module, "tile_slide", tile_or_die)
     result = tile_slides(tiling(tmp_path / "in"), num_processes=1)
     assert [record["name"] for record in result.records] == ["b"]
-    assert result.problems == ("case a: the worker process was killed by signal SIGTERM",)
+    assert result.problems == (f"{tmp_path}/in/a.tif: the worker process was killed by signal SIGTERM",)
 
 
 def test_nothing_is_written_without_a_tile_and_the_reasons_are_told(
