@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from nnunetv2.errors import AnnotationError
 from nnunetv2.pathology.annotations.annotation_set import Annotation, AnnotationSet, Area
 from nnunetv2.pathology.annotations.mask_pyramid import MaskPyramid
-from nnunetv2.pathology.annotations.rasterise import DrawnAreas
+from nnunetv2.pathology.annotations.rasterise import DrawnAreas, Scale
 from nnunetv2.pathology.dataset.annotation_files import class_word, is_mask, read_areas
 from nnunetv2.pathology.dataset.class_labels import NO_ANNOTATION, ClassLabels, unknown_class_problems
-from nnunetv2.pathology.dataset.tiling_settings import TilingSettings
+from nnunetv2.pathology.dataset.tiling_settings import BACKGROUND, TilingSettings
 from nnunetv2.pathology.slides.geometry import Box, ViewGrid
 from nnunetv2.pathology.slides.slide import Slide
 from s1.problem_lists import raise_together
@@ -40,9 +40,16 @@ class SlideLabels(Protocol):
 
 
 class AreaLabels:
-    """Labels from areas; where several lie over each other, the class drawn last counts."""
+    """Labels from areas; where several lie over each other, the class drawn last counts.
 
-    def __init__(self, found: AnnotationSet, slide: Slide, classes: ClassLabels, grid: ViewGrid):
+    Parameters:
+        only_regions: whether areas outside of regions say nothing, since other pixels there may be of any class: labels
+            of one class alone would teach that it is everywhere.
+    """
+
+    def __init__(
+        self, found: AnnotationSet, slide: Slide, classes: ClassLabels, grid: ViewGrid, only_regions: bool = False
+    ):
         drawn = [entry for entry in found.annotations if classes.label_of(entry.class_name) is not None]
         drawn.sort(key=lambda entry: classes.rank(entry.class_name))
         names = classes.regions(found.class_names)
@@ -50,18 +57,28 @@ class AreaLabels:
         self.regions: Sequence[Area] = [entry.area for entry in drawn if entry.class_name in names]
         self._areas = [entry.area for entry in drawn]
         self._values = [classes.label_of(entry.class_name) or 0 for entry in drawn]
-        self._drawn = DrawnAreas(self._areas, self._values, (grid.scale_x, grid.scale_y))
         self._size = slide.size
+        self._only_regions = only_regions
+        self._of_view = self._drawn((grid.scale_x, grid.scale_y))
 
     def draw(self, box: Box) -> Labels:
         """Return the labels of a box of the view."""
-        labels: Labels = self._drawn.draw(box.y, box.x, box.height, box.width, NO_ANNOTATION, np.int32)
-        return labels
+        return self._window(self._of_view, box)
 
     def picture(self, height: int, width: int) -> Labels:
         """Return the labels of the whole slide as a small picture."""
-        small = DrawnAreas(self._areas, self._values, (self._size[0] / width, self._size[1] / height))
-        labels: Labels = small.draw(0, 0, height, width, NO_ANNOTATION, np.int32)
+        small = self._drawn((self._size[0] / width, self._size[1] / height))
+        return self._window(small, Box(0, 0, width, height))
+
+    def _drawn(self, scale: Scale) -> tuple[DrawnAreas, DrawnAreas]:
+        """Return the labels and the regions at a scale."""
+        inside = DrawnAreas(self.regions, [1] * len(self.regions), scale)
+        return DrawnAreas(self._areas, self._values, scale), inside
+
+    def _window(self, drawn: tuple[DrawnAreas, DrawnAreas], box: Box) -> Labels:
+        labels: Labels = drawn[0].draw(box.y, box.x, box.height, box.width, NO_ANNOTATION, np.int32)
+        if self._only_regions:
+            labels[drawn[1].draw(box.y, box.x, box.height, box.width) == 0] = NO_ANNOTATION
         return labels
 
 
@@ -119,7 +136,8 @@ def slide_labels(
     found = read_areas(path, settings, slide.origin)
     problems = unknown_class_problems(str(path), class_word(path), found.class_names, classes)
     raise_together(AnnotationError, "classes without a label", problems)
-    yield AreaLabels(found, slide, classes, grid)
+    only_regions = classes.roi is not None and settings.outside != BACKGROUND
+    yield AreaLabels(found, slide, classes, grid, only_regions)
 
 
 def _doubts(annotations: Sequence[Annotation], slide: Slide, classes: ClassLabels) -> Iterator[str]:

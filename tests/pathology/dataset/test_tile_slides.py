@@ -94,13 +94,19 @@ def test_the_dataset_has_tables_groups_and_domains_and_passes_the_checks_of_plan
     verify_dataset_integrity(str(result.folder), 0)
 
 
-def test_outside_of_regions_only_areas_have_labels(tmp_path: Path, nnunet_folders: NnunetFolders) -> None:
+@pytest.mark.parametrize("unannotated", [None, "background"])
+def test_only_regions_have_labels_unless_everything_else_is_background(
+    tmp_path: Path, nnunet_folders: NnunetFolders, unannotated: str | None
+) -> None:
     areas = ("ROI", (0, 0, 800, 1100)), ("Tumor", (600, 0, 1000, 1100))
     slide = write_annotated(tmp_path / "in", "a", *areas)
-    result = tile_slides(tiling(slide, roi="ROI", **ALL), num_processes=0)
-    expected = np.full((1100, 1500), 2, np.uint8)
-    expected[:, :800], expected[:, 600:1000] = 0, 1
-    assert dataset_json(result)["labels"] == {"background": 0, "Tumor": 1, "ignore": 2}
+    chosen = {**ALL, "min_labelled": 0.0}
+    result = tile_slides(tiling(slide, roi="ROI", unannotated=unannotated, **chosen), num_processes=0)
+    expected = np.full((1100, 1500), 0 if unannotated else 2, np.uint8)
+    expected[:, :800] = 0
+    expected[:, 600 : 1000 if unannotated else 800] = 1
+    ignored = {} if unannotated else {"ignore": 2}
+    assert dataset_json(result)["labels"] == {"background": 0, "Tumor": 1, **ignored}
     assert np.array_equal(labels_of(result.folder), expected)
 
 
