@@ -67,6 +67,13 @@ PROBABILITIES_DESCRIPTION = JsonFile(
 )
 """What the description of probabilities.ome.tif says."""
 
+SLIDE_CLAIM = JsonFile("claim on a slide", Record({"host": TEXT, "pid": whole_number(1), "boot": TEXT, "uuid": TEXT}))
+RUN_NAME = "run.json"
+SLIDE_RUN = JsonFile(
+    "list of the slides of a run", Record({"slides": MapOf(TEXT)}), "remove it, it is written anew", largest_mib=256
+)
+"""Name -> path of all slides that were asked for in an output folder."""
+
 _CLASS = Record(
     {
         "name": TEXT,
