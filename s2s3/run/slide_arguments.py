@@ -14,7 +14,18 @@ def slide_parser() -> argparse.ArgumentParser:
     _add_predict(commands.add_parser("predict", help="predict slides: labels, objects for QuPath, overlay, numbers"))
     _add_export(commands.add_parser("export", help="make other files of predicted slides, without predicting again"))
     _add_report(commands.add_parser("report", help="write the page about predicted slides: pictures, areas, problems"))
+    _add_status(commands.add_parser("status", help="show how far slides are, and who works on them"))
     return parser
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Show how far the slides of an output folder are, on whatever computers they are predicted: state, attempts, "
+        "who has them, how fast they end, and the time to go."
+    )
+    parser.add_argument("-o", required=True, metavar="FOLDER", help="output folder of drift slide predict")
+    parser.add_argument("--json", action="store_true", help="print a list for programs instead of a table")
+    parser.add_argument("--release", action="store_true", help="free slides whose process is gone")
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -114,9 +125,17 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     )
     _add_export_settings(parser)
     add("--overwrite", action="store_true", help="predict slides anew that are done, or were begun differently")
-    add("--retry_failed", action="store_true", help="try slides again that failed before")
+    add("--retry_failed", action="store_true", help="try slides again that failed before, three times in all")
+    _add_sharing(parser)
     add("--disable_progress_bar", action="store_true", help="hide progress bars")
     add_reading(parser)
+
+
+def _add_sharing(parser: argparse.ArgumentParser) -> None:
+    """Add how slides are shared among processes; those with the same output folder share them without any of it."""
+    add = parser.add_argument
+    add("--num_parts", type=int, default=1, metavar="N", help="of so many parts of the list, predict one only")
+    add("--part_id", type=int, default=0, metavar="I", help="which one, 0 to N - 1")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -144,4 +163,5 @@ def _add_what_is_predicted(parser: argparse.ArgumentParser) -> None:
     add("--stain", default="he", choices=["he", "any"], help="any: do not tell blue and green pens from tissue")
     add("--margin", type=float, default=32.0, metavar="UM", help="around tissue (default 32)")
     add("--normalization", default="slide", metavar="MODE", help="slide, image, dataset, or values:m1,m2,m3/s1,s2,s3")
+    add("--keep_partial", action="store_true", help="predict slides above that to their end, though they fail")
     add("--max_failed", type=float, default=0.01, metavar="SHARE", help="of the tissue that may be unreadable (0.01)")

@@ -97,10 +97,26 @@ def write_report(arguments: argparse.Namespace) -> None:
     print(f"written: {write_slide_report(Path(arguments.o))}")
 
 
+def show_status(arguments: argparse.Namespace) -> None:
+    """Print how far the slides of an output folder are."""
+    from pathlib import Path
+
+    from nnunetv2.pathology.prediction.archive_status import archive_status, release_claims, status_lines
+
+    output = Path(arguments.o)
+    released = release_claims(output) if arguments.release else []
+    slides = archive_status(output)
+    if arguments.json:
+        print(json.dumps([slide.to_dict() for slide in slides], indent=1))
+        return
+    print("\n".join([*(f"released: {name}" for name in released), *status_lines(slides)]))
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "info": show_info,
     "tile": tile,
     "predict": predict,
     "export": export,
     "report": write_report,
+    "status": show_status,
 }

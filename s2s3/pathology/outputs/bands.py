@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class BandFiles:
         folder: of the slide; the bands are in its sub-folder `.work`.
         num_probabilities: channels of the probabilities that belong to a band; 0 if there are none.
         probability_factor: how many pixels of the labels lie along the edge of one of theirs.
+        check: raises ClaimError before a band is written if the slide belongs to another process.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class BandFiles:
     label_dtype: DTypeLike = np.uint8
     num_probabilities: int = 0
     probability_factor: int = 1
+    check: Callable[[], None] = lambda: None
 
     @property
     def work_folder(self) -> Path:
@@ -94,6 +96,7 @@ class BandFiles:
         found = {kind: (array.shape, array.dtype) for kind, array in arrays.items()}
         if found != expected:
             raise WrongShapeError(f"band {band} of block {block} is {found}, expected {expected}")
+        self.check()
         for kind in reversed(self._kinds):
             _write_array(arrays[kind], self._file(kind, block, band))
 

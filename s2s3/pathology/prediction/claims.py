@@ -26,7 +26,8 @@ STALE_AFTER_S = 600.0
 _LARGEST_BYTES = 4096
 _LARGEST_PID = 2**31 - 1
 _UUID = re.compile("[0-9a-f]{32}")
-_NOT_THROUGH_LINKS = {"follow_symlinks": False} if os.utime in os.supports_follow_symlinks else {}
+_FOLLOWS_LINKS = os.utime not in os.supports_follow_symlinks
+"""Only where the system cannot do otherwise."""
 _BOOT_ID, _PROCESSES = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 
 
@@ -107,7 +108,7 @@ class Claim:
         while not self._ended.wait(TOUCHED_EVERY_S):
             with suppress(OSError):  # a network that is away; the next time may do
                 if self.is_own:
-                    os.utime(self._folder / CLAIM_NAME, **_NOT_THROUGH_LINKS)
+                    os.utime(self._folder / CLAIM_NAME, follow_symlinks=_FOLLOWS_LINKS)
 
 
 @contextmanager

@@ -23,16 +23,21 @@ class SlideDamage:
     Parameters:
         gate: where pixels count; None: everywhere.
         log: file with a line a block, which a resumed run reads first.
+        counts_missing: whether parts that the scanner left out are damage; not where a slide states its scanned area
+            and everything is predicted.
     """
 
     gate: TileGate | None
     log: Path
+    counts_missing: bool = True
     record: ReadRecord = field(default_factory=ReadRecord)
     _known: set[tuple[int, int]] = field(default_factory=set)
 
     def resume(self) -> None:
         """Take in what earlier runs have noted; a line that is cut off, as after a kill, is left out."""
-        if self.log.is_file() and not self.log.is_symlink() and self.log.stat().st_size < _LARGEST_LOG:
+        if self.log.is_symlink():
+            self.log.unlink()
+        if self.log.is_file() and self.log.stat().st_size < _LARGEST_LOG:
             text = self.log.read_text(errors="replace")
             for line in text.splitlines():
                 with suppress(ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
@@ -49,6 +54,8 @@ class SlideDamage:
         inside = None if self.gate is None else self.gate.inside((box.y, box.bottom), (box.x, box.right))
         read = ReadRecord()
         read.add(block, inside)
+        if not self.counts_missing:
+            read.missing_pixels = 0
         entry = {"x": box.x, "y": box.y, **{name: getattr(read, name) for name in _COUNTS}}
         entry["damaged"] = [
             [part.box.x, part.box.y, part.box.width, part.box.height, int(part.state), part.message]

@@ -3,37 +3,45 @@
 import os
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
+from nnunetv2.errors import (
+    ClaimError,
+    DriftError,
+    MissingPixelSizeError,
+    OutputExistsError,
+    SettingsError,
+)
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, THUMBNAIL_NAME
 from nnunetv2.foundation.files import make_folder
-from nnunetv2.pathology.outputs.bands import BandFiles, file_stamp
+from nnunetv2.pathology.outputs.bands import BandFiles
 from nnunetv2.pathology.outputs.overlay import write_picture
 from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid, coarsening
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
+from nnunetv2.pathology.prediction.slide_errors import slide_errors
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
 from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
-from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, VALUES, SlideSettings
+from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, SlideSettings
+from nnunetv2.pathology.prediction.slide_stamp import slide_stamp
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState, read_state
-from nnunetv2.pathology.prediction.slide_statistics import given_statistics, slide_statistics, whole_view_statistics
+from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, training_colours
 from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
-from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource, wait_for
 from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 
 MakeBar = Callable[[int], Any]
 """Returns a progress bar, as tqdm does, for a number of bands."""
 _LOG = "read.jsonl"
-_WITHOUT_EFFECT = ("overwrite", "max_failed", "memory_gb", "batch_size")
+_WITHOUT_EFFECT = ("overwrite", "max_failed", "keep_partial", "memory_gb", "batch_size")
 """Settings that change no output of a slide that is done, or only by rounding."""
 
 
@@ -43,6 +51,8 @@ class SlideJob:
 
     Parameters:
         readers: processes that read a slide; 0 reads in this one.
+        check: raises ClaimError if the slide belongs to another process; asked before anything is written.
+        after_band: called when a band is finished; what it raises stops the slide in order.
     """
 
     model: SlideModel
@@ -51,6 +61,8 @@ class SlideJob:
     reader: str = "auto"
     read_timeout_s: float = READ_TIMEOUT_S
     make_bar: MakeBar | None = None
+    check: Callable[[], None] = lambda: None
+    after_band: Callable[[], None] = lambda: None
 
     def run(self, path: str, name: str, folder: Path, slide_mpp: float | None = None) -> dict[str, Any]:
         """Predict a slide into its folder and return its state; a stopped run goes on where it was.
@@ -64,16 +76,22 @@ class SlideJob:
             if self._has_same_settings(folder, before):
                 return before
         begin = {"slide": name, "path": os.path.abspath(path), "model": self._model_entry()}
-        state = SlideState(folder, {**begin, "settings": self._deciding_settings()})
+        state = SlideState(folder, {**begin, "settings": self._deciding_settings()}, self.check)
         try:
-            mpp = self.model.mpp(self.settings.mpp)
-            source = SlideSource(path, mpp, self.reader, slide_mpp, self.settings.allow_upsampling)
-            with RescuingView(source) as opened:
-                return _Work(self, source, opened, name, folder, state).do()
-        except (OutputExistsError, SettingsError, MissingPixelSizeError):
-            raise  # a mistake in the command: nothing is wrong with the slide
+            with slide_errors(path, folder):
+                wait_for(path)
+                mpp = self.model.mpp(self.settings.mpp)
+                source = SlideSource(path, mpp, self.reader, slide_mpp, self.settings.allow_upsampling)
+                with RescuingView(source) as opened:
+                    return _Work(self, source, opened, name, folder, state).do()
+        except (OutputExistsError, SettingsError, MissingPixelSizeError, ClaimError):
+            raise  # nothing is wrong with the slide
         except DriftError as error:
             state.fail(error)
+            raise
+        except (KeyboardInterrupt, SystemExit, OSError):
+            with suppress(OSError, DriftError):
+                state.stop()
             raise
 
     def _deciding_settings(self) -> dict[str, Any]:
@@ -125,19 +143,24 @@ class _Work:
             return self._without_tissue()
         statistics, description = self._statistics(gate)
         prediction = self._prediction(gate, statistics)
-        files = _band_files(self.folder, prediction)
+        files = _band_files(self.folder, prediction, self.job.check)
         if self.job.settings.overwrite:
             files.remove()
         files.begin(self._plan(prediction, description), self.job.settings.overwrite)
-        self.state.update(normalization={**description, **self._training_colours()}, tiles=prediction.count_tiles())
-        damage = SlideDamage(gate, files.work_folder / _LOG)
+        self.state.update(
+            normalization={**description, **training_colours(self.job.model)}, tiles=prediction.count_tiles()
+        )
+        damage = SlideDamage(gate, files.work_folder / _LOG, gate is not None or not self.opened.slide.states_bounds)
         damage.resume()
         self._predict(prediction, files, damage)
         predicted = time.monotonic()
         content = self._write_outputs(files, damage, tissue, prediction.probabilities)
         seconds = {"prediction": round(predicted - started, 2), "outputs": round(time.monotonic() - predicted, 2)}
         measured = {"file": MEASUREMENTS_NAME, "classes": content["classes"]}
-        state = self.state.finish(DONE, read=damage.to_dict(), seconds=seconds, measurements=measured)
+        self.state.update(read=damage.to_dict(), seconds=seconds, measurements=measured)
+        if self.job.settings.keep_partial:
+            self._require_readable(damage)
+        state = self.state.finish(DONE)
         files.remove()
         return state
 
@@ -169,31 +192,10 @@ class _Work:
 
     def _statistics(self, gate: TileGate | None) -> tuple[ChannelStatistics | None, dict[str, Any]]:
         """Return the statistics for normalisation, and what the state file says of them."""
-        mode = self.job.settings.normalization
-        if not self.job.model.normalisation.needs_statistics:
-            return None, {"mode": "pixel by pixel"}
-        found, more = self._measured_statistics(mode, gate)
-        return found, {"mode": mode, "mean": list(found.mean), "std": list(found.std), **more}
-
-    def _training_colours(self) -> dict[str, Any]:
-        """Return the entry of the state file with which the report tells whether the slide looks unusual."""
-        try:
-            found = self.job.model.dataset_statistics
-        except (KeyError, TypeError, ValueError):  # plans without intensities
-            return {}
-        return {"training": {"mean": list(found.mean), "std": list(found.std)}}
-
-    def _measured_statistics(self, mode: str, gate: TileGate | None) -> tuple[ChannelStatistics, dict[str, Any]]:
-        if mode.startswith(VALUES):
-            return given_statistics(mode.removeprefix(VALUES)), {}
-        if mode == "dataset":
-            return self.job.model.dataset_statistics, {}
-        width, height = self.opened.view.width, self.opened.view.height
-        if mode == "image":
-            return whole_view_statistics(width, height, self._pixels)
-        window = self.job.model.training_window_px
-        return slide_statistics(
-            width, height, window, self._pixels, (lambda box: True) if gate is None else gate.touches, self.name
+        size = self.opened.view.width, self.opened.view.height
+        is_tissue = (lambda box: True) if gate is None else gate.touches
+        return chosen_statistics(
+            self.job.model, self.job.settings.normalization, size, self._pixels, is_tissue, self.name
         )
 
     def _pixels(self, box: Box) -> Any:
@@ -229,7 +231,7 @@ class _Work:
         """Return everything that determines the labels."""
         settings, layout = self.job.settings, prediction.grid.layout
         return {
-            "slide": file_stamp(self.source.path) if os.path.isfile(self.source.path) else {"path": self.source.path},
+            "slide": slide_stamp(self.source.path),
             "view": self.state.content["view"],
             "reader": self.opened.slide.reader.name,
             "model": {"hash": self.job.model.identity},
@@ -247,6 +249,7 @@ class _Work:
 
     def _predict(self, prediction: SlidePrediction, files: BandFiles, damage: SlideDamage) -> None:
         layout = prediction.grid.layout
+        keeps = self.job.settings.keep_partial
         total = len(layout.blocks) * len(layout.bands)
         bar = self.job.make_bar(total) if self.job.make_bar else None
         done = total - sum(len(files.unfinished(block)) for block in range(len(layout.blocks)))
@@ -254,13 +257,19 @@ class _Work:
             bar.update(done)
         with closing(prediction.finish_bands(files, damage)) as finished:
             for _ in finished:
-                if damage.exceeds(self.job.settings.max_failed, prediction.gated_px):
+                self.state.count_progress()
+                if not keeps and damage.exceeds(self.job.settings.max_failed, prediction.gated_px):
                     break
                 if bar is not None:
                     bar.update()
-        damage.record.require_less_than(self.job.settings.max_failed, self.source.path)
+                self.job.after_band()
+        if not keeps:
+            self._require_readable(damage)
         if bar is not None:
             bar.close()
+
+    def _require_readable(self, damage: SlideDamage) -> None:
+        damage.record.require_less_than(self.job.settings.max_failed, self.source.path)
 
     def _write_outputs(
         self, files: BandFiles, damage: SlideDamage, tissue: TissueMask, probabilities: ProbabilityGrid | None
@@ -283,7 +292,7 @@ class _Work:
         return outputs.write(self.folder, tiles=self.state.content["tiles"], read=damage.record.to_dict())
 
 
-def _band_files(folder: Path, prediction: SlidePrediction) -> BandFiles:
+def _band_files(folder: Path, prediction: SlidePrediction, check: Callable[[], None]) -> BandFiles:
     kept = prediction.probabilities
     number, factor = (0, 1) if kept is None else (len(kept.channels), kept.factor)
-    return BandFiles(folder, prediction.grid.layout, prediction.label_type, number, factor)
+    return BandFiles(folder, prediction.grid.layout, prediction.label_type, number, factor, check)

@@ -46,6 +46,8 @@ class SlideSettings:
     """Whether slides that are much coarser than the model may be enlarged."""
     max_failed: float = 0.01
     """Share of the tissue that may be unreadable."""
+    keep_partial: bool = False
+    """Whether a slide of which more is unreadable is predicted to its end; it fails all the same, with its files."""
     save: tuple[str, ...] = OUTPUTS
     simplify_um: float | None = None
     """Outlines may lie this far from the pixels' edges; None: one pixel."""

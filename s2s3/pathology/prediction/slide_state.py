@@ -1,7 +1,7 @@
 """The file state.json of a slide: what is being done with it, what was, and how it went."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from nnunetv2.foundation.files import read_json
 from s1.files import write_json
 
 FORMAT = 1
-RUNNING, DONE, NO_TISSUE, FAILED = "running", "done", "no_tissue", "failed"
+WAITING, RUNNING, DONE, NO_TISSUE, FAILED = "waiting", "running", "done", "no_tissue", "failed"
 
 
 class SlideState:
@@ -21,10 +21,13 @@ class SlideState:
     Parameters:
         folder: of the slide's outputs.
         begin: entries that are known at the start.
+        check: raises ClaimError before a change if the slide belongs to another process.
+
+    The entry `attempts` counts those in a row that have not finished a band more.
     """
 
-    def __init__(self, folder: Path, begin: Mapping[str, Any]):
-        self._file = folder / STATE_NAME
+    def __init__(self, folder: Path, begin: Mapping[str, Any], check: Callable[[], None] = lambda: None):
+        self._file, self._check = folder / STATE_NAME, check
         attempts = int(read_state(folder).get("attempts", 0)) + 1
         self.content: dict[str, Any] = {
             "format": FORMAT,
@@ -40,8 +43,18 @@ class SlideState:
 
     def update(self, **entries: Any) -> None:
         """Add or replace entries."""
+        self._check()
         self.content.update(entries)
         write_json(self.content, self._file)
+
+    def count_progress(self) -> None:
+        """Enter that a band was finished: what ended earlier attempts does not end all."""
+        if self.content["attempts"] > 1:
+            self.update(attempts=1)
+
+    def stop(self) -> None:
+        """Enter that the user or a full disk has stopped it, which is no fault of the slide."""
+        self.update(state=WAITING, attempts=max(0, self.content["attempts"] - 1))
 
     def finish(self, state: str, **entries: Any) -> dict[str, Any]:
         """Enter how it ended; return all entries."""
@@ -60,6 +73,19 @@ def read_state(folder: Path) -> dict[str, Any]:
     except DriftError:
         return {}
     return content
+
+
+def enter_failure(folder: Path, state: Mapping[str, Any], message: str) -> None:
+    """Write into the state of a slide that it failed without an error of its own."""
+    error = {"type": "WorkerDiedError", "message": message}
+    write_json({**state, "state": FAILED, "error": error, "finished": _now()}, folder / STATE_NAME)
+
+
+def enter_waiting(folder: Path) -> None:
+    """Write that a slide is to be predicted anew, whatever was done before."""
+    state = {key: value for key, value in read_state(folder).items() if key in ("format", "slide", "path")}
+    if state:
+        write_json({**state, "state": WAITING, "attempts": 0}, folder / STATE_NAME)
 
 
 def _now() -> str:

@@ -31,7 +31,7 @@ class DicomReader:
 
         self.name = f"wsidicom {wsidicom.__version__}"
         try:
-            self._slide: Any = wsidicom.WsiDicom.open(_files(path))
+            self._slide: Any = wsidicom.WsiDicom.open(files_of_series(path))
             self._levels = list(self._slide.pyramid)
             sizes = [(level.size.width, level.size.height) for level in self._levels]
             self.properties: Mapping[str, str] = _properties(self._slide)
@@ -70,7 +70,7 @@ def series_of(path: PathLike) -> str | None:
         return None
 
 
-def _files(path: PathLike) -> list[Path]:
+def files_of_series(path: PathLike) -> list[Path]:
     """Return the files of the series of a file, or of the first series of a folder."""
     given = Path(path)
     folder = given if given.is_dir() else given.parent

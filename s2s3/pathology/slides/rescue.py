@@ -113,7 +113,7 @@ class RescuingView:
             try:
                 return _block(box, *self._read_twice(box))
             except SlideError:
-                _wait_for(self._source.path)
+                wait_for(self._source.path)
         if start == Step.WHITE:
             return failed(box, _LOST)
         return _joined(box, [self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)])
@@ -224,7 +224,7 @@ def _joined(box: Box, parts: list[Block]) -> Block:
     return Block(box, pixels, state, tuple(damaged for part in parts for damaged in part.damaged))
 
 
-def _wait_for(path: str) -> None:
+def wait_for(path: str) -> None:
     """Wait for a file that has vanished; raise UnreadableSlideError if it does not come back."""
     for seconds in (*BACK_OFF_S, None):
         try:

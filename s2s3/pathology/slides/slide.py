@@ -43,6 +43,11 @@ class Slide:
         return self.properties.get("openslide.vendor", "")
 
     @property
+    def states_bounds(self) -> bool:
+        """Whether the file says which part of it was scanned, in which gaps are no damage."""
+        return any(name.startswith("openslide.bounds-") for name in self.properties)
+
+    @property
     def mpp(self) -> PixelSize:
         """Micrometres per pixel of the finest level. Raises MissingPixelSizeError if nobody states it."""
         if self.pixel_size is None:

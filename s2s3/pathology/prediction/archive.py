@@ -1,0 +1,132 @@
+"""Many slides, shared by any number of workers that know nothing of each other but the output folder.
+
+A worker takes the largest slide that nobody has and that is not done, until there is none. What other workers have is
+waited for, as they may die: then their slides are free again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import ClaimError, DriftError
+from nnunetv2.pathology.prediction.claims import Claim, claiming
+from nnunetv2.pathology.prediction.slide_state import FAILED, RUNNING, enter_failure, read_state
+from nnunetv2.pathology.slides.slide_list import SlideEntry
+from nnunetv2.pathology.slides.slide_parts import slide_bytes
+
+MOST_ATTEMPTS = 3
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
+_DIED = f"ended its process {MOST_ATTEMPTS} times without a further part; --overwrite predicts it anew"
+_log = logging.getLogger(__name__)
+
+PredictSlide = Callable[[SlideEntry, Path, Claim, bool], Any]
+"""Predicts a slide into a folder that is claimed for it, the last argument: anew. Raises DriftError."""
+SlideAhead = Callable[[SlideEntry], None]
+"""Told which slide is likely to be next."""
+
+
+@dataclass
+class ArchiveWorker:
+    """One of the processes that predict slides into the same folder.
+
+    Parameters:
+        output: with a folder for each slide.
+        retry_failed: whether slides that failed are tried again, three times in all.
+        overwrite: whether slides are predicted anew; those that another worker has done meanwhile are not.
+        waits: whether slides of other workers are waited for; if not, they are left to them.
+
+    The list `problems` has a line for each slide that could not be predicted.
+    """
+
+    entries: Sequence[SlideEntry]
+    output: Path
+    predict: PredictSlide
+    retry_failed: bool = False
+    overwrite: bool = False
+    waits: bool = True
+    ahead: SlideAhead = lambda entry: None
+    problems: list[str] = field(default_factory=list)
+
+    def work(self) -> list[str]:
+        """Predict slides until none is left and return the problems.
+
+        An error that is not the slide's, as of a full disk, ends it with that error.
+        """
+        self._before = {entry.name: _mark(read_state(self.output / entry.name)) for entry in self.entries}
+        left, wait_s = self._in_order(), _FIRST_WAIT_S
+        while left:
+            remaining = self._those_of_others(left)
+            if remaining and not self.waits:
+                _log.info("%d slides are left to the processes that have them: drift slide status", len(remaining))
+                break
+            wait_s = _FIRST_WAIT_S if len(remaining) < len(left) else min(_LONGEST_WAIT_S, 2 * wait_s)
+            left = remaining
+            if left:
+                time.sleep(wait_s)
+        return self.problems
+
+    def _in_order(self) -> list[SlideEntry]:
+        """Return the largest first, as they decide when all is done; those that ended their process last."""
+
+        def key(entry: SlideEntry) -> tuple[bool, int]:
+            return read_state(self.output / entry.name).get("state") == RUNNING, -slide_bytes(entry.path)
+
+        return sorted(self.entries, key=key)
+
+    def _those_of_others(self, entries: Sequence[SlideEntry]) -> list[SlideEntry]:
+        """Predict each slide that nobody has; return the others."""
+        remaining = []
+        for number, entry in enumerate(entries):
+            if number + 1 < len(entries):
+                self.ahead(entries[number + 1])
+            if not self._is_visited(entry):
+                remaining.append(entry)
+        return remaining
+
+    def _is_visited(self, entry: SlideEntry) -> bool:
+        """Do what is to be done for a slide; False if another process has it."""
+        folder = self.output / entry.name
+        try:
+            with claiming(folder) as claim:
+                return claim is not None and self._visit(entry, folder, claim)
+        except DriftError as error:
+            self.problems.append(str(error))
+            return True
+
+    def _visit(self, entry: SlideEntry, folder: Path, claim: Claim) -> bool:
+        state = read_state(folder)
+        is_changed = _mark(state) != self._before[entry.name]
+        anew = self.overwrite and not is_changed
+        reason = None if anew else self._why_not(state, is_changed)
+        if reason is not None:
+            self.problems.append(reason if reason.startswith(entry.path) else f"{entry.path}: {reason}")
+            if state["state"] == RUNNING:
+                enter_failure(folder, state, reason)
+            return True
+        try:
+            self.predict(entry, folder, claim, anew)
+        except ClaimError as error:
+            _log.warning("%s", error)
+            return False
+        return True
+
+    def _why_not(self, state: dict[str, Any], is_changed: bool) -> str | None:
+        """Return why a slide is not tried, None if it is."""
+        attempts = int(state.get("attempts", 0))
+        if state.get("state") == RUNNING:
+            return _DIED if attempts >= MOST_ATTEMPTS else None
+        if state.get("state") != FAILED:
+            return None
+        if is_changed:
+            return str((state.get("error") or {}).get("message"))
+        if not self.retry_failed:
+            return "failed before; --retry_failed tries again"
+        return f"failed {attempts} times; --overwrite predicts it anew" if attempts >= MOST_ATTEMPTS else None
+
+
+def _mark(state: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what changes when a slide is worked on."""
+    return state.get("started"), state.get("finished"), state.get("attempts")

@@ -1,0 +1,29 @@
+"""Errors of the system while a slide is predicted: the slide's fault, or the output folder's."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nnunetv2.errors import DriftError, UnreadableSlideError
+from nnunetv2.foundation.files import describe_os_error
+from nnunetv2.pathology.slides.rescue import wait_for
+
+_OF_OUTPUTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@contextmanager
+def slide_errors(path: str, folder: Path) -> Iterator[None]:
+    """Turn errors of the system into UnreadableSlideError, unless they are about the output folder or a full disk.
+
+    A slide that has vanished, as on a network share, is waited for, so that the next attempt finds it.
+    """
+    try:
+        yield
+    except OSError as error:
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        of_outputs = any(Path(name).is_relative_to(folder) for name in names)
+        if isinstance(error, DriftError) or error.errno in _OF_OUTPUTS or of_outputs:
+            raise
+        wait_for(path)
+        raise UnreadableSlideError(f"{path}: cannot be read ({describe_os_error(error)})") from error

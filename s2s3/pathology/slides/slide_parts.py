@@ -1,0 +1,35 @@
+"""All files that belong to one slide: most formats have one, MRXS a folder beside it, DICOM a file for each level."""
+
+import os
+from pathlib import Path
+
+from nnunetv2.pathology.slides.dicom_reader import files_of_series
+from nnunetv2.pathology.slides.slide_reader import PathLike
+
+_WITH_FOLDER = (".mrxs",)
+_DICOM = ".dcm"
+
+
+def parts_of_slide(path: PathLike) -> list[Path]:
+    """Return the files of a slide, sorted behind the given one; of a folder, the series of DICOM files in it.
+
+    Raises OSError if it is not there.
+    """
+    path = Path(path)
+    if path.suffix.lower() in _WITH_FOLDER and path.with_suffix("").is_dir():
+        return [path, *_files_below(path.with_suffix(""))]
+    if path.suffix.lower() == _DICOM or path.is_dir():
+        return files_of_series(path)
+    return [path]
+
+
+def slide_bytes(path: PathLike) -> int:
+    """Return the size of all files of a slide, 0 if it is not there."""
+    try:
+        return sum(os.stat(file).st_size for file in parts_of_slide(path))
+    except OSError:
+        return 0
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(Path(current, name) for current, _, names in os.walk(folder) for name in names)
