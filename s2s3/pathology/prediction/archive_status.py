@@ -1,4 +1,4 @@
-"""How far the slides of an output folder are, read from its files alone, by whomever and wherever they are predicted."""
+"""How far the slides of an output folder are, read from its files alone, wherever they are predicted."""
 
 from collections import Counter
 from collections.abc import Sequence
