@@ -32,8 +32,7 @@ from nnunetv2.pathology.prediction.slide_stamp import slide_stamp
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState, read_state
 from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, training_colours
 from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
-from nnunetv2.pathology.slides.geometry import Box
-from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
+from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S, Reading, reading_windows
 from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource, wait_for
 from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
@@ -89,10 +88,16 @@ class SlideJob:
         except DriftError as error:
             state.fail(error)
             raise
-        except (KeyboardInterrupt, SystemExit, OSError):
-            with suppress(OSError, DriftError):
-                state.stop()
+        except BaseException as error:
+            if isinstance(error, OSError) or not isinstance(error, Exception):
+                with suppress(OSError, DriftError):
+                    state.stop()
             raise
+
+    @property
+    def reading(self) -> Reading:
+        """How tissue and pictures are read."""
+        return Reading(self.readers, self.read_timeout_s)
 
     def _deciding_settings(self) -> dict[str, Any]:
         """Return the settings on which the outputs depend."""
@@ -136,7 +141,7 @@ class _Work:
 
     def do(self) -> dict[str, Any]:
         started = time.monotonic()
-        gate, tissue = find_gate(self.opened.slide, self.opened.view.grid, self.job.settings)
+        gate, tissue = find_gate(self.opened.slide, self.opened.view.grid, self.job.settings, self.job.reading)
         found = {"share": tissue.share, "mm2": tissue.mm2, "threshold": tissue.threshold}
         self.state.update(**self._about_the_slide(), tissue=found)
         if gate is not None and tissue.is_empty:
@@ -166,7 +171,7 @@ class _Work:
 
     def _without_tissue(self) -> dict[str, Any]:
         """Leave a picture, so that somebody can see that there is none."""
-        write_picture(readable_thumbnail(self.opened.slide), self.folder / THUMBNAIL_NAME)
+        write_picture(readable_thumbnail(self.opened.slide, self.job.reading), self.folder / THUMBNAIL_NAME)
         return self.state.finish(NO_TISSUE)
 
     def _about_the_slide(self) -> dict[str, Any]:
@@ -194,12 +199,9 @@ class _Work:
         """Return the statistics for normalisation, and what the state file says of them."""
         size = self.opened.view.width, self.opened.view.height
         is_tissue = (lambda box: True) if gate is None else gate.touches
-        return chosen_statistics(
-            self.job.model, self.job.settings.normalization, size, self._pixels, is_tissue, self.name
-        )
-
-    def _pixels(self, box: Box) -> Any:
-        return self.opened.read(box).pixels
+        mode = self.job.settings.normalization
+        with reading_windows(self.source, self.job.readers, self.job.read_timeout_s) as read:
+            return chosen_statistics(self.job.model, mode, size, read, is_tissue, self.name)
 
     def _prediction(self, gate: TileGate | None, statistics: ChannelStatistics | None) -> SlidePrediction:
         view, settings = self.opened.view, self.job.settings
@@ -288,6 +290,7 @@ class _Work:
             tissue,
             self.job.settings,
             probabilities,
+            self.job.reading,
         )
         return outputs.write(self.folder, tiles=self.state.content["tiles"], read=damage.record.to_dict())
 

@@ -25,6 +25,7 @@ from nnunetv2.pathology.outputs.slide_files import LABELS_NAME, TISSUE_NAME, wri
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.slides.geometry import ViewGrid
+from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS, Reading
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
@@ -54,6 +55,7 @@ class SlideOutputs:
     tissue: TissueMask
     settings: SlideSettings
     probabilities: ProbabilityGrid | None = None
+    reading: Reading = IN_THIS_PROCESS
 
     def write(self, folder: Path, **about: Any) -> dict[str, Any]:
         """Write what the settings ask for, and measurements.json; return the content of that.
@@ -66,7 +68,7 @@ class SlideOutputs:
         (folder / PROBABILITIES_NAME).unlink(missing_ok=True)  # of an earlier prediction
         if self.probabilities is not None:
             self._write_probabilities(self.probabilities, folder / PROBABILITIES_NAME)
-        thumbnail = readable_thumbnail(self.slide) if OVERLAY in self.settings.save else None
+        thumbnail = readable_thumbnail(self.slide, self.reading) if OVERLAY in self.settings.save else None
         if thumbnail is not None:
             write_picture(thumbnail, folder / THUMBNAIL_NAME)
         self._write_tissue(folder / TISSUE_NAME)

@@ -8,6 +8,7 @@ import numpy as np
 from nnunetv2.pathology.outputs.band_layout import Span
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.slides.geometry import Box, ViewGrid
+from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS, Reading
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from nnunetv2.pathology.tissue.tissue_mask import Mask, TissueSettings
@@ -38,13 +39,15 @@ class TileGate:
         return hashlib.sha256(np.packbits(mask).tobytes() + repr(mask.shape).encode()).hexdigest()
 
 
-def find_gate(slide: Slide, grid: ViewGrid, settings: SlideSettings) -> tuple[TileGate | None, TissueMask]:
+def find_gate(
+    slide: Slide, grid: ViewGrid, settings: SlideSettings, reading: Reading = IN_THIS_PROCESS
+) -> tuple[TileGate | None, TissueMask]:
     """Return where predictions are wanted, None for everywhere, and the tissue without the margin.
 
     Raises AnnotationError for files of tissue or regions that are missing, damaged or of another slide.
     """
     choice = None if settings.tissue == AUTO else settings.tissue
-    tissue = tissue_of(slide, choice, settings.roi, TissueSettings(settings.stain))
+    tissue = tissue_of(slide, choice, settings.roi, TissueSettings(settings.stain), reading)
     if settings.tissue == NONE and settings.roi is None:
         return None, tissue
     return TileGate(tissue.with_margin(settings.margin_um), grid), tissue

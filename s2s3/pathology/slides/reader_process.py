@@ -8,8 +8,8 @@ import multiprocessing.connection
 import shutil
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing import shared_memory
 from pathlib import Path
@@ -19,9 +19,10 @@ import numpy as np
 
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.foundation.worker_process import start_process
-from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.geometry import Box, cells_of
 from nnunetv2.pathology.slides.rescue import Block, DamagedPart, RescuingView, SlideSource, Step, failed
-from nnunetv2.pathology.slides.view import BLOCK_PX
+from nnunetv2.pathology.slides.slide_reader import Pixels, Valid
+from nnunetv2.pathology.slides.view import BLOCK_PX, SlideView, blank
 from s1.cpus import usable_cpus
 
 READ_TIMEOUT_S = 60.0
@@ -54,12 +55,66 @@ def read_blocks(
 
     Raises UnreadableSlideError if the slide cannot be opened or has vanished.
     """
-    if readers == 0:
-        with RescuingView(source) as view:
-            yield from (view.read(box) for box in boxes)
-        return
-    with closing(_Readers(source, readers, timeout_s)) as pool:
+    with closing(_readers(source, readers, timeout_s)) as pool:
         yield from pool.read(boxes)
+
+
+@contextmanager
+def reading_windows(
+    source: SlideSource, readers: int, timeout_s: float = READ_TIMEOUT_S
+) -> Iterator[Callable[[Box], Pixels]]:
+    """Yield a function that returns the pixels (h, w, 3) of any box within a view; arguments as of `read_blocks`.
+
+    A box is read in the same parts whoever reads it, so that its pixels do not depend on that.
+    """
+    with closing(_readers(source, readers, timeout_s)) as pool:
+        yield lambda window: _joined(window, pool.read(cells_of(window, BLOCK_PX)))[0]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """By how many processes a slide is read, and how long one block may take."""
+
+    readers: int = 0
+    timeout_s: float = READ_TIMEOUT_S
+
+    def whole(self, source: SlideSource, view: SlideView) -> tuple[Pixels, Valid]:
+        """Return all pixels (h, w, 3) of a view that fits into memory, and which of them show the slide (h, w)."""
+        window = Box(0, 0, view.width, view.height)
+        with closing(read_blocks(source, view.blocks(), self.readers, self.timeout_s)) as blocks:
+            return _joined(window, blocks)
+
+
+IN_THIS_PROCESS = Reading()
+"""Without protection against decoders that hang."""
+
+
+def _joined(window: Box, blocks: Iterable[Block]) -> tuple[Pixels, Valid]:
+    pixels, valid = blank(window)
+    for block in blocks:
+        left, top = block.box.x - window.x, block.box.y - window.y
+        target = np.s_[top : top + block.box.height, left : left + block.box.width]
+        pixels[target], valid[target] = block.pixels, block.valid
+    return pixels, valid
+
+
+class _ThisProcess:
+    """Reads without protection against decoders that hang."""
+
+    def __init__(self, source: SlideSource):
+        self._view = RescuingView(source)
+
+    def read(self, boxes: Iterable[Box]) -> Iterator[Block]:
+        """Yield blocks in order."""
+        return (self._view.read(box) for box in boxes)
+
+    def close(self) -> None:
+        """Close the slide."""
+        self._view.close()
+
+
+def _readers(source: SlideSource, readers: int, timeout_s: float) -> "_Readers | _ThisProcess":
+    return _Readers(source, readers, timeout_s) if readers else _ThisProcess(source)
 
 
 @dataclass(eq=False)

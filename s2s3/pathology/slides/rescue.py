@@ -118,16 +118,6 @@ class RescuingView:
             return failed(box, _LOST)
         return _joined(box, [self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)])
 
-    def read_all(self) -> tuple[Pixels, Valid]:
-        """Return all pixels of a view that fits into memory, and which of them show the slide."""
-        pixels = np.empty((self.view.height, self.view.width, 3), np.uint8)
-        valid = np.zeros((self.view.height, self.view.width), bool)
-        for box in self.view.blocks():
-            block = self.read(box)
-            target = np.s_[box.y : box.bottom, box.x : box.right]
-            pixels[target], valid[target] = block.pixels, block.valid
-        return pixels, valid
-
     def close(self) -> None:
         """Close all readers of the slide."""
         self.slide.close()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnunetv2.pathology.slides.geometry import Box, PixelSize, ViewGrid, view_grid
-from nnunetv2.pathology.slides.rescue import RescuingView, small_source
+from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS, Reading
+from nnunetv2.pathology.slides.rescue import small_source
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.tissue.tissue_mask import (
     WORKING_UM,
@@ -83,16 +84,19 @@ class TissueMask:
         return rows, slice(max(0, floor(box.x * x)), max(0, ceil(box.right * x)))
 
 
-def find_tissue(slide: Slide, settings: TissueSettings | None = None) -> TissueMask:
+def find_tissue(slide: Slide, settings: TissueSettings | None = None, reading: Reading = IN_THIS_PROCESS) -> TissueMask:
     """Return where a slide shows tissue; what cannot be read is none.
+
+    Parameters:
+        reading: in this process, or in others that are replaced when a decoder hangs.
 
     Raises MissingPixelSizeError, and UnreadableSlideError if the file has vanished.
     """
     settings = settings or TissueSettings()
-    with RescuingView(small_source(slide, WORKING_UM)) as reader:
-        grid, mpp = reader.view.grid, reader.view.mpp
-        assert mpp is not None
-        pixels, valid = reader.read_all()
+    view = slide.view(WORKING_UM, allow_upsampling=True)
+    grid, mpp = view.grid, view.mpp
+    assert mpp is not None
+    pixels, valid = reading.whole(small_source(slide, WORKING_UM), view)
     found = coloured_pixels(pixels, valid, settings.stain)
     mask = cleaned_mask(found.mask, mpp, settings)
     return TissueMask(mask, (grid.scale_x, grid.scale_y), mpp, found.threshold)

@@ -10,6 +10,7 @@ from nnunetv2.errors import AnnotationError
 from nnunetv2.pathology.annotations.mask_pyramid import MaskPyramid
 from nnunetv2.pathology.annotations.qupath_geojson import read_geojson
 from nnunetv2.pathology.annotations.rasterise import DrawnAreas
+from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS, Reading
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.slides.slide_list import slide_name
 from nnunetv2.pathology.slides.slide_reader import PathLike
@@ -27,6 +28,7 @@ def tissue_of(
     choice: PathLike | None = None,
     roi: PathLike | None = None,
     settings: TissueSettings | None = None,
+    reading: Reading = IN_THIS_PROCESS,
 ) -> TissueMask:
     """Return the tissue of a slide, cut to the region of interest.
 
@@ -34,11 +36,12 @@ def tissue_of(
         choice: None to find it, `none` for everything, or a file or folder of files named like the slides: GeoJSON, or
             a mask of the slide's proportions in TIFF, in which everything but 0 is tissue.
         roi: a file or folder as above.
+        reading: in this process, or in others that are replaced when a decoder hangs.
 
     Raises AnnotationError for files that are missing, damaged or of other proportions.
     """
     if choice is None:
-        tissue = find_tissue(slide, settings)
+        tissue = find_tissue(slide, settings, reading)
     elif str(choice) == NONE:
         tissue = everything(slide)
     else:

@@ -12,8 +12,10 @@ import pytest
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.pathology.slides import reader_process
 from nnunetv2.pathology.slides.geometry import Box, cells
-from nnunetv2.pathology.slides.reader_process import read_blocks
+from nnunetv2.pathology.slides.reader_process import Reading, read_blocks, reading_windows
 from nnunetv2.pathology.slides.rescue import Block, PixelState, RescuingView, SlideSource, Step
+from nnunetv2.pathology.slides.slide import open_slide
+from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
 from sample_data.pyramids import Damage
 from tests.pathology.slides.slide_files import write_small_slide
 
@@ -163,3 +165,26 @@ def test_no_more_blocks_are_read_ahead_than_planned(damaged: Path, monkeypatch: 
     with closing(read_blocks(SlideSource(str(damaged), 0.5), boxes(), 1)) as blocks:  # type: ignore[arg-type]
         np.testing.assert_array_equal(next(blocks).pixels, first.pixels)
         assert len(asked) <= reader_process.BLOCKS_PER_READER
+
+
+@pytest.mark.usefixtures("opened")
+def test_tissue_and_pictures_of_a_slide_that_hangs_are_read_in_another_way(
+    damaged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_slide(damaged) as slide:
+        expected = readable_thumbnail(slide)
+        use_threads(monkeypatch, dies=lambda step: step == Step.USUAL)
+        monkeypatch.setattr(f"{__name__}.POISON", Box(0, 0, 1024, 1024))
+        picture = readable_thumbnail(slide, Reading(1, 10.0))
+    assert picture.shape == expected.shape
+    assert np.abs(picture.astype(int) - expected).mean() < 20
+
+
+@pytest.mark.usefixtures("opened")
+def test_windows_have_the_same_pixels_whoever_reads_them(damaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_threads(monkeypatch)
+    window = Box(1000, 500, 60, 200)
+    source = SlideSource(str(damaged), 0.7)
+    with reading_windows(source, 0) as here, reading_windows(source, 1) as elsewhere:
+        assert np.array_equal(here(window), elsewhere(window))
+        assert np.array_equal(here(window), elsewhere(window))
