@@ -59,7 +59,7 @@ def _run_and_report(entry_point: Callable[[], None]) -> None:
     try:
         check_numbers_of_processes()
         _check_number_of_threads()
-        with _messages_as_lines(), waiting_passively():
+        with messages_as_lines(), waiting_passively():
             entry_point()
     except DriftError as error:
         sys.stderr.write(getattr(error, "worker_traceback", None) or "")
@@ -82,7 +82,7 @@ def _check_number_of_threads() -> None:
 
 
 @contextmanager
-def _messages_as_lines() -> Iterator[None]:
+def messages_as_lines() -> Iterator[None]:
     """Show log records of the package and Python warnings as lines; afterwards logging and warnings are as before."""
     logger = logging.getLogger("nnunetv2")
     before = logger.level, logger.handlers, warnings.showwarning

@@ -17,14 +17,17 @@ from nnunetv2.foundation.files import describe_os_error
 from s1.cpus import waiting_passively
 
 
-def start_process(threads: int) -> tuple[Any, Any]:
+def start_process(threads: int, has_children: bool = False) -> tuple[Any, Any]:
     """Return a new process and the connection that takes (case, function, arguments).
 
     It answers (True, result) or (False, error that names the case). Its numerical libraries use `threads` threads each.
+
+    Parameters:
+        has_children: whether it may start processes itself; whoever starts it ends it then.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, threads), daemon=not has_children)
     with _signals_held_back(), _without_ctrl_c():
         process.start()
     theirs.close()

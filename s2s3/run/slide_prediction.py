@@ -6,13 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnunetv2.errors import SlideError
+from nnunetv2.foundation.command_line import messages_as_lines
+from nnunetv2.foundation.files import make_folder
 from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.inference.case_lists import check_part
 from nnunetv2.inference.predict_folder import choose_device
+from nnunetv2.pathology.prediction.archive import Marks, marks_of
+from nnunetv2.pathology.prediction.run_list import note_slides
 from nnunetv2.pathology.prediction.slide_state import read_state
 from nnunetv2.pathology.prediction.slide_summary import write_summary
+from nnunetv2.pathology.prediction.slurm_jobs import SlurmWork, slurm_options, stopping_in_order, submit
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
 from nnunetv2.reporting.slide_report import write_slide_report
+from nnunetv2.run.slide_devices import work_on_devices
 from nnunetv2.run.slide_worker import work_on_slides
 from s1.problem_lists import raise_together
 
@@ -26,10 +32,40 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
     output = Path(arguments.o)
     for entry in entries:
         check_apart(output, {"the slides": Path(entry.path).parent})
-    device = choose_device(arguments.device)
-    problems = work_on_slides(arguments, entries, device)
+    if arguments.engine == "slurm":
+        _submit(arguments, entries)
+        return
+    if arguments.devices:
+        problems = work_on_devices(arguments, entries, marks_of(output, entries))
+    else:
+        problems = work_on_slides(arguments, entries, choose_device(arguments.device))
     _finish(output, entries)
     raise_together(SlideError, "slides", problems)
+
+
+def _submit(arguments: argparse.Namespace, entries: Sequence[SlideEntry]) -> None:
+    """Start jobs that share the slides, and say how to follow them."""
+    output = Path(arguments.o)
+    options = slurm_options(arguments.slurm)
+    if arguments.device in (None, "cuda"):
+        options = {"gpus_per_node": 1, **options}
+    make_folder(output, "the output folder")
+    note_slides(output, entries)
+    work = SlurmWork(_work_in_job, (arguments, entries, marks_of(output, entries)))
+    names = submit(work, output, arguments.jobs, options)
+    _log.info("%d jobs: %s\ndrift slide status -o %s", len(names), " ".join(names), output)
+
+
+def _work_in_job(arguments: argparse.Namespace, entries: Sequence[SlideEntry], before: Marks) -> list[str]:
+    """Predict slides in a job until none is free; return a line for each problem, which the log has too."""
+    with messages_as_lines(), stopping_in_order() as after_band:
+        device = choose_device(arguments.device)
+        problems = work_on_slides(arguments, entries, device, before, waits=False, after_band=after_band)
+        for problem in problems:
+            _log.warning("%s", problem)
+        _finish(Path(arguments.o), entries)
+        return problems
+    return []
 
 
 def _finish(output: Path, entries: Sequence[SlideEntry]) -> None:

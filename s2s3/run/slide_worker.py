@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from nnunetv2.foundation.files import make_folder
 from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.outputs.slide_files import require_packages
-from nnunetv2.pathology.prediction.archive import ArchiveWorker
+from nnunetv2.pathology.prediction.archive import ArchiveWorker, Marks
 from nnunetv2.pathology.prediction.claims import Claim
 from nnunetv2.pathology.prediction.run_list import note_slides
 from nnunetv2.pathology.prediction.slide_job import SlideJob
@@ -32,13 +32,20 @@ _log = logging.getLogger(__name__)
 
 
 def work_on_slides(
-    arguments: argparse.Namespace, entries: Sequence[SlideEntry], device: torch.device, waits: bool = True
+    arguments: argparse.Namespace,
+    entries: Sequence[SlideEntry],
+    device: torch.device,
+    before: Marks | None = None,
+    waits: bool = True,
+    after_band: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Predict as the arguments of `drift slide predict` ask until no slide is left; return a line for each problem.
 
     Parameters:
         entries: all slides, of which the arguments may choose a part.
+        before: what `marks_of` returned when the command began; None: it begins now.
         waits: whether slides that other processes have are waited for.
+        after_band: called when a band is finished; what it raises stops the slide in order.
 
     Raises DriftError before the first slide if the arguments or the model cannot be used.
     """
@@ -51,8 +58,8 @@ def work_on_slides(
     make_folder(output, "the output folder")
     note_slides(output, entries)
     own = entries[arguments.part_id :: arguments.num_parts]
-    predict = _Prediction(arguments, model, settings)
-    return ArchiveWorker(own, output, predict, arguments.retry_failed, arguments.overwrite, waits).work()
+    predict = _Prediction(arguments, model, settings, after_band)
+    return ArchiveWorker(own, output, predict, arguments.retry_failed, arguments.overwrite, waits, before).work()
 
 
 @dataclass(frozen=True)
@@ -62,13 +69,15 @@ class _Prediction:
     arguments: argparse.Namespace
     model: SlideModel
     settings: SlideSettings
+    after_band: Callable[[], None]
 
     def __call__(self, entry: SlideEntry, folder: Path, claim: Claim, anew: bool) -> None:
         chosen = self.arguments
         readers = default_readers() if chosen.nr is None else chosen.nr
         bar = partial(_make_bar, entry.name, chosen.disable_progress_bar)
         settings = replace(self.settings, overwrite=anew)
-        job = SlideJob(self.model, settings, readers, chosen.reader, chosen.read_timeout, bar, claim.check)
+        hooks = bar, claim.check, self.after_band
+        job = SlideJob(self.model, settings, readers, chosen.reader, chosen.read_timeout, *hooks)
         state = job.run(entry.path, entry.name, folder, entry.mpp or chosen.slide_mpp)
         words = {DONE: "done", NO_TISSUE: "no tissue found"}
         _log.info("%s: %s (%s)", entry.name, words[state["state"]], folder)

@@ -26,6 +26,8 @@ PredictSlide = Callable[[SlideEntry, Path, Claim, bool], Any]
 """Predicts a slide into a folder that is claimed for it, the last argument: anew. Raises DriftError."""
 SlideAhead = Callable[[SlideEntry], None]
 """Told which slide is likely to be next."""
+Marks = dict[str, tuple[Any, ...]]
+"""Slide -> what changes in its state when it is worked on."""
 
 
 @dataclass
@@ -36,6 +38,7 @@ class ArchiveWorker:
         output: with a folder for each slide.
         retry_failed: whether slides that failed are tried again, three times in all.
         overwrite: whether slides are predicted anew; those that another worker has done meanwhile are not.
+        before: what `marks_of` returned when the command began; None: it begins now.
         waits: whether slides of other workers are waited for; if not, they are left to them.
 
     The list `problems` has a line for each slide that could not be predicted.
@@ -47,6 +50,7 @@ class ArchiveWorker:
     retry_failed: bool = False
     overwrite: bool = False
     waits: bool = True
+    before: "Marks | None" = None
     ahead: SlideAhead = lambda entry: None
     problems: list[str] = field(default_factory=list)
 
@@ -55,7 +59,7 @@ class ArchiveWorker:
 
         An error that is not the slide's, as of a full disk, ends it with that error.
         """
-        self._before = {entry.name: _mark(read_state(self.output / entry.name)) for entry in self.entries}
+        self._before = marks_of(self.output, self.entries) if self.before is None else self.before
         left, wait_s = self._in_order(), _FIRST_WAIT_S
         while left:
             remaining = self._those_of_others(left)
@@ -98,7 +102,7 @@ class ArchiveWorker:
 
     def _visit(self, entry: SlideEntry, folder: Path, claim: Claim) -> bool:
         state = read_state(folder)
-        is_changed = _mark(state) != self._before[entry.name]
+        is_changed = _mark(state) != self._before.get(entry.name)
         anew = self.overwrite and not is_changed
         reason = None if anew else self._why_not(state, is_changed)
         if reason is not None:
@@ -125,6 +129,11 @@ class ArchiveWorker:
         if not self.retry_failed:
             return "failed before; --retry_failed tries again"
         return f"failed {attempts} times; --overwrite predicts it anew" if attempts >= MOST_ATTEMPTS else None
+
+
+def marks_of(output: Path, entries: Sequence[SlideEntry]) -> "Marks":
+    """Return what tells, later, which slides have been worked on meanwhile."""
+    return {entry.name: _mark(read_state(output / entry.name)) for entry in entries}
 
 
 def _mark(state: dict[str, Any]) -> tuple[Any, ...]:

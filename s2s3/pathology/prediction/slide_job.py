@@ -148,7 +148,7 @@ class _Work:
             return self._without_tissue()
         statistics, description = self._statistics(gate)
         prediction = self._prediction(gate, statistics)
-        files = _band_files(self.folder, prediction, self.job.check)
+        files = prediction.band_files(self.folder, self.job.check)
         if self.job.settings.overwrite:
             files.remove()
         files.begin(self._plan(prediction, description), self.job.settings.overwrite)
@@ -293,9 +293,3 @@ class _Work:
             self.job.reading,
         )
         return outputs.write(self.folder, tiles=self.state.content["tiles"], read=damage.record.to_dict())
-
-
-def _band_files(folder: Path, prediction: SlidePrediction, check: Callable[[], None]) -> BandFiles:
-    kept = prediction.probabilities
-    number, factor = (0, 1) if kept is None else (len(kept.channels), kept.factor)
-    return BandFiles(folder, prediction.grid.layout, prediction.label_type, number, factor, check)

@@ -1,8 +1,9 @@
 """Predicts one slide, from its pixels to finished bands of labels on disk."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -92,6 +93,12 @@ class SlidePrediction:
         """Return how many tiles the view has, and how many of them are predicted."""
         positions = [(top, left) for top in self.grid.rows for left in self.grid.columns]
         return {"total": len(positions), "gated": sum(self.is_predicted(*position) for position in positions)}
+
+    def band_files(self, folder: Path, check: Callable[[], None]) -> BandFiles:
+        """Return the bands in a slide's folder; `check` raises if they are not to be written any more."""
+        kept = self.probabilities
+        number, factor = (0, 1) if kept is None else (len(kept.channels), kept.factor)
+        return BandFiles(folder, self.grid.layout, self.label_type, number, factor, check)
 
     def finish_bands(self, files: BandFiles, damage: SlideDamage) -> Generator[tuple[int, int], None, None]:
         """Predict and store all bands that are not finished; yield the number of each, (block, band), when it is.

@@ -1,0 +1,123 @@
+"""Predicts slides on several devices of this computer: one process for each, which share the slides by claims."""
+
+import argparse
+import logging
+import multiprocessing.connection
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nnunetv2.errors import SettingsError
+from nnunetv2.foundation.command_line import messages_as_lines
+from nnunetv2.foundation.worker_process import describe_exit, start_process
+from nnunetv2.pathology.prediction.archive import Marks
+from nnunetv2.pathology.slides.slide_list import SlideEntry
+from nnunetv2.run.slide_worker import work_on_slides
+from s1.cpus import usable_cpus
+
+_ENDS_WITHIN_S = 30.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Child:
+    """A process, the device that it has, and whether it stands in for one that died."""
+
+    device: str
+    process: Any
+    connection: Any
+    is_second: bool = False
+
+
+def device_names(arguments: argparse.Namespace) -> list[str]:
+    """Return the devices of `--devices` for torch; on the CPU, so many times that. Raises SettingsError."""
+    if arguments.device == "mps":
+        raise SettingsError("--devices: expected -device cuda or cpu; there is one mps device only")
+    if arguments.device == "cpu":
+        return ["cpu"] * len(arguments.devices)
+    found = torch.cuda.device_count()
+    absent = [index for index in arguments.devices if not 0 <= index < found]
+    if absent:
+        raise SettingsError(
+            f"--devices {' '.join(map(str, absent))}: torch finds {found} CUDA devices, numbered from 0"
+        )
+    return [f"cuda:{index}" for index in arguments.devices]
+
+
+def work_on_devices(arguments: argparse.Namespace, entries: Sequence[SlideEntry], before: Marks) -> list[str]:
+    """Predict slides on all devices until none is left; return a line for each problem.
+
+    A process that dies is replaced once. Raises the first error that is not a slide's, after which all are ended.
+    """
+    names = device_names(arguments)
+    threads = max(1, usable_cpus() // len(names))
+    task = (arguments, entries, before)
+    children = [_start(name, threads, task) for name in names]
+    problems: list[str] = []
+    try:
+        while children:
+            for child in _those_with_news(children):
+                children.remove(child)
+                answer = _answer(child)
+                if answer is not None:
+                    problems += answer
+                elif child.is_second:
+                    problems.append(
+                        f"{child.device}: {_how_it_ended(child)} for the second time; run the command again"
+                    )
+                else:
+                    _log.warning("%s: %s; it is replaced", child.device, _how_it_ended(child))
+                    children.append(_start(child.device, threads, task, is_second=True))
+    finally:
+        _end(children)
+    return list(dict.fromkeys(problems))
+
+
+def _start(device: str, threads: int, task: tuple[Any, ...], is_second: bool = False) -> _Child:
+    process, connection = start_process(threads, has_children=True)
+    with suppress(ConnectionError):  # dead already, as its missing answer will tell
+        connection.send((device, _work, (device, *task)))
+    return _Child(device, process, connection, is_second)
+
+
+def _work(device: str, arguments: argparse.Namespace, entries: Sequence[SlideEntry], before: Marks) -> list[str]:
+    """Predict slides in a process of one device."""
+    with messages_as_lines():
+        return work_on_slides(arguments, entries, torch.device(device), before)
+
+
+def _those_with_news(children: Sequence[_Child]) -> list[_Child]:
+    ready = multiprocessing.connection.wait([child.connection for child in children])
+    return [child for child in children if child.connection in ready]
+
+
+def _answer(child: _Child) -> list[str] | None:
+    """Return the problems that a process reports and end it; None if it died. Raises its error."""
+    try:
+        succeeded, answer = child.connection.recv()
+    except (EOFError, OSError):
+        child.process.join()
+        return None
+    _end([child])
+    if not succeeded:
+        raise answer
+    problems: list[str] = answer
+    return problems
+
+
+def _how_it_ended(child: _Child) -> str:
+    return describe_exit(child.process.exitcode)
+
+
+def _end(children: Sequence[_Child]) -> None:
+    """Ask processes to end, which gives their slides back; kill those that do not."""
+    for child in children:
+        child.connection.close()
+        child.process.terminate()
+    for child in children:
+        child.process.join(_ENDS_WITHIN_S)
+        child.process.kill()
+        child.process.join()

@@ -1,0 +1,96 @@
+"""A process for each device: their answers, their deaths, and what is no device."""
+
+import argparse
+import signal
+from typing import Any
+
+import pytest
+
+from nnunetv2.errors import CaseFailedError, SettingsError
+from nnunetv2.run import slide_devices
+from nnunetv2.run.slide_devices import device_names, work_on_devices
+
+
+class FakeProcess:
+    """Stands for a process that has run already."""
+
+    exitcode = -signal.SIGKILL
+
+    def __init__(self) -> None:
+        self.is_ended = False
+
+    def join(self, timeout: float | None = None) -> None: ...
+
+    def terminate(self) -> None:
+        self.is_ended = True
+
+    kill = terminate
+
+
+def fake_processes(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> list[str]:
+    """Let each process that is started give the next answer, None by dying; return the devices that are asked."""
+    from multiprocessing import Pipe
+
+    asked: list[str] = []
+    coming = list(answers)
+
+    def start(threads: int, has_children: bool) -> tuple[FakeProcess, Any]:
+        assert has_children
+        ours, theirs = Pipe()
+        answer = coming.pop(0)
+        send = ours.send
+
+        class Connection:
+            """The parent's end, which notes what is asked."""
+
+            fileno, recv, close = ours.fileno, ours.recv, ours.close
+
+            @staticmethod
+            def send(message: Any) -> None:
+                asked.append(message[0])
+                send(message)
+                if answer is not None:
+                    theirs.send(answer)
+                theirs.close()
+
+        return FakeProcess(), Connection()
+
+    monkeypatch.setattr(slide_devices, "start_process", start)
+    return asked
+
+
+def on_cpu(number: int) -> argparse.Namespace:
+    return argparse.Namespace(device="cpu", devices=list(range(number)))
+
+
+def test_problems_of_all_processes_are_gathered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = fake_processes(monkeypatch, (True, ["a: damaged"]), (True, ["a: damaged", "b: empty"]))
+    assert sorted(work_on_devices(on_cpu(2), [], {})) == ["a: damaged", "b: empty"]
+    assert asked == ["cpu", "cpu"]
+
+
+def test_a_process_that_dies_is_replaced_once(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    asked = fake_processes(monkeypatch, None, (True, []))
+    assert work_on_devices(on_cpu(1), [], {}) == []
+    assert len(asked) == 2
+    assert "killed by signal SIGKILL" in caplog.text
+    fake_processes(monkeypatch, None, None)
+    (problem,) = work_on_devices(on_cpu(1), [], {})
+    assert "for the second time; run the command again" in problem
+
+
+def test_an_error_that_is_no_slide_s_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_processes(monkeypatch, (False, CaseFailedError("cpu", "no such model")))
+    with pytest.raises(CaseFailedError, match="no such model"):
+        work_on_devices(on_cpu(1), [], {})
+
+
+def test_devices_that_are_absent_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slide_devices.torch.cuda, "device_count", lambda: 2)
+    chosen = argparse.Namespace(device=None, devices=[0, 1])
+    assert device_names(chosen) == ["cuda:0", "cuda:1"]
+    for absent in (-1, 2):
+        with pytest.raises(SettingsError, match="torch finds 2 CUDA devices"):
+            device_names(argparse.Namespace(device="cuda", devices=[0, absent]))
+    with pytest.raises(SettingsError, match="one mps device"):
+        device_names(argparse.Namespace(device="mps", devices=[0]))
