@@ -41,6 +41,7 @@ np.random.seed(0)
 torch.manual_seed(0)
 plans = {**json.load(open(os.path.join(folder, "nnUNetPlans.json"))), "continue_training": False}
 dataset_json = json.load(open(os.path.join(folder, "dataset.json")))
+nnUNetTrainer.balance_batches = nnUNetTrainer.use_edge_heads = True  # stock ignores them
 trainer = nnUNetTrainer(plans, "2d", 0, dataset_json, torch.device("cpu"))
 trainer.plot_network_architecture = lambda: None
 trainer.on_train_start()

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _LARGEST_SEED = 2**32 - 1
 REFERENCE = "nnUNetTrainerNoDomains"
 PARTS = (
-    "nnUNetTrainer",
+    "nnUNetTrainerNoDomainsUniformAverage",
+    "nnUNetTrainerJointBalancing",
     "nnUNetTrainerNoBatchBalance",
     "nnUNetTrainerUniformRatios",
     "nnUNetTrainerProportionalRatios",
@@ -23,7 +24,7 @@ PARTS = (
     "nnUNetTrainerNoFieldLoss",
     "nnUNetTrainerNoSkeletonLoss",
 )
-"""What is compared with the reference if no trainer is named: the default, and the default less each of its parts."""
+"""Compared with the reference if no trainer is named: averaged weights, joint balancing, and it less each part."""
 
 
 @command
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         default=list(PARTS),
         metavar="TRAINER",
         help="candidates: TRAINER, TRAINER:PLANS, or TRAINER@best for its best checkpoint instead of its last weights "
-        "(default: the default trainer, and trainers that lack each of its parts)",
+        "(default: averaged weights, joint balancing, and joint balancing less each of its parts)",
     )
     parser.add_argument("--reference", default=REFERENCE, metavar="TRAINER", help=f"default {REFERENCE}, as nnU-Net")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default 0 1 2")

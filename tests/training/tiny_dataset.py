@@ -152,7 +152,10 @@ def class_locations(dataset: TinyDataset, labels: np.ndarray) -> dict[Any, np.nd
 
 
 class TinyTrainer(nnUNetTrainer):
-    """Two epochs of three steps."""
+    """Two epochs of three steps, with joint balancing."""
+
+    balance_batches = True
+    use_edge_heads = True
 
     def __init__(self, plans, configuration, fold, dataset_json, device=CPU):
         super().__init__(plans, configuration, fold, dataset_json, device)

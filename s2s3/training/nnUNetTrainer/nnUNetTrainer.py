@@ -50,7 +50,7 @@ from s1.file_endings import label_ending
 
 
 class nnUNetTrainer(TrainingResumption):
-    """Trains one fold of one configuration: as stock nnU-Net on one domain, balanced and boundary-aware on several."""
+    """Trains one fold of a configuration as nnU-Net does, with folds, validation and selection by domain."""
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
         """Return the optimizer and a scheduler whose `step` takes the epoch."""

@@ -104,4 +104,8 @@ class TrainingResumption(TrainingData):
     def _heads_of(self, content: Mapping[str, Any], name: str) -> dict[str, Any]:
         """Return the weights of the edge heads; empty if there are none in the checkpoint or in this training."""
         own, saved = self.edge_branch.state_dict(), content.get(checkpoint_files.DRIFT_KEY, {}).get("edge_heads")
+        if saved and not own:
+            self.print_to_log_file(
+                f"{name}: its edge heads stay out of this training; nnUNetTrainerJointBalancing has some."
+            )
         return checkpoint_files.fitting_weights(own, saved, f"{name} (edge heads)") if own and saved else {}

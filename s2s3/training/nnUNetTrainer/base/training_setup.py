@@ -49,8 +49,10 @@ class TrainingSetup(TrainingState):
     """Everything that is built once, before the first epoch."""
 
     domain_ratio_mode: RatioMode | str = "auto"
-    balance_batches = True
-    use_edge_heads = True
+    balance_batches = False
+    """Apportion the slots of batches to the domains; off, as edge heads are, by the rule of docs/ablation.md."""
+    use_edge_heads = False
+    """Learn boundaries with edge heads; nnUNetTrainerJointBalancing has both on."""
     select_by_balanced_dice = True
     select_by_worst_domain = False
     stratify_splits = True

@@ -149,6 +149,22 @@ def test_heads_and_their_momentum_are_restored_from_a_checkpoint(nnunet_folders:
     assert len(second.domain_scoring.curves.balanced_dice) == 3
 
 
+def test_a_training_without_edge_heads_goes_on_from_one_that_had_them_and_says_so(
+    nnunet_folders: NnunetFolders,
+) -> None:
+    first = run(SEVERAL, nnunet_folders)
+    second = make_trainer(SEVERAL, trainer_class=type("NoHeads", (TinyTrainer,), {"use_edge_heads": False}))
+    second.load_checkpoint(Path(first.output_folder) / "checkpoint_final.pth")
+    second.num_epochs = 3
+    second.run_training()
+
+    assert second.current_epoch == 3
+    assert any(
+        "nnUNetTrainerJointBalancing" in log.read_text()
+        for log in Path(second.output_folder).glob("training_log_*.txt")
+    )
+
+
 @pytest.mark.parametrize("part", ["network_weights", "edge_heads", "optimizer_state"])
 def test_a_checkpoint_that_does_not_fit_changes_nothing(nnunet_folders: NnunetFolders, part: str) -> None:
     first = run(SEVERAL, nnunet_folders)

@@ -22,7 +22,8 @@ def found(name: str) -> type:
 @pytest.mark.parametrize(
     ("name", "parts_off"),
     [
-        ("nnUNetTrainer", set()),
+        ("nnUNetTrainer", {"balance_batches", "use_edge_heads"}),
+        ("nnUNetTrainerJointBalancing", set()),
         ("nnUNetTrainerNoBatchBalance", {"balance_batches"}),
         ("nnUNetTrainerNoEdgeHeads", {"use_edge_heads"}),
         ("nnUNetTrainerNoBalancedSelection", {"select_by_balanced_dice"}),
@@ -54,6 +55,7 @@ def test_ratios_can_be_fixed_by_name(mode) -> None:
 def test_each_term_of_the_boundary_loss_can_be_left_out(term) -> None:
     trainer = found(f"nnUNetTrainerNo{term.capitalize()}Loss")
     settings = trainer.boundary_loss_settings.to_dict()
+    assert trainer.use_edge_heads
     usual = found("nnUNetTrainer").boundary_loss_settings.to_dict()
     assert settings == {**usual, f"{term}_weight": 0}
 
@@ -113,14 +115,20 @@ def test_weights_of_the_boundary_loss_can_be_chosen_by_name(name: str, weights: 
     assert found(f"nnUNetTrainer{name}").boundary_loss_settings.to_dict() == {**usual, **weights}
 
 
-@pytest.mark.parametrize(("name", "rate"), [("LR1e3", 1e-3), ("NoDomainsLR1e3", 1e-3), ("", 1e-2)])
+@pytest.mark.parametrize(("name", "rate"), [("JointBalancingLR1e3", 1e-3), ("NoDomainsLR1e3", 1e-3), ("", 1e-2)])
 def test_the_learning_rate_can_be_chosen_by_name(name: str, rate: float) -> None:
     assert found(f"nnUNetTrainer{name}").initial_lr == rate
 
 
 @pytest.mark.parametrize(
     ("name", "background"),
-    [("", True), ("NoDomains", False), ("ForegroundDice", False), ("NoDomainsBackgroundDice", True)],
+    [
+        ("", False),
+        ("JointBalancing", True),
+        ("NoDomains", False),
+        ("ForegroundDice", False),
+        ("NoDomainsBackgroundDice", True),
+    ],
 )
 def test_the_dice_has_the_background_with_edge_heads_or_by_name(
     nnunet_folders: NnunetFolders, name: str, background: bool

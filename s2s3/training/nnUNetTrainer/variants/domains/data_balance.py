@@ -1,27 +1,28 @@
 """Training on several domains with one part of the data balance changed or left out (method, sections 2.1 and 3)."""
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.training.nnUNetTrainer.variants.domains.joint_balancing import nnUNetTrainerJointBalancing
 
 
-class nnUNetTrainerNoBatchBalance(nnUNetTrainer):
+class nnUNetTrainerNoBatchBalance(nnUNetTrainerJointBalancing):
     """Draws the cases of a batch as nnU-Net does, regardless of their domains."""
 
     balance_batches = False
 
 
-class nnUNetTrainerUniformRatios(nnUNetTrainer):
+class nnUNetTrainerUniformRatios(nnUNetTrainerJointBalancing):
     """Gives every domain the same share of the batches."""
 
     domain_ratio_mode = "uniform"
 
 
-class nnUNetTrainerProportionalRatios(nnUNetTrainer):
+class nnUNetTrainerProportionalRatios(nnUNetTrainerJointBalancing):
     """Gives every domain a share of the batches proportional to its number of cases."""
 
     domain_ratio_mode = "proportional"
 
 
-class nnUNetTrainerNoBalancedSelection(nnUNetTrainer):
+class nnUNetTrainerNoBalancedSelection(nnUNetTrainerJointBalancing):
     """Chooses the best checkpoint by the Dice of all validation patches together."""
 
     select_by_balanced_dice = False

@@ -11,8 +11,8 @@ from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.pathology.stain.augmentation import StainJitter, StainTransfer
 from nnunetv2.training.data_augmentation.default_pipeline import training_pipeline
 from nnunetv2.training.data_augmentation.window_statistics import GreyImage, WindowStatistics
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
+from nnunetv2.training.nnUNetTrainer.variants.domains.joint_balancing import nnUNetTrainerJointBalancing
 from nnunetv2.training.nnUNetTrainer.variants.weight_averaging.nnUNetTrainerEMA import nnUNetTrainerNoDomainsEMA
 from nnunetv2.training.nnUNetTrainer.variants.weight_averaging.nnUNetTrainerUniformAverage import (
     nnUNetTrainerNoDomainsUniformAverage,
@@ -62,7 +62,7 @@ class nnUNetTrainerStainTransferJitterAverage(AddsFirstSteps, nnUNetTrainerNoDom
     first_steps = nnUNetTrainerStainTransferJitter.first_steps
 
 
-class nnUNetTrainerJointStainTransferJitter(AddsFirstSteps, nnUNetTrainer):
+class nnUNetTrainerJointStainTransferJitter(AddsFirstSteps, nnUNetTrainerJointBalancing):
     """Joint balancing as published, with the stain varied as in nnUNetTrainerStainTransferJitter."""
 
     first_steps = nnUNetTrainerStainTransferJitter.first_steps
