@@ -1,6 +1,7 @@
 """Stain augmentation of normalised patches, equal to restaining the image before preprocessing."""
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,13 @@ class ChangesStain(BasicTransform):
     """
 
     def apply(self, data_dict: dict[str, Any], **params: Any) -> dict[str, Any]:
-        """Change the image; pixels outside of it (segmentation -1) remain 0."""
+        """Change the image, and its intensities for a further change; the padding around it remains 0."""
         change: StainChange | None = params["change"]
         if change is not None:
+            padding = is_padding(data_dict)
             image = restained(data_dict["image"], data_dict["intensities"], change)
-            outside = data_dict["segmentation"][:1] == -1
-            data_dict["image"] = image.masked_fill_(outside, 0.0) if bool(outside.any()) else image
+            data_dict["image"] = image.masked_fill_(padding, 0.0) if bool(padding.any()) else image
+            data_dict["intensities"] = data_dict["intensities"].after(change)
         return data_dict
 
 
@@ -57,7 +59,8 @@ class StainJitter(ChangesStain):
 class StainTransfer(ChangesStain):
     """Moves the optical densities of a case part of the way to the mean and covariance of another case.
 
-    The other case is one of those that came before, so every worker of a training has its own collection.
+    The other case is one of those that came before, so every worker of a training has its own collection. Where the
+    entry of a case has no sample of its colours (fixed range), those of the patch count, without the padding around it.
 
     Parameters:
         probability: of changing a sample at all; the part of the way is then uniform in [0, 1].
@@ -75,13 +78,24 @@ class StainTransfer(ChangesStain):
             return {"change": None}
         known = intensities.sample
         if known is None:
-            known = intensities.original(data_dict["image"].reshape(3, -1))
+            known = intensities.original(data_dict["image"][:, ~is_padding(data_dict)[0]])
+        if not known.shape[1]:
+            return {"change": None}
         own = StainStatistics.of_values(known)
         self._seen.append(own)
         if np.random.uniform() >= self.probability:
             return {"change": None}
         other = self._seen[int(np.random.randint(len(self._seen)))]
         return {"change": own.change_towards(other, float(np.random.uniform()))}
+
+
+def is_padding(sample: Mapping[str, Any]) -> Tensor:
+    """Return where a sample (1, *space) is padding of the loader: segmentation -1, and 0 in every channel.
+
+    Black parts of an image have the segmentation -1, too, but with z-scores they are not 0.
+    """
+    outside: Tensor = sample["segmentation"][:1] == -1
+    return outside & (sample["image"] == 0).all(dim=0, keepdim=True)
 
 
 def restained(image: Tensor, intensities: CaseIntensities, change: StainChange) -> Tensor:

@@ -67,6 +67,12 @@ class CaseIntensities:
             torch.mul(levels.sub_(lowest), factor, out=result[:, part])
         return result
 
+    def after(self, change: StainChange) -> "CaseIntensities":
+        """Return the normalisation of the restained image, so that a further change of a restained patch is exact."""
+        offset, scale = self._statistics_after(change)
+        colours = (None if values is None else change.apply(values) for values in (self.sample, self.extremes))
+        return CaseIntensities(offset, scale, *colours)
+
     def _statistics_after(self, change: StainChange) -> tuple[Tensor, Tensor]:
         if self.extremes is not None:
             changed = change.apply(self.extremes)

@@ -1,11 +1,14 @@
 """Stain augmentation of normalised patches."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from nnunetv2.errors import CheckpointError
-from nnunetv2.pathology.stain.augmentation import StainJitter, StainTransfer, restained, uses_intensities
+from nnunetv2.pathology.stain.augmentation import ChangesStain, StainJitter, StainTransfer, restained, uses_intensities
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
 from nnunetv2.pathology.stain.intensities_entry import (
     FIXED,
@@ -93,6 +96,63 @@ def test_pixels_outside_the_image_remain_zero() -> None:
     found = StainJitter(strength=0.3, probability=1.0)(**sample(tissue(32)))
     assert (found["image"][:, :4] == 0).all()
     assert not torch.equal(found["image"], sample(tissue(32))["image"])
+
+
+@pytest.mark.parametrize(
+    ("scheme", "normalise"),
+    [(Z_SCORES, z_scores), (FIXED, lambda image: image / 255), (IMAGE_RANGE, image_range)],
+)
+def test_two_changes_of_a_sample_equal_two_changes_of_the_file(scheme: str, normalise: Callable) -> None:
+    image = tissue(32)
+    given = {
+        "image": torch.from_numpy(normalise(image))[:, 0],
+        "segmentation": torch.zeros((1, 32, 32), dtype=torch.int16),
+        "intensities": intensities(image, scheme),
+    }
+    for _ in range(2):
+        given = ChangesStain().apply(given, change=CHANGE)
+    expected = normalise(restained_file(restained_file(image)))[:, 0]
+    np.testing.assert_allclose(given["image"].numpy(), expected, atol=2e-3)
+
+
+def test_black_parts_of_an_image_are_restained_as_the_rest() -> None:
+    image = tissue(32)
+    image[..., :8] = 0
+    given = {
+        "image": torch.from_numpy(z_scores(image))[:, 0],
+        "segmentation": torch.where(torch.arange(32) < 8, -1, 0).expand(1, 32, 32).to(torch.int16),
+        "intensities": intensities(image),
+    }
+    expected = z_scores(restained_file(image))[:, 0]
+    found = ChangesStain().apply(given, change=CHANGE)["image"]
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-3)
+
+
+def test_padding_around_a_patch_does_not_count_as_black_in_stain_transfer() -> None:
+    image = tissue(32)
+    plain = {
+        "image": torch.from_numpy(image / 255)[:, 0],
+        "segmentation": torch.zeros((1, 32, 32), dtype=torch.int16),
+        "intensities": intensities(image, FIXED),
+    }
+    padded = {
+        **plain,
+        "image": nn.functional.pad(plain["image"], (0, 16)),
+        "segmentation": nn.functional.pad(plain["segmentation"], (0, 16), value=-1),
+    }
+    moves = StainTransfer(probability=1.0)
+    changes = [moves.get_parameters(**given)["change"] for given in (plain, *[padded] * 8)]
+    for change in changes:  # the same stain in both
+        np.testing.assert_allclose(change.matrix, np.eye(3), atol=1e-6)
+
+
+def test_a_patch_of_nothing_but_padding_is_not_moved() -> None:
+    given = {
+        "image": torch.zeros(3, 8, 8),
+        "segmentation": torch.full((1, 8, 8), -1, dtype=torch.int16),
+        "intensities": intensities(tissue(8), FIXED),
+    }
+    assert StainTransfer(probability=1.0).get_parameters(**given)["change"] is None
 
 
 @pytest.mark.parametrize("changes", [{"probability": 0.0}, {}])
