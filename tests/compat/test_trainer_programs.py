@@ -66,6 +66,8 @@ OWN_CASES = (
 
 
     class FirstCaseTrainer(ShortTrainer):
+        balance_batches = True
+
         def get_dataloaders(self) -> Tuple[SingleThreadedAugmenter, SingleThreadedAugmenter]:
             trainer_module.nnUNetDataLoader = FirstCaseLoader
             return super().get_dataloaders()

@@ -46,6 +46,8 @@ COMMON = """
 
 
     class TinyTrainer(nnUNetTrainer):
+        balance_batches = use_edge_heads = True  # ours; nnU-Net has no such parts
+
         def __init__(self, plans, configuration, fold, dataset_json, device=torch.device("cpu")):
             super().__init__(plans, configuration, fold, dataset_json, device)
             self.num_epochs = 2

@@ -17,6 +17,8 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
 class {TRAINER}(nnUNetTrainer):
+    balance_batches = use_edge_heads = True
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.num_epochs, self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = 2, 6, 2

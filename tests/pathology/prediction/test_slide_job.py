@@ -34,6 +34,7 @@ from tests.pathology.qupath_rules import broken_rules
 EVERYTHING = partial(SlideSettings, mpp=0.5, tissue="none", normalization="image")
 
 
+FOR_QUPATH = ("labels", "geojson", "overlay", "probabilities")
 LABELS_OF_OVERLAPPING_TILES = EVERYTHING(save=("labels",))
 LABELS = EVERYTHING(step_size=1.0, save=("labels", "overlay", "probabilities"))
 
@@ -224,7 +225,7 @@ def test_what_cannot_be_read_is_an_object_of_its_own_or_an_error(model: SlideMod
         run(tmp_path / "out")  # all bands are there, and still it is not done
     failed = json.loads((tmp_path / "out/state.json").read_text())
     assert (failed["state"], failed["error"]["type"]) == ("failed", "UnreadableSlideError")
-    patient = SlideJob(model, EVERYTHING(step_size=1.0, max_failed=0.3, min_area_um2=200.0))
+    patient = SlideJob(model, EVERYTHING(step_size=1.0, max_failed=0.3, min_area_um2=200.0, save=FOR_QUPATH))
     state = patient.run(str(tmp_path / "s.tif"), "s", tmp_path / "out")
     assert state["read"]["failed_tissue_share"] == pytest.approx(0.25)
     features = json.loads(gzip.decompress((tmp_path / "out/objects.geojson.gz").read_bytes()))["features"]
