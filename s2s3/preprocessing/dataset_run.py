@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnunetv2.errors import DatasetLayoutError, SettingsError
+from nnunetv2.foundation.journal import stamp
 from nnunetv2.foundation.workers import run_cases
 from nnunetv2.preprocessing.recipe import reads_only_listed_entries, recipe
-from nnunetv2.preprocessing.resumable_folder import ResumableFolder, stamp
+from nnunetv2.preprocessing.resumable_folder import ResumableFolder
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 

@@ -6,7 +6,6 @@ as none of this has changed. The data folder itself only ever holds complete cas
 it. It may be a link to a folder elsewhere.
 """
 
-import errno
 import hashlib
 import json
 import logging
@@ -22,15 +21,12 @@ from nnunetv2.errors import SettingsError
 from nnunetv2.file_kinds.result_files import FINISHED_CASE
 from nnunetv2.foundation.file_lock import FileLock
 from nnunetv2.foundation.files import replacing
-from s1.json_files import NotJson, parse_json
+from nnunetv2.foundation.journal import Stamp, append_to_journal, journal_line, read_journal, stamp
 
 JOURNAL_VERSION = 1
 _PROPERTIES_ENDING = ".pkl"
 
 _log = logging.getLogger(__name__)
-
-Stamp = list[Any]
-"""[path or name, size, modification time in ns]; size and time are None for a file that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ class ResumableFolder:
             header = {"version": JOURNAL_VERSION, "recipe": _digest(recipe)}
             entries = self._still_valid(header, sources)
             with replacing(self.journal) as temporary:
-                temporary.write_text("".join(map(_journal_line, (header, *entries.values()))))
+                temporary.write_text("".join(map(journal_line, (header, *entries.values()))))
             self._keep_only(entries.values())
             self.clear_staging()
         except BaseException:
@@ -100,10 +96,7 @@ class ResumableFolder:
             os.replace(place / name, self.folder / name)
         place.rmdir()
         outputs = [stamp(self.folder / name, name) for name in names]
-        line = _journal_line({"case": case, "sources": source_stamps, "outputs": outputs}).encode()
-        with open(self.journal, "ab", buffering=0) as stream:  # one write, so that workers do not mix their lines
-            if stream.write(line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.journal))
+        append_to_journal(self.journal, {"case": case, "sources": source_stamps, "outputs": outputs})
 
     def tidy(self) -> None:
         """Remove files that do not belong to a finished case and unlock the folder; call this however a run ended."""
@@ -143,16 +136,7 @@ class ResumableFolder:
         return {line["case"]: line for line in self._lines()[1:] if not FINISHED_CASE.problems(line)}
 
     def _lines(self) -> list[Any]:
-        """Return the lines that are valid JSON; a run that was killed may have left an incomplete one."""
-        if not self.journal.is_file():
-            return []
-        lines = []
-        for text in self.journal.read_text(errors="replace").splitlines():
-            try:
-                lines.append(parse_json(text))
-            except NotJson:
-                continue
-        return lines
+        return read_journal(self.journal)
 
     def _keep_only(self, entries: Iterable[dict[str, Any]]) -> None:
         kept = {name for entry in entries for name, _, _ in entry["outputs"]}
@@ -162,21 +146,6 @@ class ResumableFolder:
                     shutil.rmtree(item.path)
                 elif item.name not in kept:
                     os.unlink(item.path)
-
-
-def _journal_line(content: Mapping[str, Any]) -> str:
-    """Return a line that starts with its line break, so that an incomplete line before it does no harm."""
-    return "\n" + json.dumps(content)
-
-
-def stamp(path: str | os.PathLike[str], name: str | None = None) -> Stamp:
-    """Return name, size and time of a file, which change when it is written again."""
-    shown = os.fspath(path) if name is None else name
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return [shown, None, None]
-    return [shown, status.st_size, status.st_mtime_ns]
 
 
 def _digest(content: Any) -> str:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from nnunetv2.run.slide_tiling_arguments import READERS, add_tile
+from nnunetv2.run.slide_tiling_arguments import add_slide_opening, add_tile
 
 
 def slide_parser() -> argparse.ArgumentParser:
@@ -77,15 +77,7 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add how slides are read, the same in all sub-commands."""
-    parser.add_argument(
-        "--reader",
-        default="auto",
-        choices=READERS,
-        help="library that reads the slides (default: by their content)",
-    )
-    parser.add_argument(
-        "--slide_mpp", type=float, metavar="UM", help="micrometres per pixel of the slides, instead of what they state"
-    )
+    add_slide_opening(parser)
     parser.add_argument("--mpp_of", metavar="CSV", help="table with the columns slide,mpp")
     parser.add_argument(
         "-nr", type=int, metavar="READERS", help="processes that read (default: CPUs - 1, at most 4; 0: in this one)"

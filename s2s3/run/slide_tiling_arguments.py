@@ -87,11 +87,18 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("slides").add_argument
+    group = parser.add_argument_group("slides")
+    add_slide_opening(group)
+    add = group.add_argument
     add("--table", "--mpp_of", metavar="CSV", help="table with the column slide and any of group, domain, mpp")
-    add("--slide_mpp", type=float, metavar="UM", help="micrometres per pixel of the slides, instead of what they state")
     add("--allow_upsampling", action="store_true", help="enlarge slides that are much coarser than --mpp")
+
+
+def add_slide_opening(parser: argparse._ActionsContainer) -> None:
+    """Add how slides are opened, the same in all sub-commands, to a parser or a group of its arguments."""
+    add = parser.add_argument
     add("--reader", default="auto", choices=READERS, help="library that reads the slides (default: by their content)")
+    add("--slide_mpp", type=float, metavar="UM", help="micrometres per pixel of the slides, instead of what they state")
 
 
 def renaming(text: str) -> tuple[str, str]:

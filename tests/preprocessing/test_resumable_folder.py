@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from nnunetv2.errors import SettingsError
-from nnunetv2.preprocessing.resumable_folder import ResumableFolder, stamp
+from nnunetv2.foundation.journal import stamp
+from nnunetv2.preprocessing.resumable_folder import ResumableFolder
 
 RECIPE = {"spacing": [1, 1], "labels": {"tumor": 1}}
 

@@ -10,6 +10,7 @@ from typing import Any
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name
 from nnunetv2.errors import DatasetError, DiskFullError, DriftError, SlideError
 from nnunetv2.foundation.files import make_folder
+from nnunetv2.foundation.journal import Stamp, stamp
 from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.foundation.workers import Task, WorkerPool, run_cases
@@ -18,7 +19,7 @@ from nnunetv2.pathology.dataset.class_labels import ClassLabels, class_labels
 from nnunetv2.pathology.dataset.dataset_files import DATASET, TiledDataset
 from nnunetv2.pathology.dataset.slide_domains import Grouping, facts_of_entry
 from nnunetv2.pathology.dataset.tile_writer import IMAGES, LABELS, SlideTask, TiledSlide, tile_slide
-from nnunetv2.pathology.dataset.tiling_journal import Stamp, TilingJournal, stamp
+from nnunetv2.pathology.dataset.tiling_journal import TilingJournal
 from nnunetv2.pathology.dataset.tiling_settings import TilingSettings
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.paths import nnUNet_raw

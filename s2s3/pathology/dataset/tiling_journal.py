@@ -19,8 +19,8 @@ from nnunetv2.errors import OutputExistsError, SettingsError
 from nnunetv2.file_kinds.tiling_files import FINISHED_SLIDE
 from nnunetv2.foundation.file_lock import FileLock
 from nnunetv2.foundation.files import replacing
+from nnunetv2.foundation.journal import Stamp, append_to_journal, read_journal, stamp
 from nnunetv2.pathology.dataset.tile_writer import IMAGES, LABELS, OVERLAY
-from s1.json_files import NotJson, parse_json
 from s1.json_schema import shown
 
 OVERLAYS = "overlays"
@@ -28,8 +28,6 @@ _VERSION = 1
 _TILE_NAME = re.compile(r"(?P<slide>[A-Za-z0-9_-]+)_x\d{6,}_y\d{6,}(_0000)?\.png")
 
 Record = dict[str, Any]
-Stamp = list[Any]
-"""[path, size, modification time in ns]; size and time are None for a file that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +115,7 @@ class TilingJournal:
             os.replace(folder / (OVERLAY if target.parent.name == OVERLAYS else target.name), target)
         entry["outputs"] = [stamp(path, str(path.relative_to(self.dataset))) for path in self._files(entry)]
         shutil.rmtree(place, ignore_errors=True)
-        with open(self.file, "a", encoding="utf-8") as stream:
-            stream.write("\n" + json.dumps(entry))
+        append_to_journal(self.file, entry)
 
     @property
     def _staging(self) -> Path:
@@ -161,30 +158,11 @@ class TilingJournal:
         return {line["record"]["name"]: line for line in lines if not FINISHED_SLIDE.problems(line)}
 
     def _lines(self) -> list[Any]:
-        """Return the lines that are valid JSON; a run that was killed may have left an incomplete one."""
-        if not self.file.is_file():
-            return []
-        lines = []
-        for text in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                lines.append(parse_json(text))
-            except NotJson:
-                continue
-        return lines
+        return read_journal(self.file)
 
     def _write(self, lines: list[Any]) -> None:
         with replacing(self.file) as temporary:
             temporary.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-
-
-def stamp(path: Path, name: str | None = None) -> Stamp:
-    """Return path, size and time of a file, which change when it is written again."""
-    shown_path = str(path) if name is None else name
-    try:
-        status = path.stat()
-    except OSError:
-        return [shown_path, None, None]
-    return [shown_path, status.st_size, status.st_mtime_ns]
 
 
 def _difference(before: Any, now: Mapping[str, Any]) -> str:

@@ -24,8 +24,6 @@ _log = logging.getLogger(__name__)
 
 PredictSlide = Callable[[SlideEntry, Path, Claim, bool], Any]
 """Predicts a slide into a folder that is claimed for it, the last argument: anew. Raises DriftError."""
-SlideAhead = Callable[[SlideEntry], None]
-"""Told which slide is likely to be next."""
 Marks = dict[str, tuple[Any, ...]]
 """Slide -> what changes in its state when it is worked on."""
 
@@ -51,7 +49,6 @@ class ArchiveWorker:
     overwrite: bool = False
     waits: bool = True
     before: "Marks | None" = None
-    ahead: SlideAhead = lambda entry: None
     problems: list[str] = field(default_factory=list)
 
     def work(self) -> list[str]:
@@ -82,13 +79,7 @@ class ArchiveWorker:
 
     def _those_of_others(self, entries: Sequence[SlideEntry]) -> list[SlideEntry]:
         """Predict each slide that nobody has; return the others."""
-        remaining = []
-        for number, entry in enumerate(entries):
-            if number + 1 < len(entries):
-                self.ahead(entries[number + 1])
-            if not self._is_visited(entry):
-                remaining.append(entry)
-        return remaining
+        return [entry for entry in entries if not self._is_visited(entry)]
 
     def _is_visited(self, entry: SlideEntry) -> bool:
         """Do what is to be done for a slide; False if another process has it."""
