@@ -96,6 +96,19 @@ def patch_problems(configuration: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _indivisible(_per_stage(arguments, "strides"), patch_size)
 
 
+def stride_problems(arguments: Mapping[str, Any]) -> list[Problem]:
+    """Return why the strides of any network, also one that is no U-Net, cannot be spelled out."""
+    schema = Record({"strides": _PER_STAGE["strides"]}, {"n_stages": whole_number(1, MOST_STAGES)})
+    return list(schema.problems(arguments))
+
+
+def uneven_strides(strides: Sequence[Sequence[int]]) -> list[Problem]:
+    """Return whether stages that are spelled out have different numbers of axes."""
+    lengths = {len(stride) for stride in strides}
+    text = f"has entries for {' and for '.join(map(str, sorted(lengths)))} axes, expected the same axes in all"
+    return [Problem(text, ("strides",))] if len(lengths) > 1 else []
+
+
 def is_u_net(architecture: Mapping[str, Any]) -> bool:
     """Tell whether the network is a U-Net of dynamic_network_architectures."""
     name = architecture.get("network_class_name", "")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import nnunetv2
 from nnunetv2.errors import SettingsError
-from nnunetv2.file_kinds.network_arguments import spelled_out
+from nnunetv2.file_kinds.network_arguments import spelled_out, stride_problems, uneven_strides
 from nnunetv2.file_kinds.plans_files import PLANS
-from nnunetv2.foundation.files import read_json
+from nnunetv2.foundation.files import raise_problems, read_json
 from nnunetv2.foundation.late_names import late_names
 
 # Clients replace these two names in this module; they have to be called through it.
@@ -25,6 +25,7 @@ from nnunetv2.utilities.plans_handling.plans_entries import check_call, describe
 
 if TYPE_CHECKING:
     from nnunetv2.utilities.label_handling.label_handling import LabelManager
+    from s1.json_schema import Problem
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(
@@ -131,11 +132,17 @@ class ConfigurationManager(NamesOfOldPlans):
 
     @property
     def pool_op_kernel_sizes(self) -> list[list[int]]:
-        """Strides of each stage and axis."""
+        """Strides of each stage and axis. Raises InvalidValueError if they are none."""
         strides = self._network_argument("strides")
+        self._refuse(stride_problems(self.network_arch_init_kwargs))
         if isinstance(strides, int) or any(isinstance(stride, int) for stride in strides):
-            return spelled_out(strides, self._network_argument("n_stages"), len(self.patch_size))
+            strides = spelled_out(strides, self._network_argument("n_stages"), len(self.patch_size))
+        self._refuse(uneven_strides(strides))
         return strides
+
+    def _refuse(self, problems: list[Problem]) -> None:
+        """Raise InvalidValueError, unless the list of what is wrong with the network's arguments is empty."""
+        raise_problems([p.inside("arch_kwargs").inside("architecture") for p in problems], self.source, PLANS)
 
     @property
     def resampling_fn_data(self) -> Callable[..., Any]:

@@ -3,7 +3,7 @@ from copy import deepcopy
 
 import pytest
 
-from nnunetv2.errors import DriftError, SettingsError
+from nnunetv2.errors import DriftError, InvalidValueError, SettingsError
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling import plans_handler
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
@@ -267,6 +267,23 @@ class TestConfigurations:
 
         assert manager.pool_op_kernel_sizes == each
         assert manager.num_pool_per_axis == halved
+
+    @pytest.mark.parametrize(
+        "strides", [None, [[1], [2, 2]], [None, [2, 2]], [[[1, 1], [2, 2]]], [[1, 1], [2, 2, 2]], [1, [2, 2, 2]], "12"]
+    )
+    def test_strides_of_an_unknown_network_that_are_none_are_named(self, strides):
+        architecture = {"network_class_name": "x", "arch_kwargs": {"n_stages": 2, "strides": strides}}
+        manager = ConfigurationManager({"architecture": architecture, "patch_size": [64, 64]})
+
+        with pytest.raises(InvalidValueError, match=r"architecture\.arch_kwargs\.strides"):
+            _ = manager.num_pool_per_axis
+
+    def test_stages_without_end_are_not_spelled_out(self):
+        architecture = {"network_class_name": "x", "arch_kwargs": {"n_stages": 10**12, "strides": 2}}
+        manager = ConfigurationManager({"architecture": architecture, "patch_size": [64, 64]})
+
+        with pytest.raises(InvalidValueError, match=r"arch_kwargs\.n_stages"):
+            _ = manager.pool_op_kernel_sizes
 
 
 class TestOldPlans:
