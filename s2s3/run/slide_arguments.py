@@ -158,6 +158,7 @@ def _add_what_is_predicted(parser: argparse.ArgumentParser) -> None:
     add("--roi", metavar="FILE", help="regions to predict: GeoJSON or mask, or a folder of files named like the slides")
     add("--stain", default="he", choices=["he", "any"], help="any: do not tell blue and green pens from tissue")
     add("--margin", type=float, default=32.0, metavar="UM", help="around tissue (default 32)")
-    add("--normalization", default="slide", metavar="MODE", help="slide, image, dataset, or values:m1,m2,m3/s1,s2,s3")
+    modes = "slide, image, window, dataset, or values:m1,m2,m3/s1,s2,s3"
+    add("--normalization", default="slide", metavar="MODE", help=modes)
     add("--keep_partial", action="store_true", help="predict slides above that to their end, though they fail")
     add("--max_failed", type=float, default=0.01, metavar="SHARE", help="of the tissue that may be unreadable (0.01)")

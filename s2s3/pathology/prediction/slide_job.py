@@ -27,7 +27,7 @@ from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
 from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
-from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, SlideSettings
+from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, WINDOW, SlideSettings
 from nnunetv2.pathology.prediction.slide_stamp import slide_stamp
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState, read_state
 from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, training_colours
@@ -218,6 +218,7 @@ class _Work:
             self.job.readers,
             self.job.read_timeout_s,
             self._probability_grid(),
+            self.job.model.training_window_px if settings.normalization == WINDOW else None,
         )
 
     def _probability_grid(self) -> ProbabilityGrid | None:

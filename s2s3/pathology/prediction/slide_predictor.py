@@ -17,11 +17,13 @@ from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
+from nnunetv2.pathology.prediction.slide_statistics import LARGEST_WINDOW_PX
 from nnunetv2.pathology.prediction.slide_tiles import SlideTiles
 from nnunetv2.pathology.prediction.stripe_accumulation import Band, StripeAccumulation
 from nnunetv2.pathology.prediction.stripe_grid import StripeGrid
 from nnunetv2.pathology.prediction.stripe_memory import bytes_per_column, widest_block
 from nnunetv2.pathology.prediction.tile_gate import TileGate
+from nnunetv2.pathology.prediction.tile_normaliser import TileNormaliser
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.reader_process import MOST_READERS, READ_TIMEOUT_S, read_blocks
 from nnunetv2.pathology.slides.rescue import SlideSource
@@ -41,6 +43,7 @@ class SlidePrediction:
         source: opens the view in any process.
         width, height: of the view.
         statistics: for normalisation; None if it needs none.
+        window_px: edge of the window around each tile that gives its statistics; None: those of the slide do.
         gate: where predictions are wanted; None: everywhere.
         readers: processes that read; 0 reads in this one.
         probabilities: which of them are kept with the labels; None: none.
@@ -58,6 +61,7 @@ class SlidePrediction:
     readers: int = 0
     read_timeout_s: float = READ_TIMEOUT_S
     probabilities: ProbabilityGrid | None = None
+    window_px: int | None = None
 
     @cached_property
     def grid(self) -> StripeGrid:
@@ -69,9 +73,15 @@ class SlidePrediction:
         """As wide as the memory allows for sums and rows of pixels, and no wider than the view."""
         tile = self.model.tile_size
         sums = bytes_per_column(self._num_channels, tile[0])
-        pixels = _BYTES_PER_PIXEL * (tile[0] + 2 * BLOCK_PX)
+        rows = max(tile[0], min(self.window_px or 0, LARGEST_WINDOW_PX))
+        pixels = _BYTES_PER_PIXEL * (rows + 2 * BLOCK_PX)
         memory = self.memory_gb * _BYTES_PER_GB - MOST_READERS * _READER_BYTES
         return min(widest_block(int(memory * sums / (sums + pixels)), self._num_channels, tile), self.width)
+
+    @property
+    def normaliser(self) -> TileNormaliser:
+        """How tiles are normalised."""
+        return TileNormaliser(self.model.normalisation, self.width, self.height, self.statistics, self.window_px)
 
     @property
     def label_type(self) -> Any:
@@ -129,13 +139,12 @@ class SlidePrediction:
         return BlockRows(self.width, self.height, BLOCK_PX, read, damage.add)
 
     def _accumulation(self, rows: BlockRows) -> StripeAccumulation:
-        normalisation = self.model.normalisation
         tiles = SlideTiles(
             self.width,
             self.height,
             self.model.tile_size,
             rows,
-            lambda pixels: normalisation.normalised(pixels, self.statistics),
+            self.normaliser,
             self.model.networks.predict,
             self.batch_size,
         )
@@ -151,8 +160,9 @@ class SlidePrediction:
         """Return what the predicted tiles of some bands need of the view, in the order in which they need it."""
         height, width = self.model.tile_size
         tops = dict.fromkeys(top for band in bands for top in self.grid.rows_of_band(band))
+        normaliser = self.normaliser
         return [
-            Box(left, top, width, height).within(self.width, self.height)
+            normaliser.window(Box(left, top, width, height).within(self.width, self.height))
             for top in tops
             for left in self.grid.columns_of_block(block)
             if self.is_predicted(top, left)

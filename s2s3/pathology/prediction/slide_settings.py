@@ -8,7 +8,8 @@ from nnunetv2.errors import ArgumentError
 from nnunetv2.pathology.outputs.export_settings import EXPORTS, ExportSettings, as_arguments, as_json
 from nnunetv2.pathology.prediction.slide_statistics import given_statistics
 
-NORMALIZATIONS = ("slide", "image", "dataset")
+WINDOW = "window"
+NORMALIZATIONS = ("slide", "image", WINDOW, "dataset")
 VALUES = "values:"
 OUTPUTS = ("labels", "geojson", "overlay")
 PROBABILITIES = "probabilities"
@@ -40,8 +41,8 @@ class SlideSettings:
     margin_um: float = 32.0
     """How far around tissue predictions reach."""
     normalization: str = "slide"
-    """`slide`: statistics of windows on tissue, `image`: of all pixels, `dataset`: of the training data, or
-    `values:m1,m2,m3/s1,s2,s3`."""
+    """`slide`: statistics of windows on tissue, `image`: of all pixels, `window`: of a window around each tile,
+    `dataset`: of the training data, or `values:m1,m2,m3/s1,s2,s3`."""
     allow_upsampling: bool = False
     """Whether slides that are much coarser than the model may be enlarged."""
     max_failed: float = 0.01

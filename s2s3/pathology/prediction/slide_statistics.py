@@ -44,6 +44,12 @@ def window_moments(pixels: npt.NDArray[np.uint8]) -> Moments:
     return _moments_of(_counts(pixels))
 
 
+def pixel_statistics(pixels: npt.NDArray[np.uint8]) -> ChannelStatistics:
+    """Return the statistics of the pixels (h, w, 3) of one window."""
+    moments = window_moments(pixels)
+    return _statistics(moments.mean, moments.variance, moments.low, moments.high)
+
+
 def _counts(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """Return how many pixels have each grey level, (3, 256)."""
     return np.stack([np.bincount(channel, minlength=256) for channel in pixels.reshape(-1, RGB_CHANNELS).T])

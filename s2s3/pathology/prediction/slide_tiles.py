@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from nnunetv2.pathology.prediction.block_rows import BlockRows
-from nnunetv2.pathology.prediction.slide_normalisation import Pixels, Tile
+from nnunetv2.pathology.prediction.slide_normalisation import Tile
+from nnunetv2.pathology.prediction.tile_normaliser import TileNormaliser
 from nnunetv2.pathology.slides.geometry import Box
 
 
@@ -20,7 +21,7 @@ class SlideTiles:
         width, height: of the view.
         tile_size: height and width of a tile.
         rows: the pixels.
-        normalise: turns pixels (h, w, 3) into the network's channels (3, h, w).
+        normaliser: turns pixels into the network's channels.
         predict: turns a batch of tiles (B, 3, *tile) into logits (B, K, *tile).
     """
 
@@ -28,13 +29,14 @@ class SlideTiles:
     height: int
     tile_size: tuple[int, int]
     rows: BlockRows
-    normalise: Callable[[Pixels], Tile]
+    normaliser: TileNormaliser
     predict: Callable[[torch.Tensor], torch.Tensor]
     batch_size: int = 1
 
     def predict_row(self, top: int, lefts: Sequence[int]) -> Iterator[torch.Tensor]:
         """Yield the logits (K, *tile) of the tiles of a row, left to right."""
-        self.rows.forget_above(top)
+        height, width = self.tile_size
+        self.rows.forget_above(self.normaliser.window(self._inside(Box(0, top, width, height))).y)
         remaining = iter(lefts)
         while batch := list(islice(remaining, self.batch_size)):
             tiles = np.stack([self.tile(top, left) for left in batch])
@@ -44,10 +46,13 @@ class SlideTiles:
         """Return a tile, normalised; what lies outside the view is zero, as nnU-Net pads small images."""
         height, width = self.tile_size
         box = Box(left, top, width, height)
-        inside = box.within(self.width, self.height)
-        channels = self.normalise(self.rows.read(inside))
+        inside = self._inside(box)
+        channels = self.normaliser.read(inside, self.rows.read)
         if inside == box:
             return channels
         tile = np.zeros((len(channels), height, width), np.float32)
         tile[:, inside.y - top : inside.bottom - top, inside.x - left : inside.right - left] = channels
         return tile
+
+    def _inside(self, box: Box) -> Box:
+        return box.within(self.width, self.height)

@@ -4,7 +4,7 @@ from typing import Any
 
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
-from nnunetv2.pathology.prediction.slide_settings import VALUES
+from nnunetv2.pathology.prediction.slide_settings import VALUES, WINDOW
 from nnunetv2.pathology.prediction.slide_statistics import (
     IsTissue,
     ReadView,
@@ -49,4 +49,5 @@ def _measured(
         return model.dataset_statistics, {}
     if mode == "image":
         return whole_view_statistics(*size, read)
-    return slide_statistics(*size, model.training_window_px, read, is_tissue, name)
+    found, more = slide_statistics(*size, model.training_window_px, read, is_tissue, name)
+    return found, {**more, "window_px": model.training_window_px} if mode == WINDOW else more

@@ -139,6 +139,29 @@ def test_a_stopped_slide_goes_on_and_ends_with_the_same_bytes(
     assert not (tmp_path / "stopped/.work").exists()
 
 
+def trained_on_tiles_of(tile: int, patch: int = 64) -> SlideModel:
+    predictor = make_predictor(patch)
+    predictor.dataset_json["drift"] = {"tile": tile}
+    return SlideModel(predictor, "tiny", "77ab")
+
+
+def test_windows_around_tiles_give_the_statistics_of_an_image_that_is_one_window(tmp_path: Path) -> None:
+    file, model = picture(tmp_path, 150, 200), trained_on_tiles_of(256)
+    settings = replace(LABELS_OF_OVERLAPPING_TILES, normalization="window")
+    state = SlideJob(model, settings).run(str(file), "a", tmp_path / "window", slide_mpp=0.5)
+    SlideJob(model, LABELS_OF_OVERLAPPING_TILES).run(str(file), "a", tmp_path / "image", slide_mpp=0.5)
+    assert np.array_equal(labels_of(tmp_path / "window"), labels_of(tmp_path / "image"))
+    assert (state["normalization"]["mode"], state["normalization"]["window_px"]) == ("window", 256)
+
+
+def test_windows_around_tiles_are_read_across_blocks(tmp_path: Path) -> None:
+    write_pyramid(tmp_path / "s.tif", PyramidSettings(1200, 1200, block_px=512, glass_share=0.5))
+    settings = replace(LABELS, normalization="window", save=("labels",))
+    state = SlideJob(trained_on_tiles_of(700, 256), settings).run(str(tmp_path / "s.tif"), "s", tmp_path / "out")
+    assert state["read"]["blocks"] == 4
+    assert len(np.unique(labels_of(tmp_path / "out"))) > 1
+
+
 def test_probabilities_are_kept_for_the_classes_that_are_asked_for(model: SlideModel, tmp_path: Path) -> None:
     file = picture(tmp_path, 130, 150)
     image = np.asarray(Image.open(file)).astype(np.float32).transpose(2, 0, 1)[:, None]
