@@ -136,3 +136,15 @@ def test_the_worst_domain_can_choose_the_checkpoint(nnunet_folders: NnunetFolder
     trainer = run(SEVERAL, nnunet_folders, TinyWorst)
     assert trainer._best_ema == max(trainer.domain_scoring.curves.ema_worst_domain_dice)
     assert not isinstance(trainer.dataloader_train.data_loader, BalancedDataLoader)
+
+
+def test_one_step_without_a_finite_loss_does_not_take_the_epoch_from_a_domain(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = started(nnunet_folders, TinyAdaptive)
+    steps = iter([{"a": torch.tensor(0.5)}, {"a": torch.tensor(float("nan"))}, {"a": torch.tensor(1.5)}])
+    monkeypatch.setattr(trainer, "_losses", lambda *_: next(steps))
+    monkeypatch.setattr(trainer, "loss", lambda *_: torch.tensor(0.0))
+    for _ in range(3):
+        trainer._training_loss(None, None, {"keys": []})
+    assert trainer._losses_of_epoch == {"a": [0.5, 1.5]}

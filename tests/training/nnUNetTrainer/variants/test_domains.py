@@ -1,5 +1,6 @@
 """The ablations: which part each leaves out, and that all are found by their names."""
 
+import numpy as np
 import pytest
 import torch
 from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
@@ -9,7 +10,7 @@ from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSetti
 from nnunetv2.training.nnUNetTrainer.variants.domains.intensity import nnUNetTrainerGreyInput
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from tests.conftest import NnunetFolders
-from tests.training.nnUNetTrainer.tiny_runs import SEVERAL, run
+from tests.training.nnUNetTrainer.tiny_runs import SEVERAL, SINGLE, run
 from tests.training.tiny_dataset import TinyTrainer, make_trainer, write_preprocessed
 
 PARTS = ("balance_batches", "use_edge_heads", "select_by_balanced_dice", "stratify_splits")
@@ -80,6 +81,17 @@ def test_wide_geometry_changes_the_spatial_step_only(name, scales) -> None:
     assert [type(step) for step in pipeline.transforms] == [type(step) for step in usual.transforms]
     (spatial,) = (step for step in pipeline.transforms if isinstance(step, SpatialTransform))
     assert spatial.scaling == scales
+
+
+def test_wide_geometry_cuts_patches_that_are_large_enough_for_its_smallest_scale(nnunet_folders: NnunetFolders) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    sizes = {}
+    for scales, name in (((0.5, 2.0), "nnUNetTrainerWideGeometry"), ((0.85, 1.25), "nnUNetTrainer")):
+        trainer = make_trainer(SINGLE, trainer_class=found(name))
+        patch = np.array(trainer.configuration_manager.patch_size)
+        sizes[name] = trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()[2]
+        assert sizes[name].tolist() == (patch / min(scales)).astype(int).tolist()  # a square
+    assert (sizes["nnUNetTrainerWideGeometry"] > sizes["nnUNetTrainer"]).all()
 
 
 @pytest.mark.parametrize(

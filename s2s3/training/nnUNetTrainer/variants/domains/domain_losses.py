@@ -112,7 +112,8 @@ class nnUNetTrainerAdaptiveRatios(KnowsDomainLosses):
     def _training_loss(self, output: Any, target: Any, batch: Mapping[str, Any]) -> Tensor:
         with torch.no_grad():
             for name, loss in self._losses(output, target, batch).items():
-                self._losses_of_epoch.setdefault(name, []).append(float(loss))
+                if torch.isfinite(loss):
+                    self._losses_of_epoch.setdefault(name, []).append(float(loss))
         return super()._training_loss(output, target, batch)
 
     def on_train_epoch_end(self, train_outputs: list[dict[str, Any]]) -> None:
