@@ -58,18 +58,22 @@ def nnunet_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NnunetFol
     return folders
 
 
+def exit_code_of(monkeypatch: pytest.MonkeyPatch, entry_point: Callable[[], None], *arguments: object) -> int:
+    """Call the function of a console script in this process, with arguments, and return the exit code."""
+    monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
+    try:
+        entry_point()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
 @pytest.fixture
 def run_command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Call the function of a console script in this process, with arguments; any exit code but `exit_code` fails."""
 
     def run(entry_point: Callable[[], None], *arguments: object, exit_code: int = 0) -> None:
-        monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
-        code = None
-        try:
-            entry_point()
-        except SystemExit as ended:
-            code = ended.code
-        assert (code or 0) == exit_code
+        assert exit_code_of(monkeypatch, entry_point, *arguments) == exit_code
 
     return run
 

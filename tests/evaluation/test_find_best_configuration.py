@@ -1,12 +1,14 @@
 import math
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
-from nnunetv2.errors import DatasetError, SettingsError
+from nnunetv2.errors import DatasetError, OutputExistsError, SettingsError
 from nnunetv2.evaluation.accumulate_cv_results import accumulate_cv_results, raw_or_copied_labels
 from nnunetv2.evaluation.evaluate_predictions import load_summary_json
 from nnunetv2.evaluation.find_best_configuration import (
+    accumulate_as_asked,
     accumulate_crossval_results_entry_point,
     default_trained_models,
     dumb_trainer_config_plans_to_trained_models_dict,
@@ -210,6 +212,14 @@ def test_the_accumulate_command_refuses_a_folder_that_is_not_empty(root: Path, r
     assert f"error: {root / 'raw'} exists and is not empty; choose another folder" in capsys.readouterr().err
     run_command(accumulate_crossval_results_entry_point, 901, "-c", "3d_lowres", exit_code=2)
     assert "3d_lowres 0`, ...)" in capsys.readouterr().err
+
+
+def test_a_full_output_folder_is_the_error_that_the_library_documents(root: Path) -> None:
+    arguments = Namespace(
+        dataset_name_or_id=901, tr="nnUNetTrainer", p="nnUNetPlans", c="2d", f=(0, 1), o=str(root / "raw")
+    )
+    with pytest.raises(OutputExistsError):
+        accumulate_as_asked(arguments)
 
 
 def test_a_configuration_that_planning_never_makes_is_an_error(root: Path) -> None:

@@ -1,6 +1,5 @@
 """The two predict commands from arguments to exit code."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from PIL import Image
 
 from nnunetv2.inference.predict_from_raw_data import predict_entry_point, predict_entry_point_modelfolder
+from tests.conftest import exit_code_of
 from tests.factories.models import write_model_folder
 from tests.factories.plans import make_dataset_json, make_plans
 
@@ -29,12 +29,7 @@ class Run:
         arguments = ["-i", self.images, "-o", self.out, "-npp", workers, "-nps", workers, "-device", "cpu"]
         if command is predict_entry_point_modelfolder:
             arguments += ["-m", self.model]
-        self._monkeypatch.setattr(sys, "argv", list(map(str, ["command", *arguments, "-f", 0, *more])))
-        code = 0
-        try:
-            command()
-        except SystemExit as caught:
-            code = int(caught.code or 0)
+        code = exit_code_of(self._monkeypatch, command, *arguments, "-f", 0, *more)
         self.error = self._capsys.readouterr().err
         return code
 

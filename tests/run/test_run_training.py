@@ -21,7 +21,7 @@ from nnunetv2.run.training_run import (
 )
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from tests.conftest import NnunetFolders
+from tests.conftest import NnunetFolders, exit_code_of
 from tests.training.tiny_dataset import CPU, DATASET, TinyDataset, TinyTrainer, make_trainer, write_preprocessed
 
 SINGLE = TinyDataset()
@@ -53,13 +53,9 @@ def short_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def enter(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     """Run the command in this process; return its exit code and stderr."""
-    monkeypatch.setattr(sys, "argv", ["nnUNetv2_train", *arguments])
     threads, handler = torch.get_num_threads(), signal.getsignal(signal.SIGTERM)
-    code = 0
     try:
-        command.run_training_entry()
-    except SystemExit as end:
-        code = int(end.code or 0)
+        code = exit_code_of(monkeypatch, command.run_training_entry, *arguments)
     finally:
         torch.set_num_threads(threads)
         signal.signal(signal.SIGTERM, handler)

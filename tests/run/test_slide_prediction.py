@@ -1,7 +1,6 @@
 """`drift slide predict` as a user types it."""
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from PIL import Image
 
 from nnunetv2.run.slide_command import slide_entry
+from tests.conftest import exit_code_of
 from tests.factories.models import write_model_folder
 from tests.factories.plans import make_dataset_json, make_plans
 from tests.pathology.outputs.predicted_slide import write_predicted_slide
@@ -21,15 +21,8 @@ def model_folder(tmp_path: Path) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    command = ["drift slide", *words]
-    if words[0] == "-i":
-        command[1:1] = ["predict", "-device", "cpu", "-nr", "0", "--disable_progress_bar"]
-    monkeypatch.setattr(sys, "argv", [str(word) for word in command])
-    code = 0
-    try:
-        slide_entry()
-    except SystemExit as ended:
-        code = int(ended.code or 0)
+    head = ["predict", "-device", "cpu", "-nr", "0", "--disable_progress_bar"] if words[0] == "-i" else []
+    code = exit_code_of(monkeypatch, slide_entry, *head, *words)
     shown = capsys.readouterr()
     return code, shown.out, shown.err
 

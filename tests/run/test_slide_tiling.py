@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnunetv2.run.slide_command import slide_entry
-from tests.conftest import NnunetFolders
+from tests.conftest import NnunetFolders, exit_code_of
 from tests.pathology.dataset.annotated_slides import write_annotated
 from tests.pathology.slides.slide_files import write_small_slide
 
@@ -15,12 +15,7 @@ HEAD = ["-d", "120", "-n", "Test", "--mpp", "0.5", "--tile", "512", "-np", "0", 
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object, head: list[str] = HEAD) -> int:
-    monkeypatch.setattr("sys.argv", ["drift slide", "tile", *map(str, arguments), *head])
-    try:
-        slide_entry()
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
+    return exit_code_of(monkeypatch, slide_entry, "tile", *arguments, *head)
 
 
 def test_a_table_gives_slides_annotations_pixel_sizes_domains_and_groups(

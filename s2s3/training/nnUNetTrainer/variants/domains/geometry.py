@@ -9,7 +9,6 @@ from nnunetv2.training.data_augmentation.default_pipeline import initial_patch_s
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
 from nnunetv2.training.nnUNetTrainer.variants.domains.intensity import nnUNetTrainerStainTransferJitter
 
-
 SCALES = (0.5, 2.0)
 
 
