@@ -23,6 +23,7 @@ from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel, model_identity
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE
+from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.slides.reader_process import default_readers
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.utilities.file_path_utilities import get_output_folder
@@ -77,7 +78,7 @@ class _Prediction:
         bar = partial(_make_bar, entry.name, chosen.disable_progress_bar)
         settings = replace(self.settings, overwrite=anew)
         hooks = bar, claim.check, self.after_band
-        job = SlideJob(self.model, settings, readers, chosen.reader, chosen.read_timeout, *hooks)
+        job = SlideJob(self.model, settings, RunOptions(readers, chosen.reader, chosen.read_timeout, *hooks))
         state = job.run(entry.path, entry.name, folder, entry.mpp or chosen.slide_mpp)
         words = {DONE: "done", NO_TISSUE: "no tissue found"}
         _log.info("%s: %s (%s)", entry.name, words[state["state"]], folder)

@@ -52,9 +52,10 @@ class SlideState:
         if self.content["attempts"] > 1:
             self.update(attempts=1)
 
-    def stop(self) -> None:
-        """Enter that the user or a full disk has stopped it, which is no fault of the slide."""
-        self.update(state=WAITING, attempts=max(0, self.content["attempts"] - 1))
+    def stop(self, error: BaseException | None = None) -> None:
+        """Enter that something which is no fault of the slide stopped it: the user, a full disk, other settings."""
+        attempts = max(0, self.content["attempts"] - 1)
+        self.update(state=WAITING, attempts=attempts, error=None if error is None else _described(error))
 
     def finish(self, state: str, **entries: Any) -> dict[str, Any]:
         """Enter how it ended; return all entries."""
@@ -63,7 +64,7 @@ class SlideState:
 
     def fail(self, error: BaseException) -> None:
         """Enter the error that ended it."""
-        self.finish(FAILED, error={"type": type(error).__name__, "message": str(error)})
+        self.finish(FAILED, error=_described(error))
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -86,6 +87,10 @@ def enter_waiting(folder: Path) -> None:
     state = {key: value for key, value in read_state(folder).items() if key in ("format", "slide", "path")}
     if state:
         write_json({**state, "state": WAITING, "attempts": 0}, folder / STATE_NAME)
+
+
+def _described(error: BaseException) -> dict[str, str]:
+    return {"type": type(error).__name__, "message": str(error)}
 
 
 def _now() -> str:

@@ -18,11 +18,12 @@ from nnunetv2.errors import MissingPixelSizeError, OutputExistsError, SettingsEr
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.outputs.export_settings import ExportSettings
 from nnunetv2.pathology.outputs.slide_export import export_slide
-from nnunetv2.pathology.prediction import slide_job
 from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
+from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
+from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import Block
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
@@ -121,17 +122,19 @@ def test_a_stopped_slide_goes_on_and_ends_with_the_same_bytes(
         def close(self) -> None: ...
 
     with pytest.raises(KeyboardInterrupt):
-        SlideJob(model, LABELS, make_bar=StopsAfterTheFirstBand).run(str(tmp_path / "s.tif"), "s", tmp_path / "stopped")
+        SlideJob(model, LABELS, RunOptions(make_bar=StopsAfterTheFirstBand)).run(
+            str(tmp_path / "s.tif"), "s", tmp_path / "stopped"
+        )
     assert json.loads((tmp_path / "stopped/state.json").read_text())["state"] == "waiting"
     computed: list[tuple[int, int]] = []
-    finish = slide_job.SlidePrediction.finish_bands
+    finish = SlidePrediction.finish_bands
 
     def counted(self: Any, *arguments: Any) -> Any:
         for band in finish(self, *arguments):
             computed.append(band)
             yield band
 
-    monkeypatch.setattr(slide_job.SlidePrediction, "finish_bands", counted)
+    monkeypatch.setattr(SlidePrediction, "finish_bands", counted)
     state = job.run(str(tmp_path / "s.tif"), "s", tmp_path / "stopped")
     assert computed == [(0, 1), (0, 2)]
     assert state["attempts"] == 1
@@ -257,10 +260,16 @@ def test_what_cannot_be_read_is_an_object_of_its_own_or_an_error(model: SlideMod
     assert broken_rules(tmp_path / "out/objects.geojson.gz") == []
 
 
-def test_a_model_that_does_not_state_its_pixel_size_is_named(model: SlideModel, tmp_path: Path) -> None:
+def test_a_model_that_does_not_state_its_pixel_size_is_named_and_the_slide_can_be_tried_again(
+    model: SlideModel, tmp_path: Path
+) -> None:
     file = picture(tmp_path, 64, 64)
-    with pytest.raises(MissingPixelSizeError, match=r"model tiny does not state the pixel size"):
-        SlideJob(model, SlideSettings()).run(str(file), "a", tmp_path / "out", 0.5)
+    for _ in range(4):
+        with pytest.raises(MissingPixelSizeError, match=r"model tiny does not state the pixel size"):
+            SlideJob(model, SlideSettings()).run(str(file), "a", tmp_path / "out", 0.5)
+    state = json.loads((tmp_path / "out/state.json").read_text())
+    assert (state["state"], state["attempts"]) == ("waiting", 0)
+    assert "does not state the pixel size" in state["error"]["message"]
 
 
 def test_a_model_for_other_images_is_refused() -> None:

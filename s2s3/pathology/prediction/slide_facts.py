@@ -1,0 +1,61 @@
+"""What is written down about a slide that is predicted: for people in its state file, and to tell whether bands fit."""
+
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
+from nnunetv2.pathology.prediction.slide_settings import SlideSettings
+from nnunetv2.pathology.prediction.slide_stamp import slide_stamp
+from nnunetv2.pathology.slides.rescue import RescuingView
+
+
+def about_slide(opened: RescuingView) -> dict[str, Any]:
+    """Return the entries of the state file that are known once a slide is open."""
+    slide, view = opened.slide, opened.view
+    grid = view.grid
+    return {
+        "reader": slide.reader.name,
+        "mpp": [slide.mpp.x, slide.mpp.y],
+        "mpp_source": slide.mpp.source,
+        "origin": list(slide.origin),
+        "size": list(slide.size),
+        "view": {
+            "level": grid.level,
+            "downsample": slide.levels[grid.level].downsample,
+            "factor": [grid.factor_x, grid.factor_y],
+            "width": grid.width,
+            "height": grid.height,
+            "mpp": list(view.mpp or ()),
+        },
+        "warnings": [*slide.warnings, *view.warnings],
+        "versions": {name: version(name) for name in ("nnunetv2", "torch", "numpy")},
+    }
+
+
+def prediction_plan(
+    prediction: SlidePrediction, settings: SlideSettings, normalization: dict[str, Any], about: dict[str, Any]
+) -> dict[str, Any]:
+    """Return everything that determines the bands of a slide.
+
+    Parameters:
+        normalization: mode and values.
+        about: as returned by `about_slide`.
+    """
+    model, layout, kept = prediction.model, prediction.grid.layout, prediction.probabilities
+    return {
+        "slide": slide_stamp(prediction.source.path),
+        "view": about["view"],
+        "reader": about["reader"],
+        "model": {"hash": model.identity},
+        "device": model.predictor.device.type,
+        "gaussian": bool(model.predictor.use_gaussian),
+        "versions": about["versions"],
+        "mirroring": settings.mirroring,
+        "step_size": settings.step_size,
+        "batch_size": settings.batch_size,
+        "block_width": layout.block_width,
+        "gate": None if prediction.gate is None else prediction.gate.digest(),
+        "normalization": normalization,
+        "probabilities": None if kept is None else asdict(kept),
+    }

@@ -1,0 +1,196 @@
+"""The work on one open slide, step by step: tissue, statistics, tiles, outputs."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, THUMBNAIL_NAME
+from nnunetv2.pathology.outputs.bands import BandFiles
+from nnunetv2.pathology.outputs.overlay import write_picture
+from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid, coarsening
+from nnunetv2.pathology.prediction.slide_damage import SlideDamage
+from nnunetv2.pathology.prediction.slide_facts import about_slide, prediction_plan
+from nnunetv2.pathology.prediction.slide_model import SlideModel
+from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
+from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
+from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
+from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, WINDOW, SlideSettings
+from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState
+from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, training_colours
+from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
+from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S, Reading, reading_windows
+from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
+from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
+from nnunetv2.pathology.tissue.slide_tissue import TissueMask
+
+MakeBar = Callable[[int], Any]
+"""Returns a progress bar, as tqdm does, for a number of bands."""
+_LOG = "read.jsonl"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How slides are worked on.
+
+    Parameters:
+        readers: processes that read a slide; 0 reads in this one.
+        reader: `auto`, or the name of the library that reads.
+        read_timeout_s: how long a block may take.
+        check: raises ClaimError if the slide belongs to another process; asked before anything is written.
+        after_band: called when a band is finished; what it raises stops the slide in order.
+    """
+
+    readers: int = 0
+    reader: str = "auto"
+    read_timeout_s: float = READ_TIMEOUT_S
+    make_bar: MakeBar | None = None
+    check: Callable[[], None] = lambda: None
+    after_band: Callable[[], None] = lambda: None
+
+    @property
+    def reading(self) -> Reading:
+        """How tissue and pictures are read."""
+        return Reading(self.readers, self.read_timeout_s)
+
+
+@dataclass(frozen=True)
+class SlideWork:
+    """One slide in the middle of its work; `state` is written as it goes on."""
+
+    model: SlideModel
+    settings: SlideSettings
+    options: RunOptions
+    source: SlideSource
+    opened: RescuingView
+    name: str
+    folder: Path
+    state: SlideState
+
+    def do(self) -> dict[str, Any]:
+        """Predict the slide, or go on with it, and return its state. Raises UnreadableSlideError and others."""
+        started = time.monotonic()
+        gate, tissue = find_gate(self.opened.slide, self.opened.view.grid, self.settings, self.options.reading)
+        found = {"share": tissue.share, "mm2": tissue.mm2, "threshold": tissue.threshold}
+        self.state.update(**about_slide(self.opened), tissue=found)
+        if gate is not None and tissue.is_empty:
+            return self._without_tissue()
+        prediction, files = self._begin(gate)
+        damage = self._damage(gate, files)
+        self._predict(prediction, files, damage)
+        predicted = time.monotonic()
+        content = self._write_outputs(files, damage, tissue, prediction.probabilities)
+        seconds = {"prediction": round(predicted - started, 2), "outputs": round(time.monotonic() - predicted, 2)}
+        measured = {"file": MEASUREMENTS_NAME, "classes": content["classes"]}
+        self.state.update(read=damage.to_dict(), seconds=seconds, measurements=measured)
+        if self.settings.keep_partial:
+            self._require_readable(damage)
+        state = self.state.finish(DONE)
+        files.remove()
+        return state
+
+    def _begin(self, gate: TileGate | None) -> tuple[SlidePrediction, BandFiles]:
+        """Return the prediction and its bands, of which an earlier run may have left some."""
+        statistics, description = self._statistics(gate)
+        prediction = self._prediction(gate, statistics)
+        files = prediction.band_files(self.folder, self.options.check)
+        anew = self.settings.overwrite
+        if anew:
+            files.remove()
+        files.begin(prediction_plan(prediction, self.settings, description, self.state.content), anew)
+        self.state.update(normalization={**description, **training_colours(self.model)}, tiles=prediction.count_tiles())
+        return prediction, files
+
+    def _damage(self, gate: TileGate | None, files: BandFiles) -> SlideDamage:
+        """Return the record of reading, with what an earlier run has noted."""
+        counts_missing = gate is not None or not self.opened.slide.states_bounds
+        damage = SlideDamage(gate, files.work_folder / _LOG, counts_missing)
+        damage.resume()
+        return damage
+
+    def _without_tissue(self) -> dict[str, Any]:
+        """Leave a picture, so that somebody can see that there is none."""
+        write_picture(readable_thumbnail(self.opened.slide, self.options.reading), self.folder / THUMBNAIL_NAME)
+        return self.state.finish(NO_TISSUE)
+
+    def _statistics(self, gate: TileGate | None) -> tuple[ChannelStatistics | None, dict[str, Any]]:
+        """Return the statistics for normalisation, and what the state file says of them."""
+        size = self.opened.view.width, self.opened.view.height
+        is_tissue = (lambda box: True) if gate is None else gate.touches
+        mode = self.settings.normalization
+        with reading_windows(self.source, self.options.readers, self.options.read_timeout_s) as read:
+            return chosen_statistics(self.model, mode, size, read, is_tissue, self.name)
+
+    def _prediction(self, gate: TileGate | None, statistics: ChannelStatistics | None) -> SlidePrediction:
+        view, settings = self.opened.view, self.settings
+        return SlidePrediction(
+            self.model,
+            self.source,
+            view.width,
+            view.height,
+            statistics,
+            gate,
+            settings.step_size,
+            settings.batch_size,
+            settings.memory_gb,
+            self.options.readers,
+            self.options.read_timeout_s,
+            self._probability_grid(),
+            self.model.training_window_px if settings.normalization == WINDOW else None,
+        )
+
+    def _probability_grid(self) -> ProbabilityGrid | None:
+        settings, model = self.settings, self.model
+        if PROBABILITIES not in settings.save:
+            return None
+        classes = tuple(settings.export.shown(model.classes))
+        channels = tuple(model.output_channel(name) for name in classes)
+        mpp = sum(self.opened.view.mpp or (1.0, 1.0)) / 2
+        return ProbabilityGrid(classes, channels, coarsening(mpp, settings.probability_mpp))
+
+    def _predict(self, prediction: SlidePrediction, files: BandFiles, damage: SlideDamage) -> None:
+        layout = prediction.grid.layout
+        keeps = self.settings.keep_partial
+        total = len(layout.blocks) * len(layout.bands)
+        bar = self.options.make_bar(total) if self.options.make_bar else None
+        done = total - sum(len(files.unfinished(block)) for block in range(len(layout.blocks)))
+        if bar is not None:
+            bar.update(done)
+        with closing(prediction.finish_bands(files, damage)) as finished:
+            for _ in finished:
+                self.state.count_progress()
+                if not keeps and damage.exceeds(self.settings.max_failed, prediction.gated_px):
+                    break
+                if bar is not None:
+                    bar.update()
+                self.options.after_band()
+        if not keeps:
+            self._require_readable(damage)
+        if bar is not None:
+            bar.close()
+
+    def _require_readable(self, damage: SlideDamage) -> None:
+        damage.record.require_less_than(self.settings.max_failed, self.source.path)
+
+    def _write_outputs(
+        self, files: BandFiles, damage: SlideDamage, tissue: TissueMask, probabilities: ProbabilityGrid | None
+    ) -> dict[str, Any]:
+        view = self.opened.view
+        outputs = SlideOutputs(
+            self.opened.slide,
+            self.name,
+            self.model.name,
+            self.model.identity,
+            self.model.classes,
+            view.grid,
+            view.mpp or (1.0, 1.0),
+            files,
+            damage,
+            tissue,
+            self.settings,
+            probabilities,
+            self.options.reading,
+        )
+        return outputs.write(self.folder, tiles=self.state.content["tiles"], read=damage.record.to_dict())
