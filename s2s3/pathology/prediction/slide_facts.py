@@ -4,7 +4,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
+from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_stamp import slide_stamp
 from nnunetv2.pathology.slides.rescue import RescuingView

@@ -16,7 +16,7 @@ from nnunetv2.pathology.prediction.slide_facts import about_slide, prediction_pl
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
-from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
+from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, WINDOW, SlideSettings
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState
 from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, training_colours

@@ -21,7 +21,7 @@ from nnunetv2.pathology.outputs.slide_export import export_slide
 from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
-from nnunetv2.pathology.prediction.slide_predictor import SlidePrediction
+from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.slides.geometry import Box
