@@ -56,6 +56,27 @@ class StainJitter(ChangesStain):
         return {"change": StainChange.of_stains(factors.tolist(), offsets.tolist())}
 
 
+class StainStrength(ChangesStain):
+    """Multiplies all optical densities by one random factor: the whole slide stained, cut or exposed more or less.
+
+    Parameters:
+        largest_factor: factors lie in [1 / largest_factor, largest_factor], uniform in their logarithm.
+        probability: of changing a sample at all.
+    """
+
+    def __init__(self, largest_factor: float = 2.0, probability: float = 0.8):
+        super().__init__()
+        self.largest_factor = largest_factor
+        self.probability = probability
+
+    def get_parameters(self, **data_dict: Any) -> dict[str, Any]:
+        """Draw the factor from numpy's global stream."""
+        if data_dict.get("intensities") is None or np.random.uniform() >= self.probability:
+            return {"change": None}
+        factor = self.largest_factor ** np.random.uniform(-1, 1)
+        return {"change": StainChange(factor * np.eye(3), np.zeros(3))}
+
+
 class StainTransfer(ChangesStain):
     """Moves the optical densities of a case part of the way to the mean and covariance of another case.
 

@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from nnunetv2.errors import CheckpointError
-from nnunetv2.pathology.stain.augmentation import ChangesStain, StainJitter, StainTransfer, restained, uses_intensities
+from nnunetv2.pathology.stain.augmentation import (
+    ChangesStain,
+    StainJitter,
+    StainStrength,
+    StainTransfer,
+    restained,
+    uses_intensities,
+)
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
 from nnunetv2.pathology.stain.intensities_entry import (
     FIXED,
@@ -225,6 +232,22 @@ def test_an_entry_that_preprocessing_does_not_write_is_refused(changes: dict) ->
     entry = {**intensities_entry(tissue(8), Z_SCORES), **changes}
     with pytest.raises(CheckpointError, match="Preprocess the case again"):
         CaseIntensities.from_properties({PROPERTY: entry})
+
+
+def test_the_strength_of_all_stains_is_between_half_and_double_and_as_often_above_one_as_below() -> None:
+    sample = {"image": torch.zeros(3, 1, 2, 2), "intensities": intensities(tissue(32), FIXED)}
+    np.random.seed(0)
+    changes = [StainStrength().get_parameters(**sample)["change"] for _ in range(2000)]
+    factors = np.array([change.matrix[0, 0] for change in changes if change is not None])
+    assert len(factors) == pytest.approx(1600, abs=60)
+    assert (factors.min(), factors.max()) == (pytest.approx(0.5, abs=0.02), pytest.approx(2, abs=0.02))
+    assert np.log(factors).mean() == pytest.approx(0, abs=0.04)
+
+
+def test_double_strength_doubles_the_optical_density_of_every_channel() -> None:
+    values = torch.tensor([[31.0, 63.0], [127.0, 255.0], [63.0, 15.0]])
+    changed = StainChange(2 * np.eye(3), np.zeros(3)).apply(values)
+    torch.testing.assert_close((changed + 1) / 256, ((values + 1) / 256) ** 2)
 
 
 def test_a_stain_is_moved_towards_one_of_a_case_that_came_before() -> None:

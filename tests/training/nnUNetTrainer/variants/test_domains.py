@@ -101,6 +101,8 @@ def test_wide_geometry_cuts_patches_that_are_large_enough_for_its_smallest_scale
         ("StainTransferJitterAverage", set(), (0.7, 1.4)),
         ("StainTransferJitterWideGeometry", set(), (0.5, 2.0)),
         ("JointStainTransferJitter", set(PARTS), (0.7, 1.4)),
+        ("VariedStain", set(), (0.7, 1.4)),
+        ("VariedStainAverage", set(), (0.7, 1.4)),
     ],
 )
 def test_varied_stains_can_be_joined_with_other_candidates(name, parts_on, scales) -> None:

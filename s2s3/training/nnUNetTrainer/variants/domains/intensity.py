@@ -8,7 +8,7 @@ from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 from torch import nn
 
 from nnunetv2.boundary.edge_branch import plain_network
-from nnunetv2.pathology.stain.augmentation import StainJitter, StainTransfer
+from nnunetv2.pathology.stain.augmentation import StainJitter, StainStrength, StainTransfer
 from nnunetv2.training.data_augmentation.default_pipeline import training_pipeline
 from nnunetv2.training.data_augmentation.window_statistics import GreyImage, WindowStatistics
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
@@ -54,6 +54,18 @@ class nnUNetTrainerStainTransferJitter(AddsFirstSteps, nnUNetTrainerNoDomains):
     """Moves the stain of a case towards that of another and changes the amounts by up to a half."""
 
     first_steps = (StainTransfer, lambda: StainJitter(strength=0.5, offset=0.05))
+
+
+class nnUNetTrainerVariedStain(AddsFirstSteps, nnUNetTrainerNoDomains):
+    """Varies the stain as nnUNetTrainerStainTransferJitter, and the strength of all stains together by up to two."""
+
+    first_steps = (*nnUNetTrainerStainTransferJitter.first_steps, StainStrength)
+
+
+class nnUNetTrainerVariedStainAverage(AddsFirstSteps, nnUNetTrainerNoDomainsUniformAverage):
+    """Varies the stain as nnUNetTrainerVariedStain, and averages the weights of the second half."""
+
+    first_steps = nnUNetTrainerVariedStain.first_steps
 
 
 class nnUNetTrainerStainTransferJitterAverage(AddsFirstSteps, nnUNetTrainerNoDomainsUniformAverage):
