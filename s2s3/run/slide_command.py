@@ -88,6 +88,13 @@ def export(arguments: argparse.Namespace) -> None:
     export_as_asked(arguments)
 
 
+def compare(arguments: argparse.Namespace) -> None:
+    """Print what the ways to normalise a slide change in its labels."""
+    from nnunetv2.run.slide_comparing import comparison_text
+
+    print(comparison_text(arguments))
+
+
 def write_report(arguments: argparse.Namespace) -> None:
     """Write report.html into an output folder."""
     from pathlib import Path
@@ -117,6 +124,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "tile": tile,
     "predict": predict,
     "export": export,
+    "compare": compare,
     "report": write_report,
     "status": show_status,
 }

@@ -51,7 +51,7 @@ def work_on_slides(
     Raises DriftError before the first slide if the arguments or the model cannot be used.
     """
     settings = slide_settings(arguments, device)
-    model = _model(arguments, device)
+    model = slide_model(arguments, device)
     model.mpp(settings.mpp)  # a model of unknown pixel size is an error before the first slide
     settings.export.require_classes(list(model.classes))
     require_packages(settings.export)
@@ -87,20 +87,11 @@ class _Prediction:
 
 
 def slide_settings(arguments: argparse.Namespace, device: torch.device) -> SlideSettings:
-    """Return the settings that the arguments name. Raises ArgumentError for values out of range."""
-    return SlideSettings(
-        mpp=arguments.mpp,
-        step_size=arguments.step_size,
-        mirroring=arguments.tta,
-        batch_size=arguments.b if arguments.b is not None else (_GPU_BATCH if device.type == "cuda" else 1),
-        memory_gb=arguments.memory,
-        tissue=arguments.tissue,
-        roi=arguments.roi,
-        stain=arguments.stain,
-        margin_um=arguments.margin,
+    """Return the settings that the arguments of `drift slide predict` name. ArgumentError for values out of range."""
+    return network_settings(
+        arguments,
+        device,
         normalization=arguments.normalization,
-        allow_upsampling=arguments.allow_upsampling,
-        max_failed=arguments.max_failed,
         keep_partial=arguments.keep_partial,
         save=tuple(arguments.save),
         simplify_um=arguments.simplify,
@@ -113,7 +104,26 @@ def slide_settings(arguments: argparse.Namespace, device: torch.device) -> Slide
     )
 
 
-def _model(arguments: argparse.Namespace, device: torch.device) -> SlideModel:
+def network_settings(arguments: argparse.Namespace, device: torch.device, **more: Any) -> SlideSettings:
+    """Return the settings that arguments name of where and how a network predicts, with further ones."""
+    return SlideSettings(
+        mpp=arguments.mpp,
+        step_size=arguments.step_size,
+        mirroring=arguments.tta,
+        batch_size=arguments.b if arguments.b is not None else (_GPU_BATCH if device.type == "cuda" else 1),
+        memory_gb=arguments.memory,
+        tissue=arguments.tissue,
+        roi=arguments.roi,
+        stain=arguments.stain,
+        margin_um=arguments.margin,
+        allow_upsampling=arguments.allow_upsampling,
+        max_failed=arguments.max_failed,
+        **more,
+    )
+
+
+def slide_model(arguments: argparse.Namespace, device: torch.device) -> SlideModel:
+    """Return the model that arguments name by its folder or its dataset."""
     if (arguments.m is None) == (arguments.d is None):
         raise ArgumentError("name the model either by its folder (-m) or by its dataset (-d)")
     given = arguments.m or get_output_folder(arguments.d, arguments.tr, arguments.p, arguments.c)

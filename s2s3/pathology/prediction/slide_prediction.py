@@ -1,6 +1,7 @@
 """Predicts one slide, from its pixels to finished bands of labels on disk."""
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from nnunetv2.pathology.prediction.tile_gate import TileGate
 from nnunetv2.pathology.prediction.tile_normaliser import TileNormaliser
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.reader_process import MOST_READERS, READ_TIMEOUT_S, read_blocks
-from nnunetv2.pathology.slides.rescue import SlideSource
+from nnunetv2.pathology.slides.rescue import Block, SlideSource
 from nnunetv2.pathology.slides.view import BLOCK_PX
 
 _BYTES_PER_GB = 1e9
@@ -116,27 +117,43 @@ class SlidePrediction:
         Raises InvalidLogitsError, naming the tile, if the network predicts NaN or infinite values.
         """
         for block in range(len(self.grid.layout.blocks)):
-            bands = files.unfinished(block)
-            rows = self._block_rows(damage)
-            accumulation = self._accumulation(rows)
-            with rows.reading(self._windows(block, bands)), torch.inference_mode():
-                for band in accumulation.bands_of_block(block, bands):
-                    inside = None if self.gate is None else self.gate.inside(band.rows, band.columns)
-                    files.write(block, band.band, self._labels(band, inside), self._probabilities(band, inside))
+            with closing(self.predicted_bands(block, files.unfinished(block), damage.add)) as predicted:
+                for band in predicted:
+                    files.write(block, band.band, self.labels(band), self._probabilities(band))
                     yield block, band.band
 
-    def _labels(self, band: Any, inside: Any) -> Any:
-        return band_labels(band, self.model.predictor.label_manager, inside)
+    def predicted_bands(
+        self, block: int, bands: Sequence[int], on_block: Callable[[Block], None]
+    ) -> Generator[Band, None, None]:
+        """Predict some bands of a column block, ascending.
 
-    def _probabilities(self, band: Band, inside: Any) -> Any:
+        Parameters:
+            on_block: called with each block of pixels once it is read.
+
+        Raises InvalidLogitsError, naming the tile, if the network predicts NaN or infinite values.
+        """
+        rows = self._block_rows(on_block)
+        accumulation = self._accumulation(rows)
+        with rows.reading(self._windows(block, bands)), torch.inference_mode():
+            yield from accumulation.bands_of_block(block, bands)
+
+    def labels(self, band: Band) -> Any:
+        """Return the label image of a band, 0 outside of the gate."""
+        return band_labels(band, self.model.predictor.label_manager, self._inside(band))
+
+    def _inside(self, band: Band) -> Any:
+        return None if self.gate is None else self.gate.inside(band.rows, band.columns)
+
+    def _probabilities(self, band: Band) -> Any:
         kept = self.probabilities
         if kept is None:
             return None
+        inside = self._inside(band)
         return band_probabilities(band, self.model.predictor.label_manager, inside, kept.channels, kept.factor)
 
-    def _block_rows(self, damage: SlideDamage) -> BlockRows:
+    def _block_rows(self, on_block: Callable[[Block], None]) -> BlockRows:
         read = partial(_read_blocks, self.source, self.readers, self.read_timeout_s)
-        return BlockRows(self.width, self.height, BLOCK_PX, read, damage.add)
+        return BlockRows(self.width, self.height, BLOCK_PX, read, on_block)
 
     def _accumulation(self, rows: BlockRows) -> StripeAccumulation:
         tiles = SlideTiles(

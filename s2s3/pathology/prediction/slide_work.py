@@ -17,9 +17,9 @@ from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
-from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, WINDOW, SlideSettings
+from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, SlideSettings
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState
-from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, training_colours
+from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, training_colours, window_px
 from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S, Reading, reading_windows
 from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
@@ -138,7 +138,7 @@ class SlideWork:
             self.options.readers,
             self.options.read_timeout_s,
             self._probability_grid(),
-            self.model.training_window_px if settings.normalization == WINDOW else None,
+            window_px(self.model, settings.normalization),
         )
 
     def _probability_grid(self) -> ProbabilityGrid | None:

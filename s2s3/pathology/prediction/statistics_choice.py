@@ -31,6 +31,11 @@ def chosen_statistics(
     return found, {"mode": mode, "mean": list(found.mean), "std": list(found.std), **more}
 
 
+def window_px(model: SlideModel, mode: str) -> int | None:
+    """Return the edge of the windows around tiles that give their statistics; None in the modes without."""
+    return model.training_window_px if mode == WINDOW else None
+
+
 def training_colours(model: SlideModel) -> dict[str, Any]:
     """Return the entry of the state file with which the report tells whether a slide looks unusual."""
     try:

@@ -61,7 +61,11 @@ class TissueMask:
 
     def touches(self, box: Box, grid: ViewGrid) -> bool:
         """Return whether a box of a view has a pixel of tissue in it."""
-        return bool(self.mask[self._part(box, grid)].any())
+        return bool(self.mask[self.part(box, grid)].any())
+
+    def count(self, box: Box, grid: ViewGrid) -> int:
+        """Return how many pixels of the mask in a box of a view are tissue."""
+        return int(np.count_nonzero(self.mask[self.part(box, grid)]))
 
     def of_view(self, box: Box, grid: ViewGrid) -> Mask:
         """Return the mask (height, width) for the pixels of a box of a view: of the mask pixel at each one's centre."""
@@ -78,7 +82,8 @@ class TissueMask:
         faces = block_faces(self.mask.astype(np.uint8)).polygons
         return list(shapely.transform(faces, lambda points: points * self.scale))
 
-    def _part(self, box: Box, grid: ViewGrid) -> tuple[slice, slice]:
+    def part(self, box: Box, grid: ViewGrid) -> tuple[slice, slice]:
+        """Return the rows and columns of the mask that a box of a view touches."""
         x, y = grid.scale_x / self.scale[0], grid.scale_y / self.scale[1]
         rows = slice(max(0, floor(box.y * y)), max(0, ceil(box.bottom * y)))
         return rows, slice(max(0, floor(box.x * x)), max(0, ceil(box.right * x)))
