@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,17 +151,15 @@ def test_splits_need_a_domain_map(dataset, run_command, capsys) -> None:
 
 
 @pytest.mark.parametrize("name", ["domains", "splits"])
-def test_help_comes_quickly_and_loads_nothing_heavy(name: str) -> None:
+def test_help_loads_nothing_heavy(name: str) -> None:
     script = (
         f"import sys; sys.argv = ['drift', '--help']\nfrom nnunetv2.domains.command_line import {name}_entry\n"
         f"try:\n    {name}_entry()\nexcept SystemExit:\n    pass\n"
         "print('heavy:', [m for m in ('torch', 'numpy', 'scipy') if m in sys.modules])"
     )
-    started = time.perf_counter()
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
     assert "heavy: []" in output
-    assert time.perf_counter() - started < 5
 
 
 def test_neither_the_table_nor_another_file_of_the_dataset_is_replaced(dataset, run_command, tmp_path, capsys) -> None:

@@ -28,7 +28,7 @@ from nnunetv2.foundation.workers import (
 from s1 import cpus
 
 CASES = [(name, (number,)) for number, name in enumerate("abcdef")]
-LONG = 60.0
+LONG = 600.0
 
 
 def square(number: int) -> int:

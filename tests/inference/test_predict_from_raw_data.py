@@ -2,7 +2,6 @@ import importlib
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -293,21 +292,10 @@ def kill_worker(logits: np.ndarray, *_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_export_worker_is_noticed_while_the_next_case_is_predicted(
-    model, rgb_images, tmp_path, monkeypatch
-) -> None:
+def test_a_killed_export_worker_is_noticed_with_its_case(model, rgb_images, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(predict_from_raw_data, "export_prediction_from_logits", kill_worker)
-    original = model.network.forward
-
-    def slow(x: torch.Tensor) -> torch.Tensor:
-        time.sleep(0.05)
-        return original(x)
-
-    model.network.forward = slow
-    start = time.monotonic()
     with pytest.raises(WorkerDiedError, match=r"case a.*SIGKILL"):
         model.predict_from_files(rgb_images, tmp_path / "out", False, True, 0, 1)
-    assert time.monotonic() - start < 25
 
 
 class KillingPreprocessor:

