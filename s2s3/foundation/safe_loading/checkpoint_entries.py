@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nnunetv2.errors import CheckpointError
 from nnunetv2.foundation.content_descriptions import describe_content
+from nnunetv2.foundation.random_streams import LARGEST_SEED, is_seed
 
 DRIFT_KEY = "drift"
 """Everything of ours in a checkpoint, which nnU-Net ignores."""
@@ -36,6 +37,7 @@ _OUR_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "domain_weights": ((Mapping,), "numbers by domain"),
     "adaptive_ratios": ((Mapping,), "numbers by name"),
     "averaged_weights": ((Mapping,), "weights and their number"),
+    "seed": ((int,), "a seed"),
     STATISTICS_KEY: ((Mapping,), "numbers by name"),
 }
 """Of the entries under DRIFT_KEY."""
@@ -48,6 +50,8 @@ def check_entries(content: Mapping[Any, Any], path: str | os.PathLike[str]) -> N
     _check_kinds(ours, _OUR_KINDS, f"{path}: {DRIFT_KEY!r}")
     if not all(isinstance(name, str) for name in ours.get("domains", ())):
         raise CheckpointError(f"{path}: {DRIFT_KEY!r}: 'domains' is a list with other values, expected names")
+    if "seed" in ours and not is_seed(ours["seed"]):
+        raise CheckpointError(f"{path}: {DRIFT_KEY!r}: 'seed' is {ours['seed']!r:.60}, expected 0 to {LARGEST_SEED}")
     for name, value in content.get("network_weights", {}).items():
         if not isinstance(name, str) or (not isinstance(value, Tensor) and name.endswith((".weight", ".bias"))):
             raise CheckpointError(

@@ -8,6 +8,7 @@ import numpy as np
 from nnunetv2.domains.batch_apportionment import Apportionment
 from nnunetv2.errors import SettingsError
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.shared_ratios import SharedRatios
 
 _WAYS_OUT = "set balance_batches = False in the trainer to train with it and without the ratios"
 
@@ -84,13 +85,24 @@ class BalancedDataLoader(nnUNetDataLoader):
         """Return the cases of the next batch, (B,)."""
         if list(self.indices) != self._grouped:
             self._group_cases()
+        streams = self.batch_streams
+        first_step = 0 if streams is None else self._wait_for_ratios(streams.number)
         if dict(self._ratios) != self._apportioned:
             self._apportion()
-        rounds = self._batches_made - self._first_round
-        step = self.thread_id + rounds * self.number_of_threads_in_multithreaded
         self._batches_made += 1
-        domains = self._apportionment.slots(step * self.slots_per_step + self.first_slot, self.batch_size)
-        return np.array([self._draw(domain) for domain in domains])
+        if streams is not None:
+            step = streams.number - first_step
+            return streams.own_cases(lambda count: self._drawn(step * count, count), self.batch_size)
+        rounds = self._batches_made - 1 - self._first_round
+        step = self.thread_id + rounds * self.number_of_threads_in_multithreaded
+        return np.array(self._drawn(step * self.slots_per_step + self.first_slot, self.batch_size))
+
+    def _wait_for_ratios(self, step: int) -> int:
+        """Return the first step of the ratios that hold at a step; waits for them if they follow the training."""
+        return self._ratios.wait_for(step) if isinstance(self._ratios, SharedRatios) else 0
+
+    def _drawn(self, first_slot: int, count: int) -> list[str]:
+        return [self._draw(domain) for domain in self._apportionment.slots(first_slot, count)]
 
     def _draw(self, domain: str) -> str:
         cases = self.cases_of_domain[domain]

@@ -2,6 +2,8 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from copy import deepcopy
 from functools import cached_property
 from types import NoneType
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,7 @@ from nnunetv2.training.dataloading.patch_position import (
     lower_bounds,
     random_corner,
 )
+from nnunetv2.training.dataloading.seeded_batches import BatchStreams
 
 if TYPE_CHECKING:
     from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
@@ -73,6 +76,9 @@ class nnUNetDataLoader(DataLoader):
         pad_sides: extra voxels per axis by which a patch may extend beyond the image.
         probabilistic_oversampling: force foreground in each sample with probability p, instead of in the last ones.
     """
+
+    batch_streams: BatchStreams | None = None
+    """The random streams of the next batch, if the training has a seed."""
 
     def __init__(
         self,
@@ -168,6 +174,14 @@ class nnUNetDataLoader(DataLoader):
             lower = corner_around_class(label, class_locations or {}, bounds, self.patch_size)
         return lower, [corner + size for corner, size in zip(lower, self.patch_size, strict=True)]
 
+    def get_indices(self) -> np.ndarray:
+        """Return the cases of the next batch, (B,)."""
+        if self.batch_streams is None:
+            return super().get_indices()
+        return self.batch_streams.own_cases(
+            lambda count: np.random.choice(self.indices, count, p=self.sampling_probabilities), self.batch_size
+        )
+
     def generate_train_batch(self) -> dict[str, Any]:
         """Draw cases, cut a patch from each, augment and stack the patches."""
         cases = self.get_indices()
@@ -178,10 +192,15 @@ class nnUNetDataLoader(DataLoader):
     def _sample(self, case: str, number: int) -> Sample:
         self.announce_case(case)
         try:
-            sample = self._cut_patch(case, self.get_do_oversample(number))
-            return sample if self.transforms is None else self.transforms(**sample)
+            with nullcontext() if self.batch_streams is None else self.batch_streams.sample(number):
+                sample = self._cut_patch(case, self.get_do_oversample(number))
+                return sample if self.transforms is None else self._unused_transforms()(**sample)
         except Exception as error:
             raise describe_failure(case, error) from error
+
+    def _unused_transforms(self) -> BasicTransform:
+        """Return the transforms; with a seed a copy of them, as some change themselves with every sample."""
+        return self.transforms if self.batch_streams is None else deepcopy(self.transforms)
 
     def _cut_patch(self, case: str, force_fg: bool) -> Sample:
         data, seg, seg_prev, properties = self._data.load_case(case)

@@ -5,6 +5,7 @@ from copy import copy
 from typing import Any
 
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.seeded_batches import BatchStreams
 
 
 class DomainRoundRobin:
@@ -19,6 +20,9 @@ class DomainRoundRobin:
 
     in_turn = True
     """Batches must be used in the order in which they are made."""
+
+    batch_streams: BatchStreams | None = None
+    """The random streams of the next batch, if the training has a seed."""
 
     def __init__(self, loaders: Mapping[str, nnUNetDataLoader], first_batch: int = 0):
         self.loaders = dict(loaders)
@@ -50,9 +54,16 @@ class DomainRoundRobin:
         return self
 
     def __next__(self) -> dict[str, Any]:
-        batch_number = self.thread_id + self._batches_made * self.number_of_threads_in_multithreaded
+        loader = list(self.loaders.values())[(self.first_batch + self._batch_number()) % len(self.loaders)]
         self._batches_made += 1
-        return next(list(self.loaders.values())[(self.first_batch + batch_number) % len(self.loaders)])
+        if self.batch_streams is not None:
+            loader.batch_streams = self.batch_streams
+        return next(loader)
+
+    def _batch_number(self) -> int:
+        if self.batch_streams is not None:
+            return self.batch_streams.number
+        return self.thread_id + self._batches_made * self.number_of_threads_in_multithreaded
 
 
 def restricted(dataset: Any, cases: Sequence[str]) -> Any:

@@ -10,14 +10,17 @@ from typing import Any
 
 from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
 
+from nnunetv2.foundation.random_streams import NoSeed, RandomStreams
 from nnunetv2.training.dataloading.balanced_loader import balanced_class
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.domain_round_robin import DomainRoundRobin, restricted
+from nnunetv2.training.dataloading.seeded_batches import SeededBatches
 from nnunetv2.training.dataloading.supervised_augmenter import SupervisedAugmenter
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from s1.cpus import feeding_processes, usable_cpus
 
 Loader = nnUNetDataLoader | DomainRoundRobin
+Streams = RandomStreams | NoSeed
 
 
 def training_loader(
@@ -66,6 +69,11 @@ def validation_loader(
         domain: loader_class(restricted(dataset, cases), *arguments, **options) for domain, cases in parts.items()
     }
     return DomainRoundRobin(loaders, first_batch=first_batch)
+
+
+def with_seed(loader: Any, streams: Streams, purpose: str, first_batch: int, share: tuple[int, int]) -> Any:
+    """Return the loader itself or, with a seed, one that gives its batches random streams, see SeededBatches."""
+    return SeededBatches(loader, streams, purpose, first_batch, share) if isinstance(streams, RandomStreams) else loader
 
 
 def step_stream(batch_sizes: Sequence[int], rank: int) -> tuple[int, int]:
@@ -120,6 +128,13 @@ def build_augmenters(
         **shared,
     )
     return train, val
+
+
+def start_loader(loader: Any) -> None:
+    """Start the processes of a loader, if it has any, without taking a batch."""
+    start = getattr(loader, "_start", None)
+    if start is not None:
+        start()
 
 
 def end_loader(loader: Any) -> None:

@@ -53,7 +53,7 @@ class StockSampling:
         """Return the validation cases of each domain; a single part if there are none."""
         return {"": list(cases)}
 
-    def change_train_ratios(self, ratios: Mapping[str, float]) -> None:
+    def change_train_ratios(self, ratios: Mapping[str, float], steps: range) -> None:
         """Give the batches that are made from now on other shares of the same domains."""
 
 
@@ -112,10 +112,13 @@ class DomainSampling:
             parts.setdefault(self._map.domain_of(case), []).append(case)
         return {name: parts[name] for name in self._map.names if name in parts}
 
-    def change_train_ratios(self, ratios: Mapping[str, float]) -> None:
-        """Give the batches that are made from now on other shares of the same domains, also in other processes."""
+    def change_train_ratios(self, ratios: Mapping[str, float], steps: range) -> None:
+        """Give the batches that are made from now on other shares of the same domains, also in other processes.
+
+        With a seed: exactly the batches of the training steps `steps`, and no others are made before the next change.
+        """
         if isinstance(self.train_ratios, SharedRatios):
-            self.train_ratios.set(ratios)
+            self.train_ratios.set(ratios, steps)
 
     def _mixing_ratios(self, cases: Sequence[str]) -> MixingRatios:
         return choose_ratios(self._settings.ratio_mode, self._map, cases, self._dataset.prism_ratios)

@@ -7,6 +7,7 @@ never the trainer. Constructor, building, data and checkpoints are in the classe
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from os.path import isfile, join
 from pathlib import Path
 from time import time
@@ -74,12 +75,26 @@ class nnUNetTrainer(TrainingResumption):
         self.on_epoch_start()
         self.on_train_epoch_start()
         steps = with_progress(self.num_iterations_per_epoch, f"Epoch {self.current_epoch}", self.local_rank == 0)
-        self.on_train_epoch_end([self.train_step(next(self.dataloader_train)) for _ in steps])
+        self.on_train_epoch_end([self._train_batch(number) for number in steps])
         with torch.no_grad():
             self.on_validation_epoch_start()
             steps = with_progress(self.num_val_iterations_per_epoch, "Validation", self.local_rank == 0)
-            self.on_validation_epoch_end([self.validation_step(next(self.dataloader_val)) for _ in steps])
+            self.on_validation_epoch_end([self._validate_batch(number) for number in steps])
         self.on_epoch_end()
+
+    def _train_batch(self, number: int) -> dict[str, Any]:
+        batch = next(self.dataloader_train)
+        with self._step_stream("training step", number):
+            return self.train_step(batch)
+
+    def _validate_batch(self, number: int) -> dict[str, Any]:
+        batch = next(self.dataloader_val)
+        with self._step_stream("validation step", number):
+            return self.validation_step(batch)
+
+    def _step_stream(self, purpose: str, number: int) -> AbstractContextManager[None]:
+        """Return the context in which a step of the epoch draws random numbers, such as those of dropout."""
+        return self.random_streams.stream(purpose, self.current_epoch, number, current_ranks().rank, device=self.device)
 
     def on_train_start(self) -> None:
         """Prepare data, loaders and network, and write the files of the model folder."""

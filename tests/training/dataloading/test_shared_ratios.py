@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sys
+import threading
 
 import pytest
 
@@ -26,6 +27,17 @@ def test_a_process_sees_a_change_that_is_made_after_its_start() -> None:
     ours.send("now")
     assert ours.recv() == {"a": 0.5, "b": 0.5}
     process.join(10)
+
+
+def test_ratios_of_some_steps_hold_back_those_after_them() -> None:
+    ratios = SharedRatios({"a": 0.25, "b": 0.75})
+    assert ratios.wait_for(10**9) == 0
+    ratios.set({"a": 0.5, "b": 0.5}, range(3, 6))
+    assert ratios.wait_for(5) == 3
+    later = threading.Timer(0.05, ratios.set, args=({"a": 1.0, "b": 0.0}, range(6, 9)))
+    later.start()
+    assert ratios.wait_for(6) == 6
+    assert ratios == {"a": 1.0, "b": 0.0}
 
 
 def _answer(pipe, ratios: SharedRatios) -> None:

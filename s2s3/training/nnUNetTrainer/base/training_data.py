@@ -16,9 +16,11 @@ from nnunetv2.training.dataloading.case_splits import split_into_fold
 from nnunetv2.training.dataloading.loader_factory import (
     build_augmenters,
     num_loader_processes,
+    start_loader,
     step_stream,
     training_loader,
     validation_loader,
+    with_seed,
 )
 from nnunetv2.training.nnUNetTrainer.base.remembered_calls import results_of
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
@@ -116,19 +118,23 @@ class TrainingData(TrainingSetup):
         )
 
     def get_dataloaders(self) -> tuple[Any, Any]:
-        """Return endless iterators over training and validation batches; each has already made its first batch."""
+        """Return endless iterators over training and validation batches; each has already made its first batch.
+
+        With a seed none is made before the first step, which takes it.
+        """
         train_transforms, val_transforms, initial_patch_size = self._transforms()
         dataset_train, dataset_val = self.get_tr_and_val_datasets()
         self.domain_sampling.begin_fold(dataset_train.identifiers, self.print_to_log_file)
         sizes = batch_sizes(self.configuration_manager.batch_size, self.batch_size)
         ranks, names = current_ranks(), trainer_module()
+        streams, stream = self.random_streams, step_stream(sizes, ranks.rank)
         train = training_loader(
             names.nnUNetDataLoader,
             dataset_train,
             *self._patches(initial_patch_size),
             case_domains=self.domain_sampling.case_domains(dataset_train.identifiers),
             ratios=self.domain_sampling.train_ratios,
-            stream=step_stream(sizes, ranks.rank),
+            stream=stream,
             **self._loader_options(train_transforms),
         )
         val = validation_loader(
@@ -136,25 +142,34 @@ class TrainingData(TrainingSetup):
             dataset_val,
             *self._patches(self.configuration_manager.patch_size),
             parts=self.domain_sampling.validation_parts(dataset_val.identifiers),
-            first_batch=ranks.rank,
+            first_batch=ranks.rank if streams.seed is None else 0,
             **self._loader_options(val_transforms),
         )
         augmenters = build_augmenters(
-            train,
-            val,
+            with_seed(train, streams, "training", self._steps_of_epoch().start, stream),
+            with_seed(val, streams, "validation", self.current_epoch * self.num_val_iterations_per_epoch, stream),
             num_loader_processes(names.get_allowed_n_proc_DA, self.device.type, ranks.world_size),
             pin_memory=self.device.type == "cuda",
             in_this_process=names.SingleThreadedAugmenter,
             in_processes=names.NonDetMultiThreadedAugmenter,
         )
-        for augmenter in augmenters:
-            next(augmenter)
+        if streams.seed is None:
+            for augmenter in augmenters:
+                next(augmenter)
         return augmenters
+
+    def _steps_of_epoch(self, epochs_from_now: int = 0) -> range:
+        """Return the numbers of the training steps of an epoch, counted from the first step of the training."""
+        first = (self.current_epoch + epochs_from_now) * self.num_iterations_per_epoch
+        return range(first, first + self.num_iterations_per_epoch)
 
     def _make_loaders(self) -> None:
         """Make the loaders; measure the domains of the cases they split, for the checkpoints, which rank 0 writes."""
         with results_of(self, "do_split") as splits:
             self.dataloader_train, self.dataloader_val = self.get_dataloaders()
+        if self.random_streams.seed is not None:
+            start_loader(self.dataloader_train)
+            start_loader(self.dataloader_val)
         if self.local_rank == 0 and self.domain_scoring.names:
             train, val = splits[-1] if splits else self.do_split()
             self.domain_scoring.measure(self._dataset(sorted({*train, *val})))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.foundation.random_streams import streams_of
 from nnunetv2.networks.weights import loads_in_its_own_way
 from nnunetv2.training.checkpoints import checkpoint_files
 from nnunetv2.training.checkpoints.checkpoint_files import write_checkpoint
@@ -45,7 +46,8 @@ class TrainingResumption(TrainingData):
 
     def _drift_entry(self, edge_optimizer: Mapping[str, Any]) -> dict[str, Any]:
         """Return our own state under one key, which nnU-Net ignores; empty if there is none."""
-        domains, further = self.domain_scoring.checkpoint_entry(), self._further_state()
+        seed = {} if self.random_streams.seed is None else {"seed": self.random_streams.seed}
+        domains, further = self.domain_scoring.checkpoint_entry(), {**self._further_state(), **seed}
         if not domains and not further:
             return {}
         heads = {"edge_heads": self.edge_branch.state_dict(), "edge_optimizer": edge_optimizer} if domains else {}
@@ -93,7 +95,18 @@ class TrainingResumption(TrainingData):
         self.inference_allowed_mirroring_axes = content.get(
             "inference_allowed_mirroring_axes", self.inference_allowed_mirroring_axes
         )
-        self.domain_scoring.restore(content.get(checkpoint_files.DRIFT_KEY, {}), self.print_to_log_file)
+        drift = content.get(checkpoint_files.DRIFT_KEY, {})
+        self.domain_scoring.restore(drift if "domains" in drift else {}, self.print_to_log_file)
+        self._go_on_with_seed(drift.get("seed"))
+
+    def _go_on_with_seed(self, saved: int | None) -> None:
+        """Take over the seed of a checkpoint; without one, keep our own from here on."""
+        own = self.random_streams.seed
+        if saved is None and own is not None:
+            self.print_to_log_file(f"The checkpoint was written without a seed; seed {own} holds from here on.")
+        if saved is not None and own not in (None, saved):
+            self.print_to_log_file(f"WARNING: this training goes on with its seed {saved}, not with {own}")
+        self.random_streams = streams_of(own if saved is None else saved)
 
     def _optimizer_state_of(self, content: Mapping[str, Any]) -> dict[str, Any]:
         drift = content.get(checkpoint_files.DRIFT_KEY, {})

@@ -70,7 +70,8 @@ class TrainingSetup(TrainingState):
             self.plans_manager, self.configuration_manager, self.dataset_json
         )
         self._balance_domains()
-        network = self._build_network().to(self.device)
+        with self.random_streams.stream("initial weights"):
+            network = self._build_network().to(self.device)
         self.network = torch.compile(network) if self._do_i_compile() else network
         self.optimizer, self.lr_scheduler = self.configure_optimizers()
         if self.is_ddp:

@@ -7,6 +7,7 @@ Settings are plain attributes, read as late as possible: trainers set them in th
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from os.path import join
 from typing import Any
 
@@ -16,6 +17,7 @@ from nnunetv2.boundary.edge_branch import EdgeBranch, NoEdgeBranch, plain_networ
 from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.errors import SettingsError
 from nnunetv2.foundation.files import make_folder, write_json
+from nnunetv2.foundation.random_streams import NoSeed, RandomStreams, requested_seed, streams_of
 from nnunetv2.training.domain_balance.domain_sampling import DomainSampling, StockSampling
 from nnunetv2.training.domain_balance.domain_scoring import DomainScoring, StockScoring
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
@@ -40,6 +42,8 @@ class TrainingState:
     enable_deep_supervision = True
     save_every = 50
     disable_checkpointing = False
+    training_seed: int | None = None
+    """Seed of all random numbers; None: none, as in nnU-Net. The environment variable DRIFT_SEED goes before it."""
 
     def __init__(
         self,
@@ -133,6 +137,11 @@ class TrainingState:
         self.domain_scoring: StockScoring | DomainScoring = StockScoring()
         self.edge_branch: EdgeBranch | NoEdgeBranch = NoEdgeBranch()
         self.edge_loss_weights: Sequence[float] = ()
+
+    @cached_property
+    def random_streams(self) -> RandomStreams | NoSeed:
+        """The random numbers of the training; those of a checkpoint take their place when it is loaded."""
+        return streams_of(requested_seed(self.training_seed))
 
     def _start_log(self, continues: bool) -> None:
         self.log_file = join(self.output_folder, run_log.log_file_name(datetime.now()))

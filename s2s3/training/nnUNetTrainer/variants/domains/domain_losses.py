@@ -106,7 +106,8 @@ class nnUNetTrainerAdaptiveRatios(KnowsDomainLosses):
         self.adaptive_ratios = AdaptiveRatios(self.domain_sampling.train_ratios)
         if self._saved_ratios is not None:
             self.adaptive_ratios.restore(self._saved_ratios)
-            self.domain_sampling.change_train_ratios(self.adaptive_ratios.ratios)
+        if self.adaptive_ratios.ratios:
+            self.domain_sampling.change_train_ratios(self.adaptive_ratios.ratios, self._steps_of_epoch())
         return loaders
 
     def _training_loss(self, output: Any, target: Any, batch: Mapping[str, Any]) -> Tensor:
@@ -123,7 +124,7 @@ class nnUNetTrainerAdaptiveRatios(KnowsDomainLosses):
         self._losses_of_epoch = {}
         if self.adaptive_ratios.ratios:
             self.adaptive_ratios.add_epoch(losses)
-            self.domain_sampling.change_train_ratios(self.adaptive_ratios.ratios)
+            self.domain_sampling.change_train_ratios(self.adaptive_ratios.ratios, self._steps_of_epoch(1))
         self.print_to_log_file("Mixing ratios of the next epoch:", _in_words(self.adaptive_ratios.ratios))
 
     def _further_state(self) -> dict[str, Any]:
