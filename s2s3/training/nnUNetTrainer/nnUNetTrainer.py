@@ -1,13 +1,12 @@
 """The trainer: hooks that subclasses may override, each a few lines around a part from another room of `training`.
 
 The order of the hooks and their return values are nnU-Net's. Hooks are called through `self`; the parts receive values,
-never the trainer. Constructor, building, data and checkpoints are in the classes of
-`base`, each of which extends the previous one: TrainingState, TrainingSetup, TrainingData, TrainingResumption.
+never the trainer. Constructor, building, data, checkpoints and the loop over epochs are in the classes of `base`, each
+of which extends the previous one: TrainingState, TrainingSetup, TrainingData, TrainingResumption, TrainingLoop.
 """
 
 import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from os.path import isfile, join
 from pathlib import Path
 from time import time
@@ -34,11 +33,10 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 # Trainers of other people read, star-import and replace these names in this module. Hooks therefore look classes and
 # functions of nnU-Net up here whenever they run; those of the base classes do it with base.replaceable.
 from nnunetv2.training.nnUNetTrainer.base.imported_names import *  # noqa: F403
-from nnunetv2.training.nnUNetTrainer.base.training_resumption import TrainingResumption
+from nnunetv2.training.nnUNetTrainer.base.training_loop import TrainingLoop
 from nnunetv2.training.ranks import current_ranks
 from nnunetv2.training.run_folder import run_log
 from nnunetv2.training.run_folder.run_folders import write_model_files
-from nnunetv2.training.run_folder.run_log import with_progress
 from nnunetv2.training.steps import epoch_metrics, optimizer_step
 from nnunetv2.training.steps.edge_learning import agreement_output, edge_f1, edge_output, report_idle_heads
 from nnunetv2.training.validation import final_validation
@@ -50,7 +48,7 @@ from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to
 from s1.file_endings import label_ending
 
 
-class nnUNetTrainer(TrainingResumption):
+class nnUNetTrainer(TrainingLoop):
     """Trains one fold of a configuration as nnU-Net does, with folds, validation and selection by domain."""
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
@@ -59,42 +57,6 @@ class nnUNetTrainer(TrainingResumption):
             self.network.parameters(), self.initial_lr, momentum=0.99, nesterov=True, weight_decay=self.weight_decay
         )
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
-
-    def run_training(self) -> None:
-        """Run the remaining epochs; always end the loader processes afterwards."""
-        try:
-            self.on_train_start()
-            for _ in range(self.current_epoch, self.num_epochs):
-                self._run_epoch()
-            self.on_train_end()
-        finally:
-            end_loader(self.dataloader_train)
-            end_loader(self.dataloader_val)
-
-    def _run_epoch(self) -> None:
-        self.on_epoch_start()
-        self.on_train_epoch_start()
-        steps = with_progress(self.num_iterations_per_epoch, f"Epoch {self.current_epoch}", self.local_rank == 0)
-        self.on_train_epoch_end([self._train_batch(number) for number in steps])
-        with torch.no_grad():
-            self.on_validation_epoch_start()
-            steps = with_progress(self.num_val_iterations_per_epoch, "Validation", self.local_rank == 0)
-            self.on_validation_epoch_end([self._validate_batch(number) for number in steps])
-        self.on_epoch_end()
-
-    def _train_batch(self, number: int) -> dict[str, Any]:
-        batch = next(self.dataloader_train)
-        with self._step_stream("training step", number):
-            return self.train_step(batch)
-
-    def _validate_batch(self, number: int) -> dict[str, Any]:
-        batch = next(self.dataloader_val)
-        with self._step_stream("validation step", number):
-            return self.validation_step(batch)
-
-    def _step_stream(self, purpose: str, number: int) -> AbstractContextManager[None]:
-        """Return the context in which a step of the epoch draws random numbers, such as those of dropout."""
-        return self.random_streams.stream(purpose, self.current_epoch, number, current_ranks().rank, device=self.device)
 
     def on_train_start(self) -> None:
         """Prepare data, loaders and network, and write the files of the model folder."""
