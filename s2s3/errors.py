@@ -26,6 +26,7 @@
     ├── OutputExistsError      FileExistsError   an output folder that is not empty
     ├── DownloadError          OSError           a URL that cannot be fetched
     ├── CheckpointError        RuntimeError      a checkpoint that cannot be used here
+    │   ├── DamagedCheckpointError               its file is cut off or damaged
     │   ├── CheckpointMismatchError    AssertionError   its weights are those of another network
     │   └── IncompleteCheckpointError  KeyError         an entry is missing
     ├── CaseFailedError        RuntimeError      one case failed; names it
@@ -51,6 +52,7 @@ __all__ = [
     "CheckpointError",
     "CheckpointMismatchError",
     "ClaimError",
+    "DamagedCheckpointError",
     "DatasetError",
     "DatasetLayoutError",
     "DomainMapError",
@@ -190,6 +192,10 @@ class DownloadError(DriftError, OSError):
 
 class CheckpointError(DriftError, RuntimeError):
     """A checkpoint is damaged, of another network, or contains types that are refused."""
+
+
+class DamagedCheckpointError(CheckpointError):
+    """The file of a checkpoint is cut off or damaged, or is none."""
 
 
 class CheckpointMismatchError(CheckpointError, AssertionError):

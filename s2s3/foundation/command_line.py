@@ -3,29 +3,16 @@
 import functools
 import logging
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
-from typing import Any
+from contextlib import contextmanager
 
 from nnunetv2.configuration import check_numbers_of_processes
 from nnunetv2.errors import DriftError, SettingsError
 from nnunetv2.foundation.files import describe_os_error
+from nnunetv2.foundation.stop_signals import Stopped, signals_watched
 from s1.cpus import waiting_passively
-
-_STOPPING = ("SIGTERM", "SIGHUP")
-"""Signals that end a command in order; SIGHUP (the terminal was closed) not under nohup, nor on Windows."""
-
-
-class _Stopped(SystemExit):
-    """A signal asks the command to end; as in shells, the exit code is 128 + its number."""
-
-    def __init__(self, number: int):
-        super().__init__(128 + number)
-        self.signal = signal.Signals(number).name
 
 
 class _Terminal(logging.Handler):
@@ -39,7 +26,7 @@ class _Terminal(logging.Handler):
 
 
 def command(entry_point: Callable[[], None]) -> Callable[[], None]:
-    """Turn mistakes into one line on stderr and exit code 2, Ctrl-C into 130, SIGTERM into 143, SIGHUP into 129.
+    """Turn mistakes into one line on stderr and exit code 2, Ctrl-C into 130, signals into 128 + number.
 
     While the command runs, log records of the package and Python warnings are shown as plain lines, and the threads of
     torch, which is imported later, wait without keeping a CPU busy. Afterwards a program that called it finds its
@@ -48,7 +35,7 @@ def command(entry_point: Callable[[], None]) -> Callable[[], None]:
 
     @functools.wraps(entry_point)
     def run() -> None:
-        with _signals_watched():
+        with signals_watched():
             _run_and_report(entry_point)
 
     return run
@@ -69,9 +56,9 @@ def _run_and_report(entry_point: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         sys.exit(130)
-    except _Stopped as stopped:
+    except Stopped as stopped:
         sys.stderr.write(f"\nstopped by signal {stopped.signal}\n")
-        sys.exit(stopped.code)  # no _Stopped any more: a command that called this one stays silent
+        sys.exit(stopped.code)  # no Stopped any more: a command that called this one stays silent
 
 
 def _check_number_of_threads() -> None:
@@ -104,22 +91,3 @@ def fold(text: str) -> int | str:
 def _complain(message: str) -> int:
     sys.stderr.write(f"error: {message}\n")
     return 2
-
-
-@contextmanager
-def _signals_watched() -> Iterator[None]:
-    """Let signals that ask for an end raise _Stopped; afterwards their handlers are as before."""
-    before: dict[int, Any] = {}
-    for number in (getattr(signal, name) for name in _STOPPING if hasattr(signal, name)):
-        if signal.getsignal(number) not in (signal.SIG_IGN, None):  # None: set by other than Python, not to be put back
-            with suppress(ValueError):  # only the main thread may, and only it receives signals
-                before[number] = signal.signal(number, _stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stop(number: int, _: FrameType | None) -> None:
-    raise _Stopped(number)

@@ -4,7 +4,7 @@ import os
 import pickle
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os.path import join
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +14,15 @@ import torch.multiprocessing as mp
 
 from nnunetv2.errors import DriftError, WorkerDiedError
 from nnunetv2.foundation.files import replacing
+from nnunetv2.foundation.stop_signals import Stopped, signals_watched
 from nnunetv2.foundation.workers import describe_exit
 
 SECONDS_TO_END = 5.0
 """Time that the other processes have to end by themselves after one has failed."""
+
+
+_SIGNALLED = 128
+"""Exit codes above this are those of commands that a signal has stopped."""
 
 
 def find_free_network_port() -> int:
@@ -30,8 +35,10 @@ def find_free_network_port() -> int:
 def run_on_gpus(function: Callable[..., None], num_gpus: int, arguments: tuple[Any, ...]) -> None:
     """Run function(rank, *arguments) in one process per GPU, and end all of them when one fails or this one is stopped.
 
+    When this process is stopped, it waits for the others, which may finish a step; a second signal ends them at once.
     They connect at MASTER_ADDR:MASTER_PORT, by default on this machine. Raises what the command shows in one line
-    (DriftError, OSError) as it was raised in a process; WorkerDiedError if one was killed.
+    (DriftError, OSError) as it was raised in a process; Stopped if a signal stopped one in order, WorkerDiedError if
+    one was killed.
     """
     os.environ.setdefault("MASTER_ADDR", "localhost")
     os.environ.setdefault("MASTER_PORT", str(find_free_network_port()))
@@ -46,16 +53,30 @@ def run_on_gpus(function: Callable[..., None], num_gpus: int, arguments: tuple[A
                 raise pickle.loads(mistakes[0].read_bytes()) from None
             if isinstance(end, mp.ProcessRaisedException):
                 raise
+            if (end.exit_code or 0) > _SIGNALLED:
+                raise Stopped(end.exit_code - _SIGNALLED) from None
             raise WorkerDiedError(f"GPU {end.error_index}: {describe_exit(end.exit_code)}") from None
         finally:
-            for process in processes.processes:
-                process.terminate()
+            _end(processes.processes)
+
+
+def _end(processes: Sequence[Any]) -> None:
+    for process in processes:
+        process.terminate()
+    try:
+        for process in processes:
+            process.join()
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
 
 
 def _keep_mistake(rank: int, folder: str, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     """Call function(rank, *arguments); write a user's mistake to the folder and exit with code 2."""
     try:
-        function(rank, *arguments)
+        with signals_watched():
+            function(rank, *arguments)
     except (DriftError, OSError) as mistake:
         with replacing(join(folder, f"rank_{rank}")) as temporary:
             temporary.write_bytes(pickle.dumps(mistake))

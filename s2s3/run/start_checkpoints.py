@@ -1,10 +1,11 @@
-"""Which checkpoint a validation uses, and which ones a training may start from."""
+"""Which checkpoint a validation uses, and which ones a training may start or go on from."""
 
 from os.path import isfile, join
 from pathlib import Path
 
-from nnunetv2.errors import CheckpointError, SettingsError
-from nnunetv2.model_sharing.model_advice import BEST, FINAL, describe_fold, train_command
+from nnunetv2.errors import CheckpointError, DamagedCheckpointError, SettingsError
+from nnunetv2.model_sharing.model_advice import BEST, FINAL, LATEST, describe_fold, train_command
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from s1.output_places import same_place
 
 
@@ -30,3 +31,27 @@ def checkpoint_to_validate(fold_folder: str, with_best: bool) -> str:
     if with_best and isfile(join(fold_folder, FINAL)):
         ways = [f"validate the final checkpoint with {train_command(model, fold, '--val')}"]
     raise CheckpointError(f"--val: there is no {file}; {'; or '.join(ways)}")
+
+
+def load_newest(trainer: nnUNetTrainer) -> None:
+    """Load the final, the latest or the best checkpoint of a trainer's fold, the first that exists and is whole.
+
+    Reports which ones are damaged, and if there is none at all. Raises DamagedCheckpointError if all are damaged.
+    """
+    damaged: list[DamagedCheckpointError] = []
+    for name in (FINAL, LATEST, BEST):
+        file = join(trainer.output_folder, name)
+        if not isfile(file):
+            continue
+        try:
+            trainer.load_checkpoint(file)
+        except DamagedCheckpointError as error:
+            trainer.print_to_log_file(f"WARNING: {error}; trying an older checkpoint")
+            damaged.append(error)
+        else:
+            if damaged:
+                trainer.print_to_log_file(f"The training goes on with epoch {trainer.current_epoch} from {file}")
+            return
+    if damaged:
+        raise damaged[0]
+    trainer.print_to_log_file(f"No checkpoint in {trainer.output_folder} to continue from: a new training starts")

@@ -22,7 +22,7 @@ from nnunetv2.foundation.torch_threads import set_threads_for
 from nnunetv2.model_sharing.model_advice import BEST, FINAL
 from nnunetv2.run import run_training as public
 from nnunetv2.run.gpu_processes import find_free_network_port, run_on_gpus
-from nnunetv2.run.start_checkpoints import checkpoint_to_validate, refuse_own_checkpoint
+from nnunetv2.run.start_checkpoints import checkpoint_to_validate, load_newest, refuse_own_checkpoint
 from nnunetv2.training.dataloading.case_splits import fold_of
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.run_folder.run_folders import require_preprocessed
@@ -111,13 +111,13 @@ def maybe_load_checkpoint(
 ) -> None:
     """Load the checkpoint to continue from, to validate or to start from, if any.
 
-    To continue, this is the first existing one of final, latest and best; without any, a new training starts. To
+    To continue, this is the first whole one of final, latest and best; without any, a new training starts. To
     validate, it is the final one or, `val_with_best`, the best.
     """
     if continue_training and pretrained_weights_file is not None:
         raise SettingsError("--c continues from a checkpoint of this run and excludes -pretrained_weights")
     if continue_training:
-        _continue(nnunet_trainer)
+        load_newest(nnunet_trainer)
     elif validation_only:
         if pretrained_weights_file is not None:
             nnunet_trainer.print_to_log_file(
@@ -129,15 +129,6 @@ def maybe_load_checkpoint(
         if not nnunet_trainer.was_initialized:
             nnunet_trainer.initialize()
         public.load_pretrained_weights(nnunet_trainer.network, pretrained_weights_file, verbose=True)
-
-
-def _continue(trainer: nnUNetTrainer) -> None:
-    for name in ("final", "latest", "best"):
-        file = join(trainer.output_folder, f"checkpoint_{name}.pth")
-        if isfile(file):
-            trainer.load_checkpoint(file)
-            return
-    trainer.print_to_log_file(f"No checkpoint in {trainer.output_folder} to continue from: a new training starts")
 
 
 def run_training(

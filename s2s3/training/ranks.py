@@ -25,6 +25,14 @@ class Ranks:
         dist.all_gather_object(gathered, value)
         return gathered
 
+    def highest(self, value: int, device: torch.device) -> int:
+        """Return the highest value of all ranks, exchanged on their devices; quicker than `gather`."""
+        if not self.is_ddp:
+            return value
+        shared = torch.tensor(value, device=device)
+        dist.all_reduce(shared, dist.ReduceOp.MAX)
+        return int(shared.item())
+
     def wait_for_all(self) -> None:
         """Wait until every rank has called this."""
         if self.is_ddp:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from nnunetv2.errors import DatasetError, DomainMapError, DriftError, WorkerDiedError
+from nnunetv2.foundation.stop_signals import Stopped
 from nnunetv2.run import gpu_processes, training_run
 from nnunetv2.run import run_training as public
 from nnunetv2.run.gpu_processes import run_on_gpus
@@ -25,6 +26,10 @@ def fail_on_the_second(rank: int) -> None:
 
 def be_killed(rank: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stop_itself(rank: int) -> None:
+    signal.raise_signal(signal.SIGTERM)
 
 
 def divide_by_zero(rank: int) -> None:
@@ -91,6 +96,7 @@ def test_a_start_that_fails_in_all_processes_is_one_error_and_leaves_no_folder(
 def test_stopping_the_command_stops_its_processes(tmp_path: Path) -> None:
     def stop(*_: Any) -> None:
         if len(list(tmp_path.iterdir())) == 2:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             raise SystemExit(143)
 
     before = signal.signal(signal.SIGALRM, stop)
@@ -102,7 +108,11 @@ def test_stopping_the_command_stops_its_processes(tmp_path: Path) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
-    processes = [int(file.name) for file in tmp_path.iterdir()]
-    for process in processes:
-        ended, status = os.waitpid(process, 0)
-        assert (ended, os.WTERMSIG(status)) == (process, signal.SIGTERM)
+    for process in (int(file.name) for file in tmp_path.iterdir()):
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_a_process_that_a_signal_stopped_is_no_failure() -> None:
+    with pytest.raises(Stopped, match="143"):
+        run_on_gpus(stop_itself, 1, ())

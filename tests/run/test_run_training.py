@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 import torch
 
-from nnunetv2.errors import ArgumentError, CheckpointError, MissingFileError, SettingsError
+from nnunetv2.errors import (
+    ArgumentError,
+    CheckpointError,
+    CheckpointMismatchError,
+    DamagedCheckpointError,
+    MissingFileError,
+    SettingsError,
+)
 from nnunetv2.run import run_training as command
 from nnunetv2.run.training_run import (
     find_free_network_port,
@@ -282,6 +289,45 @@ def test_continuing_takes_the_first_of_final_latest_and_best(nnunet_folders: Nnu
     assert loaded == ["best", "latest", "final"]
 
 
+def cut_off(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def test_continuing_passes_over_a_damaged_checkpoint_and_says_so(nnunet_folders: NnunetFolders) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    trainer = make_trainer(SINGLE)
+    trainer.initialize()
+    folder = Path(trainer.output_folder)
+    for trainer.current_epoch, name in enumerate(("best", "latest", "final"), start=10):
+        trainer.save_checkpoint(folder / f"checkpoint_{name}.pth")
+    reached = []
+    for name in ("final", "latest"):
+        cut_off(folder / f"checkpoint_{name}.pth")
+        again = make_trainer(SINGLE)
+        maybe_load_checkpoint(again, True, False)
+        reached.append(again.current_epoch)
+
+    assert reached == [12, 11]
+    log = Path(again.log_file).read_text()
+    assert "checkpoint_latest.pth: not a readable checkpoint" in log
+    assert f"The training goes on with epoch 11 from {folder / 'checkpoint_best.pth'}" in log
+    cut_off(folder / "checkpoint_best.pth")
+    with pytest.raises(DamagedCheckpointError, match=r"checkpoint_final\.pth"):
+        maybe_load_checkpoint(make_trainer(SINGLE), True, False)
+
+
+def test_a_checkpoint_of_another_network_is_not_passed_over(nnunet_folders: NnunetFolders) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    trainer = make_trainer(SINGLE)
+    trainer.initialize()
+    trainer.save_checkpoint(Path(trainer.output_folder) / "checkpoint_best.pth")
+    content = torch.load(Path(trainer.output_folder) / "checkpoint_best.pth", weights_only=True)
+    content["network_weights"].popitem()
+    torch.save(content, Path(trainer.output_folder) / "checkpoint_latest.pth")
+    with pytest.raises(CheckpointMismatchError):
+        maybe_load_checkpoint(make_trainer(SINGLE), True, False)
+
+
 def test_validation_needs_a_final_checkpoint(nnunet_folders: NnunetFolders) -> None:
     with pytest.raises(CheckpointError, match=r"no .*checkpoint_final\.pth"):
         maybe_load_checkpoint(make_trainer(SINGLE), False, True, "pretrained.pth")
@@ -334,7 +380,7 @@ def test_a_free_port_is_free() -> None:
 # interruption
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
 def test_an_interrupted_training_leaves_a_loadable_checkpoint_and_no_process(
     nnunet_folders: NnunetFolders, tmp_path: Path, number: int, code: int
 ) -> None:
@@ -355,7 +401,7 @@ def test_an_interrupted_training_leaves_a_loadable_checkpoint_and_no_process(
     try:
         wait_until(latest.is_file, process)
         children = child_processes(process.pid)
-        os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)  # as a terminal does
+        os.killpg(process.pid, number)  # as terminals and schedulers do
         errors = process.communicate(timeout=60)[1]
     finally:
         process.kill()
@@ -367,6 +413,8 @@ def test_an_interrupted_training_leaves_a_loadable_checkpoint_and_no_process(
     trainer = make_trainer(SINGLE, trainer_class=TinyTrainer)
     trainer.load_checkpoint(latest)
     assert trainer.current_epoch >= 1
+    log = next(latest.parent.glob("training_log_*.txt")).read_text()
+    assert ("continue it with --c" in log) is (number != signal.SIGINT)
     assert [file.name for file in latest.parent.iterdir() if file.name.startswith(".")] == []
 
 

@@ -38,6 +38,8 @@ _OUR_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "adaptive_ratios": ((Mapping,), "numbers by name"),
     "averaged_weights": ((Mapping,), "weights and their number"),
     "seed": ((int,), "a seed"),
+    "losses_of_epoch": ((Mapping,), "numbers by domain"),
+    "epoch_so_far": ((Mapping,), "what an epoch has given"),
     STATISTICS_KEY: ((Mapping,), "numbers by name"),
 }
 """Of the entries under DRIFT_KEY."""

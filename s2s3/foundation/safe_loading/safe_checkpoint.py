@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nnunetv2.errors import CheckpointError, MissingFileError
+from nnunetv2.errors import CheckpointError, DamagedCheckpointError, MissingFileError
 from nnunetv2.foundation.safe_loading.checkpoint_archive import check_checkpoint_file
 from nnunetv2.foundation.safe_loading.checkpoint_entries import check_entries
 from nnunetv2.foundation.safe_loading.pickle_reader import RefusedNameError, printable
@@ -35,8 +35,8 @@ _FLOAT_DTYPES = ("float16", "float32", "float64")
 def load_checkpoint_file(path: str | os.PathLike[str], map_location: str | torch.device) -> dict[str, Any]:
     """Read a checkpoint file into a dict.
 
-    Raises MissingFileError if there is no such file; CheckpointError if it is damaged, is not a dict, or contains
-    objects of classes that are not allowed.
+    Raises MissingFileError if there is no such file; DamagedCheckpointError if it is damaged; CheckpointError if it is
+    not a dict, or contains objects of classes that are not allowed.
     """
     path = Path(path)
     if not is_given(path, CheckpointError):
@@ -100,6 +100,8 @@ def _refused_types(path: Path, message: str) -> list[str]:
     return sorted({printable(name.rstrip(".,")) for name in names})[:_MOST_NAMES_SHOWN]
 
 
-def _damaged(path: Path, error: Exception) -> CheckpointError:
+def _damaged(path: Path, error: Exception) -> DamagedCheckpointError:
     first_line = (str(error) or type(error).__name__).splitlines()[0]
-    return CheckpointError(f"{path}: not a readable checkpoint, the file is damaged or of another kind ({first_line})")
+    return DamagedCheckpointError(
+        f"{path}: not a readable checkpoint, the file is damaged or of another kind ({first_line})"
+    )

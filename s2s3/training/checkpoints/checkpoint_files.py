@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,19 @@ REQUIRED_KEYS = ("network_weights", "optimizer_state", "logging", "_best_ema", "
 
 
 def write_checkpoint(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    """Write a checkpoint atomically; numpy numbers become Python numbers, so that it loads everywhere."""
+    """Write a checkpoint atomically; numpy numbers become Python numbers, so that it loads everywhere.
+
+    The one that it replaces stays until the new one is on the disk, also if the machine stops meanwhile.
+    """
     plain = {key: without_numpy(value) for key, value in content.items()}
     with replacing(path) as temporary:
         torch.save(plain, temporary)
+        _bring_to_disk(temporary)
+
+
+def _bring_to_disk(file: Path) -> None:
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 def without_numpy(value: Any) -> Any:

@@ -41,8 +41,7 @@ def make_batches(
         other_end: the parent's end of the pipe, closed here so that the death of the parent is noticed.
         current_case: shared bytes that hold the name of the current case.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _ignore_signals()
     other_end.close()
     seed_this_process(seed)
     with threadpool_limits(1, None), suppress(EOFError, BrokenPipeError, ConnectionResetError):
@@ -56,6 +55,13 @@ def make_batches(
             except Exception as error:
                 batch = Failure(describe_failure(read_case(current_case), error))
             connection.send(batch)
+
+
+def _ignore_signals() -> None:
+    """Leave signals that schedulers and terminals send to all processes of a job to the parent, which ends this one."""
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def seed_this_process(seed: int | None) -> None:

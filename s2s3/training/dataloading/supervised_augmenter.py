@@ -1,8 +1,10 @@
 """Augmentation processes whose failures are raised in the training within seconds, with the case's name."""
 
 import multiprocessing
+import multiprocessing.util
 import queue
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
@@ -10,7 +12,6 @@ from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMu
 from nnunetv2.training.dataloading.augmentation_worker import LONGEST_CASE_NAME, make_batches
 from nnunetv2.training.dataloading.batch_receiver import BatchReceiver, Worker
 
-SECONDS_UNTIL_KILLED = 2.0
 SECONDS_BETWEEN_CHECKS = 1.0
 
 
@@ -51,6 +52,7 @@ class SupervisedAugmenter(NonDetMultiThreadedAugmenter):
         in_turn = getattr(self.generator, "in_turn", False)
         self._receiver = BatchReceiver(workers, self.num_cached, in_turn, self._pinning_device())
         self._receiver.start()
+        multiprocessing.util.Finalize(self._receiver, _end, args=(workers,), exitpriority=0)
         self.initialized = True
 
     def _start_worker(self, number: int) -> Worker:
@@ -77,18 +79,17 @@ class SupervisedAugmenter(NonDetMultiThreadedAugmenter):
         if receiver is None:
             return
         receiver.stopping.set()
-        for worker in receiver.workers:
-            worker.process.terminate()
+        _end(receiver.workers)
         receiver.join(timeout)
         for worker in receiver.workers:
-            _end(worker)
+            worker.connection.close()
         self._processes = []
         self.initialized = False
 
 
-def _end(worker: Worker) -> None:
-    worker.process.join(timeout=SECONDS_UNTIL_KILLED)
-    if worker.process.is_alive():
+def _end(workers: Sequence[Worker]) -> None:
+    """End processes, which ignore milder signals and write nothing."""
+    for worker in workers:
         worker.process.kill()
+    for worker in workers:
         worker.process.join()
-    worker.connection.close()

@@ -11,6 +11,8 @@ from nnunetv2.errors import MissingFileError, SettingsError
 from nnunetv2.foundation.files import mirror_file, write_json
 
 FINGERPRINT = "dataset_fingerprint.json"
+STOP_FILE = "stop"
+"""In a fold's folder: asks the training to end after the running epoch."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,15 @@ def require_preprocessed(folder: str | None, command: str = "nnUNetv2_preprocess
             f"{folder}: the data set was not preprocessed for this configuration; run `{command}` first"
         )
     return folder
+
+
+def take_stop_file(folder: str) -> bool:
+    """Remove the file that asks for an end after the running epoch; tell whether there was one."""
+    try:
+        os.remove(os.path.join(folder, STOP_FILE))
+    except (FileNotFoundError, IsADirectoryError, PermissionError):  # the last for folders on macOS and Windows
+        return False
+    return True
 
 
 def write_model_files(plans: Mapping[str, Any], dataset_json: Mapping[str, Any], source: str, target: str) -> None:

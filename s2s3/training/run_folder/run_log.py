@@ -63,11 +63,18 @@ def say(*parts: Any) -> None:
     sys.stdout.flush()
 
 
-def with_progress(count: int, description: str, visible: bool = True) -> Iterator[int]:
-    """Yield 0 .. count - 1 under a bar that is only drawn on a terminal and disappears when full."""
+def with_progress(steps: range, description: str, visible: bool = True) -> Iterator[int]:
+    """Yield the numbers of steps under a bar that is only drawn on a terminal and disappears when full."""
     from tqdm import tqdm
 
-    yield from tqdm(range(count), desc=description, leave=False, disable=None if visible else True)
+    yield from tqdm(
+        steps,
+        desc=description,
+        initial=steps.start,
+        total=steps.stop,
+        leave=False,
+        disable=None if visible else True,
+    )
 
 
 def describe_state(attributes: Mapping[str, Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """With a seed a training is the same whoever makes its batches, and wherever it was interrupted."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import torch
 
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.foundation.plain_values import converted
+from nnunetv2.foundation.stop_signals import Stopped, signals_watched
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
 from nnunetv2.training.nnUNetTrainer.variants.domains.domain_losses import nnUNetTrainerAdaptiveRatios
+from nnunetv2.training.nnUNetTrainer.variants.weight_averaging.nnUNetTrainerEMA import nnUNetTrainerEMA
 from tests.conftest import NnunetFolders
-from tests.training.nnUNetTrainer.tiny_runs import SEVERAL, SINGLE
+from tests.training.nnUNetTrainer.tiny_runs import SEVERAL, SINGLE, STOCK_KEYS
 from tests.training.tiny_dataset import CPU, TinyDataset, TinyTrainer, make_trainer, write_preprocessed
 
 TIMES = ("epoch_start_timestamps", "epoch_end_timestamps")
@@ -38,6 +41,10 @@ class SeededAdaptive(Seeded, nnUNetTrainerAdaptiveRatios):
     """Changes the mixing ratios after each epoch from the third one on."""
 
     use_edge_heads = False
+
+
+class SeededAverage(Seeded, nnUNetTrainerEMA):
+    """Averages the weights."""
 
 
 class EndsEarly(Exception):
@@ -97,6 +104,79 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
 
     assert first + again.seen == seen
     assert outcome(again) == expected
+
+
+@pytest.mark.parametrize("part", ["training", "validation", "end of epoch"])
+@pytest.mark.parametrize("kind", [Seeded, SeededAdaptive, SeededAverage])
+def test_a_training_that_a_signal_stopped_within_an_epoch_goes_on_where_it_was(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, kind: Any, part: str
+) -> None:
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
+    write_preprocessed(SEVERAL, nnunet_folders.preprocessed)
+    whole = trained(SEVERAL, kind)
+    expected, seen = outcome(whole), whole.seen
+
+    first = stopped_by_signal(SEVERAL, kind, part)
+    again = trained(SEVERAL, kind, go_on=True)
+
+    assert first.seen + again.seen == seen
+    assert outcome(again) == expected
+
+
+def stopped_by_signal(dataset: TinyDataset, kind: Any, part: str) -> Any:
+    """Train until a signal arrives in the third epoch; return the trainer."""
+    hooks = {"training": "train_step", "validation": "validation_step", "end of epoch": "on_epoch_end"}
+    trainer = make_trainer(dataset, trainer_class=kind)
+    hook = getattr(trainer, hooks[part])
+
+    def signal_and_do(*arguments: Any) -> Any:
+        if trainer.current_epoch == 2 and (part != "training" or trainer._so_far.steps == 1):
+            signal.raise_signal(signal.SIGUSR1)
+            setattr(trainer, hooks[part], hook)
+        return hook(*arguments)
+
+    setattr(trainer, hooks[part], signal_and_do)
+    handler = signal.getsignal(signal.SIGUSR1)
+    with pytest.raises(Stopped, match="138"), signals_watched():
+        trainer.run_training()
+    assert signal.getsignal(signal.SIGUSR1) == handler
+    steps = {"training": "2 training steps of epoch 2", "validation": "3 training steps of epoch 2"}
+    assert f"stops after {steps.get(part, '0 training steps of epoch 3')};" in Path(trainer.log_file).read_text()
+    return trainer
+
+
+def test_stock_nnunet_finds_in_such_a_checkpoint_the_start_of_the_epoch(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    trainer = stopped_by_signal(SINGLE, Seeded, "training")
+    content = torch.load(Path(trainer.output_folder) / "checkpoint_latest.pth", weights_only=True)
+
+    assert list(content) == [*STOCK_KEYS, "drift"]
+    assert content["current_epoch"] == 2
+    assert {len(curve) for curve in content["logging"].values()} == {2}
+
+
+def test_a_file_ends_the_training_after_the_epoch(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    trainer = make_trainer(SINGLE, trainer_class=Seeded)
+    (Path(trainer.output_folder) / "stop").touch()
+    trainer.run_training()
+
+    assert trainer.current_epoch == 1
+    assert "The file 'stop' ends the training after 1 of 4 epochs" in Path(trainer.log_file).read_text()
+    assert {file.name for file in Path(trainer.output_folder).iterdir() if file.name[:5] in ("check", "stop")} == {
+        "checkpoint_best.pth",
+        "checkpoint_final.pth",
+    }
+    again = make_trainer(SINGLE, trainer_class=Seeded)
+    again.load_checkpoint(Path(trainer.output_folder) / "checkpoint_final.pth")
+    again.run_training()
+    assert again.current_epoch == 4
 
 
 @pytest.mark.parametrize("kind", [Seeded, SeededAdaptive])

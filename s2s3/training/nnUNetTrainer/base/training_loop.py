@@ -6,9 +6,12 @@ from typing import Any
 
 import torch
 
+from nnunetv2.foundation.stop_signals import Stopped, StopRequest, stops_deferred
+from nnunetv2.training.checkpoints.epoch_so_far import EpochSoFar
 from nnunetv2.training.dataloading.loader_factory import end_loader
 from nnunetv2.training.nnUNetTrainer.base.training_resumption import TrainingResumption
 from nnunetv2.training.ranks import current_ranks
+from nnunetv2.training.run_folder.run_folders import STOP_FILE, take_stop_file
 from nnunetv2.training.run_folder.run_log import with_progress
 
 Batch = dict[str, Any]
@@ -18,6 +21,7 @@ Output = dict[str, Any]
 class TrainingLoop(TrainingResumption):
     """Runs the epochs of a training."""
 
+    _stop_request = StopRequest()
     on_train_start: Callable[[], None]
     on_train_end: Callable[[], None]
     on_epoch_start: Callable[[], None]
@@ -33,8 +37,12 @@ class TrainingLoop(TrainingResumption):
         """Run the remaining epochs; always end the loader processes afterwards."""
         try:
             self.on_train_start()
-            for _ in range(self.current_epoch, self.num_epochs):
-                self._run_epoch()
+            with stops_deferred() as self._stop_request:
+                for _ in range(self.current_epoch, self.num_epochs):
+                    self._run_epoch()
+                    self._stop_if_asked()
+                    if self._ends_early():
+                        break
             self.on_train_end()
         finally:
             end_loader(self.dataloader_train)
@@ -42,14 +50,25 @@ class TrainingLoop(TrainingResumption):
 
     def _run_epoch(self) -> None:
         self.on_epoch_start()
-        self.on_train_epoch_start()
-        steps = with_progress(self.num_iterations_per_epoch, f"Epoch {self.current_epoch}", self.local_rank == 0)
-        self.on_train_epoch_end([self._train_batch(number) for number in steps])
+        if not self._so_far.is_trained:
+            self._run_training_steps()
         with torch.no_grad():
             self.on_validation_epoch_start()
-            steps = with_progress(self.num_val_iterations_per_epoch, "Validation", self.local_rank == 0)
+            steps = with_progress(range(self.num_val_iterations_per_epoch), "Validation", self.local_rank == 0)
             self.on_validation_epoch_end([self._validate_batch(number) for number in steps])
         self.on_epoch_end()
+        self._so_far = EpochSoFar()
+
+    def _run_training_steps(self) -> None:
+        self.on_train_epoch_start()
+        steps = range(self._so_far.steps, self.num_iterations_per_epoch)
+        if steps.start:
+            self.print_to_log_file(f"Epoch {self.current_epoch} goes on after {steps.start} training steps")
+        for number in with_progress(steps, f"Epoch {self.current_epoch}", self.local_rank == 0):
+            self._so_far.add(self._train_batch(number))
+            self._stop_if_asked()
+        self.on_train_epoch_end(self._so_far.train_outputs)
+        self._so_far.is_trained = True
 
     def _train_batch(self, number: int) -> Output:
         batch = next(self.dataloader_train)
@@ -57,9 +76,33 @@ class TrainingLoop(TrainingResumption):
             return self.train_step(batch)
 
     def _validate_batch(self, number: int) -> Output:
+        self._stop_if_asked()
         batch = next(self.dataloader_val)
         with self._step_stream("validation step", number):
             return self.validation_step(batch)
+
+    def _stop_if_asked(self) -> None:
+        """After a signal write a checkpoint that the next step follows, and end the command, on all ranks at once."""
+        request = self._stop_request
+        number = current_ranks().highest(request.number, self.device) if request.watched else 0
+        if not number:
+            return
+        self._save_within_epoch()
+        stopped = Stopped(number)
+        self.print_to_log_file(
+            f"Signal {stopped.signal}: the training stops after {self._so_far.steps} training steps of epoch "
+            f"{self.current_epoch}; continue it with --c"
+        )
+        raise stopped
+
+    def _ends_early(self) -> bool:
+        """Tell whether a file in the fold's folder asks for an end after the epoch; the file is removed."""
+        is_asked = current_ranks().gather(self.local_rank == 0 and take_stop_file(self.output_folder))[0]
+        if is_asked:
+            self.print_to_log_file(
+                f"The file {STOP_FILE!r} ends the training after {self.current_epoch} of {self.num_epochs} epochs"
+            )
+        return bool(is_asked)
 
     def _step_stream(self, purpose: str, number: int) -> AbstractContextManager[None]:
         """Return the context in which a step of the epoch draws random numbers, such as those of dropout."""

@@ -6,11 +6,14 @@ from typing import Any
 
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.foundation.random_streams import streams_of
+from nnunetv2.model_sharing.model_advice import LATEST
 from nnunetv2.networks.weights import loads_in_its_own_way
 from nnunetv2.training.checkpoints import checkpoint_files
 from nnunetv2.training.checkpoints.checkpoint_files import write_checkpoint
+from nnunetv2.training.checkpoints.epoch_so_far import ENTRY, EpochSoFar, logging_so_far
 from nnunetv2.training.checkpoints.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
 from nnunetv2.training.nnUNetTrainer.base.training_data import TrainingData
+from nnunetv2.training.ranks import current_ranks
 
 PathLike = str | os.PathLike[str]
 
@@ -35,7 +38,7 @@ class TrainingResumption(TrainingData):
             "network_weights": network.state_dict(),
             "optimizer_state": optimizer.plain,
             "grad_scaler_state": None if self.grad_scaler is None else self.grad_scaler.state_dict(),
-            "logging": self.logger.get_checkpoint(),
+            "logging": self._logging_of_checkpoint(),
             "_best_ema": self._best_ema,
             "current_epoch": self.current_epoch + 1,
             "init_args": self.my_init_kwargs,
@@ -44,14 +47,35 @@ class TrainingResumption(TrainingData):
             **self._drift_entry(optimizer.heads),
         }
 
+    def _logging_of_checkpoint(self) -> Mapping[str, Any]:
+        curves = self.logger.get_checkpoint()
+        if not self._entry_of_epoch:
+            return curves
+        return logging_so_far(curves, self.current_epoch + 1, self._so_far.is_trained)
+
+    def _save_within_epoch(self) -> None:
+        """Write the latest checkpoint between two steps; training resumes from it with the next one."""
+        self._entry_of_epoch = self._so_far.to_entry(current_ranks().gather(self._so_far.train_outputs))
+        self.current_epoch -= 1  # save_checkpoint stores the epoch after the current one
+        self.save_checkpoint(os.path.join(self.output_folder, LATEST))
+        self.current_epoch += 1
+        self._entry_of_epoch = {}
+
     def _drift_entry(self, edge_optimizer: Mapping[str, Any]) -> dict[str, Any]:
         """Return our own state under one key, which nnU-Net ignores; empty if there is none."""
-        seed = {} if self.random_streams.seed is None else {"seed": self.random_streams.seed}
-        domains, further = self.domain_scoring.checkpoint_entry(), {**self._further_state(), **seed}
+        domains, further = (
+            self.domain_scoring.checkpoint_entry(),
+            {**self._further_state(), **self._place_in_training()},
+        )
         if not domains and not further:
             return {}
         heads = {"edge_heads": self.edge_branch.state_dict(), "edge_optimizer": edge_optimizer} if domains else {}
         return {checkpoint_files.DRIFT_KEY: {"version": checkpoint_files.DRIFT_VERSION, **heads, **domains, **further}}
+
+    def _place_in_training(self) -> dict[str, Any]:
+        """Return the seed, if there is one, and within an epoch what it has given so far."""
+        seed = {} if self.random_streams.seed is None else {"seed": self.random_streams.seed}
+        return {**seed, **({ENTRY: self._entry_of_epoch} if self._entry_of_epoch else {})}
 
     def _further_state(self) -> dict[str, Any]:
         """Return entries that a variant adds to our own state, and restores in `_restore_progress`."""
@@ -86,6 +110,7 @@ class TrainingResumption(TrainingData):
         self._restore_progress(content)
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
+        ranks = current_ranks()
         for change in checkpoint_files.describe_changes(content["init_args"], self.my_init_kwargs):
             self.print_to_log_file(f"WARNING: since this checkpoint was written, {change}")
         self.my_init_kwargs = content["init_args"]
@@ -98,6 +123,7 @@ class TrainingResumption(TrainingData):
         drift = content.get(checkpoint_files.DRIFT_KEY, {})
         self.domain_scoring.restore(drift if "domains" in drift else {}, self.print_to_log_file)
         self._go_on_with_seed(drift.get("seed"))
+        self._so_far = EpochSoFar.from_entry(drift.get(ENTRY, {}), ranks.rank, ranks.world_size)
 
     def _go_on_with_seed(self, saved: int | None) -> None:
         """Take over the seed of a checkpoint; without one, keep our own from here on."""

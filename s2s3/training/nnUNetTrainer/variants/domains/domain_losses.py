@@ -8,10 +8,12 @@ from torch import Tensor
 
 from nnunetv2.domains.adaptive_ratios import AdaptiveRatios, exponentiated, is_weights
 from nnunetv2.errors import CheckpointError, SettingsError
+from nnunetv2.foundation.content_descriptions import describe_content
 from nnunetv2.training.checkpoints import checkpoint_files
 from nnunetv2.training.domain_balance.domain_losses import losses_by_domain
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerBalancedBatches
 
+_LOSSES = "losses_of_epoch"
 _LOWEST_LOSS = -1.0
 """Of Dice plus cross entropy."""
 
@@ -107,7 +109,8 @@ class nnUNetTrainerAdaptiveRatios(KnowsDomainLosses):
         if self._saved_ratios is not None:
             self.adaptive_ratios.restore(self._saved_ratios)
         if self.adaptive_ratios.ratios:
-            self.domain_sampling.change_train_ratios(self.adaptive_ratios.ratios, self._steps_of_epoch())
+            steps = self._steps_of_epoch(1 if self._so_far.is_trained else 0)
+            self.domain_sampling.change_train_ratios(self.adaptive_ratios.ratios, steps)
         return loaders
 
     def _training_loss(self, output: Any, target: Any, batch: Mapping[str, Any]) -> Tensor:
@@ -128,11 +131,23 @@ class nnUNetTrainerAdaptiveRatios(KnowsDomainLosses):
         self.print_to_log_file("Mixing ratios of the next epoch:", _in_words(self.adaptive_ratios.ratios))
 
     def _further_state(self) -> dict[str, Any]:
-        return {**super()._further_state(), "adaptive_ratios": self.adaptive_ratios.to_dict()}
+        so_far = {_LOSSES: self._losses_of_epoch} if self._losses_of_epoch else {}
+        return {**super()._further_state(), "adaptive_ratios": self.adaptive_ratios.to_dict(), **so_far}
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
         super()._restore_progress(content)
-        self._saved_ratios = content.get(checkpoint_files.DRIFT_KEY, {}).get("adaptive_ratios")
+        entry = content.get(checkpoint_files.DRIFT_KEY, {})
+        self._saved_ratios = entry.get("adaptive_ratios")
+        self._losses_of_epoch = _checked_losses(entry.get(_LOSSES, {}))
+
+
+def _checked_losses(saved: Mapping[Any, Any]) -> dict[str, list[float]]:
+    if not all(isinstance(losses, list) and all(type(loss) is float for loss in losses) for losses in saved.values()):
+        raise CheckpointError(
+            f"the checkpoint's {_LOSSES!r} are {describe_content(dict(saved))}, expected the losses of an epoch by "
+            "domain; continue from an older checkpoint"
+        )
+    return {str(name): list(losses) for name, losses in saved.items()}
 
 
 def _in_words(weights: Mapping[str, float]) -> str:
