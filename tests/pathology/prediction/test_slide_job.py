@@ -83,7 +83,7 @@ def test_a_stopped_slide_goes_on_and_ends_with_the_same_bytes(
     done: list[int] = []
 
     class StopsAfterTheFirstBand:
-        def __init__(self, total: int):
+        def __init__(self, name: str, total: int):
             assert total == 3
 
         def update(self, number: int = 1) -> None:
