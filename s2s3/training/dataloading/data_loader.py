@@ -22,6 +22,7 @@ from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.workers import describe_failure
 from nnunetv2.pathology.stain.augmentation import uses_intensities
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
+from nnunetv2.training.data_augmentation.early_draws import DRAWN, draw_early
 from nnunetv2.training.dataloading.patch_position import (
     ClassLocations,
     Label,
@@ -208,6 +209,9 @@ class nnUNetDataLoader(DataLoader):
             locations = _locations_of(properties)
         lower, upper = self.get_bbox(data.shape[1:], force_fg, locations)
         box = [list(corners) for corners in zip(lower, upper, strict=True)]
+        drawn = draw_early(self.transforms, data.shape[0])
+        if drawn is not None and not drawn.needs_wide_patch:
+            box = central_box(lower, self.patch_size, self.final_patch_size)
         image = crop_and_pad_nd(data, box, OUTSIDE_IMAGE)
         segmentation = crop_and_pad_nd(seg, box, OUTSIDE_SEGMENTATION)
         if seg_prev is not None:
@@ -215,10 +219,13 @@ class nnUNetDataLoader(DataLoader):
             segmentation = np.concatenate([segmentation, previous[None]])
         if self.patch_size_was_2d:
             image, segmentation = image[:, 0], segmentation[:, 0]
-        sample: Sample = {"image": _as_tensor(image, np.float32), "segmentation": _as_tensor(segmentation, np.int16)}
+        sample: Sample = {
+            "image": _as_tensor(image, np.float32, of=data),
+            "segmentation": _as_tensor(segmentation, np.int16, of=seg),
+        }
         if uses_intensities(self.transforms):
             sample["intensities"] = CaseIntensities.from_properties(properties)
-        return sample
+        return sample if drawn is None else {**sample, DRAWN: drawn}
 
 
 def _locations_of(properties: dict[str, Any]) -> Any:
@@ -228,6 +235,12 @@ def _locations_of(properties: dict[str, Any]) -> Any:
             f"'class_locations' in its .pkl is {describe_content(locations)}, expected voxels by class"
         )
     return locations
+
+
+def central_box(lower: Sequence[int], wide: Sequence[int], size: Sequence[int]) -> list[list[int]]:
+    """Return the corners of the part that nnU-Net's transforms cut out of the middle of a wide patch."""
+    starts = [corner + outer // 2 - inner // 2 for corner, outer, inner in zip(lower, wide, size, strict=True)]
+    return [[start, start + inner] for start, inner in zip(starts, size, strict=True)]
 
 
 def stack_samples(samples: Sequence[Sample]) -> dict[str, Any]:
@@ -240,8 +253,10 @@ def stack_samples(samples: Sequence[Sample]) -> dict[str, Any]:
     return {"data": torch.stack([sample["image"] for sample in samples]), "target": target}
 
 
-def _as_tensor(patch: np.ndarray, dtype: type[np.generic]) -> torch.Tensor:
-    return torch.from_numpy(np.array(patch, dtype=dtype, order="C"))
+def _as_tensor(patch: np.ndarray, dtype: type[np.generic], of: Any) -> torch.Tensor:
+    """Return a patch as a tensor of its own, which may change; what was read from a file is one already."""
+    convert = np.array if isinstance(of, np.ndarray) else np.ascontiguousarray
+    return torch.from_numpy(convert(patch, dtype=dtype))
 
 
 def _in_3d(sizes: Sequence[int] | np.ndarray, filling: int = 1) -> tuple[int, ...]:

@@ -3,9 +3,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
 
 from nnunetv2.errors import CaseFailedError
-from nnunetv2.training.data_augmentation.default_pipeline import validation_pipeline
+from nnunetv2.training.data_augmentation.batched import changes
+from nnunetv2.training.data_augmentation.default_pipeline import spatial_steps, validation_pipeline
+from nnunetv2.training.data_augmentation.fast_pipeline import fast_training_pipeline
+from nnunetv2.training.dataloading import data_loader
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from tests.training.dataloading.datasets import LABELS, LABELS_WITH_IGNORE, BrokenDataset, NumberDataset
 
@@ -131,3 +135,72 @@ def test_properties_of_another_kind_are_named(properties: dict[str, Any], reason
     with pytest.raises(CaseFailedError, match=rf"case case_\d: .*{reason}") as caught:
         next(make(ChangedProperties(properties)))
     assert caught.value.worker_traceback is None
+
+
+class PositionDataset(NumberDataset):
+    """One case whose image values are the positions of its pixels."""
+
+    def load_case(self, case: str) -> tuple[Any, Any, Any, dict[str, Any]]:
+        _, seg, previous, properties = super().load_case(case)
+        image = np.arange(np.prod(self.shape), dtype=np.float32).reshape(1, *self.shape)
+        return image, seg, previous, properties
+
+
+def sizes_cut(monkeypatch: pytest.MonkeyPatch, loader: nnUNetDataLoader, batches: int) -> list[tuple[int, ...]]:
+    """Return the sizes of the patches that a loader cuts."""
+    sizes: list[tuple[int, ...]] = []
+    cut = data_loader.crop_and_pad_nd
+
+    def record(data: Any, box: list[list[int]], value: int) -> Any:
+        sizes.append(tuple(upper - lower for lower, upper in box))
+        return cut(data, box, value)
+
+    monkeypatch.setattr(data_loader, "crop_and_pad_nd", record)
+    for _ in range(batches):
+        next(loader)
+    return sizes
+
+
+def test_augmentation_that_is_drawn_early_cuts_a_large_patch_only_for_what_is_rotated_or_scaled(monkeypatch) -> None:
+    transforms = fast_training_pipeline((16, 16), (-1, 1), None, (0, 1), False)
+    loader = make(batch_size=10, patch=(20, 21), final=(16, 16), transforms=transforms)
+    sizes = sizes_cut(monkeypatch, loader, batches=60)
+    assert set(sizes) == {(1, 20, 21), (1, 16, 16)}
+    assert sizes.count((1, 20, 21)) / len(sizes) == pytest.approx(1 - 0.8 * 0.8, abs=0.07)
+
+
+def test_a_pipeline_with_another_step_before_it_gets_large_patches(monkeypatch) -> None:
+    transforms = fast_training_pipeline((16, 16), (-1, 1), None, (0, 1), False)
+    transforms.transforms.insert(0, validation_pipeline(None))
+    loader = make(batch_size=10, patch=(20, 21), final=(16, 16), transforms=transforms)
+    assert set(sizes_cut(monkeypatch, loader, batches=3)) == {(1, 20, 21)}
+    assert next(loader)["data"].shape == (10, 3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("shape", "wide", "final"), [((1, 30, 40), (21, 20), (16, 17)), ((9, 14, 12), (8, 11, 9), (5, 8, 8))]
+)
+def test_the_small_patch_is_the_centre_of_the_large_one(shape, wide, final, monkeypatch) -> None:
+    """Both loaders draw the same corner; the one draws its changes after that, the other takes the centre."""
+    for name in ("P_ROTATION", "P_SCALING", "P_NOISE", "P_BLUR", "P_BRIGHTNESS", "P_CONTRAST", "P_LOW_RESOLUTION"):
+        monkeypatch.setattr(changes, name, 0)
+    monkeypatch.setattr(changes, "P_GAMMA", 0)
+    monkeypatch.setattr(changes, "P_INVERTED_GAMMA", 0)
+    stock = ComposeTransforms(spatial_steps(final, (0, 0), False)[:1])
+    stock.transforms[0].p_rotation = stock.transforms[0].p_scaling = 0
+    fast = fast_training_pipeline(final, (0, 0), None, (), False)
+    data = PositionDataset(cases=1, shape=shape)
+    patches = []
+    for transforms in (stock, fast):
+        np.random.seed(5)
+        patches.append(next(make(data, 1, wide, final, transforms=transforms))["data"])
+    assert torch.equal(*patches)
+
+
+def test_patches_never_share_memory_with_the_data_set() -> None:
+    data = PositionDataset(cases=1, shape=(1, 20, 20))
+    content = data.load_case("case_0")
+    data.load_case = lambda case: content  # type: ignore[method-assign]
+    before = content[0].copy()
+    next(make(data, patch=(20, 20)))["data"].fill_(-1)
+    assert np.array_equal(content[0], before)

@@ -1,0 +1,58 @@
+"""Changes of intensities: noise, brightness, contrast and gamma, in place."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnunetv2.training.data_augmentation.batched.planes import deviation_of, mean_of, range_of, spread
+
+SMALLEST_RANGE = 1e-7
+
+
+def add_noise(images: Tensor, deviations: np.ndarray, seeds: np.ndarray) -> None:
+    """Add independent normal values to images (B, C, *spatial); a sample has its own deviation and its own seed."""
+    for index in np.flatnonzero(deviations):
+        generator = torch.Generator(images.device).manual_seed(int(seeds[index]))
+        values = torch.empty_like(images[index]).normal_(generator=generator)
+        images[index].add_(values, alpha=float(deviations[index]))
+
+
+def change_brightness(planes: Tensor, factors: Tensor) -> None:
+    """Multiply planes (N, *spatial) by factors (N, 1)."""
+    planes.mul_(spread(factors, planes))
+
+
+def change_contrast(planes: Tensor, factors: Tensor) -> None:
+    """Multiply the distance from the plane's mean by factors (N, 1), within the plane's range."""
+    mean, (lowest, highest) = mean_of(planes), range_of(planes)
+    factor = factors[:, 0]
+    planes.mul_(spread(factor, planes)).add_(spread(mean * (1 - factor), planes))
+    torch.maximum(planes, spread(lowest, planes), out=planes)  # several times as fast as clamp_ with tensors
+    torch.minimum(planes, spread(highest, planes), out=planes)
+
+
+def correct_gamma(planes: Tensor, exponents: Tensor) -> None:
+    """Raise planes, as shares of their range, to powers (N, 1); keep the plane's mean and standard deviation."""
+    _correct(planes, exponents, inverted=False)
+
+
+def correct_inverted_gamma(planes: Tensor, exponents: Tensor) -> None:
+    """Do the same to the inverted planes, and invert them again."""
+    _correct(planes, exponents, inverted=True)
+
+
+def _correct(planes: Tensor, exponents: Tensor, inverted: bool) -> None:
+    mean, (lowest, highest) = mean_of(planes), range_of(planes)
+    width = (highest - lowest).clamp_(min=SMALLEST_RANGE)
+    deviation = deviation_of(planes.sub_(spread(mean, planes)))
+    start, slope = ((highest - mean) / width, -1 / width) if inverted else ((mean - lowest) / width, 1 / width)
+    planes.mul_(spread(slope, planes)).add_(spread(start, planes)).clamp_(min=0)
+    planes.log_().mul_(spread(exponents, planes)).exp_()
+    _set_statistics(planes, mean, -deviation if inverted else deviation)
+
+
+def _set_statistics(planes: Tensor, mean: Tensor, deviation: Tensor) -> None:
+    """Move and scale planes to a mean and a deviation, (N,); a negative deviation inverts them."""
+    planes.sub_(spread(mean_of(planes), planes))
+    factor = deviation / deviation_of(planes).clamp_(min=SMALLEST_RANGE)
+    planes.mul_(spread(factor, planes)).add_(spread(mean, planes))
