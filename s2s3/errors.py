@@ -32,6 +32,7 @@
     ├── CaseFailedError        RuntimeError      one case failed; names it
     ├── CasesFailedError       RuntimeError      several cases failed, the others are finished
     ├── WorkerDiedError        RuntimeError      a worker process was killed; names case and signal
+    ├── NonFiniteLossError     RuntimeError      the loss of a training step is not a finite number
     └── ClaimError             RuntimeError      a slide that another worker has taken over
 
 Each class also derives from the built-in exception that code written for nnU-Net catches.
@@ -66,6 +67,7 @@ __all__ = [
     "MissingEntryError",
     "MissingFileError",
     "MissingPixelSizeError",
+    "NonFiniteLossError",
     "OutputExistsError",
     "RepeatedCallError",
     "SettingsError",
@@ -242,6 +244,10 @@ class CasesFailedError(DriftError, RuntimeError):
 
     def __reduce__(self) -> tuple[type["CasesFailedError"], tuple[tuple[BaseException, ...]]]:
         return type(self), (self.failures,)
+
+
+class NonFiniteLossError(DriftError, RuntimeError):
+    """The loss of a training step is not a finite number; names the cases of its batch."""
 
 
 class WorkerDiedError(DriftError, RuntimeError):

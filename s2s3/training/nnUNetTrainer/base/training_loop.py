@@ -13,6 +13,8 @@ from nnunetv2.training.nnUNetTrainer.base.training_resumption import TrainingRes
 from nnunetv2.training.ranks import current_ranks
 from nnunetv2.training.run_folder.run_folders import STOP_FILE, take_stop_file
 from nnunetv2.training.run_folder.run_log import with_progress
+from nnunetv2.training.steps.loss_check import end_at_non_finite_loss, is_finite
+from nnunetv2.training.steps.unseen_labels import UnseenLabels, in_words
 
 Batch = dict[str, Any]
 Output = dict[str, Any]
@@ -64,16 +66,43 @@ class TrainingLoop(TrainingResumption):
         steps = range(self._so_far.steps, self.num_iterations_per_epoch)
         if steps.start:
             self.print_to_log_file(f"Epoch {self.current_epoch} goes on after {steps.start} training steps")
+        unseen = UnseenLabels(None if self.current_epoch or steps.start else self.label_manager)
         for number in with_progress(steps, f"Epoch {self.current_epoch}", self.local_rank == 0):
-            self._so_far.add(self._train_batch(number))
+            batch = next(self.dataloader_train)
+            unseen.look(batch)
+            self._so_far.add(self._train_on(batch, number))
             self._stop_if_asked()
         self.on_train_epoch_end(self._so_far.train_outputs)
+        self._report_unseen(unseen)
         self._so_far.is_trained = True
 
-    def _train_batch(self, number: int) -> Output:
-        batch = next(self.dataloader_train)
+    def _train_on(self, batch: Batch, number: int) -> Output:
         with self._step_stream("training step", number):
-            return self.train_step(batch)
+            output = self.train_step(batch)
+        if self.stop_at_non_finite_loss and not is_finite(output):
+            end_at_non_finite_loss(batch, output, self.network, self._moment(number), self.output_folder)
+        return output
+
+    def _moment(self, step: int) -> dict[str, Any]:
+        """Return what a file about a training step has to say about its moment."""
+        return {
+            "epoch": self.current_epoch,
+            "step": step,
+            "rank": current_ranks().rank,
+            "seed": self.random_streams.seed,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "grad_scale": None if self.grad_scaler is None else self.grad_scaler.get_scale(),
+        }
+
+    def _report_unseen(self, unseen: UnseenLabels) -> None:
+        """Report labels that no training patch of any rank has had."""
+        of_ranks = current_ranks().gather(unseen.labels)
+        labels = [label for label in unseen.labels if all(label in others for others in of_ranks)]
+        if labels:
+            named = in_words(labels, self.dataset_json["labels"])
+            self.print_to_log_file(
+                f"WARNING: no training patch of the first epoch has label {named}; check the masks of the fold's cases"
+            )
 
     def _validate_batch(self, number: int) -> Output:
         self._stop_if_asked()

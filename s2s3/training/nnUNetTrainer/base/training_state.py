@@ -43,6 +43,8 @@ class TrainingState:
     enable_deep_supervision = True
     save_every = 50
     disable_checkpointing = False
+    stop_at_non_finite_loss = True
+    """End at the first training step whose loss is not a finite number, unlike nnU-Net."""
     training_seed: int | None = None
     """Seed of all random numbers; None: none, as in nnU-Net. The environment variable DRIFT_SEED goes before it."""
 

@@ -1,0 +1,62 @@
+"""What the loop over epochs watches: losses that are not finite, and labels that never occur."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnunetv2.errors import NonFiniteLossError
+from tests.conftest import NnunetFolders
+from tests.training.nnUNetTrainer.tiny_runs import SINGLE, run
+from tests.training.tiny_dataset import TinyDataset, TinyTrainer
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
+REGIONS = TinyDataset(labels={"background": 0, "whole": [1, 2], "inner": 2, "rare": 3}, regions_class_order=(1, 2, 3))
+
+
+class Diverges(TinyTrainer):
+    """Has a loss that is not finite in its fifth step."""
+
+    def train_step(self, batch):
+        output = super().train_step(batch)
+        if self.current_epoch == 1 and self._so_far.steps == 1:
+            output["loss"] = np.array(math.nan, np.float32)
+        return output
+
+
+class TrainsOn(Diverges):
+    """Does as nnU-Net does."""
+
+    stop_at_non_finite_loss = False
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(nnunet_folders: NnunetFolders) -> None:
+    with pytest.raises(NonFiniteLossError, match=r"epoch 1, training step 1: .* nan\. Cases .*: case_\d+, case_"):
+        run(SINGLE, nnunet_folders, Diverges)
+
+    fold = nnunet_folders.results / SINGLE.name / "Diverges__nnUNetPlans__2d" / "fold_0"
+    assert (fold / "non_finite_loss_rank_0.json").is_file()
+    assert (fold / "checkpoint_best.pth").is_file(), "that of the first epoch"
+
+
+def test_a_trainer_may_train_on(nnunet_folders: NnunetFolders) -> None:
+    trainer = run(SINGLE, nnunet_folders, TrainsOn)
+
+    assert trainer.current_epoch == 2
+    assert math.isnan(trainer.logger.get_value("train_losses", -1))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "named"),
+    [(SINGLE, None), (replace(SINGLE, labels={**SINGLE.labels, "rare": 3}), "3 (rare)"), (REGIONS, "3 (rare)")],
+    ids=["all occur", "labels", "regions"],
+)
+def test_labels_that_never_occur_in_the_first_epoch_are_named(
+    nnunet_folders: NnunetFolders, dataset: TinyDataset, named: str | None
+) -> None:
+    log = Path(run(dataset, nnunet_folders).log_file).read_text()
+
+    assert log.count("no training patch of the first epoch has label") == (named is not None)
+    assert named is None or f"has label {named};" in log
