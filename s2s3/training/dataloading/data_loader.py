@@ -22,6 +22,7 @@ from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.workers import describe_failure
 from nnunetv2.pathology.stain.augmentation import uses_intensities
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
+from nnunetv2.training.data_augmentation.deferred import deferred_of
 from nnunetv2.training.data_augmentation.early_draws import DRAWN, draw_early
 from nnunetv2.training.dataloading.patch_position import (
     ClassLocations,
@@ -250,7 +251,8 @@ def stack_samples(samples: Sequence[Sample]) -> dict[str, Any]:
         target: Any = [torch.stack(scale) for scale in zip(*targets, strict=True)]
     else:
         target = torch.stack(targets)
-    return {"data": torch.stack([sample["image"] for sample in samples]), "target": target}
+    images = torch.stack([sample["image"] for sample in samples])
+    return {"data": images, "target": target, **deferred_of(samples)}
 
 
 def _as_tensor(patch: np.ndarray, dtype: type[np.generic], of: Any) -> torch.Tensor:

@@ -10,12 +10,9 @@ from torch import Tensor
 
 from nnunetv2.training.data_augmentation.default_pipeline import rotation_and_initial_patch_size, training_pipeline
 from nnunetv2.training.data_augmentation.fast_pipeline import fast_training_pipeline
+from tests.training.data_augmentation.samples import CASCADE, LEAST_P, MASK, REGIONS, blobs, figures_of
 
-LEAST_P = 1e-3
 SAMPLES = 700
-CASCADE = {"is_cascaded": True, "foreground_labels": [1, 2]}
-MASK = {"use_mask_for_norm": [False, True]}
-REGIONS = {"regions": [(1, 2), 2], "ignore_label": 3}
 
 
 def pipelines(patch: tuple[int, ...], **options: Any) -> tuple[Any, Any, tuple[int, ...]]:
@@ -28,16 +25,6 @@ def pipelines(patch: tuple[int, ...], **options: Any) -> tuple[Any, Any, tuple[i
         fast_training_pipeline(*arguments, **options),
         tuple(int(size) for size in initial),
     )
-
-
-def blobs(size: tuple[int, ...], channels: int, previous: bool) -> dict[str, Tensor]:
-    """An asymmetric image with labels 0 to 2 and a margin of -1; with the previous stage, two label channels."""
-    axes = torch.meshgrid(*[torch.linspace(-1, 1, length) for length in size], indexing="ij")
-    labels = ((axes[0] + 0.5 * axes[-1]) > 0.2).short() + ((axes[-1] - 0.3) > 0.3 * axes[0]).short()
-    labels[..., : max(1, size[-1] // 12)] = -1
-    image = torch.stack([axes[0] * (1 + number) + torch.sin(9 * axes[-1]) + number for number in range(channels)])
-    segmentation = torch.stack([labels, labels.roll(2, -1)]) if previous else labels[None]
-    return {"image": image, "segmentation": segmentation}
 
 
 @pytest.mark.parametrize("patch", [(24, 20), (10, 12, 14), (4, 16, 20)])
@@ -60,31 +47,10 @@ def test_samples_have_the_shapes_and_types_of_the_default(patch: tuple[int, ...]
 
 
 def statistics(pipeline: Any, sample: dict[str, Tensor], seed: int) -> dict[str, np.ndarray]:
-    """Return figures of many samples: moments, roughness and position of images, counts and position of labels."""
+    """Return the figures of many augmented samples."""
     np.random.seed(seed)
     torch.manual_seed(seed)
-    rows = []
-    for _ in range(SAMPLES):
-        augmented = pipeline(**{name: value.clone() for name, value in sample.items()})
-        image, labels = augmented["image"].double(), augmented["segmentation"][0][0].double()
-        row = {
-            "mean": image[0].mean(),
-            "deviation": image.std(),
-            "lowest": image.min(),
-            "highest": image.max(),
-            "skewness": ((image - image.mean()) ** 3).mean(),
-            "roughness": image.diff(dim=-1).square().mean(),
-            "difference of channels": (image[0] - image[-1]).std(),
-            "corner": image[0].flatten()[0],
-            "balance along the first axis": image[0, : image.shape[1] // 2].mean() - image[0].mean(),
-            "balance along the last axis": image[0, ..., : image.shape[-1] // 2].mean() - image[0].mean(),
-            "share of label 1": (labels == 1).double().mean(),
-            "share of label 2": (labels == 2).double().mean(),
-            "labels along the last axis": labels[..., : labels.shape[-1] // 2].mean(),
-            "labels at a low scale": augmented["segmentation"][-1].double().mean(),
-        }
-        rows.append(row)
-    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+    return figures_of(pipeline(**{name: value.clone() for name, value in sample.items()}) for _ in range(SAMPLES))
 
 
 @pytest.mark.parametrize("patch", [(24, 24), (8, 10, 12), (4, 14, 14)])

@@ -25,7 +25,7 @@ def change_brightness(planes: Tensor, factors: Tensor) -> None:
 def change_contrast(planes: Tensor, factors: Tensor) -> None:
     """Multiply the distance from the plane's mean by factors (N, 1), within the plane's range."""
     mean, (lowest, highest) = mean_of(planes), range_of(planes)
-    factor = factors[:, 0]
+    factor = factors[:, 0].to(planes.device)
     planes.mul_(spread(factor, planes)).add_(spread(mean * (1 - factor), planes))
     torch.maximum(planes, spread(lowest, planes), out=planes)  # several times as fast as clamp_ with tensors
     torch.minimum(planes, spread(highest, planes), out=planes)

@@ -18,12 +18,12 @@ def change_planes(images: Tensor, parameters: np.ndarray, unchanged: float, chan
     Parameters:
         images: (B, C, *spatial), contiguous.
         parameters: (B, C) or (B, C, k).
-        change: gets planes (N, *spatial), which it changes in place, and their parameters (N, k), float32.
+        change: gets planes (N, *spatial), which it changes in place, and their parameters (N, k), float32 on the CPU.
     """
     planes = images.view(-1, *images.shape[2:])
     of_plane = parameters.reshape(len(planes), -1)
     chosen = np.flatnonzero((of_plane != unchanged).any(axis=1))
-    values = torch.from_numpy(of_plane.astype(np.float32)).to(images.device, non_blocking=True)
+    values = torch.from_numpy(of_plane.astype(np.float32))
     for group in groups_of_planes(chosen, images.device):
         if len(group) == 1:
             own = slice(group[0], group[0] + 1)
@@ -42,8 +42,8 @@ def groups_of_planes(chosen: np.ndarray, device: torch.device) -> list[np.ndarra
 
 
 def spread(values: Tensor, planes: Tensor) -> Tensor:
-    """Return one value a plane, (N,), in a shape that broadcasts over the planes."""
-    return values.view(-1, *[1] * (planes.ndim - 1))
+    """Return one value a plane, (N,), on the planes' device and in a shape that broadcasts over them."""
+    return values.view(-1, *[1] * (planes.ndim - 1)).to(planes.device, non_blocking=True)
 
 
 def mean_of(planes: Tensor) -> Tensor:

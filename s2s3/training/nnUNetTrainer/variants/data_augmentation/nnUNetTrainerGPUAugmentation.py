@@ -1,0 +1,21 @@
+"""The default augmentation on the training device, a whole batch at a time."""
+
+from typing import Any
+
+from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+
+from nnunetv2.training.data_augmentation.deferred import augmented_batch, deferring_pipeline
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+
+class nnUNetTrainerGPUAugmentation(nnUNetTrainer):
+    """Augments on the training device, with the default's distributions; loader processes only read and cut."""
+
+    @staticmethod
+    def get_training_transforms(*args: Any, **options: Any) -> BasicTransform:
+        """Return the transforms of the loader as a ComposeTransforms; the arguments are those of the base."""
+        return deferring_pipeline(*args, **options)
+
+    def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Augment the batch and take one optimizer step."""
+        return super().train_step(augmented_batch(batch, self.device))
