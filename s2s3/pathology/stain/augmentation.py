@@ -12,6 +12,8 @@ from nnunetv2.pathology.stain.case_intensities import CaseIntensities
 from nnunetv2.pathology.stain.optical_density import StainChange
 from nnunetv2.pathology.stain.statistics import StainStatistics
 
+OTHER_COLOURS = "other_colours"
+"""In a sample: (3, n), values 0 to 255."""
 _REMEMBERED = 256
 
 
@@ -80,8 +82,9 @@ class StainStrength(ChangesStain):
 class StainTransfer(ChangesStain):
     """Moves the optical densities of a case part of the way to the mean and covariance of another case.
 
-    The other case is one of those that came before, so every worker of a training has its own collection. Where the
-    entry of a case has no sample of its colours (fixed range), those of the patch count, without the padding around it.
+    The other case is one of those that came before, so every worker of a training has its own collection; in a training
+    with a seed the loader chooses it, and adds its colours to the sample. Where the entry of a case has no sample of
+    its colours (fixed range), those of the patch count, without the padding around it.
 
     Parameters:
         probability: of changing a sample at all; the part of the way is then uniform in [0, 1].
@@ -106,8 +109,13 @@ class StainTransfer(ChangesStain):
         self._seen.append(own)
         if np.random.uniform() >= self.probability:
             return {"change": None}
-        other = self._seen[int(np.random.randint(len(self._seen)))]
-        return {"change": own.change_towards(other, float(np.random.uniform()))}
+        return {"change": own.change_towards(self._other(data_dict), float(np.random.uniform()))}
+
+    def _other(self, sample: Mapping[str, Any]) -> StainStatistics:
+        colours: Tensor | None = sample.get(OTHER_COLOURS)
+        if colours is not None and colours.shape[1]:
+            return StainStatistics.of_values(colours)
+        return self._seen[int(np.random.randint(len(self._seen)))]
 
 
 def is_padding(sample: Mapping[str, Any]) -> Tensor:
@@ -126,5 +134,13 @@ def restained(image: Tensor, intensities: CaseIntensities, change: StainChange) 
 
 def uses_intensities(transforms: Any) -> bool:
     """Tell whether a pipeline has a transform that needs `intensities`, which loaders then add to the sample."""
-    parts = getattr(transforms, "transforms", None) or [transforms]
-    return any(isinstance(part, ChangesStain) for part in parts)
+    return any(isinstance(part, ChangesStain) for part in _parts(transforms))
+
+
+def takes_other_colours(transforms: Any) -> bool:
+    """Tell whether a pipeline has a transform to which a loader may give OTHER_COLOURS."""
+    return any(isinstance(part, StainTransfer) for part in _parts(transforms))
+
+
+def _parts(transforms: Any) -> list[Any]:
+    return getattr(transforms, "transforms", None) or [transforms]

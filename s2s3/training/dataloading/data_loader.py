@@ -20,10 +20,11 @@ from nnunetv2.file_kinds.case_properties import needed_entries
 from nnunetv2.foundation.content_descriptions import describe_content
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.workers import describe_failure
-from nnunetv2.pathology.stain.augmentation import uses_intensities
+from nnunetv2.pathology.stain.augmentation import OTHER_COLOURS, takes_other_colours, uses_intensities
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
 from nnunetv2.training.data_augmentation.deferred import deferred_of
 from nnunetv2.training.data_augmentation.early_draws import DRAWN, draw_early
+from nnunetv2.training.dataloading.other_colours import colours_of
 from nnunetv2.training.dataloading.patch_position import (
     ClassLocations,
     Label,
@@ -226,6 +227,9 @@ class nnUNetDataLoader(DataLoader):
         }
         if uses_intensities(self.transforms):
             sample["intensities"] = CaseIntensities.from_properties(properties)
+        if self.batch_streams is not None and takes_other_colours(self.transforms):
+            other = self._data.load_case(str(np.random.choice(self.indices)))
+            sample[OTHER_COLOURS] = colours_of(other[0], other[3], self.patch_size)
         return sample if drawn is None else {**sample, DRAWN: drawn}
 
 

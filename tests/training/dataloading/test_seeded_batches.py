@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 import torch
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
 
 from nnunetv2.foundation.random_streams import RandomStreams
+from nnunetv2.pathology.stain.augmentation import StainTransfer
+from nnunetv2.pathology.stain.intensities_entry import FIXED, PROPERTY, Z_SCORES, intensities_entry
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.loader_factory import training_loader, validation_loader
 from nnunetv2.training.dataloading.seeded_batches import SeededBatches
@@ -23,6 +26,28 @@ class AddsNoise(BasicTransform):
     def __call__(self, **sample: Any) -> dict[str, Any]:
         self.used += 1
         return {**sample, "image": sample["image"] + np.random.uniform() + torch.rand(1) + self.used}
+
+
+class Stained(NumberDataset):
+    """Images of random colours, with what preprocessing stores about them."""
+
+    scheme = Z_SCORES
+
+    def load_case(self, case: str) -> tuple[Any, Any, Any, dict[str, Any]]:
+        _, seg, previous, properties = super().load_case(case)
+        stream = np.random.default_rng(self.identifiers.index(case))
+        image = stream.uniform(20, 60 + 30 * self.identifiers.index(case), (3, *self.shape)).astype(np.float32)
+        entry = {PROPERTY: intensities_entry(image, self.scheme)}
+        offset, scale = (
+            np.array(entry[PROPERTY][name], np.float32)[:, None, None, None] for name in ("offset", "scale")
+        )
+        return (image - offset) / scale, seg, previous, {**properties, **entry}
+
+
+class StainedAlike(Stained):
+    """The same, with one normalisation for all."""
+
+    scheme = FIXED
 
 
 class OwnLoader(nnUNetDataLoader):
@@ -94,6 +119,23 @@ def test_ranks_make_the_parts_of_the_batches_of_one(domains: Any) -> None:
     ):
         joined = {name: torch.cat([first[name], second[name]]) for name in ("data", "target")}
         assert_equal({**joined, "keys": [*first["keys"], *second["keys"]]}, whole)
+
+
+@pytest.mark.parametrize("dataset", [Stained, StainedAlike])
+def test_the_stain_that_a_case_takes_from_another_does_not_depend_on_the_process(dataset: Any) -> None:
+    def row(transform: Any, number: int = 0, processes: int = 1) -> list[dict[str, Any]]:
+        loader = nnUNetDataLoader(dataset(6), 2, (8, 8), (8, 8), LABELS, transforms=ComposeTransforms([transform]))
+        seeded = SeededBatches(loader, RandomStreams(1), "training", 0, (0, 2))
+        seeded.set_thread_id(number)
+        seeded.number_of_threads_in_multithreaded = processes
+        return [next(seeded) for _ in range(4 // processes)]
+
+    whole = row(StainTransfer(probability=1.0))
+    for number in range(2):
+        for turn, batch in enumerate(row(StainTransfer(probability=1.0), number, 2)):
+            assert_equal(batch, whole[number + 2 * turn])
+    untouched = row(StainTransfer(probability=0.0))
+    assert all(not torch.equal(ours["data"], other["data"]) for ours, other in zip(whole, untouched, strict=True))
 
 
 def test_batches_differ_from_each_other_and_with_the_seed() -> None:

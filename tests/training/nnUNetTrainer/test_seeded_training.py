@@ -12,6 +12,7 @@ from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.foundation.plain_values import converted
 from nnunetv2.foundation.stop_signals import Stopped, signals_watched
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
+from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerFastDA import nnUNetTrainerFastDA
 from nnunetv2.training.nnUNetTrainer.variants.domains.domain_losses import nnUNetTrainerAdaptiveRatios
 from nnunetv2.training.nnUNetTrainer.variants.weight_averaging.nnUNetTrainerEMA import nnUNetTrainerEMA
 from tests.conftest import NnunetFolders
@@ -41,6 +42,10 @@ class SeededAdaptive(Seeded, nnUNetTrainerAdaptiveRatios):
     """Changes the mixing ratios after each epoch from the third one on."""
 
     use_edge_heads = False
+
+
+class SeededFast(Seeded, nnUNetTrainerFastDA):
+    """Augments in another way."""
 
 
 class SeededAverage(Seeded, nnUNetTrainerEMA):
@@ -179,7 +184,7 @@ def test_a_file_ends_the_training_after_the_epoch(
     assert again.current_epoch == 4
 
 
-@pytest.mark.parametrize("kind", [Seeded, SeededAdaptive])
+@pytest.mark.parametrize("kind", [Seeded, SeededAdaptive, SeededFast])
 def test_the_number_of_processes_changes_nothing(
     nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, kind: Any
 ) -> None:
