@@ -48,6 +48,7 @@ from nnunetv2.inference.sliding_window_prediction import (
     compute_gaussian,
     compute_steps_for_sliding_window,
     tile_slicers,
+    tile_weights,
 )
 from nnunetv2.inference.tile_accumulation import mean_of_folds
 from nnunetv2.networks.compiled_networks import compile_if_asked, load_weights
@@ -59,8 +60,6 @@ from nnunetv2.utilities.label_handling.label_handling import determine_num_input
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from s1.file_endings import label_ending
-
-_GAUSSIAN_MAXIMUM = 10
 
 
 class nnUNetPredictor:
@@ -454,10 +453,7 @@ class nnUNetPredictor:
         return predict_tiles.predict_tiles(data, slicers, work)
 
     def _tile_weights(self, device: torch.device) -> torch.Tensor | None:
-        if not self.use_gaussian:
-            return None
-        tile_size = tuple(self.configuration_manager.patch_size)
-        return compute_gaussian(tile_size, sigma_scale=1 / 8, value_scaling_factor=_GAUSSIAN_MAXIMUM, device=device)
+        return tile_weights(self.configuration_manager.patch_size, self.use_gaussian, device, compute_gaussian)
 
     def _make_bar(self, total: int) -> Any:
         seconds = redraw_interval_s()

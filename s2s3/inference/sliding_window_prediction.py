@@ -12,6 +12,7 @@ from nnunetv2.errors import CallError
 Slicer = tuple[slice | int, ...]
 
 _TRUNCATE_SIGMAS = 4
+_GAUSSIAN_MAXIMUM = 10
 
 
 @lru_cache(maxsize=2)
@@ -35,6 +36,18 @@ def compute_gaussian(
     empty = importance == 0
     importance[empty] = importance[~empty].min()
     return importance
+
+
+def tile_weights(
+    tile_size: Sequence[int],
+    use_gaussian: bool,
+    device: torch.device,
+    compute: Callable[..., torch.Tensor] = compute_gaussian,
+) -> torch.Tensor | None:
+    """Return the weights, (*tile) on `device`, with which predictions of tiles are summed; None: all are equal."""
+    if not use_gaussian:
+        return None
+    return compute(tuple(tile_size), sigma_scale=1 / 8, value_scaling_factor=_GAUSSIAN_MAXIMUM, device=device)
 
 
 def _bell(length: int, sigma_scale: float) -> np.ndarray:

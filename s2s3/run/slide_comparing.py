@@ -24,7 +24,7 @@ from nnunetv2.pathology.slides.reader_process import Reading, default_readers
 from nnunetv2.pathology.slides.rescue import SlideSource
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
-from nnunetv2.run.slide_worker import network_settings, slide_model
+from nnunetv2.run.slide_worker import network_settings, slide_predictor
 
 _SMALLEST_PX, _LARGEST_PX = 16, 16384
 _COLUMN = 14
@@ -35,8 +35,8 @@ def comparison_text(arguments: argparse.Namespace) -> str:
     entry = _slide(arguments)
     modes = _modes(arguments)
     device = choose_device(arguments.device)
-    settings = [network_settings(arguments, device, normalization=mode, save=()) for mode in modes]  # checks each mode
-    model = slide_model(arguments, device)
+    settings = [network_settings(arguments, normalization=mode, save=()) for mode in modes]  # checks each mode
+    model = slide_predictor(arguments, settings[0], device).model
     mpp = model.mpp(arguments.mpp)
     draw = None if arguments.a is None else _reference(arguments, model, mpp)
     source = SlideSource(

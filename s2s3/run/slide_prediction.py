@@ -7,17 +7,12 @@ from pathlib import Path
 
 from nnunetv2.errors import SlideError
 from nnunetv2.foundation.command_line import messages_as_lines
-from nnunetv2.foundation.files import make_folder
-from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.inference.case_lists import check_part
 from nnunetv2.inference.predict_folder import choose_device
 from nnunetv2.pathology.prediction.archive import Marks, marks_of
-from nnunetv2.pathology.prediction.run_list import note_slides
-from nnunetv2.pathology.prediction.slide_state import read_state
-from nnunetv2.pathology.prediction.slide_summary import write_summary
+from nnunetv2.pathology.prediction.predict_slides import begin_output, finish_output, slides_to_predict
 from nnunetv2.pathology.prediction.slurm_jobs import SlurmWork, slurm_options, stopping_in_order, submit
-from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
-from nnunetv2.reporting.slide_report import write_slide_report
+from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.run.slide_devices import work_on_devices
 from nnunetv2.run.slide_worker import work_on_slides
 from s1.problem_lists import raise_together
@@ -28,10 +23,8 @@ _log = logging.getLogger(__name__)
 def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
     """Predict all slides; raise SlideError at the end that names those that failed."""
     check_part(arguments.part_id, arguments.num_parts)
-    entries = list_slides(arguments.i, arguments.mpp_of)
     output = Path(arguments.o)
-    for entry in entries:
-        check_apart(output, {"the slides": Path(entry.path).parent})
+    entries = slides_to_predict(arguments.i, output, arguments.mpp_of, arguments.slide_mpp)
     if arguments.engine == "slurm":
         _submit(arguments, entries)
         return
@@ -39,18 +32,16 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
         problems = work_on_devices(arguments, entries, marks_of(output, entries))
     else:
         problems = work_on_slides(arguments, entries, choose_device(arguments.device))
-    _finish(output, entries)
+    finish_output(output, entries)
     raise_together(SlideError, "slides", problems)
 
 
 def _submit(arguments: argparse.Namespace, entries: Sequence[SlideEntry]) -> None:
     """Start jobs that share the slides, and say how to follow them."""
-    output = Path(arguments.o)
     options = slurm_options(arguments.slurm)
     if arguments.device in (None, "cuda"):
         options = {"gpus_per_node": 1, **options}
-    make_folder(output, "the output folder")
-    note_slides(output, entries)
+    output = begin_output(arguments.o, entries)
     work = SlurmWork(_work_in_job, (arguments, entries, marks_of(output, entries)))
     names = submit(work, output, arguments.jobs, options)
     _log.info("%d jobs: %s\ndrift slide status -o %s", len(names), " ".join(names), output)
@@ -63,13 +54,6 @@ def _work_in_job(arguments: argparse.Namespace, entries: Sequence[SlideEntry], b
         problems = work_on_slides(arguments, entries, device, before, waits=False, after_band=after_band)
         for problem in problems:
             _log.warning("%s", problem)
-        _finish(Path(arguments.o), entries)
+        finish_output(Path(arguments.o), entries)
         return problems
     return []
-
-
-def _finish(output: Path, entries: Sequence[SlideEntry]) -> None:
-    """Write the tables and the page about all slides."""
-    write_summary(output, [entry.name for entry in entries])
-    if any(read_state(output / entry.name) for entry in entries):
-        _log.info("report: %s", write_slide_report(output))

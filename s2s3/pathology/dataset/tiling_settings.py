@@ -1,12 +1,13 @@
 """How slides are cut into training tiles: everything that decides their pixels and labels."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.pathology.annotations.asap_xml import HOLE_GROUPS
+from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
 from nnunetv2.pathology.slides.pixel_size import LARGEST_UM, SMALLEST_UM, is_plausible
 from nnunetv2.pathology.tissue.tissue_mask import STAINS
 
@@ -71,16 +72,12 @@ class TilingSettings:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "TilingSettings":
-        """Build from the output of `to_dict`. Raises SettingsError for unknown keys."""
-        known = [entry.name for entry in fields(cls)]
-        unknown = sorted(set(content) - set(known))
-        if unknown:
-            raise SettingsError(f"unknown tiling settings {unknown}, expected some of {known}")
-        return cls(**{**content, "exclude": tuple(content.get("exclude", HOLE_GROUPS))})
+        """Build from the output of `to_dict`. Raises ArgumentError for unknown keys and wrong types."""
+        return settings_from_dict(cls, content, "a tiling")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {**asdict(self), "exclude": list(self.exclude), "stride": self.step, "unannotated": self.outside}
+        return {**settings_to_dict(self), "stride": self.step, "unannotated": self.outside}
 
     def _problems(self) -> Iterator[str]:
         if not is_plausible(self.mpp):

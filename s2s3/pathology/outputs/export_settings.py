@@ -1,12 +1,13 @@
 """What the files made from the labels of a slide contain, as one object that checks itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from nnunetv2.errors import ArgumentError
 from nnunetv2.pathology.annotations.geojson_writer import OBJECT_TYPES
 from nnunetv2.pathology.outputs.measurements import ratio_classes
+from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
 from s1.problem_lists import closest_name
 
 GEOJSON, OVERLAY, ZARR = "geojson", "overlay", "zarr"
@@ -60,22 +61,9 @@ class ExportSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ExportSettings":
-        """Return the settings of a dictionary. Raises ArgumentError for unknown keys."""
-        return cls(**as_arguments(cls, values, "an export"))
+        """Return the settings of a dictionary. Raises ArgumentError for unknown keys and wrong types."""
+        return settings_from_dict(cls, values, "an export")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all settings as JSON values."""
-        return as_json(asdict(self))
-
-
-def as_arguments(kind: Any, values: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Return JSON values as arguments of a settings class: lists become tuples. ArgumentError for unknown keys."""
-    unknown = sorted(values.keys() - {field.name for field in fields(kind)})
-    if unknown:
-        raise ArgumentError(f"unknown settings of {what}: {', '.join(unknown)}")
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-
-
-def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a settings class as JSON values: tuples become lists."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return settings_to_dict(self)

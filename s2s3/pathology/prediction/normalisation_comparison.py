@@ -126,7 +126,7 @@ class ComparedSlide:
             statistics,
             inside,
             self.settings.step_size,
-            self.settings.batch_size,
+            self.settings.tiles_at_once(self.model.predictor.device.type),
             self.settings.memory_gb,
             self.reading.readers,
             self.reading.timeout_s,

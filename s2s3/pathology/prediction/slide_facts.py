@@ -42,18 +42,19 @@ def prediction_plan(
         normalization: mode and values.
         about: as returned by `about_slide`.
     """
+    device = prediction.model.predictor.device.type
     model, layout, kept = prediction.model, prediction.grid.layout, prediction.probabilities
     return {
         "slide": slide_stamp(prediction.source.path),
         "view": about["view"],
         "reader": about["reader"],
         "model": {"hash": model.identity},
-        "device": model.predictor.device.type,
+        "device": device,
         "gaussian": bool(model.predictor.use_gaussian),
         "versions": about["versions"],
         "mirroring": settings.mirroring,
         "step_size": settings.step_size,
-        "batch_size": settings.batch_size,
+        "batch_size": prediction.batch_size,
         "block_width": layout.block_width,
         "gate": None if prediction.gate is None else prediction.gate.digest(),
         "normalization": normalization,

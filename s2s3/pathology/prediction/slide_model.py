@@ -1,10 +1,8 @@
 """A model that slides are predicted with: what it needs to be, the pixel size it was trained at, and its identity."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import SettingsError
@@ -18,9 +16,6 @@ from nnunetv2.pathology.prediction.slide_normalisation import (
     slide_normalisation,
 )
 from nnunetv2.pathology.slides.model_entry import ENTRY, slide_entry
-from s1.files import file_sha256
-
-_HASH_CHARACTERS = 16
 
 
 @dataclass(frozen=True)
@@ -121,11 +116,3 @@ class SlideModel:
         """Return the micrometres per pixel to predict at; see `model_mpp`."""
         spacing = self.predictor.configuration_manager.spacing
         return model_mpp(self.name, self.predictor.dataset_json, spacing, given)
-
-
-def model_identity(checkpoints: Sequence[Path]) -> str:
-    """Return a hash of the checkpoint files of all folds."""
-    digest = hashlib.sha256()
-    for file in checkpoints:
-        digest.update(file_sha256(file).encode())
-    return digest.hexdigest()[:_HASH_CHARACTERS]

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from nnunetv2.inference.label_conversion import label_dtype
+from nnunetv2.inference.sliding_window_prediction import tile_weights
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.pathology.outputs.bands import BandFiles
 from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid
@@ -166,7 +167,7 @@ class SlidePrediction:
             self.batch_size,
         )
         device = self.model.predictor.device
-        weights = self.model.predictor._tile_weights(device)
+        weights = tile_weights(self.model.tile_size, self.model.predictor.use_gaussian, device)
         return StripeAccumulation(self.grid, tiles.predict_row, self._num_channels, weights, device, self.is_predicted)
 
     @property

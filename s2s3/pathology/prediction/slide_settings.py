@@ -1,12 +1,13 @@
 """The settings of a prediction on slides, as one object that checks itself."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from nnunetv2.errors import ArgumentError
-from nnunetv2.pathology.outputs.export_settings import EXPORTS, ExportSettings, as_arguments, as_json
+from nnunetv2.pathology.outputs.export_settings import EXPORTS, ExportSettings
 from nnunetv2.pathology.prediction.slide_statistics import given_statistics
+from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
 
 WINDOW = "window"
 NORMALIZATIONS = ("slide", "image", WINDOW, "dataset")
@@ -15,6 +16,7 @@ OUTPUTS = ("labels", "geojson", "overlay")
 PROBABILITIES = "probabilities"
 
 STAINS = ("he", "any")
+_GPU_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class SlideSettings:
     """Distance between tiles as a fraction of a tile, in (0, 1]."""
     mirroring: bool = False
     """Whether predictions are averaged over mirrored tiles: four times the work."""
-    batch_size: int = 1
-    """Tiles that go through the network together."""
+    batch_size: int | None = None
+    """Tiles that go through the network together; None: 1, on a GPU 8."""
     memory_gb: float = 1.5
     """What sums and pixels of a slide may take."""
     tissue: str = "auto"
@@ -68,7 +70,7 @@ class SlideSettings:
         checks = {
             "--mpp": self.mpp is None or 0.05 <= self.mpp <= 20,
             "-step_size": 0 < self.step_size <= 1,
-            "-b": self.batch_size >= 1,
+            "-b": self.batch_size is None or self.batch_size >= 1,
             "--memory": 0.1 <= self.memory_gb < 1e6,
             "--stain": self.stain in STAINS,
             "--margin": 0 <= self.margin_um < 1e6,
@@ -84,6 +86,10 @@ class SlideSettings:
             given_statistics(self.normalization.removeprefix(VALUES))
         _ = self.export  # checks the rest
 
+    def tiles_at_once(self, device_type: str) -> int:
+        """Return how many tiles go through the network together on a device, `cpu`, `cuda` or `mps`."""
+        return self.batch_size or (_GPU_BATCH if device_type == "cuda" else 1)
+
     @property
     def export(self) -> ExportSettings:
         """How the files are made from the labels."""
@@ -98,9 +104,9 @@ class SlideSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SlideSettings":
-        """Return the settings of a dictionary. Raises ArgumentError for unknown keys."""
-        return cls(**as_arguments(cls, values, "a prediction on slides"))
+        """Return the settings of a dictionary. Raises ArgumentError for unknown keys and wrong types."""
+        return settings_from_dict(cls, values, "a prediction on slides")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all settings as JSON values."""
-        return as_json(asdict(self))
+        return settings_to_dict(self)

@@ -26,8 +26,8 @@ from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
 from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 
-MakeBar = Callable[[int], Any]
-"""Returns a progress bar, as tqdm does, for a number of bands."""
+MakeBar = Callable[[str, int], Any]
+"""Returns a progress bar, as tqdm does, for the name of a slide and its number of bands."""
 _LOG = "read.jsonl"
 
 
@@ -38,7 +38,7 @@ class RunOptions:
     Parameters:
         readers: processes that read a slide; 0 reads in this one.
         reader: `auto`, or the name of the library that reads.
-        read_timeout_s: how long a block may take.
+        read_timeout_s: how long opening a slide, or reading a block, may take.
         check: raises ClaimError if the slide belongs to another process; asked before anything is written.
         after_band: called when a band is finished; what it raises stops the slide in order.
     """
@@ -133,7 +133,7 @@ class SlideWork:
             statistics,
             gate,
             settings.step_size,
-            settings.batch_size,
+            settings.tiles_at_once(self.model.predictor.device.type),
             settings.memory_gb,
             self.options.readers,
             self.options.read_timeout_s,
@@ -154,7 +154,7 @@ class SlideWork:
         layout = prediction.grid.layout
         keeps = self.settings.keep_partial
         total = len(layout.blocks) * len(layout.bands)
-        bar = self.options.make_bar(total) if self.options.make_bar else None
+        bar = self.options.make_bar(self.name, total) if self.options.make_bar else None
         done = total - sum(len(files.unfinished(block)) for block in range(len(layout.blocks)))
         if bar is not None:
             bar.update(done)

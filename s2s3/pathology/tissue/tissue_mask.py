@@ -5,13 +5,14 @@ chroma, the difference of the largest and the smallest D, is above a threshold f
 absorbs green most. Grey and black (edges of the cover slip, dust, fill) and blue and green pen are no tissue.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnunetv2.errors import SettingsError
+from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
 from nnunetv2.pathology.slides.slide_reader import Pixels, Valid
 
 Mask = NDArray[np.bool_]
@@ -52,16 +53,12 @@ class TissueSettings:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "TissueSettings":
-        """Build from the output of `to_dict`. Raises SettingsError for unknown keys."""
-        known = [entry.name for entry in fields(cls)]
-        unknown = sorted(set(content) - set(known))
-        if unknown:
-            raise SettingsError(f"unknown tissue settings {unknown}, expected some of {known}")
-        return cls(**content)
+        """Build from the output of `to_dict`. Raises ArgumentError for unknown keys and wrong types."""
+        return settings_from_dict(cls, content, "the search for tissue")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return asdict(self)
+        return settings_to_dict(self)
 
 
 @dataclass(frozen=True)

@@ -108,5 +108,5 @@ def test_settings_outside_their_range_are_refused(changes: dict[str, Any], messa
 def test_settings_come_back_from_their_dictionary_and_unknown_ones_are_refused() -> None:
     chosen = settings(labels={"Tumor": 1}, roi="ROI", exclude=("Hole",))
     assert TilingSettings.from_dict(chosen.to_dict()).to_dict() == chosen.to_dict()
-    with pytest.raises(SettingsError, match="unknown tiling settings"):
+    with pytest.raises(SettingsError, match="unknown settings of a tiling: tiles"):
         TilingSettings.from_dict({"mpp": 0.5, "tiles": 3})

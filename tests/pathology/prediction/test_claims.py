@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -170,15 +169,16 @@ def work(folder: Path, number: int) -> None:
 def test_of_40_slides_and_8_processes_two_of_them_killed_each_is_done_once_and_none_lost(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=work, args=(tmp_path, number)) for number in range(8)]
-    for worker in workers:
+    for worker in workers[:2]:  # each has a slide before the others can have done all
         worker.start()
-    for number in (0, 1):
-        while not (tmp_path / f"at_work_{number}").exists():
-            time.sleep(0.01)
-        pid = workers[number].pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        workers[number].join()
+    while len(list(tmp_path.glob("at_work_*"))) < 2:
+        assert all(worker.is_alive() for worker in workers[:2])
+        time.sleep(0.01)
+    for worker in workers[2:]:
+        worker.start()
+    for worker in workers[:2]:
+        worker.kill()
+        worker.join()
     for worker in workers[2:]:
         worker.join()
         assert worker.exitcode == 0

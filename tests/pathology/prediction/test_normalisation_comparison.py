@@ -27,7 +27,7 @@ from nnunetv2.run.slide_command import slide_entry
 from sample_data.pyramids import PyramidSettings, write_pyramid
 from tests.factories.models import write_model_folder
 from tests.factories.plans import make_dataset_json, make_plans
-from tests.pathology.prediction.test_slide_job import make_predictor
+from tests.pathology.prediction.small_slides import make_predictor
 
 SETTINGS = SlideSettings(mpp=2.0, step_size=1.0, save=("labels",))
 

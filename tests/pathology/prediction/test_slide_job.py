@@ -1,6 +1,5 @@
 """One slide through a whole prediction: equal to the prediction of a picture, resumable, honest about damage."""
 
-import copy
 import gzip
 import json
 from collections.abc import Callable, Generator, Sequence
@@ -15,7 +14,6 @@ import tifffile
 from PIL import Image
 
 from nnunetv2.errors import MissingPixelSizeError, OutputExistsError, SettingsError, UnreadableSlideError
-from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.outputs.export_settings import ExportSettings
 from nnunetv2.pathology.outputs.slide_export import export_slide
 from nnunetv2.pathology.prediction.block_rows import BlockRows
@@ -26,10 +24,10 @@ from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import Block
-from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
-from tests.factories.models import CPU, build_tiny_network
-from tests.factories.plans import make_dataset_json, make_plans
+from tests.factories.models import build_tiny_network
+from tests.factories.plans import make_dataset_json
+from tests.pathology.prediction.small_slides import labels_of, make_predictor, picture
 from tests.pathology.qupath_rules import broken_rules
 
 EVERYTHING = partial(SlideSettings, mpp=0.5, tissue="none", normalization="image")
@@ -40,35 +38,9 @@ LABELS_OF_OVERLAPPING_TILES = EVERYTHING(save=("labels",))
 LABELS = EVERYTHING(step_size=1.0, save=("labels", "overlay", "probabilities"))
 
 
-def make_predictor(patch: int = 64, **changes: Any) -> nnUNetPredictor:
-    plans = make_plans([patch, patch], [1.0, 1.0], ".png", 3, **changes)
-    predictor = nnUNetPredictor(use_mirroring=False, device=CPU, allow_tqdm=False)
-    manager = PlansManager(plans)
-    network = build_tiny_network(plans, "2d", 3, 3, seed=0)
-    configuration = manager.get_configuration("2d")
-    weights = [copy.deepcopy(network.state_dict())]
-    predictor.manual_initialization(
-        network, manager, configuration, weights, make_dataset_json(".png", 3), "nnUNetTrainer", (0, 1)
-    )
-    return predictor
-
-
 @pytest.fixture(scope="module")
 def model() -> SlideModel:
     return SlideModel(make_predictor(), "tiny", "77ab")
-
-
-def picture(folder: Path, height: int, width: int) -> Path:
-    """A picture with coarse and fine structure, of 0.5 micrometres per pixel."""
-    random = np.random.default_rng(1)
-    coarse = np.asarray(Image.fromarray(random.integers(0, 256, (height // 16 + 1, width // 16 + 1, 3), np.uint8)))
-    pixels = np.kron(coarse, np.ones((16, 16, 1)))[:height, :width] * 0.7 + random.integers(0, 60, (height, width, 3))
-    Image.fromarray(pixels.astype(np.uint8)).save(folder / "a.png")
-    return folder / "a.png"
-
-
-def labels_of(folder: Path) -> np.ndarray:
-    return np.asarray(tifffile.imread(folder / "labels.ome.tif"))
 
 
 @pytest.mark.parametrize(("height", "width"), [(300, 420), (64, 64), (40, 200), (30, 20)])
@@ -111,7 +83,7 @@ def test_a_stopped_slide_goes_on_and_ends_with_the_same_bytes(
     done: list[int] = []
 
     class StopsAfterTheFirstBand:
-        def __init__(self, total: int):
+        def __init__(self, name: str, total: int):
             assert total == 3
 
         def update(self, number: int = 1) -> None:

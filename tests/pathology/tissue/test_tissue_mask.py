@@ -116,7 +116,7 @@ def test_a_margin_is_the_same_by_neighbours_and_by_distances(margin: float, monk
 
 def test_settings_survive_json_and_refuse_what_they_do_not_know() -> None:
     assert TissueSettings.from_dict(TissueSettings(stain="any").to_dict()) == TissueSettings(stain="any")
-    with pytest.raises(SettingsError, match="unknown tissue settings"):
+    with pytest.raises(SettingsError, match="unknown settings of the search for tissue: stian"):
         TissueSettings.from_dict({"stian": "he"})
     with pytest.raises(SettingsError, match="expected one of he, any"):
         TissueSettings(stain="ihc")

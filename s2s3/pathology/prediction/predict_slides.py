@@ -1,0 +1,121 @@
+"""Predicts many slides into one output folder, which any number of processes may share."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nnunetv2.foundation.files import make_folder
+from nnunetv2.foundation.output_guard import check_apart
+from nnunetv2.pathology.prediction.archive import ArchiveWorker
+from nnunetv2.pathology.prediction.claims import Claim
+from nnunetv2.pathology.prediction.run_list import note_slides
+from nnunetv2.pathology.prediction.slide_predictor import PathLike, SlidePredictor, SlideResult, load_slide_predictor
+from nnunetv2.pathology.prediction.slide_settings import SlideSettings
+from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, read_state
+from nnunetv2.pathology.prediction.slide_summary import write_summary
+from nnunetv2.pathology.prediction.slide_work import RunOptions
+from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
+from nnunetv2.reporting.slide_report import write_slide_report
+
+_WORDS = {DONE: "done", NO_TISSUE: "no tissue found"}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PredictedSlides:
+    """What became of the slides of a call."""
+
+    slides: Mapping[str, SlideResult]
+    """Name -> result of each slide that is done or has no tissue, whoever predicted it."""
+    problems: tuple[str, ...]
+    """One line for each slide that could not be predicted."""
+
+
+def predict_slides(
+    slides: Sequence[PathLike],
+    output: PathLike,
+    model: PathLike | Any,
+    settings: SlideSettings | None = None,
+    options: RunOptions | None = None,
+    *,
+    table: PathLike | None = None,
+    slide_mpp: float | None = None,
+    device: torch.device | None = None,
+    folds: tuple[int | str, ...] | None = None,
+    checkpoint_name: str = "checkpoint_final.pth",
+    retry_failed: bool = False,
+) -> PredictedSlides:
+    """Predict slides, each into a folder of its own below `output`, as `drift slide predict` does.
+
+    Processes and computers that call this with the same output share the slides; what is done is skipped, what was
+    stopped goes on. Slides that cannot be predicted do not stop the others.
+
+    Parameters:
+        slides: files, folders with slides, or tables (.csv).
+        model: folder of a trained model, or an initialised predictor (then without device, folds and checkpoint_name).
+        table: with the columns slide,mpp.
+        slide_mpp: micrometres per pixel of slides of which the table says nothing.
+        retry_failed: whether slides that failed before are tried again, three times in all.
+
+    Raises DriftError before the first slide if the arguments, the slides or the model cannot be used.
+    """
+    entries = slides_to_predict(slides, output, table, slide_mpp)
+    if isinstance(model, str | os.PathLike):
+        model = load_slide_predictor(model, settings or SlideSettings(), options, device, folds, checkpoint_name)
+    else:
+        model = SlidePredictor(model, settings, options)
+    target = begin_output(output, entries)
+    worker = ArchiveWorker(entries, target, SlideVisit(model), retry_failed, model.settings.overwrite)
+    problems = worker.work()
+    finish_output(target, entries)
+    results = {entry.name: SlideResult.read(target / entry.name) for entry in entries if _is_over(target / entry.name)}
+    return PredictedSlides(results, tuple(problems))
+
+
+def slides_to_predict(
+    slides: Sequence[PathLike], output: PathLike, table: PathLike | None = None, slide_mpp: float | None = None
+) -> list[SlideEntry]:
+    """Return the slides that are meant, with their pixel sizes if these are given.
+
+    Raises SlideError that lists all that is wrong, InvalidOutputError if the outputs would lie among the slides.
+    """
+    entries = list_slides(slides, table)
+    for entry in entries:
+        check_apart(output, {"the slides": Path(entry.path).parent})
+    return [replace(entry, mpp=slide_mpp) if entry.mpp is None else entry for entry in entries]
+
+
+def begin_output(output: PathLike, entries: Sequence[SlideEntry]) -> Path:
+    """Make the output folder and note the slides in it, so that others see which are still to be done."""
+    folder = make_folder(output, "the output folder")
+    note_slides(folder, entries)
+    return folder
+
+
+def finish_output(output: Path, entries: Sequence[SlideEntry]) -> None:
+    """Write the tables and the page about all slides."""
+    write_summary(output, [entry.name for entry in entries])
+    if any(read_state(output / entry.name) for entry in entries):
+        _log.info("report: %s", write_slide_report(output))
+
+
+@dataclass(frozen=True)
+class SlideVisit:
+    """Predicts a slide that is claimed, and says how it went."""
+
+    predictor: SlidePredictor
+
+    def __call__(self, entry: SlideEntry, folder: Path, claim: Claim, anew: bool) -> None:
+        state = self.predictor.predict_claimed(entry, folder, claim, anew)
+        _log.info("%s: %s (%s)", entry.name, _WORDS[state["state"]], folder)
+        for warning in state.get("warnings", ()):
+            _log.warning("%s: %s", entry.path, warning)
+
+
+def _is_over(folder: Path) -> bool:
+    return read_state(folder).get("state") in _WORDS

@@ -1,0 +1,136 @@
+"""Predicts slides, one after the other, with an initialised predictor."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nnunetv2.errors import ArgumentError, ClaimError, DriftError
+from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, SLIDE_MEASUREMENTS
+from nnunetv2.foundation.files import read_json
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.pathology.outputs.slide_files import require_packages
+from nnunetv2.pathology.prediction.claims import Claim, claiming
+from nnunetv2.pathology.prediction.model_identity import model_identity
+from nnunetv2.pathology.prediction.slide_job import SlideJob
+from nnunetv2.pathology.prediction.slide_model import SlideModel
+from nnunetv2.pathology.prediction.slide_settings import SlideSettings
+from nnunetv2.pathology.prediction.slide_state import read_state
+from nnunetv2.pathology.prediction.slide_work import RunOptions
+from nnunetv2.pathology.slides.slide_list import SlideEntry, slide_name
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class SlideResult:
+    """What a folder of outputs has of a slide."""
+
+    state: Mapping[str, Any]
+    """The content of state.json; its entry `state` is `done` or `no_tissue`."""
+    measurements: Mapping[str, Any]
+    """The content of measurements.json; empty without tissue."""
+    files: Mapping[str, Path]
+    """Name -> path of everything in the folder, such as `labels.ome.tif`."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "SlideResult":
+        """Return the result in the folder of a slide that was predicted."""
+        try:
+            measurements = read_json(folder / MEASUREMENTS_NAME, SLIDE_MEASUREMENTS)
+        except DriftError:
+            measurements = {}
+        shown = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        return cls(read_state(folder), measurements, {path.name: path for path in shown})
+
+
+class SlidePredictor:
+    """Predicts slides with a model.
+
+    Parameters:
+        predictor: an initialised nnUNetPredictor, or an object with its attributes and hooks; each batch of tiles goes
+            through its `_internal_maybe_mirror_and_predict`, with one fold after the other in its `network`.
+        settings: what decides the outputs. Their step size counts, not that of the predictor.
+        options: how slides are read and followed; by default in this process, without protection against decoders that
+            hang.
+        name: of the model, in outputs and messages.
+
+    Raises SettingsError if the model or the settings cannot be used, MissingPixelSizeError if the model does not state
+    its pixel size and the settings do not either.
+    """
+
+    def __init__(
+        self,
+        predictor: Any,
+        settings: SlideSettings | None = None,
+        options: RunOptions | None = None,
+        name: str | None = None,
+    ):
+        self.settings, self.options = settings or SlideSettings(), options or RunOptions()
+        if bool(predictor.use_mirroring) != self.settings.mirroring:
+            raise ArgumentError(
+                f"the predictor has use_mirroring={predictor.use_mirroring}, the settings mirroring="
+                f"{self.settings.mirroring}: give both the same value (slides are usually predicted without)"
+            )
+        self.model = SlideModel(predictor, name or _model_name(predictor), model_identity(predictor))
+        self.model.mpp(self.settings.mpp)
+        self.settings.export.require_classes(list(self.model.classes))
+        require_packages(self.settings.export)
+
+    def predict(self, slide: PathLike, folder: PathLike, slide_mpp: float | None = None) -> SlideResult:
+        """Predict a slide into its folder, or go on where a stopped call was; a slide that is done is left alone.
+
+        Parameters:
+            slide_mpp: micrometres per pixel of the finest level, instead of what the file states.
+
+        Raises SlideError if the slide cannot be predicted, which its state says too; ClaimError if another process is
+        at work in the folder; OutputExistsError for outputs of another model or other settings.
+        """
+        entry, target = SlideEntry(os.fspath(slide), slide_name(slide), slide_mpp), Path(folder)
+        with claiming(target) as claim:
+            if claim is None:
+                raise ClaimError(f"{target}: another process is predicting a slide into it; wait for it")
+            self.predict_claimed(entry, target, claim, self.settings.overwrite)
+        return SlideResult.read(target)
+
+    def predict_claimed(self, entry: SlideEntry, folder: Path, claim: Claim, anew: bool) -> dict[str, Any]:
+        """Predict a slide into a folder that is claimed for it and return its state; raises as `predict`.
+
+        Parameters:
+            anew: whether what is there is replaced.
+        """
+        settings, options = replace(self.settings, overwrite=anew), replace(self.options, check=claim.check)
+        return SlideJob(self.model, settings, options).run(entry.path, entry.name, folder, entry.mpp)
+
+
+def load_slide_predictor(
+    model_folder: PathLike,
+    settings: SlideSettings,
+    options: RunOptions | None = None,
+    device: torch.device | None = None,
+    folds: tuple[int | str, ...] | None = None,
+    checkpoint_name: str = "checkpoint_final.pth",
+) -> SlidePredictor:
+    """Return a predictor with the model of a folder; arguments as of SlidePredictor and nnUNetPredictor.
+
+    Parameters:
+        device: None: cuda if there is a GPU, otherwise cpu.
+        folds: None: all numbered folds with a checkpoint, or the one of all cases.
+    """
+    folder = Path(model_folder)
+    predictor = nnUNetPredictor(
+        settings.step_size,
+        use_mirroring=settings.mirroring,
+        device=device or torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        allow_tqdm=False,
+    )
+    found = predictor.auto_detect_available_folds(folder, checkpoint_name)
+    predictor.initialize_from_trained_model_folder(folder, folds or tuple(found) or ("all",), checkpoint_name)
+    return SlidePredictor(predictor, settings, options, folder.name)
+
+
+def _model_name(predictor: Any) -> str:
+    return f"{predictor.plans_manager.dataset_name} {predictor.trainer_name}"
