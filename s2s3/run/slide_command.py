@@ -51,7 +51,7 @@ def _examined(entry: "SlideEntry", arguments: argparse.Namespace) -> "tuple[Slid
     from nnunetv2.pathology.slides.reader_process import default_readers
     from nnunetv2.pathology.slides.slide_info import checked, damage, slide_info
 
-    info = slide_info(entry.path, arguments.reader, entry.mpp or arguments.slide_mpp)
+    info = slide_info(entry.path, arguments.reader, entry.mpp or arguments.slide_mpp, arguments.read_timeout)
     if not arguments.check:
         return info, None
     readers = default_readers() if arguments.nr is None else arguments.nr
@@ -61,7 +61,7 @@ def _examined(entry: "SlideEntry", arguments: argparse.Namespace) -> "tuple[Slid
 
 
 def _check_reading(arguments: argparse.Namespace) -> None:
-    if arguments.nr is not None and arguments.nr < 0:
+    if "nr" in arguments and arguments.nr is not None and arguments.nr < 0:
         raise SettingsError(f"-nr {arguments.nr}: expected 0 or more processes")
     if not arguments.read_timeout > 0:
         raise SettingsError(f"--read_timeout {arguments.read_timeout:g}: expected seconds above 0")

@@ -160,6 +160,3 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-nr", type=int, metavar="READERS", help="processes that read (default: CPUs - 1, at most 4; 0: in this one)"
     )
-    parser.add_argument(
-        "--read_timeout", type=float, default=60.0, metavar="S", help="seconds one block may take (default: 60)"
-    )

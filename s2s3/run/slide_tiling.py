@@ -37,7 +37,14 @@ def tile_slides_as_asked(arguments: argparse.Namespace) -> None:
             "the table gives groups, but each slide is a group of its own; --groups_from csv takes the table's"
         )
     source = arguments.domain_from or ("csv" if any(slide.domain for slide in slides) else None)
-    tiling = Tiling(slides, name, _settings(arguments), _places(arguments), Grouping(source, arguments.groups_from))
+    tiling = Tiling(
+        slides,
+        name,
+        _settings(arguments),
+        _places(arguments),
+        Grouping(source, arguments.groups_from),
+        arguments.read_timeout,
+    )
     result = tile_slides(tiling, arguments.np, arguments.overwrite, not arguments.disable_progress_bar)
     with replacing(result.folder / REPORT) as temporary:
         temporary.write_text(tiling_report(result.folder, [*result.problems, *result.warnings]), encoding="utf-8")

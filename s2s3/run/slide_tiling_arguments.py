@@ -99,6 +99,13 @@ def add_slide_opening(parser: argparse._ActionsContainer) -> None:
     add = parser.add_argument
     add("--reader", default="auto", choices=READERS, help="library that reads the slides (default: by their content)")
     add("--slide_mpp", type=float, metavar="UM", help="micrometres per pixel of the slides, instead of what they state")
+    add(
+        "--read_timeout",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="seconds that opening a slide, or reading one block, may take (default: 60)",
+    )
 
 
 def renaming(text: str) -> tuple[str, str]:

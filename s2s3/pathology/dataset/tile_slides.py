@@ -21,7 +21,9 @@ from nnunetv2.pathology.dataset.slide_domains import Grouping, facts_of_entry
 from nnunetv2.pathology.dataset.tile_writer import IMAGES, LABELS, SlideTask, TiledSlide, tile_slide
 from nnunetv2.pathology.dataset.tiling_journal import TilingJournal
 from nnunetv2.pathology.dataset.tiling_settings import TilingSettings
+from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.slide_list import SlideEntry
+from nnunetv2.pathology.slides.slide_parts import parts_of_slide
 from nnunetv2.paths import nnUNet_raw
 from s1.output_places import same_place
 from s1.problem_lists import raise_together
@@ -38,6 +40,7 @@ class Tiling:
     Parameters:
         slides: at least one.
         dataset_name: Dataset120_Name.
+        read_timeout_s: how long opening a slide, or reading a part of it, may take.
     """
 
     slides: Sequence[SlideEntry]
@@ -45,6 +48,7 @@ class Tiling:
     settings: TilingSettings
     places: AnnotationPlaces = field(default_factory=AnnotationPlaces)
     grouping: Grouping = field(default_factory=Grouping)
+    read_timeout_s: float = READ_TIMEOUT_S
 
 
 @dataclass(frozen=True)
@@ -192,14 +196,23 @@ class _Run:
                 yield from _take_finished(waiting)
 
     def _task(self, slide: SlideEntry) -> SlideTask:
-        annotation = self.annotations[slide.name]
-        return SlideTask(slide, annotation, self.classes, self.tiling.settings, self.tiling.grouping)
+        annotation, tiling = self.annotations[slide.name], self.tiling
+        return SlideTask(slide, annotation, self.classes, tiling.settings, tiling.grouping, tiling.read_timeout_s)
 
     def _stamps(self, slide: SlideEntry) -> list[Stamp]:
         """Return what the tiles depend on besides the settings."""
-        files = slide.path, self.annotations[slide.name]
+        files = [*_files_of(slide.path), self.annotations[slide.name]]
         given: list[Stamp] = [] if slide.mpp is None else [[f"mpp {slide.mpp:g}", None, None]]
         return [*(stamp(Path(os.path.abspath(file))) for file in files), *given]
+
+
+def _files_of(slide: str) -> list[Path]:
+    """Return all files of a slide, the given one first."""
+    try:
+        parts = parts_of_slide(slide)
+    except OSError:  # whoever opens it says so
+        parts = []
+    return list(dict.fromkeys([Path(slide), *parts]))
 
 
 def _take_finished(

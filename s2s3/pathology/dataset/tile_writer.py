@@ -16,6 +16,7 @@ from nnunetv2.pathology.dataset.tile_plan import TileFacts, choose_tiles, slide_
 from nnunetv2.pathology.dataset.tiling_overlay import PNG_LEVEL, TilingOverlay
 from nnunetv2.pathology.dataset.tiling_settings import AUTO, SKIP, TilingSettings
 from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S, Reading
 from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
@@ -35,6 +36,7 @@ class SlideTask:
     classes: ClassLabels
     settings: TilingSettings
     grouping: Grouping
+    read_timeout_s: float = READ_TIMEOUT_S
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def tile_slide(task: SlideTask, folder: Path) -> TiledSlide:
     for name in (IMAGES, LABELS):
         (folder / name).mkdir(parents=True, exist_ok=True)
     try:
-        with RescuingView(_source(task)) as opened:
+        with RescuingView(_source(task), task.read_timeout_s) as opened:
             task.grouping.check_opened(facts_of_entry(task.slide, opened.slide.properties))
             return TiledSlide(record=_tiled(task, opened, folder))
     except DriftError as error:
@@ -80,7 +82,10 @@ def _source(task: SlideTask) -> SlideSource:
 def _tiled(task: SlideTask, opened: RescuingView, folder: Path) -> dict[str, Any]:
     settings, slide, grid = task.settings, opened.slide, opened.view.grid
     tissue = tissue_of(
-        slide, None if settings.tissue == AUTO else settings.tissue, settings=TissueSettings(settings.stain)
+        slide,
+        None if settings.tissue == AUTO else settings.tissue,
+        settings=TissueSettings(settings.stain),
+        reading=Reading(0, task.read_timeout_s),
     )
     with slide_labels(task.annotation, slide, grid, task.classes, settings) as labels:
         cutter = _Cutter(task, opened, tissue, labels)

@@ -102,7 +102,7 @@ class ComparedSlide:
 
         Raises SlideError for a slide without tissue, UnreadableSlideError if too much of the part cannot be read.
         """
-        with RescuingView(self.source) as opened:
+        with RescuingView(self.source, self.reading.timeout_s) as opened:
             grid, mpp = opened.view.grid, opened.view.mpp or (1.0, 1.0)
             gate, tissue = find_gate(opened.slide, grid, self.settings, self.reading)
             if tissue.is_empty:

@@ -69,5 +69,5 @@ class SlideJob:
         settings = self.settings
         mpp = self.model.mpp(settings.mpp)
         source = SlideSource(path, mpp, self.options.reader, slide_mpp, settings.allow_upsampling)
-        with RescuingView(source) as opened:
+        with RescuingView(source, self.options.read_timeout_s) as opened:
             return SlideWork(self.model, settings, self.options, source, opened, name, folder, state).do()

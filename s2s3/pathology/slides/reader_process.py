@@ -50,7 +50,7 @@ def read_blocks(
 
     Parameters:
         boxes: parts of the view, each within it and of at most 1024 x 1024 pixels for the memory that is planned.
-        readers: processes; 0 reads in this one, without protection against decoders that hang.
+        readers: processes; 0 reads in this one, without protection against decoders that crash.
         timeout_s: how long one block may take.
 
     Raises UnreadableSlideError if the slide cannot be opened or has vanished.
@@ -86,7 +86,7 @@ class Reading:
 
 
 IN_THIS_PROCESS = Reading()
-"""Without protection against decoders that hang."""
+"""Without protection against decoders that crash."""
 
 
 def _joined(window: Box, blocks: Iterable[Block]) -> tuple[Pixels, Valid]:
@@ -99,10 +99,10 @@ def _joined(window: Box, blocks: Iterable[Block]) -> tuple[Pixels, Valid]:
 
 
 class _ThisProcess:
-    """Reads without protection against decoders that hang."""
+    """Reads without protection against decoders that crash; those that hang are left behind in their thread."""
 
-    def __init__(self, source: SlideSource):
-        self._view = RescuingView(source)
+    def __init__(self, source: SlideSource, timeout_s: float):
+        self._view = RescuingView(source, timeout_s)
 
     def read(self, boxes: Iterable[Box]) -> Iterator[Block]:
         """Yield blocks in order."""
@@ -114,7 +114,7 @@ class _ThisProcess:
 
 
 def _readers(source: SlideSource, readers: int, timeout_s: float) -> "_Readers | _ThisProcess":
-    return _Readers(source, readers, timeout_s) if readers else _ThisProcess(source)
+    return _Readers(source, readers, timeout_s) if readers else _ThisProcess(source, timeout_s)
 
 
 @dataclass(eq=False)

@@ -17,8 +17,9 @@ from nnunetv2.errors import DriftError, SlideError, UnreadableSlideError
 from nnunetv2.pathology.slides.geometry import Box, cells_of, choose_level, regrid
 from nnunetv2.pathology.slides.reader_choice import AUTO, opening, second_readers
 from nnunetv2.pathology.slides.slide import Slide, open_slide
-from nnunetv2.pathology.slides.slide_reader import Pixels, Valid
+from nnunetv2.pathology.slides.slide_reader import Pixels, SlideReader, Valid
 from nnunetv2.pathology.slides.view import SlideView, blank
+from nnunetv2.pathology.slides.watched_reader import WatchedReader, within
 
 SUB_BLOCK_PX = 256
 """Edge of the parts of a damaged block that are rescued one by one, in view pixels on a grid from (0, 0)."""
@@ -93,11 +94,16 @@ class Block:
 
 
 class RescuingView:
-    """A view in which every box can be read. Use as a context manager."""
+    """A view in which every box can be read. Use as a context manager.
 
-    def __init__(self, source: SlideSource):
-        self._source = source
-        self.slide: Slide = open_slide(source.path, source.reader, source.slide_mpp)
+    Parameters:
+        timeout_s: how long opening the slide, and each read, may take; None: any time, in reader processes, which
+            others watch.
+    """
+
+    def __init__(self, source: SlideSource, timeout_s: float | None = None):
+        self._source, self._timeout_s = source, timeout_s
+        self.slide: Slide = open_slide(source.path, source.reader, source.slide_mpp, timeout_s)
         try:
             self.view = _view_of(self.slide, source)
         except DriftError:
@@ -169,13 +175,19 @@ class RescuingView:
         """The slide opened with another library that sees the same finest level."""
         for name in second_readers(self._source.path, self.slide.reader.name):
             try:
-                other = Slide(self.slide.path, opening(name, self.slide.path), self._source.slide_mpp)
+                other = Slide(self.slide.path, self._opened_by(name), self._source.slide_mpp)
             except DriftError:
                 continue
             if other.size == self.slide.size and other.origin == self.slide.origin:
                 return other
             other.close()
         return None
+
+    def _opened_by(self, library: str) -> SlideReader:
+        """Open the slide with another library, watched as the first one is."""
+        path, timeout_s = self.slide.path, self._timeout_s
+        reader = within(timeout_s, "opening it", lambda: opening(library, path))
+        return reader if timeout_s is None else WatchedReader(reader, lambda: opening(library, path), timeout_s)
 
     @staticmethod
     def _read(view: SlideView, box: Box) -> tuple[Pixels, Valid]:

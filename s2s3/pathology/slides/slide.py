@@ -9,6 +9,7 @@ from nnunetv2.pathology.slides.pixel_size import missing_pixel_size, slide_pixel
 from nnunetv2.pathology.slides.reader_choice import open_reader
 from nnunetv2.pathology.slides.slide_reader import PathLike, Pixels, SlideReader, Valid
 from nnunetv2.pathology.slides.view import SlideView, finest_grid, padded, thumbnail_grid
+from nnunetv2.pathology.slides.watched_reader import WatchedReader, within
 
 LEAST_FACTOR = 0.5
 """Enlarging more than twice is refused unless it is asked for."""
@@ -107,21 +108,29 @@ class Slide:
             raise type(error)(f"{self.path}: {error}") from None
 
 
-def open_slide(path: PathLike, reader: str = "auto", mpp: float | None = None) -> Slide:
+def open_slide(path: PathLike, reader: str = "auto", mpp: float | None = None, timeout_s: float | None = None) -> Slide:
     """Open a whole slide: any format of OpenSlide, TIFF, DICOM (one file of a series, or its folder) or a picture.
 
     Parameters:
         reader: `auto`, or the name of the library: `openslide`, `tifffile`, `wsidicom` or `pillow`.
         mpp: micrometres per pixel of the finest level, instead of what the file states.
+        timeout_s: how long opening it, and each read, may take; None: any time.
 
     Raises UnreadableSlideError if no library opens it, SlideError for other images than 8-bit RGB.
     """
-    opened, warnings = open_reader(path, reader)
+    opened, warnings = _opened(path, reader, timeout_s)
     try:
         return Slide(path, opened, mpp, warnings)
     except DriftError:
         opened.close()
         raise
+
+
+def _opened(path: PathLike, reader: str, timeout_s: float | None) -> tuple[SlideReader, list[str]]:
+    opened, warnings = within(timeout_s, f"{os.fspath(path)}: opening it", lambda: open_reader(path, reader))
+    if timeout_s is None:
+        return opened, warnings
+    return WatchedReader(opened, lambda: open_reader(path, reader)[0], timeout_s), warnings
 
 
 def _number(size_um: float) -> str:

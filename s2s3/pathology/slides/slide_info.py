@@ -48,9 +48,9 @@ class SlideInfo:
         return [self.path, *shown, *(f"  warning: {line}" for line in self.warnings), *_check_lines(facts.get("check"))]
 
 
-def slide_info(path: str, reader: str = "auto", mpp: float | None = None) -> SlideInfo:
-    """Return what the header of a slide says. Raises SlideError if it cannot be opened."""
-    with open_slide(path, reader, mpp) as slide:
+def slide_info(path: str, reader: str = "auto", mpp: float | None = None, timeout_s: float | None = None) -> SlideInfo:
+    """Return what the header of a slide says. Raises SlideError if it cannot be opened, in so many seconds if given."""
+    with open_slide(path, reader, mpp, timeout_s) as slide:
         return SlideInfo(path, _facts(slide), slide.warnings)
 
 

@@ -20,6 +20,7 @@ ENDINGS = (
 """Of files that a folder of slides is searched for; the content decides how they are read."""
 _MASK = "_mask"
 _SECOND_ENDINGS = (".ome",)
+_LONGEST_OPENING_S = 60.0
 _OTHER_CHARACTERS = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -163,12 +164,13 @@ def _series(path: Path) -> str | None:
     """Return the series of a DICOM file by pydicom, else by OpenSlide; None if neither can tell."""
     from nnunetv2.pathology.slides.dicom_reader import series_of
     from nnunetv2.pathology.slides.reader_choice import opening
+    from nnunetv2.pathology.slides.watched_reader import within
 
     known = series_of(path)
     if known is not None:
         return known
     try:
-        reader = opening("openslide", path)
+        reader = within(_LONGEST_OPENING_S, str(path), lambda: opening("openslide", path))
     except Exception:  # whoever opens the slide says what is wrong with it
         return None
     reader.close()

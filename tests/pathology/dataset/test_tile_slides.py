@@ -4,7 +4,9 @@ import csv
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from nnunetv2.pathology.dataset.annotation_files import AnnotationPlaces
 from nnunetv2.pathology.dataset.slide_domains import Grouping
 from nnunetv2.pathology.dataset.tile_slides import TilingResult, tile_slides
 from nnunetv2.pathology.dataset.tile_writer import SlideTask, TiledSlide, tile_slide
+from nnunetv2.pathology.slides import reader_choice
 from nnunetv2.pathology.slides.slide import open_slide
 from sample_data.pyramids import Damage
 from tests.conftest import NnunetFolders
@@ -175,6 +178,40 @@ def test_slides_that_cannot_be_used_are_named_and_do_not_stop_the_others(
     ):
         assert part in problems
     assert dataset_json(result)["numTraining"] == len(result.records[0]["tiles"]) > 0
+
+
+def test_a_slide_whose_opening_hangs_costs_its_timeout_and_not_the_others(
+    tmp_path: Path, nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slides = [write_annotated(tmp_path / "in", name) for name in "ab"]
+    usual, end = reader_choice.opening, threading.Event()
+
+    def opening(library: str, path: Any) -> Any:
+        if Path(path).stem == "a":
+            end.wait(60)
+        return usual(library, path)
+
+    monkeypatch.setattr(reader_choice, "opening", opening)
+    result = tile_slides(replace(tiling(slides, **ALL), read_timeout_s=0.3), num_processes=0)
+    end.set()
+    assert result.problems == (f"{slides[0]}: opening it takes more than 0.3 s (--read_timeout)",)
+    assert [record["name"] for record in result.records] == ["b"]
+
+
+def test_a_slide_of_several_files_is_cut_again_if_one_of_them_changed(
+    tmp_path: Path, nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slide = write_annotated(tmp_path / "in")
+    part = tmp_path / "in/part.dat"
+    part.write_text("1")
+    monkeypatch.setattr(module, "parts_of_slide", lambda path: [Path(path), part])
+    cut: list[str] = []
+    usual = module.tile_slide
+    monkeypatch.setattr(module, "tile_slide", lambda task, folder: cut.append(task.slide.name) or usual(task, folder))
+    for text in ("1", "1", "22"):
+        part.write_text(text) if text != part.read_text() else None
+        tile_slides(tiling(slide, **ALL), num_processes=0)
+    assert cut == ["a", "a"]
 
 
 def test_names_of_classes_never_become_paths(tmp_path: Path, nnunet_folders: NnunetFolders) -> None:

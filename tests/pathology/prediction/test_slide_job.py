@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,7 @@ from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_work import RunOptions
+from nnunetv2.pathology.slides import reader_choice
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import Block
 from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
@@ -242,6 +244,18 @@ def test_a_model_that_does_not_state_its_pixel_size_is_named_and_the_slide_can_b
     state = json.loads((tmp_path / "out/state.json").read_text())
     assert (state["state"], state["attempts"]) == ("waiting", 0)
     assert "does not state the pixel size" in state["error"]["message"]
+
+
+def test_a_slide_whose_opening_hangs_fails_after_the_timeout(
+    model: SlideModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, end = picture(tmp_path, 64, 64), threading.Event()
+    monkeypatch.setattr(reader_choice, "opening", lambda *_: end.wait(60))
+    job = SlideJob(model, LABELS, RunOptions(read_timeout_s=0.2))
+    with pytest.raises(UnreadableSlideError, match=r"a\.png: opening it takes more than 0\.2 s"):
+        job.run(str(file), "a", tmp_path / "out", 0.5)
+    end.set()
+    assert json.loads((tmp_path / "out/state.json").read_text())["state"] == "failed"
 
 
 def test_a_model_for_other_images_is_refused() -> None:

@@ -1,0 +1,97 @@
+"""Gives up on opening and reading a slide in this process when a library, or a network share, takes too long.
+
+A call that hangs cannot be ended from within its process; it stays behind in a thread that nobody waits for.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from nnunetv2.errors import UnreadableSlideError
+from nnunetv2.pathology.slides.geometry import Box, Level
+from nnunetv2.pathology.slides.slide_reader import Pixels, SlideReader, Valid
+
+MOST_HANGS = 4
+"""Reads of a slide that may hang, before all others fail at once."""
+Result = TypeVar("Result")
+
+
+class HangingReadError(UnreadableSlideError):
+    """A call did not end in time."""
+
+
+def within(seconds: float | None, what: str, call: Callable[[], Result]) -> Result:
+    """Return the result of a call, or raise its error; without a limit it runs in this thread.
+
+    Parameters:
+        what: takes so long, for the message: "opening it".
+
+    Raises HangingReadError after so many seconds.
+    """
+    if seconds is None:
+        return call()
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    for error in errors:
+        raise error
+    for result in results:
+        return result
+    raise HangingReadError(f"{what} takes more than {seconds:g} s (--read_timeout)")
+
+
+class WatchedReader:
+    """A reader whose calls are given up when they take too long; it opens the slide anew for the next one.
+
+    Parameters:
+        reader: opened already.
+        open_anew: opens it once more.
+        timeout_s: how long a call may take.
+    """
+
+    def __init__(self, reader: SlideReader, open_anew: Callable[[], SlideReader], timeout_s: float):
+        self._reader: SlideReader | None = reader
+        self._open_anew, self._timeout_s, self._hangs = open_anew, timeout_s, 0
+        self.name = reader.name
+        self.levels: tuple[Level, ...] = tuple(reader.levels)
+        self.origin = reader.origin
+        self.properties: Mapping[str, str] = reader.properties
+        self.warnings: tuple[str, ...] = tuple(reader.warnings)
+
+    def read(self, level: int, box: Box) -> tuple[Pixels, Valid]:
+        """Return the pixels of a box; raises HangingReadError, and UnreadableSlideError as the reader."""
+        if self._hangs >= MOST_HANGS:
+            raise HangingReadError(f"reading hung {self._hangs} times for {self._timeout_s:g} s")
+        try:
+            reader = self._opened()
+            return within(self._timeout_s, "reading a part", lambda: self._read(reader, level, box))
+        except HangingReadError:
+            self._hangs += 1
+            self._reader = None
+            raise
+
+    def close(self) -> None:
+        """Close the file, unless a call hangs in it."""
+        if self._reader is not None:
+            self._reader.close()
+
+    def _read(self, reader: SlideReader, level: int, box: Box) -> tuple[Pixels, Valid]:
+        try:
+            return reader.read(level, box)
+        finally:
+            if reader is not self._reader:  # given up meanwhile
+                reader.close()
+
+    def _opened(self) -> SlideReader:
+        if self._reader is None:
+            self._reader = within(self._timeout_s, "opening it", self._open_anew)
+        return self._reader

@@ -1,0 +1,95 @@
+"""Slides whose opening or reading hangs: one line after the timeout, and the other slides go on."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnunetv2.errors import UnreadableSlideError
+from nnunetv2.pathology.slides import reader_choice
+from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.openslide_reader import OpenSlideReader
+from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource
+from nnunetv2.pathology.slides.slide import open_slide
+from nnunetv2.pathology.slides.tiff_reader import TiffReader
+from nnunetv2.pathology.slides.watched_reader import MOST_HANGS, HangingReadError, within
+from nnunetv2.run.slide_command import slide_entry
+from tests.pathology.slides.slide_files import write_small_slide
+
+BOX = Box(0, 0, 64, 64)
+
+
+@pytest.fixture
+def hang() -> Iterator[Callable[..., Any]]:
+    """A call that does not end before the test does."""
+    end = threading.Event()
+    yield lambda *_, **__: end.wait(60)
+    end.set()
+
+
+def test_a_call_in_time_gives_its_result_or_its_own_error(hang: Callable[..., Any]) -> None:
+    assert within(5, "it", lambda: None) is None
+    assert within(None, "it", threading.current_thread) is threading.current_thread()
+    with pytest.raises(ZeroDivisionError):
+        within(5, "it", lambda: 1 / 0)
+    with pytest.raises(HangingReadError, match=r"opening it takes more than 0\.05 s \(--read_timeout\)"):
+        within(0.05, "opening it", hang)
+
+
+def test_opening_that_hangs_is_given_up(
+    tmp_path: Path, hang: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_small_slide(tmp_path / "a.tif")
+    monkeypatch.setattr(reader_choice, "opening", hang)
+    with pytest.raises(UnreadableSlideError, match=r"a\.tif: opening it takes more than 0\.1 s"):
+        open_slide(tmp_path / "a.tif", timeout_s=0.1)
+
+
+def test_a_part_whose_reading_hangs_comes_from_the_second_library(
+    tmp_path: Path, hang: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_small_slide(tmp_path / "a.tif")
+    source = SlideSource(str(tmp_path / "a.tif"), 0.5)
+    with RescuingView(source) as view:
+        expected = view.read(BOX)
+    monkeypatch.setattr(OpenSlideReader, "read", hang)
+    with RescuingView(source, timeout_s=0.1) as view:
+        block = view.read(BOX)
+    assert np.array_equal(block.pixels, expected.pixels)
+
+
+def test_a_slide_that_hangs_again_and_again_is_waited_for_a_few_times_only(
+    tmp_path: Path, hang: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_small_slide(tmp_path / "a.tif")
+    calls: list[str] = []
+    for kind in (OpenSlideReader, TiffReader):
+        monkeypatch.setattr(kind, "read", lambda *_: calls.append("hangs") or hang())
+    with RescuingView(SlideSource(str(tmp_path / "a.tif"), 0.5), timeout_s=0.05) as view:
+        for x in range(0, 640, 64):
+            block = view.read(Box(x, 0, 64, 64))
+            assert (block.state == PixelState.FAILED).all()
+    assert "takes more than" in block.damaged[0].message or "hung" in block.damaged[0].message
+    assert len(calls) == 2 * MOST_HANGS
+
+
+def test_commands_name_a_slide_that_hangs_and_go_on_with_the_others(
+    tmp_path: Path,
+    hang: Callable[..., Any],
+    run_command: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in "ab":
+        write_small_slide(tmp_path / f"{name}.tif")
+    usual = reader_choice.opening
+    monkeypatch.setattr(
+        reader_choice, "opening", lambda name, path: hang() if Path(path).stem == "a" else usual(name, path)
+    )
+    run_command(slide_entry, "info", "--read_timeout", 0.2, tmp_path, exit_code=2)
+    shown = capsys.readouterr()
+    assert shown.err == f"error: {tmp_path / 'a.tif'}: opening it takes more than 0.2 s (--read_timeout)\n"
+    assert str(tmp_path / "b.tif") in shown.out
