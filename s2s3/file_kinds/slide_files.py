@@ -88,3 +88,10 @@ SLIDE_MEASUREMENTS = JsonFile(
     Record({"tissue_mm2": NUMBER, "classes": ListOf(_CLASS), "ratios": MapOf(optional(NUMBER))}),
     _PREDICT_AGAIN,
 )
+_CODE = ListOf(NAME, 3, 3)
+DICOM_CODES = JsonFile(
+    "codes of the classes",
+    MapOf(ListOf(_CODE, 2, 2), 1),
+    'write it like {"Tumor": [["49755003", "SCT", "Abnormal Structure"], ["108369006", "SCT", "Neoplasm"]]}',
+)
+"""Class -> category and type, each value, coding scheme and meaning."""

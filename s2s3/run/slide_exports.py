@@ -4,12 +4,13 @@ import argparse
 import logging
 from pathlib import Path
 
-from nnunetv2.errors import DriftError, SlideError
+from nnunetv2.errors import ArgumentError, DriftError, SlideError
 from nnunetv2.file_kinds.slide_files import STATE_NAME
-from nnunetv2.pathology.outputs.export_settings import ExportSettings
+from nnunetv2.pathology.outputs.export_settings import DICOM, ExportSettings
 from nnunetv2.pathology.outputs.slide_export import export_slide, exportable_folders
 from nnunetv2.pathology.outputs.slide_files import require_packages
 from nnunetv2.pathology.prediction.slide_summary import SUMMARY, write_summary
+from nnunetv2.pathology.slides.slide_list import list_slides
 from nnunetv2.reporting.slide_report import write_slide_report
 from s1.problem_lists import raise_together
 
@@ -28,13 +29,19 @@ def export_as_asked(arguments: argparse.Namespace) -> None:
         min_area_um2=arguments.min_area,
         objects=arguments.objects,
         ratios=tuple(arguments.ratio),
+        dicom_type=arguments.dicom_type,
+        dicom_codes=arguments.dicom_codes,
+        memory_gb=arguments.memory,
     )
     require_packages(settings)
+    paths = {entry.name: entry.path for entry in list_slides(arguments.slides)} if arguments.slides else {}
+    if DICOM in settings.save and not paths:
+        raise ArgumentError("--save dicom: name the DICOM slides with --slides, which the segmentations refer to")
     folders = exportable_folders([Path(given) for given in arguments.i])
     problems: list[str] = []
     for folder in folders:
         try:
-            export_slide(folder, settings)
+            export_slide(folder, settings, paths.get(folder.name))
         except DriftError as error:
             problems.append(str(error))
         else:

@@ -24,7 +24,7 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=["labels", "geojson", "overlay"],
         metavar="WHAT",
-        help="out of labels, geojson, overlay, probabilities, zarr (default: the first three)",
+        help="out of labels, geojson, overlay, probabilities, zarr, dicom (default: the first three)",
     )
     add(
         "--probability_mpp",
@@ -133,9 +133,11 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         "--save",
         nargs="+",
         default=["geojson"],
-        choices=["geojson", "overlay", "zarr"],
+        choices=["geojson", "overlay", "zarr", "dicom"],
         help="outputs (default geojson)",
     )
+    add("--slides", nargs="+", metavar="SLIDE", help="the slides, for dicom: files, folders, or a CSV")
+    add("--memory", type=float, default=1.5, metavar="GB", help="for making a DICOM segmentation (default 1.5)")
     _add_export_settings(parser)
 
 
@@ -150,6 +152,9 @@ def _add_export_settings(parser: argparse.ArgumentParser) -> None:
         choices=["auto", "annotation", "detection"],
         help="as which QuPath shows outlines (auto: as detections if they are more than 2,000)",
     )
+    types = ["binary", "labelmap", "labelmap_jpeg2000"]
+    add("--dicom_type", default="binary", choices=types, help="of DICOM segmentations (default: binary masks)")
+    add("--dicom_codes", metavar="JSON", help="class -> [category, type], each [value, scheme, meaning], for dicom")
     add("--ratio", nargs="+", default=[], metavar="A/B", help="ratios of areas to measure, such as Tumor/Stroma")
 
 

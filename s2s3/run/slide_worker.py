@@ -42,6 +42,7 @@ def work_on_slides(
     readers = default_readers() if arguments.nr is None else arguments.nr
     options = RunOptions(readers, arguments.reader, arguments.read_timeout, *hooks)
     predictor = slide_predictor(arguments, slide_settings(arguments), device, options)
+    predictor.require_slides(entries)
     output = begin_output(arguments.o, entries)
     own = entries[arguments.part_id :: arguments.num_parts]
     visit = SlideVisit(predictor)
@@ -61,6 +62,8 @@ def slide_settings(arguments: argparse.Namespace) -> SlideSettings:
         probability_mpp=arguments.probability_mpp,
         objects=arguments.objects,
         ratios=tuple(arguments.ratio),
+        dicom_type=arguments.dicom_type,
+        dicom_codes=arguments.dicom_codes,
         overwrite=arguments.overwrite,
     )
 

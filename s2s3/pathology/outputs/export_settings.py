@@ -10,9 +10,10 @@ from nnunetv2.pathology.outputs.measurements import ratio_classes
 from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
 from s1.problem_lists import closest_name
 
-GEOJSON, OVERLAY, ZARR = "geojson", "overlay", "zarr"
-EXPORTS = (GEOJSON, OVERLAY, ZARR)
+GEOJSON, OVERLAY, ZARR, DICOM = "geojson", "overlay", "zarr", "dicom"
+EXPORTS = (GEOJSON, OVERLAY, ZARR, DICOM)
 """What can be made from the labels at any time."""
+DICOM_TYPES = ("binary", "labelmap", "labelmap_jpeg2000")
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class ExportSettings:
     """How the files of a slide are made from its labels. Raises ArgumentError for values out of range."""
 
     save: tuple[str, ...] = (GEOJSON,)
-    """Out of `geojson`, `overlay` and `zarr`; names of other outputs are left to others."""
+    """Out of `geojson`, `overlay`, `zarr` and `dicom`; names of other outputs are left to others."""
     classes: tuple[str, ...] | None = None
     """Classes that the files show; None: all foreground classes. Measurements are of all classes."""
     simplify_um: float | None = None
@@ -33,6 +34,12 @@ class ExportSettings:
     """If there are more, the smallest are left out."""
     ratios: tuple[str, ...] = ()
     """Ratios of areas to measure, such as 'Tumor/Stroma'."""
+    dicom_type: str = "binary"
+    """`binary`: a mask for each class, which most viewers know, `labelmap`, or `labelmap_jpeg2000`: the smallest."""
+    dicom_codes: str | None = None
+    """JSON file with the codes of the classes in a DICOM segmentation; None: those of abnormal tissue for all."""
+    memory_gb: float = 1.5
+    """What making a DICOM segmentation may take: it is of the finest level of the slide that fits."""
 
     def __post_init__(self) -> None:
         checks = {
@@ -40,6 +47,8 @@ class ExportSettings:
             "--min_area": self.min_area_um2 is None or 0 <= self.min_area_um2 < 1e12,
             "--objects": self.objects in OBJECT_TYPES,
             "--max_objects": self.max_objects >= 0,
+            "--dicom_type": self.dicom_type in DICOM_TYPES,
+            "--memory": 0.1 <= self.memory_gb < 1e6,
             "--classes": self.classes is None or len(self.classes) > 0,
         }
         wrong = [flag for flag, is_right in checks.items() if not is_right]

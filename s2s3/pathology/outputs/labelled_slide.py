@@ -32,6 +32,7 @@ class LabelledSlide:
         unread: parts of the label image of which the slide could not be read.
         tissue_mm2: area of what was predicted, without its margin.
         probabilities: of the classes; None if they were not kept.
+        path: of the slide; None if it is not known.
     """
 
     name: str
@@ -47,6 +48,7 @@ class LabelledSlide:
     unread: Sequence[Box]
     tissue_mm2: float
     probabilities: ProbabilityMap | None = None
+    path: str | None = None
 
     def objects(self, settings: ExportSettings) -> Iterator[SlideObject]:
         """Yield the outlines of the classes to show, in pixels of the slide, then those of what could not be read."""

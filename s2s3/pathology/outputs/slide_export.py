@@ -1,6 +1,7 @@
 """Makes the files of predicted slides anew from their label images: other classes, other outlines, other formats."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,13 @@ _DONE = "done"
 _MEASURED_AGAIN = ("tissue_mm2", "classes", "ratios")
 
 
-def export_slide(folder: Path, settings: ExportSettings) -> dict[str, Any]:
+def export_slide(folder: Path, settings: ExportSettings, slide_path: str | None = None) -> dict[str, Any]:
     """Write the files that the settings ask for into the folder of a predicted slide; return its measurements.
 
-    They are, byte for byte, what the prediction writes with the same settings.
+    They are, byte for byte, what the prediction writes with the same settings; DICOM has the time in it.
+
+    Parameters:
+        slide_path: of the slide, which a DICOM segmentation refers to; what state.json says is not followed.
 
     Raises MissingFileError without labels.ome.tif (or thumbnail.png, for the overlay), SlideError for a slide that is
     not done, ArgumentError for unknown classes, AnnotationError or InvalidValueError for damaged files.
@@ -48,7 +52,7 @@ def export_slide(folder: Path, settings: ExportSettings) -> dict[str, Any]:
     about = read_json(folder / MEASUREMENTS_NAME, SLIDE_MEASUREMENTS)
     more = {name: value for name, value in about.items() if name not in _MEASURED_AGAIN}
     with LabelPyramid(file) as labels, opened_map(folder) as probabilities:
-        slide = _labelled(state, labels, probabilities)
+        slide = replace(_labelled(state, labels, probabilities), path=slide_path)
         settings.require_classes(list(slide.classes))
         thumbnail = _thumbnail(folder / THUMBNAIL_NAME) if OVERLAY in settings.save else None
         return write_slide_files(slide, settings, folder, thumbnail, **more)

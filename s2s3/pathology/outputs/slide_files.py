@@ -1,14 +1,19 @@
 """Writes what people open of a slide, from its labels: objects for QuPath, overlay, numbers."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nnunetv2.errors import SlideError
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, OBJECTS_NAME, OVERLAY_NAME
 from nnunetv2.pathology.annotations.geojson_writer import GeoJsonSettings, WrittenObjects, write_objects
-from nnunetv2.pathology.outputs.export_settings import GEOJSON, OVERLAY, ZARR, ExportSettings
+from nnunetv2.pathology.outputs.dicom_codes import class_codes
+from nnunetv2.pathology.outputs.dicom_seg import require_dicom, write_dicom_seg
+from nnunetv2.pathology.outputs.dicom_source import is_dicom_slide
+from nnunetv2.pathology.outputs.export_settings import DICOM, GEOJSON, OVERLAY, ZARR, ExportSettings
 from nnunetv2.pathology.outputs.labelled_slide import LabelledSlide
 from nnunetv2.pathology.outputs.measurements import (
     PixelSizes,
@@ -19,6 +24,7 @@ from nnunetv2.pathology.outputs.measurements import (
 from nnunetv2.pathology.outputs.ome_zarr import require_zarr, write_ome_zarr
 from nnunetv2.pathology.outputs.overlay import overlay_picture, thumbnail_size, write_picture
 from s1.files import write_json
+from s1.problem_lists import raise_together
 
 LABELS_NAME, TISSUE_NAME = "labels.ome.tif", "tissue.geojson"
 _STRIP_PX = 1024
@@ -40,6 +46,8 @@ def write_slide_files(
         _write_overlay(slide, settings, thumbnail, folder / OVERLAY_NAME)
     if ZARR in settings.save:
         write_ome_zarr(slide, folder)
+    if DICOM in settings.save:
+        write_dicom_seg(slide, settings, folder)
     content = _measured(slide, settings, written, about)
     write_json(content, folder / MEASUREMENTS_NAME)
     return content
@@ -49,6 +57,21 @@ def require_packages(settings: ExportSettings) -> None:
     """Raise SettingsError if an output needs a package that is not installed."""
     if ZARR in settings.save:
         require_zarr()
+    if DICOM in settings.save:
+        require_dicom()
+
+
+def require_inputs(settings: ExportSettings, classes: Mapping[str, int], slides: Sequence[str]) -> None:
+    """Raise an error now that an output would meet once slides are predicted.
+
+    Parameters:
+        classes: foreground class -> label.
+        slides: paths of all slides.
+    """
+    if DICOM in settings.save:
+        class_codes(settings.dicom_codes, settings.shown(classes))
+        others = [path for path in slides if not is_dicom_slide(path)]
+        raise_together(SlideError, "slides", [f"{path}: --save dicom is for DICOM slides only" for path in others])
 
 
 def _write_objects(slide: LabelledSlide, settings: ExportSettings, target: Path) -> WrittenObjects:

@@ -69,6 +69,7 @@ def predict_slides(
         model = load_slide_predictor(model, settings or SlideSettings(), options, device, folds, checkpoint_name)
     else:
         model = SlidePredictor(model, settings, options)
+    model.require_slides(entries)
     target = begin_output(output, entries)
     worker = ArchiveWorker(entries, target, SlideVisit(model), retry_failed, model.settings.overwrite)
     problems = worker.work()

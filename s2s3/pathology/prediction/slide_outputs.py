@@ -91,6 +91,7 @@ class SlideOutputs:
             list(self.damage.unread()),
             self.tissue.mm2,
             probabilities,
+            self.slide.path,
         )
 
     def _write_pyramid(self, target: Path) -> None:

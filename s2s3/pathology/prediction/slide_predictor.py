@@ -1,7 +1,7 @@
 """Predicts slides, one after the other, with an initialised predictor."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from nnunetv2.errors import ArgumentError, ClaimError, DriftError
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, SLIDE_MEASUREMENTS
 from nnunetv2.foundation.files import read_json
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-from nnunetv2.pathology.outputs.slide_files import require_packages
+from nnunetv2.pathology.outputs.slide_files import require_inputs, require_packages
 from nnunetv2.pathology.prediction.claims import Claim, claiming
 from nnunetv2.pathology.prediction.model_identity import model_identity
 from nnunetv2.pathology.prediction.slide_job import SlideJob
@@ -80,6 +80,10 @@ class SlidePredictor:
         self.settings.export.require_classes(list(self.model.classes))
         require_packages(self.settings.export)
 
+    def require_slides(self, entries: Sequence[SlideEntry]) -> None:
+        """Raise SlideError if an output that is asked for cannot be made of a slide, before time is spent on it."""
+        require_inputs(self.settings.export, self.model.classes, [entry.path for entry in entries])
+
     def predict(self, slide: PathLike, folder: PathLike, slide_mpp: float | None = None) -> SlideResult:
         """Predict a slide into its folder, or go on where a stopped call was; a slide that is done is left alone.
 
@@ -93,6 +97,7 @@ class SlidePredictor:
         with claiming(target) as claim:
             if claim is None:
                 raise ClaimError(f"{target}: another process is predicting a slide into it; wait for it")
+            self.require_slides([entry])
             self.predict_claimed(entry, target, claim, self.settings.overwrite)
         return SlideResult.read(target)
 

@@ -64,6 +64,10 @@ class SlideSettings:
     """`annotation` or `detection`, as which QuPath shows outlines; `auto`: detections if they are more than 2,000."""
     ratios: tuple[str, ...] = ()
     """Ratios of areas to measure, such as 'Tumor/Stroma'."""
+    dicom_type: str = "binary"
+    """`binary`, `labelmap` or `labelmap_jpeg2000`: the form of a DICOM segmentation."""
+    dicom_codes: str | None = None
+    """JSON file with the codes of the classes in a DICOM segmentation."""
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -100,6 +104,9 @@ class SlideSettings:
             min_area_um2=self.min_area_um2,
             objects=self.objects,
             ratios=self.ratios,
+            dicom_type=self.dicom_type,
+            dicom_codes=self.dicom_codes,
+            memory_gb=self.memory_gb,
         )
 
     @classmethod
