@@ -48,6 +48,8 @@ def run_on_gpus(function: Callable[..., None], num_gpus: int, arguments: tuple[A
             while not processes.join(grace_period=SECONDS_TO_END):
                 pass
         except (mp.ProcessExitedException, mp.ProcessRaisedException) as end:
+            if isinstance(end, mp.ProcessExitedException) and end.exit_code < 0:
+                raise WorkerDiedError(f"GPU {end.error_index}: {describe_exit(end.exit_code)}") from None
             mistakes = sorted(Path(folder).glob("rank_*"))
             if mistakes:
                 raise pickle.loads(mistakes[0].read_bytes()) from None

@@ -3,6 +3,7 @@
 Clients replace steps in the module `run_training`; they are looked up there (`public`).
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,7 +11,6 @@ from os.path import isfile, join
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from torch.backends import cudnn
 
 from nnunetv2.errors import ArgumentError, DriftError, MissingFileError, SettingsError
@@ -22,6 +22,7 @@ from nnunetv2.foundation.torch_threads import set_threads_for
 from nnunetv2.model_sharing.model_advice import BEST, FINAL
 from nnunetv2.run import run_training as public
 from nnunetv2.run.gpu_processes import find_free_network_port, run_on_gpus
+from nnunetv2.run.rank_group import as_launched_rank, is_launched, join_group, leave_group, naming_missing_ranks
 from nnunetv2.run.start_checkpoints import checkpoint_to_validate, load_newest, refuse_own_checkpoint
 from nnunetv2.training.dataloading.case_splits import fold_of
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -148,7 +149,7 @@ def run_training(
     *,
     use_compressed_data: bool | None = None,
 ) -> None:
-    """Train and validate, on one device or on several GPUs.
+    """Train and validate, on one device or on several GPUs; started by torchrun, as one of its processes.
 
     The parameters are the flags of `nnUNetv2_train`; `use_compressed_data` is ignored, nnU-Net had it until 2.5.
     """
@@ -164,13 +165,16 @@ def run_training(
             public.run_ddp, num_gpus, (*names, *flags, export_validation_probabilities, val_with_best, num_gpus)
         )
         return
-    trainer = public.get_trainer_from_args(
-        dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier, continue_training, device
-    )
-    trainer.disable_checkpointing = disable_checkpointing
-    with _leaving_nothing_of_a_failed_start(trainer):
-        public.maybe_load_checkpoint(trainer, continue_training, only_run_validation, pretrained_weights, val_with_best)
-        _train_and_validate(trainer, only_run_validation, val_with_best, export_validation_probabilities)
+    with as_launched_rank(device) as own_device:
+        trainer = public.get_trainer_from_args(
+            dataset_name_or_id, configuration, fold, trainer_class_name, plans_identifier, continue_training, own_device
+        )
+        trainer.disable_checkpointing = disable_checkpointing
+        with _leaving_nothing_of_a_failed_start(trainer):
+            public.maybe_load_checkpoint(
+                trainer, continue_training, only_run_validation, pretrained_weights, val_with_best
+            )
+            _train_and_validate(trainer, only_run_validation, val_with_best, export_validation_probabilities)
 
 
 @contextmanager
@@ -212,6 +216,8 @@ def _check_arguments(
         raise ArgumentError("--c continues a training and --val only validates a finished one: use one of them")
     if with_best and no_checkpoints:
         raise ArgumentError("--val_best needs checkpoint_best, which --disable_checkpointing does not write")
+    if num_gpus > 1 and is_launched():
+        raise ArgumentError(f"-num_gpus {num_gpus} starts processes as torchrun does: leave it out, or torchrun")
     if num_gpus > 1 and device.type != "cuda":
         raise ArgumentError(f"-num_gpus {num_gpus} needs -device cuda, got -device {device.type}")
 
@@ -242,12 +248,13 @@ def _check_preprocessed(dataset: int | str, configuration: str, plans_identifier
 
 def setup_ddp(rank: int, world_size: int) -> None:
     """Join the process group of a distributed training."""
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", rank=rank, world_size=world_size)
+    os.environ.update(LOCAL_RANK=str(rank), LOCAL_WORLD_SIZE=str(world_size))
+    join_group(rank, world_size, "nccl" if torch.cuda.is_available() else "gloo")
 
 
 def cleanup_ddp() -> None:
     """Leave the process group of a distributed training."""
-    dist.destroy_process_group()
+    leave_group()
 
 
 def run_ddp(
@@ -271,7 +278,7 @@ def run_ddp(
     set_threads_for("cuda")
     trainer = public.get_trainer_from_args(dataset_name_or_id, configuration, fold, tr, p, c)
     trainer.disable_checkpointing = disable_checkpointing
-    with _leaving_nothing_of_a_failed_start(trainer):
+    with naming_missing_ranks(), _leaving_nothing_of_a_failed_start(trainer):
         public.maybe_load_checkpoint(trainer, c, val, pretrained_weights, val_with_best)
         _train_and_validate(trainer, val, val_with_best, npz)
     cleanup_ddp()

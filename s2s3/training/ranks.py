@@ -1,5 +1,6 @@
 """The rank of this process in a distributed training, and its share of the batch."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,15 @@ class Ranks:
     is_ddp: bool
     rank: int
     world_size: int
+    local_rank: int | None = None
+    """Number of this process on its machine; None: `rank`, as there is one machine."""
+    local_world_size: int | None = None
+    """Processes on this machine; None: all."""
+
+    @property
+    def neighbours(self) -> int:
+        """Number of ranks on this machine, with this one."""
+        return self.local_world_size or self.world_size
 
     def gather(self, value: Any) -> list[Any]:
         """Return the value of every rank, in rank order; values must be picklable."""
@@ -41,15 +51,23 @@ class Ranks:
     def device(self, wanted: torch.device) -> torch.device:
         """Return the device to compute on: a CUDA device always with a number, under DDP that of the rank."""
         if self.is_ddp:
-            return torch.device("cuda", self.rank) if wanted.type == "cuda" else wanted
+            number = self.rank if self.local_rank is None else self.local_rank
+            return torch.device("cuda", number) if wanted.type == "cuda" else wanted
         return torch.device("cuda", wanted.index or 0) if wanted.type == "cuda" else wanted
 
 
 def current_ranks() -> Ranks:
     """Return the rank of this process."""
     if dist.is_available() and dist.is_initialized():
-        return Ranks(True, dist.get_rank(), dist.get_world_size())
+        on_machine = (_number(name) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+        return Ranks(True, dist.get_rank(), dist.get_world_size(), *on_machine)
     return Ranks(False, 0, 1)
+
+
+def _number(variable: str) -> int | None:
+    """Return a variable of torchrun; None if it is unset or no number."""
+    text = os.environ.get(variable, "")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 @dataclass(frozen=True)

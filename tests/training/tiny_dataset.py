@@ -32,6 +32,7 @@ class TinyDataset:
     domains: tuple[str, ...] = ()
     """Domains of the cases in turn; if empty, no domains.json is written."""
     batch_size: int = 2
+    batch_dice: bool = False
     name: str = DATASET
 
     @property
@@ -58,7 +59,13 @@ class TinyDataset:
         """Return plans with a network of three stages."""
         patch = [32, 32] if self.dims == 2 else [16, 16, 16]
         spacing = [1.0, 1.0] if self.dims == 2 else SPACING_3D
-        plans = make_plans(patch, spacing, self.ending, CHANNELS, configuration={"batch_size": self.batch_size})
+        plans = make_plans(
+            patch,
+            spacing,
+            self.ending,
+            CHANNELS,
+            configuration={"batch_size": self.batch_size, "batch_dice": self.batch_dice},
+        )
         plans["dataset_name"] = self.name
         plans["configurations"][self.configuration]["architecture"]["arch_kwargs"]["features_per_stage"] = [4, 8, 8]
         return plans

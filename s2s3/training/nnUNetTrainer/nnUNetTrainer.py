@@ -207,7 +207,7 @@ class nnUNetTrainer(TrainingLoop):
         final_validation.predict_validation_cases(plan, cases, predict, ranks, self.print_to_log_file)
         ranks.wait_for_all()
         if ranks.rank == 0:
-            self._score_validation(plan, cases, ranks.world_size)
+            self._score_validation(plan, cases, ranks.neighbours)
         self.set_deep_supervision_enabled(self.enable_deep_supervision)
 
     def _validation_plan(self, cases: list[str], save_probabilities: bool) -> final_validation.ValidationPlan:
@@ -252,7 +252,7 @@ class nnUNetTrainer(TrainingLoop):
         )
         return predictor
 
-    def _score_validation(self, plan: final_validation.ValidationPlan, cases: list[str], world_size: int) -> None:
+    def _score_validation(self, plan: final_validation.ValidationPlan, cases: list[str], ranks: int) -> None:
         ending, labels = label_ending(self.dataset_json["file_ending"]), self.label_manager
         reader = self.plans_manager.image_reader_writer_class()
         final_validation.set_aside_stale_predictions(plan.output_folder, cases, ending, reader, self.print_to_log_file)
@@ -265,7 +265,7 @@ class nnUNetTrainer(TrainingLoop):
             labels.foreground_regions if labels.has_regions else labels.foreground_labels,
             labels.ignore_label,
             chill=True,
-            num_processes=plan.workers_for(cases) * world_size,
+            num_processes=plan.workers_for(cases) * ranks,
         )
         final_validation.report_metrics(metrics, self.logger, self.print_to_log_file)
         final_validation.report_by_domain(self.dataset_domains, plan.output_folder, self.print_to_log_file)

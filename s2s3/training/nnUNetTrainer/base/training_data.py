@@ -148,7 +148,7 @@ class TrainingData(TrainingSetup):
         augmenters = build_augmenters(
             with_seed(train, streams, "training", self._steps_of_epoch().start + self._so_far.steps, stream),
             with_seed(val, streams, "validation", self.current_epoch * self.num_val_iterations_per_epoch, stream),
-            num_loader_processes(names.get_allowed_n_proc_DA, self.device.type, ranks.world_size),
+            num_loader_processes(names.get_allowed_n_proc_DA, self.device.type, ranks.neighbours),
             pin_memory=self.device.type == "cuda",
             in_this_process=names.SingleThreadedAugmenter,
             in_processes=names.NonDetMultiThreadedAugmenter,

@@ -75,7 +75,7 @@ class TrainingSetup(TrainingState):
         self.network = torch.compile(network) if self._do_i_compile() else network
         self.optimizer, self.lr_scheduler = self.configure_optimizers()
         if self.is_ddp:
-            own_gpu = [self.local_rank] if self.device.type == "cuda" else None
+            own_gpu = [self.device.index] if self.device.type == "cuda" else None
             self.network = names.DDP(nn.SyncBatchNorm.convert_sync_batchnorm(self.network), device_ids=own_gpu)
         self.loss = self._build_loss()
         self.dataset_class = names.infer_dataset_class(require_preprocessed(self.preprocessed_dataset_folder))
