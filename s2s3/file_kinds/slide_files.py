@@ -44,7 +44,9 @@ _ENTRIES: dict[str, Schema] = {
     "tissue": Record({"share": NUMBER, "mm2": number(0)}),
     "read": _READ,
     "normalization": Record(optional={**_STATISTICS, "training": Record(_STATISTICS)}),
+    "tiles": Record({"total": whole_number(0), "gated": whole_number(0)}),
     "seconds": MapOf(NUMBER),
+    "wait_share": NUMBER,
 }
 _BEGUN: dict[str, Schema] = {"state": TEXT, "attempts": whole_number(0)}
 SLIDE_STATE = JsonFile("state of a slide", Record(_BEGUN, _ENTRIES), _PREDICT_AGAIN)
@@ -72,7 +74,7 @@ RUN_NAME = "run.json"
 SLIDE_RUN = JsonFile(
     "list of the slides of a run", Record({"slides": MapOf(TEXT)}), "remove it, it is written anew", largest_mib=256
 )
-"""Name -> path of all slides that were asked for in an output folder."""
+"""Name -> path of all slides that were asked for in an output folder, and model, settings, versions of the last run."""
 
 _CLASS = Record(
     {

@@ -43,7 +43,7 @@ def work_on_slides(
     options = RunOptions(readers, arguments.reader, arguments.read_timeout, *hooks)
     predictor = slide_predictor(arguments, slide_settings(arguments), device, options)
     predictor.require_slides(entries)
-    output = begin_output(arguments.o, entries)
+    output = begin_output(arguments.o, entries, predictor.to_dict())
     own = entries[arguments.part_id :: arguments.num_parts]
     visit = SlideVisit(predictor)
     return ArchiveWorker(own, output, visit, arguments.retry_failed, arguments.overwrite, waits, before).work()

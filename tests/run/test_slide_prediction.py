@@ -1,6 +1,7 @@
 """`drift slide predict` as a user types it."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,12 @@ def test_all_slides_of_a_folder_are_predicted_and_those_that_fail_are_named_at_t
     assert states == {"a": "done", "b": "done", "broken": "failed"}
     assert [row["slide"] for row in rows_of(out / "summary.csv")] == ["a", "b"]
     assert "broken.png" in (out / "report.html").read_text()
+    made = json.loads((out / "run.json").read_text())
+    assert made["model"]["folds"] == ["0", "1"]
+    assert made["model"]["folder"] == str(model_folder)
+    assert made["settings"]["tissue"] == "none"
+    assert made["versions"].keys() >= {"nnunetv2", "torch"}
+    assert json.loads((out / "summary.json").read_text())["states"] == {"done": 2, "failed": 1}
     again = run(monkeypatch, capsys, *words, "--save", "labels")
     assert again[0] == 2
     assert "failed before; --retry_failed tries again" in again[2]

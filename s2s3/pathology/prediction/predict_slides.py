@@ -70,7 +70,7 @@ def predict_slides(
     else:
         model = SlidePredictor(model, settings, options)
     model.require_slides(entries)
-    target = begin_output(output, entries)
+    target = begin_output(output, entries, model.to_dict())
     worker = ArchiveWorker(entries, target, SlideVisit(model), retry_failed, model.settings.overwrite)
     problems = worker.work()
     finish_output(target, entries)
@@ -91,10 +91,14 @@ def slides_to_predict(
     return [replace(entry, mpp=slide_mpp) if entry.mpp is None else entry for entry in entries]
 
 
-def begin_output(output: PathLike, entries: Sequence[SlideEntry]) -> Path:
-    """Make the output folder and note the slides in it, so that others see which are still to be done."""
+def begin_output(output: PathLike, entries: Sequence[SlideEntry], about: Mapping[str, Any] | None = None) -> Path:
+    """Make the output folder and note in it the slides, so that others see which are still to be done.
+
+    Parameters:
+        about: what `SlidePredictor.to_dict` returns; None if the model is not loaded yet.
+    """
     folder = make_folder(output, "the output folder")
-    note_slides(folder, entries)
+    note_slides(folder, entries, about)
     return folder
 
 

@@ -1,9 +1,10 @@
-"""The file run.json of an output folder: which slides were asked for, also those that nobody has begun."""
+"""The file run.json of an output folder: which slides were asked for, also those that nobody has begun, and how."""
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from nnunetv2.errors import DriftError
 from nnunetv2.file_kinds.slide_files import RUN_NAME, SLIDE_RUN
@@ -13,18 +14,32 @@ from nnunetv2.pathology.slides.slide_list import SlideEntry
 _NAME = re.compile("[A-Za-z0-9_-]+")
 
 
-def note_slides(output: Path, entries: Sequence[SlideEntry]) -> None:
-    """Add slides to the list of an output folder."""
-    before = read_slides(output)
-    slides = {**before, **{entry.name: os.path.abspath(entry.path) for entry in entries}}
-    if slides != before:
-        write_json({"format": 1, "slides": slides}, output / RUN_NAME)
+def note_slides(output: Path, entries: Sequence[SlideEntry], about: Mapping[str, Any] | None = None) -> None:
+    """Add slides to the list of an output folder.
+
+    Parameters:
+        about: model, settings and versions of the run; None keeps those that are noted.
+    """
+    before = read_run(output)
+    slides = {**_named(before), **{entry.name: os.path.abspath(entry.path) for entry in entries}}
+    content = {**before, **(about or {}), "format": 1, "slides": slides}
+    if content != before:
+        write_json(content, output / RUN_NAME)
+
+
+def read_run(output: Path) -> dict[str, Any]:
+    """Return the content of run.json; empty if there is none, or it is damaged."""
+    try:
+        content: dict[str, Any] = read_json(output / RUN_NAME, SLIDE_RUN)
+    except DriftError:
+        return {}
+    return content
 
 
 def read_slides(output: Path) -> dict[str, str]:
     """Return name -> path of the slides that were asked for; none if there is no list, or it is damaged."""
-    try:
-        slides: dict[str, str] = read_json(output / RUN_NAME, SLIDE_RUN)["slides"]
-    except DriftError:
-        return {}
-    return {name: path for name, path in slides.items() if _NAME.fullmatch(name)}
+    return _named(read_run(output))
+
+
+def _named(content: Mapping[str, Any]) -> dict[str, str]:
+    return {name: path for name, path in content.get("slides", {}).items() if _NAME.fullmatch(name)}

@@ -29,8 +29,14 @@ def about_slide(opened: RescuingView) -> dict[str, Any]:
             "mpp": list(view.mpp or ()),
         },
         "warnings": [*slide.warnings, *view.warnings],
-        "versions": {name: version(name) for name in ("nnunetv2", "torch", "numpy")},
+        "bounds": [*slide.origin, *slide.size] if slide.states_bounds else None,
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide the labels, other than the library that reads a slide."""
+    return {name: version(name) for name in ("nnunetv2", "torch", "numpy")}
 
 
 def prediction_plan(

@@ -59,7 +59,7 @@ class SlideJob:
         return {
             "slide": name,
             "path": os.path.abspath(path),
-            "model": {"name": self.model.name, "hash": self.model.identity},
+            "model": self.model.to_dict(),
             "settings": deciding_settings(self.settings),
         }
 

@@ -15,7 +15,17 @@ from nnunetv2.pathology.prediction.slide_normalisation import (
     SlideNormalisation,
     slide_normalisation,
 )
+from nnunetv2.pathology.settings_dicts import settings_to_dict
 from nnunetv2.pathology.slides.model_entry import ENTRY, slide_entry
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where a model was loaded from."""
+
+    folder: str
+    folds: tuple[str, ...]
+    checkpoint: str
 
 
 @dataclass(frozen=True)
@@ -26,11 +36,13 @@ class SlideModel:
         predictor: nnUNetPredictor, or an object with its attributes and hooks.
         name: of the model, for output files.
         identity: text that tells this model's weights from others'.
+        files: where it is from; None for a predictor that was loaded by others.
     """
 
     predictor: Any
     name: str
     identity: str
+    files: ModelFiles | None = None
 
     def __post_init__(self) -> None:
         configuration = self.predictor.configuration_manager
@@ -49,6 +61,11 @@ class SlideModel:
                 f"model {self.name}: its dataset.json says {ENTRY}.icc = {profile!r}; this version does not convert the"
                 " colours of slides and predicts with null only"
             )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry `model` of a state file."""
+        files = {} if self.files is None else settings_to_dict(self.files)
+        return {"name": self.name, "hash": self.identity, **files}
 
     @property
     def num_input_channels(self) -> int:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from nnunetv2.pathology.prediction.stripe_grid import StripeGrid
 from nnunetv2.pathology.prediction.stripe_memory import bytes_per_column, widest_block
 from nnunetv2.pathology.prediction.tile_gate import TileGate
 from nnunetv2.pathology.prediction.tile_normaliser import TileNormaliser
+from nnunetv2.pathology.prediction.work_seconds import BANDS, READING, WorkSeconds
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.reader_process import MOST_READERS, READ_TIMEOUT_S, read_blocks
 from nnunetv2.pathology.slides.rescue import Block, SlideSource
@@ -45,6 +46,7 @@ class SlidePrediction:
         source: opens the view in any process.
         width, height: of the view.
         statistics: for normalisation; None if it needs none.
+        seconds: what it takes, counted here.
         window_px: edge of the window around each tile that gives its statistics; None: those of the slide do.
         gate: where predictions are wanted; None: everywhere.
         readers: processes that read; 0 reads in this one.
@@ -64,6 +66,7 @@ class SlidePrediction:
     read_timeout_s: float = READ_TIMEOUT_S
     probabilities: ProbabilityGrid | None = None
     window_px: int | None = None
+    seconds: WorkSeconds = field(default_factory=WorkSeconds)
 
     @cached_property
     def grid(self) -> StripeGrid:
@@ -120,7 +123,9 @@ class SlidePrediction:
         for block in range(len(self.grid.layout.blocks)):
             with closing(self.predicted_bands(block, files.unfinished(block), damage.add)) as predicted:
                 for band in predicted:
-                    files.write(block, band.band, self.labels(band), self._probabilities(band))
+                    labels, probabilities = self.labels(band), self._probabilities(band)
+                    with self.seconds.on(BANDS):
+                        files.write(block, band.band, labels, probabilities)
                     yield block, band.band
 
     def predicted_bands(
@@ -153,8 +158,11 @@ class SlidePrediction:
         return band_probabilities(band, self.model.predictor.label_manager, inside, kept.channels, kept.factor)
 
     def _block_rows(self, on_block: Callable[[Block], None]) -> BlockRows:
-        read = partial(_read_blocks, self.source, self.readers, self.read_timeout_s)
-        return BlockRows(self.width, self.height, BLOCK_PX, read, on_block)
+        return BlockRows(self.width, self.height, BLOCK_PX, self._read_blocks, on_block)
+
+    def _read_blocks(self, boxes: Sequence[Box]) -> Generator[Block, None, None]:
+        blocks = read_blocks(self.source, boxes, self.readers, self.read_timeout_s)
+        return self.seconds.waiting(READING, blocks)
 
     def _accumulation(self, rows: BlockRows) -> StripeAccumulation:
         tiles = SlideTiles(
@@ -185,7 +193,3 @@ class SlidePrediction:
             for left in self.grid.columns_of_block(block)
             if self.is_predicted(top, left)
         ]
-
-
-def _read_blocks(source: SlideSource, readers: int, timeout_s: float, boxes: Sequence[Box]) -> Any:
-    return read_blocks(source, boxes, readers, timeout_s)

@@ -15,8 +15,9 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.outputs.slide_files import require_inputs, require_packages
 from nnunetv2.pathology.prediction.claims import Claim, claiming
 from nnunetv2.pathology.prediction.model_identity import model_identity
+from nnunetv2.pathology.prediction.slide_facts import versions
 from nnunetv2.pathology.prediction.slide_job import SlideJob
-from nnunetv2.pathology.prediction.slide_model import SlideModel
+from nnunetv2.pathology.prediction.slide_model import ModelFiles, SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_state import read_state
 from nnunetv2.pathology.prediction.slide_work import RunOptions
@@ -57,6 +58,7 @@ class SlidePredictor:
         options: how slides are read and followed; by default in this process, without protection against decoders that
             hang.
         name: of the model, in outputs and messages.
+        files: where the model is from, for the record.
 
     Raises SettingsError if the model or the settings cannot be used, MissingPixelSizeError if the model does not state
     its pixel size and the settings do not either.
@@ -68,6 +70,7 @@ class SlidePredictor:
         settings: SlideSettings | None = None,
         options: RunOptions | None = None,
         name: str | None = None,
+        files: ModelFiles | None = None,
     ):
         self.settings, self.options = settings or SlideSettings(), options or RunOptions()
         if bool(predictor.use_mirroring) != self.settings.mirroring:
@@ -75,10 +78,14 @@ class SlidePredictor:
                 f"the predictor has use_mirroring={predictor.use_mirroring}, the settings mirroring="
                 f"{self.settings.mirroring}: give both the same value (slides are usually predicted without)"
             )
-        self.model = SlideModel(predictor, name or _model_name(predictor), model_identity(predictor))
+        self.model = SlideModel(predictor, name or _model_name(predictor), model_identity(predictor), files)
         self.model.mpp(self.settings.mpp)
         self.settings.export.require_classes(list(self.model.classes))
         require_packages(self.settings.export)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return model, settings and versions, as run.json keeps them."""
+        return {"model": self.model.to_dict(), "settings": self.settings.to_dict(), "versions": versions()}
 
     def require_slides(self, entries: Sequence[SlideEntry]) -> None:
         """Raise SlideError if an output that is asked for cannot be made of a slide, before time is spent on it."""
@@ -133,8 +140,10 @@ def load_slide_predictor(
         allow_tqdm=False,
     )
     found = predictor.auto_detect_available_folds(folder, checkpoint_name)
-    predictor.initialize_from_trained_model_folder(folder, folds or tuple(found) or ("all",), checkpoint_name)
-    return SlidePredictor(predictor, settings, options, folder.name)
+    chosen = folds or tuple(found) or ("all",)
+    predictor.initialize_from_trained_model_folder(folder, chosen, checkpoint_name)
+    files = ModelFiles(os.path.abspath(folder), tuple(map(str, chosen)), checkpoint_name)
+    return SlidePredictor(predictor, settings, options, folder.name, files)
 
 
 def _model_name(predictor: Any) -> str:

@@ -1,9 +1,8 @@
 """The work on one open slide, step by step: tissue, statistics, tiles, outputs."""
 
-import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, SlideSet
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState
 from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, training_colours, window_px
 from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
+from nnunetv2.pathology.prediction.work_seconds import PREDICTION, PREPARATION, WRITING, WorkSeconds
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S, Reading, reading_windows
 from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
 from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
@@ -71,30 +71,32 @@ class SlideWork:
 
     def do(self) -> dict[str, Any]:
         """Predict the slide, or go on with it, and return its state. Raises UnreadableSlideError and others."""
-        started = time.monotonic()
-        gate, tissue = find_gate(self.opened.slide, self.opened.view.grid, self.settings, self.options.reading)
-        found = {"share": tissue.share, "mm2": tissue.mm2, "threshold": tissue.threshold}
-        self.state.update(**about_slide(self.opened), tissue=found)
-        if gate is not None and tissue.is_empty:
-            return self._without_tissue()
-        prediction, files = self._begin(gate)
-        damage = self._damage(gate, files)
-        self._predict(prediction, files, damage)
-        predicted = time.monotonic()
-        content = self._write_outputs(files, damage, tissue, prediction.probabilities)
-        seconds = {"prediction": round(predicted - started, 2), "outputs": round(time.monotonic() - predicted, 2)}
+        seconds = WorkSeconds()
+        with seconds.on(PREPARATION):
+            gate, tissue = find_gate(self.opened.slide, self.opened.view.grid, self.settings, self.options.reading)
+            found = {"share": tissue.share, "mm2": tissue.mm2, "threshold": tissue.threshold}
+            self.state.update(**about_slide(self.opened), tissue=found)
+            if gate is not None and tissue.is_empty:
+                return self._without_tissue()
+            prediction, files = self._begin(gate, seconds)
+            damage = self._damage(gate, files)
+        with seconds.on(PREDICTION):
+            self._predict(prediction, files, damage)
+        with seconds.on(WRITING):
+            content = self._write_outputs(files, damage, tissue, prediction.probabilities)
         measured = {"file": MEASUREMENTS_NAME, "classes": content["classes"]}
-        self.state.update(read=damage.to_dict(), seconds=seconds, measurements=measured)
+        spent = {"seconds": seconds.to_dict(), "wait_share": seconds.wait_share}
+        self.state.update(read=damage.to_dict(), measurements=measured, **spent)
         if self.settings.keep_partial:
             self._require_readable(damage)
         state = self.state.finish(DONE)
         files.remove()
         return state
 
-    def _begin(self, gate: TileGate | None) -> tuple[SlidePrediction, BandFiles]:
+    def _begin(self, gate: TileGate | None, seconds: WorkSeconds) -> tuple[SlidePrediction, BandFiles]:
         """Return the prediction and its bands, of which an earlier run may have left some."""
         statistics, description = self._statistics(gate)
-        prediction = self._prediction(gate, statistics)
+        prediction = replace(self._prediction(gate, statistics), seconds=seconds)
         files = prediction.band_files(self.folder, self.options.check)
         anew = self.settings.overwrite
         if anew:

@@ -171,6 +171,10 @@ def test_outside_of_tissue_and_margin_nothing_is_predicted(predicted: tuple[Path
     assert 0.05 < state["tissue"]["share"] < 0.95
     assert 0 < state["tiles"]["gated"] <= state["tiles"]["total"]
     assert state["normalization"]["windows"] >= 1
+    assert state["seconds"].keys() == {"preparation", "reading", "network", "writing"}
+    assert state["seconds"]["network"] > 0
+    assert 0 <= state["wait_share"] <= 1
+    assert state["bounds"] is None
     assert (labels > 0).mean() < state["tissue"]["share"] + 0.2
 
 
