@@ -40,6 +40,7 @@ _ENTRIES: dict[str, Schema] = {
     "warnings": ListOf(TEXT),
     "mpp": _PAIR,
     "size": _PAIR,
+    "origin": ListOf(number(0), 2, 2),
     "view": _VIEW,
     "tissue": Record({"share": NUMBER, "mm2": number(0)}),
     "read": _READ,
@@ -87,7 +88,10 @@ _CLASS = Record(
 )
 SLIDE_MEASUREMENTS = JsonFile(
     "measurements of a slide",
-    Record({"tissue_mm2": NUMBER, "classes": ListOf(_CLASS), "ratios": MapOf(optional(NUMBER))}),
+    Record(
+        {"tissue_mm2": NUMBER, "classes": ListOf(_CLASS), "ratios": MapOf(optional(NUMBER))},
+        {"objects_left_out": whole_number(0)},
+    ),
     _PREDICT_AGAIN,
 )
 _CODE = ListOf(NAME, 3, 3)

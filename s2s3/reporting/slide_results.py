@@ -64,6 +64,9 @@ class SlideResult:
         rescued = self.state.get("read", {}).get("rescued", 0)
         if rescued:
             found.append(f"{rescued:g} damaged part(s) were replaced by a coarser picture from the same file")
+        left_out = self.measured.get("objects_left_out", 0)
+        if left_out:
+            found.append(f"The {left_out} smallest objects are not in the file for QuPath")
         return found + list(self._unusual_colours())
 
     def _unusual_colours(self) -> Iterator[str]:

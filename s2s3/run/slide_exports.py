@@ -28,6 +28,8 @@ def export_as_asked(arguments: argparse.Namespace) -> None:
         simplify_um=arguments.simplify,
         min_area_um2=arguments.min_area,
         objects=arguments.objects,
+        max_objects=arguments.max_objects,
+        frame=arguments.frame,
         ratios=tuple(arguments.ratio),
         dicom_type=arguments.dicom_type,
         dicom_codes=arguments.dicom_codes,

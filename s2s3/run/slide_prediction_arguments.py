@@ -4,6 +4,8 @@ import argparse
 
 from nnunetv2.run.slide_tiling_arguments import add_slide_opening, renaming
 
+_UNITS = {"M": 1e-3, "G": 1.0, "T": 1e3}
+
 
 def add_predict(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `drift slide predict`."""
@@ -76,6 +78,7 @@ def _add_what_is_predicted(parser: argparse.ArgumentParser) -> None:
     add("--roi", metavar="FILE", help="regions to predict: GeoJSON or mask, or a folder of files named like the slides")
     add("--stain", default="he", choices=["he", "any"], help="any: do not tell blue and green pens from tissue")
     add("--margin", type=float, default=32.0, metavar="UM", help="around tissue (default 32)")
+    add("--frame", default="content", choices=["content", "file"], help="of GeoJSON (default: as QuPath shows slides)")
     add("--max_failed", type=float, default=0.01, metavar="SHARE", help="of the tissue that may be unreadable (0.01)")
 
 
@@ -85,7 +88,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add("--tta", action="store_true", help="average over mirrored tiles: four times the work")
     add("-b", type=int, metavar="TILES", help="tiles at once (default: 1 on the CPU, 8 on a GPU)")
     add("-device", choices=["cuda", "cpu", "mps"], help="default: cuda if there is a GPU, otherwise cpu")
-    add("--memory", type=float, default=1.5, metavar="GB", help="for sums and pixels of a slide (default 1.5)")
+    add("--memory", type=gigabytes, default=1.5, metavar="GB", help="for sums and pixels of a slide (default 1.5)")
 
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
@@ -136,8 +139,9 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         choices=["geojson", "overlay", "zarr", "dicom"],
         help="outputs (default geojson)",
     )
+    add("--frame", default="content", choices=["content", "file"], help="of GeoJSON (default: as QuPath shows slides)")
     add("--slides", nargs="+", metavar="SLIDE", help="the slides, for dicom: files, folders, or a CSV")
-    add("--memory", type=float, default=1.5, metavar="GB", help="for making a DICOM segmentation (default 1.5)")
+    add("--memory", type=gigabytes, default=1.5, metavar="GB", help="for making a DICOM segmentation (default 1.5)")
     _add_export_settings(parser)
 
 
@@ -155,6 +159,7 @@ def _add_export_settings(parser: argparse.ArgumentParser) -> None:
     types = ["binary", "labelmap", "labelmap_jpeg2000"]
     add("--dicom_type", default="binary", choices=types, help="of DICOM segmentations (default: binary masks)")
     add("--dicom_codes", metavar="JSON", help="class -> [category, type], each [value, scheme, meaning], for dicom")
+    add("--max_objects", type=int, default=500_000, metavar="N", help="the largest ones are kept (default 500000)")
     add("--ratio", nargs="+", default=[], metavar="A/B", help="ratios of areas to measure, such as Tumor/Stroma")
 
 
@@ -165,3 +170,12 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-nr", type=int, metavar="READERS", help="processes that read (default: CPUs - 1, at most 4; 0: in this one)"
     )
+
+
+def gigabytes(text: str) -> float:
+    """Return the number of 1.5, 1.5G or 1500M in GB. Raises ArgumentTypeError for other texts."""
+    number, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in _UNITS else (text, "G")
+    try:
+        return float(number) * _UNITS[unit]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected GB, such as 1.5, 1.5G or 800M") from None

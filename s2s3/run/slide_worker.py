@@ -61,6 +61,7 @@ def slide_settings(arguments: argparse.Namespace) -> SlideSettings:
         classes=tuple(arguments.classes) if arguments.classes else None,
         probability_mpp=arguments.probability_mpp,
         objects=arguments.objects,
+        max_objects=arguments.max_objects,
         ratios=tuple(arguments.ratio),
         dicom_type=arguments.dicom_type,
         dicom_codes=arguments.dicom_codes,
@@ -82,6 +83,7 @@ def network_settings(arguments: argparse.Namespace, **more: Any) -> SlideSetting
         margin_um=arguments.margin,
         allow_upsampling=arguments.allow_upsampling,
         max_failed=arguments.max_failed,
+        frame=arguments.frame,
         **more,
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nnunetv2.run.slide_arguments import slide_parser
 from nnunetv2.run.slide_command import slide_entry
 from sample_data.pyramids import Damage
 from tests.pathology.slides.slide_files import write_small_slide
@@ -62,3 +63,17 @@ def test_absurd_numbers_are_refused_in_one_line(
     run_command(slide_entry, "info", tmp_path / "a.tif", *arguments, exit_code=2)
     (line,) = capsys.readouterr().err.splitlines()
     assert "expected" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1.5", 1.5), ("1.5G", 1.5), ("800M", 0.8), ("2g", 2.0), ("0.001T", 1.0)]
+)
+def test_memory_is_given_with_or_without_a_unit(text: str, expected: float) -> None:
+    words = ["predict", "-i", "a.svs", "-o", "out", "-m", "m", "--memory", text]
+    assert slide_parser().parse_args(words).memory == pytest.approx(expected)
+
+
+def test_memory_that_is_no_number_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        slide_parser().parse_args(["predict", "-i", "a.svs", "-o", "out", "-m", "m", "--memory", "lots"])
+    assert "'lots': expected GB, such as 1.5, 1.5G or 800M" in capsys.readouterr().err

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import shapely
 
 Array = np.ndarray[Any, np.dtype[Any]]
+FRAMES = ("content", "file")
+"""Pixels of the finest level, from the corner of the scanned area, as QuPath shows it, or of the whole file."""
 Area: TypeAlias = "shapely.Polygon | shapely.MultiPolygon"
 
 FEWEST_POINTS = 3
@@ -46,6 +48,19 @@ class AnnotationSet:
     def class_names(self) -> list[str]:
         """Every class once, alphabetically."""
         return sorted({annotation.class_name for annotation in self.annotations})
+
+    def in_content(self, origin: tuple[float, float]) -> "AnnotationSet":
+        """Return the areas of a file in the frame of the whole file in that of the scanned area.
+
+        Parameters:
+            origin: (x, y) of the scanned area in the file of the slide.
+        """
+        shift = np.array(origin)
+        moved = (
+            Annotation(entry.class_name, shapely.transform(entry.area, lambda points: points - shift))
+            for entry in self.annotations
+        )
+        return replace(self, annotations=tuple(moved))
 
 
 @dataclass

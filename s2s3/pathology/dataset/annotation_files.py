@@ -1,13 +1,10 @@
 """Which file annotates a slide, and what it says: areas with classes, or a mask of labels."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import shapely
-
 from nnunetv2.errors import AnnotationError
-from nnunetv2.pathology.annotations.annotation_set import Annotation, AnnotationSet
+from nnunetv2.pathology.annotations.annotation_set import AnnotationSet
 from nnunetv2.pathology.annotations.asap_xml import read_asap
 from nnunetv2.pathology.annotations.qupath_geojson import read_geojson
 from nnunetv2.pathology.dataset.class_labels import ClassLabels
@@ -76,7 +73,7 @@ def read_areas(path: Path, settings: TilingSettings, origin: tuple[float, float]
         whole = naming.regions([*settings.renamed, *([settings.roi] if settings.roi else [])])
         return read_asap(path, settings.exclude, whole, origin)
     found = read_geojson(path)
-    return found if settings.frame == "content" else _moved(found, origin)
+    return found if settings.frame == "content" else found.in_content(origin)
 
 
 def classes_in(path: Path, settings: TilingSettings) -> list[str]:
@@ -98,11 +95,3 @@ def _named_by_table(slide: SlideEntry, places: AnnotationPlaces) -> Path:
     if problem:
         raise AnnotationError(f"{found}: {problem}")
     return found
-
-
-def _moved(found: AnnotationSet, origin: tuple[float, float]) -> AnnotationSet:
-    moved = [
-        Annotation(entry.class_name, shapely.transform(entry.area, lambda points: points - np.array(origin)))
-        for entry in found.annotations
-    ]
-    return replace(found, annotations=tuple(moved))

@@ -86,6 +86,7 @@ def _tiled(task: SlideTask, opened: RescuingView, folder: Path) -> dict[str, Any
         None if settings.tissue == AUTO else settings.tissue,
         settings=TissueSettings(settings.stain),
         reading=Reading(0, task.read_timeout_s),
+        frame=settings.frame,
     )
     with slide_labels(task.annotation, slide, grid, task.classes, settings) as labels:
         cutter = _Cutter(task, opened, tissue, labels)

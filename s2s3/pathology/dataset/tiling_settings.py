@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import SettingsError
+from nnunetv2.pathology.annotations.annotation_set import FRAMES
 from nnunetv2.pathology.annotations.asap_xml import HOLE_GROUPS
 from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
 from nnunetv2.pathology.slides.pixel_size import LARGEST_UM, SMALLEST_UM, is_plausible
@@ -15,7 +16,6 @@ BACKGROUND, IGNORE, SKIP = "background", "ignore", "skip"
 UNANNOTATED = (BACKGROUND, IGNORE, SKIP)
 CHANNELS: Mapping[str, tuple[str, str, str]] = {"rgb": ("R", "G", "B"), "rgb01": ("rgb_to_0_1",) * 3}
 """Choice -> channel names of dataset.json, which decide how the tiles are normalised."""
-FRAMES = ("content", "file")
 AUTO = "auto"
 _SMALLEST_TILE, _LARGEST_TILE = 16, 16384
 

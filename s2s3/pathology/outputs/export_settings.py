@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnunetv2.errors import ArgumentError
+from nnunetv2.pathology.annotations.annotation_set import FRAMES
 from nnunetv2.pathology.annotations.geojson_writer import OBJECT_TYPES
 from nnunetv2.pathology.outputs.measurements import ratio_classes
 from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
@@ -34,6 +35,8 @@ class ExportSettings:
     """If there are more, the smallest are left out."""
     ratios: tuple[str, ...] = ()
     """Ratios of areas to measure, such as 'Tumor/Stroma'."""
+    frame: str = "content"
+    """Of GeoJSON: `content`, the scanned area as QuPath shows it, or the whole `file`."""
     dicom_type: str = "binary"
     """`binary`: a mask for each class, which most viewers know, `labelmap`, or `labelmap_jpeg2000`: the smallest."""
     dicom_codes: str | None = None
@@ -47,6 +50,7 @@ class ExportSettings:
             "--min_area": self.min_area_um2 is None or 0 <= self.min_area_um2 < 1e12,
             "--objects": self.objects in OBJECT_TYPES,
             "--max_objects": self.max_objects >= 0,
+            "--frame": self.frame in FRAMES,
             "--dicom_type": self.dicom_type in DICOM_TYPES,
             "--memory": 0.1 <= self.memory_gb < 1e6,
             "--classes": self.classes is None or len(self.classes) > 0,

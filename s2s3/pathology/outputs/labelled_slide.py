@@ -33,6 +33,7 @@ class LabelledSlide:
         tissue_mm2: area of what was predicted, without its margin.
         probabilities: of the classes; None if they were not kept.
         path: of the slide; None if it is not known.
+        origin: (x, y) of the scanned area in the file of the slide, in its pixels.
     """
 
     name: str
@@ -49,6 +50,7 @@ class LabelledSlide:
     tissue_mm2: float
     probabilities: ProbabilityMap | None = None
     path: str | None = None
+    origin: tuple[float, float] = (0.0, 0.0)
 
     def objects(self, settings: ExportSettings) -> Iterator[SlideObject]:
         """Yield the outlines of the classes to show, in pixels of the slide, then those of what could not be read."""
@@ -61,7 +63,7 @@ class LabelledSlide:
             if name is not None and polygon is not None:
                 measured = {**size_measurements(polygon, *self.slide_mpp), **self._mean_probability(name, outline)}
                 yield SlideObject(polygon, name, colours[name], measured)
-        for polygon in self._unread_polygons():
+        for polygon in self._unread_polygons(settings):
             yield SlideObject(polygon, NOT_READ, GREY, size_measurements(polygon, *self.slide_mpp))
 
     def _mean_probability(self, name: str, outline: Outline) -> dict[str, float]:
@@ -71,16 +73,19 @@ class LabelledSlide:
     def _outline_settings(self, settings: ExportSettings) -> OutlineSettings:
         pixel_um = sum(self.mpp) / 2
         simplify, area = settings.simplify_um, settings.min_area_um2
-        scales: dict[str, Any] = {"scale_x": self.scale[0], "scale_y": self.scale[1]}
+        scales: dict[str, Any] = {"scale_x": self.scale[0], "scale_y": self.scale[1], "origin": self._origin(settings)}
         return OutlineSettings(
             simplify_px=1.0 if simplify is None else simplify / pixel_um,
             min_area_px=10.0 if area is None else area / pixel_um**2,
             **scales,
         )
 
-    def _unread_polygons(self) -> Iterator[shapely.Polygon]:
+    def _origin(self, settings: ExportSettings) -> tuple[float, float]:
+        return self.origin if settings.frame == "file" else (0.0, 0.0)
+
+    def _unread_polygons(self, settings: ExportSettings) -> Iterator[shapely.Polygon]:
         boxes = [shapely.box(box.x, box.y, box.right, box.bottom) for box in self.unread]
-        exact = OutlineSettings(0.0, 0.0, *self.scale)
+        exact = OutlineSettings(0.0, 0.0, *self.scale, self._origin(settings))
         for part in shapely.get_parts(shapely.unary_union(boxes)):
             polygon = cleaned(part, exact)
             if polygon is not None:

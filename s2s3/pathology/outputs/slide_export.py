@@ -28,7 +28,7 @@ from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.thumbnail import LARGEST_PX
 
 _DONE = "done"
-_MEASURED_AGAIN = ("tissue_mm2", "classes", "ratios")
+_MEASURED_AGAIN = ("tissue_mm2", "classes", "ratios", "objects_left_out")
 
 
 def export_slide(folder: Path, settings: ExportSettings, slide_path: str | None = None) -> dict[str, Any]:
@@ -99,6 +99,7 @@ def _labelled(state: Mapping[str, Any], labels: LabelPyramid, probabilities: Pro
         [Box(*box).within(width, height) for box in state["read"]["unread"]],
         state["tissue"]["mm2"],
         probabilities,
+        origin=tuple(state.get("origin", (0.0, 0.0))),
     )
 
 

@@ -115,6 +115,7 @@ def _measured(
 ) -> dict[str, Any]:
     counts = count_labels(slide.read_labels, slide.height, slide.width)
     objects = None if written is None else written.classes
+    left_out = {"objects_left_out": written.left_out} if written is not None and written.left_out else {}
     sizes = PixelSizes(slide.mpp, slide.slide_mpp)
     measured = class_measurements(counts, slide.classes, sizes, slide.tissue_mm2, objects)
-    return measurements_content(measured, slide.tissue_mm2, settings.ratios, **about)
+    return measurements_content(measured, slide.tissue_mm2, settings.ratios, **left_out, **about)

@@ -92,6 +92,7 @@ class SlideOutputs:
             self.tissue.mm2,
             probabilities,
             self.slide.path,
+            self.slide.origin,
         )
 
     def _write_pyramid(self, target: Path) -> None:
@@ -107,7 +108,8 @@ class SlideOutputs:
 
     def _write_tissue(self, target: Path) -> None:
         """Write the tissue as an annotation that can be edited in QuPath and given to --tissue."""
-        whole = OutlineSettings(0.0, 0.0)
+        origin = self.slide.origin if self.settings.frame == "file" else (0.0, 0.0)
+        whole = OutlineSettings(0.0, 0.0, origin=origin)
         shapes = (cleaned(polygon, whole) for polygon in self.tissue.polygons())
         objects = (SlideObject(shape, "Tissue", GREY) for shape in shapes if shape is not None)
         write_objects(objects, target, f"{self.name} tissue", settings=GeoJsonSettings("annotation"))

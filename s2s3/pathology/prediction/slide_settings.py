@@ -62,6 +62,10 @@ class SlideSettings:
     """Micrometres per pixel of probabilities, rounded to the labels' times a power of 2; None: four times theirs."""
     objects: str = "auto"
     """`annotation` or `detection`, as which QuPath shows outlines; `auto`: detections if they are more than 2,000."""
+    max_objects: int = 500_000
+    """If there are more outlines, the smallest are left out."""
+    frame: str = "content"
+    """Of GeoJSON, read and written: `content`, the scanned area as QuPath shows it, or the whole `file`."""
     ratios: tuple[str, ...] = ()
     """Ratios of areas to measure, such as 'Tumor/Stroma'."""
     dicom_type: str = "binary"
@@ -103,6 +107,8 @@ class SlideSettings:
             simplify_um=self.simplify_um,
             min_area_um2=self.min_area_um2,
             objects=self.objects,
+            max_objects=self.max_objects,
+            frame=self.frame,
             ratios=self.ratios,
             dicom_type=self.dicom_type,
             dicom_codes=self.dicom_codes,

@@ -47,7 +47,7 @@ def find_gate(
     Raises AnnotationError for files of tissue or regions that are missing, damaged or of another slide.
     """
     choice = None if settings.tissue == AUTO else settings.tissue
-    tissue = tissue_of(slide, choice, settings.roi, TissueSettings(settings.stain), reading)
+    tissue = tissue_of(slide, choice, settings.roi, TissueSettings(settings.stain), reading, settings.frame)
     if settings.tissue == NONE and settings.roi is None:
         return None, tissue
     return TileGate(tissue.with_margin(settings.margin_um), grid), tissue

@@ -29,6 +29,7 @@ def tissue_of(
     roi: PathLike | None = None,
     settings: TissueSettings | None = None,
     reading: Reading = IN_THIS_PROCESS,
+    frame: str = "content",
 ) -> TissueMask:
     """Return the tissue of a slide, cut to the region of interest.
 
@@ -37,6 +38,7 @@ def tissue_of(
             a mask of the slide's proportions in TIFF, in which everything but 0 is tissue.
         roi: a file or folder as above.
         reading: in this process, or in others that are replaced when a decoder hangs.
+        frame: of GeoJSON: `content`, the scanned area as QuPath shows it, or the whole `file`.
 
     Raises AnnotationError for files that are missing, damaged or of other proportions.
     """
@@ -46,16 +48,18 @@ def tissue_of(
         tissue = everything(slide)
     else:
         grid = everything(slide)
-        tissue = replace(grid, mask=_drawn(slide, choice, grid))
-    return tissue if roi is None else replace(tissue, mask=tissue.mask & _drawn(slide, roi, tissue))
+        tissue = replace(grid, mask=_drawn(slide, choice, grid, frame))
+    return tissue if roi is None else replace(tissue, mask=tissue.mask & _drawn(slide, roi, tissue, frame))
 
 
-def _drawn(slide: Slide, source: PathLike, grid: TissueMask) -> Mask:
+def _drawn(slide: Slide, source: PathLike, grid: TissueMask, frame: str) -> Mask:
     """Return the areas of a file as a mask on the grid of another."""
     file = _file_for(slide, Path(source))
     height, width = grid.mask.shape
     if file.name.lower().endswith(_GEOJSON):
-        areas = [annotation.area for annotation in read_geojson(file).annotations]
+        found = read_geojson(file)
+        shown = found if frame == "content" else found.in_content(slide.origin)
+        areas = [annotation.area for annotation in shown.annotations]
         return DrawnAreas(areas, [1] * len(areas), grid.scale).draw(0, 0, height, width) > 0
     with MaskPyramid(file, slide.size) as mask:
         return np.asarray(mask.draw(0, 0, height, width, grid.scale) > 0)

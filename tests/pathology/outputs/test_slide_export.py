@@ -36,6 +36,28 @@ def test_areas_are_those_of_the_label_image(tmp_path: Path) -> None:
     assert unread["geometry"]["coordinates"][0][0] in [[123, 70], [35, 70], [35, 88], [123, 88]]
 
 
+def test_objects_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    write_predicted_slide(tmp_path / "s")
+    everything = export_slide(tmp_path / "s", ExportSettings())
+    number = len(features_of(tmp_path / "s"))
+    some = export_slide(tmp_path / "s", ExportSettings(max_objects=2))
+    assert "objects_left_out" not in everything
+    assert (len(features_of(tmp_path / "s")), some["objects_left_out"]) == (2, number - 2)
+    assert export_slide(tmp_path / "s", ExportSettings()) == everything
+
+
+def test_coordinates_are_those_of_the_whole_file_on_demand(tmp_path: Path) -> None:
+    write_predicted_slide(tmp_path / "s", origin=[1000, 200])
+    export_slide(tmp_path / "s", ExportSettings())
+    content = features_of(tmp_path / "s")
+    export_slide(tmp_path / "s", ExportSettings(frame="file"))
+    for shown, moved in zip(content, features_of(tmp_path / "s"), strict=True):
+        first, other = (np.array(feature["geometry"]["coordinates"][0]) for feature in (shown, moved))
+        assert np.array_equal(other - first, np.broadcast_to((1000, 200), first.shape))
+        assert shown["properties"]["measurements"] == moved["properties"]["measurements"]
+    assert broken_rules(tmp_path / "s/objects.geojson.gz") == []
+
+
 def test_the_settings_decide_on_classes_corners_and_small_objects(tmp_path: Path) -> None:
     write_predicted_slide(tmp_path / "s")
     export_slide(tmp_path / "s", ExportSettings(simplify_um=0.0, min_area_um2=0.0))

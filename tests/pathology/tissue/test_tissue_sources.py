@@ -35,6 +35,14 @@ def test_drawn_areas_are_the_tissue_exactly(slide: Slide, tmp_path: Path) -> Non
     assert tissue.mask[100:400, 100:400].all()
 
 
+def test_areas_in_the_frame_of_the_whole_file_are_moved_to_the_scanned_area(slide: Slide, tmp_path: Path) -> None:
+    write_square(tmp_path / "t.geojson", 100, 300)
+    slide.origin = (60, 40)
+    tissue = tissue_of(slide, tmp_path / "t.geojson", frame="file")
+    assert tissue.mask.sum() == 300 * 300
+    assert tissue.mask[60:360, 40:340].all()
+
+
 def test_a_mask_image_may_be_coarser_than_the_slide(slide: Slide, tmp_path: Path) -> None:
     mask = np.zeros((110, 150), np.uint8)
     mask[10:20, 30:50] = 7
