@@ -49,6 +49,7 @@ def _add_sharing(parser: argparse.ArgumentParser) -> None:
     add("--num_parts", type=int, default=1, metavar="N", help="of so many parts of the list, predict one only")
     add("--part_id", type=int, default=0, metavar="I", help="which one, 0 to N - 1")
     add("--devices", nargs="+", type=int, metavar="GPU", help="a process on each; with -device cpu, so many processes")
+    add("--stage", metavar="FOLDER", help="on a local disk: the next slide is copied there while one is predicted")
     add("--engine", default="none", choices=["none", "slurm"], help="slurm: in jobs of a cluster (needs submitit)")
     add("--jobs", type=int, default=1, metavar="N", help="of the cluster (default 1)")
     add("--slurm", nargs="+", default=[], metavar="K=V", help="their options: partition=gpu time=240 mem_gb=32")

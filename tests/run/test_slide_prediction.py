@@ -47,7 +47,8 @@ def test_all_slides_of_a_folder_are_predicted_and_those_that_fail_are_named_at_t
     slides, out = draw_slides(tmp_path / "slides"), tmp_path / "out"
     (slides / "broken.png").write_bytes(b"no picture")
     words = ("-i", slides, "-o", out, "-m", model_folder, "--mpp", 0.5, "--slide_mpp", 0.5, "--tissue", "none")
-    code, shown, errors = run(monkeypatch, capsys, *words, "--save", "labels")
+    code, shown, errors = run(monkeypatch, capsys, *words, "--save", "labels", "--stage", tmp_path / "local")
+    assert list((tmp_path / "local").iterdir()) == []
     assert code == 2
     assert f"a: done ({out / 'a'})\nb: done ({out / 'b'})\n" in shown
     assert errors.count("broken.png") >= 1

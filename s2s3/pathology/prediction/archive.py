@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import ClaimError, DriftError
-from nnunetv2.pathology.prediction.claims import Claim, claiming
-from nnunetv2.pathology.prediction.slide_state import FAILED, RUNNING, enter_failure, read_state
+from nnunetv2.pathology.prediction.claims import Claim, claiming, find_claim
+from nnunetv2.pathology.prediction.slide_state import DONE, FAILED, NO_TISSUE, RUNNING, enter_failure, read_state
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.pathology.slides.slide_parts import slide_bytes
 
@@ -57,7 +57,7 @@ class ArchiveWorker:
         An error that is not the slide's, as of a full disk, ends it with that error.
         """
         self._before = marks_of(self.output, self.entries) if self.before is None else self.before
-        left, wait_s = self._in_order(), _FIRST_WAIT_S
+        left, wait_s = in_order(self.entries, self.output), _FIRST_WAIT_S
         while left:
             remaining = self._those_of_others(left)
             if remaining and not self.waits:
@@ -68,14 +68,6 @@ class ArchiveWorker:
             if left:
                 time.sleep(wait_s)
         return self.problems
-
-    def _in_order(self) -> list[SlideEntry]:
-        """Return the largest first, as they decide when all is done; those that ended their process last."""
-
-        def key(entry: SlideEntry) -> tuple[bool, int]:
-            return read_state(self.output / entry.name).get("state") == RUNNING, -slide_bytes(entry.path)
-
-        return sorted(self.entries, key=key)
 
     def _those_of_others(self, entries: Sequence[SlideEntry]) -> list[SlideEntry]:
         """Predict each slide that nobody has; return the others."""
@@ -120,6 +112,27 @@ class ArchiveWorker:
         if not self.retry_failed:
             return "failed before; --retry_failed tries again"
         return f"failed {attempts} times; --overwrite predicts it anew" if attempts >= MOST_ATTEMPTS else None
+
+
+def in_order(entries: Sequence[SlideEntry], output: Path) -> list[SlideEntry]:
+    """Return the largest first, as they decide when all is done; those that ended their process last."""
+
+    def key(entry: SlideEntry) -> tuple[bool, int]:
+        return read_state(output / entry.name).get("state") == RUNNING, -slide_bytes(entry.path)
+
+    return sorted(entries, key=key)
+
+
+def is_free(folder: Path, again: bool = False) -> bool:
+    """Tell whether a slide is still to be predicted, and nobody does.
+
+    Parameters:
+        again: whether slides that are done or have failed are predicted once more.
+    """
+    if not again and read_state(folder).get("state") in (DONE, NO_TISSUE, FAILED):
+        return False
+    claim = find_claim(folder)
+    return claim is None or claim.is_stale
 
 
 def marks_of(output: Path, entries: Sequence[SlideEntry]) -> "Marks":

@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 
 from nnunetv2.foundation.files import make_folder
 from nnunetv2.foundation.output_guard import check_apart
-from nnunetv2.pathology.prediction.archive import ArchiveWorker
+from nnunetv2.pathology.prediction.archive import ArchiveWorker, in_order, is_free
 from nnunetv2.pathology.prediction.claims import Claim
 from nnunetv2.pathology.prediction.run_list import note_slides
 from nnunetv2.pathology.prediction.slide_predictor import PathLike, SlidePredictor, SlideResult, load_slide_predictor
@@ -19,6 +20,7 @@ from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, read_state
 from nnunetv2.pathology.prediction.slide_summary import write_summary
 from nnunetv2.pathology.prediction.slide_work import RunOptions
+from nnunetv2.pathology.prediction.staging import Stage
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
 from nnunetv2.reporting.slide_report import write_slide_report
 
@@ -49,6 +51,7 @@ def predict_slides(
     folds: tuple[int | str, ...] | None = None,
     checkpoint_name: str = "checkpoint_final.pth",
     retry_failed: bool = False,
+    stage: PathLike | None = None,
 ) -> PredictedSlides:
     """Predict slides, each into a folder of its own below `output`, as `drift slide predict` does.
 
@@ -61,6 +64,7 @@ def predict_slides(
         table: with the columns slide,mpp.
         slide_mpp: micrometres per pixel of slides of which the table says nothing.
         retry_failed: whether slides that failed before are tried again, three times in all.
+        stage: folder on a local disk for copies of the slides: the next one is copied while one is predicted.
 
     Raises DriftError before the first slide if the arguments, the slides or the model cannot be used.
     """
@@ -71,8 +75,10 @@ def predict_slides(
         model = SlidePredictor(model, settings, options)
     model.require_slides(entries)
     target = begin_output(output, entries, model.to_dict())
-    worker = ArchiveWorker(entries, target, SlideVisit(model), retry_failed, model.settings.overwrite)
-    problems = worker.work()
+    again = retry_failed or model.settings.overwrite
+    with staging(stage, entries, target, again) as local_copy:
+        visit = SlideVisit(model.with_options(local_copy=local_copy))
+        problems = ArchiveWorker(entries, target, visit, retry_failed, model.settings.overwrite).work()
     finish_output(target, entries)
     results = {entry.name: SlideResult.read(target / entry.name) for entry in entries if _is_over(target / entry.name)}
     return PredictedSlides(results, tuple(problems))
@@ -100,6 +106,24 @@ def begin_output(output: PathLike, entries: Sequence[SlideEntry], about: Mapping
     folder = make_folder(output, "the output folder")
     note_slides(folder, entries, about)
     return folder
+
+
+@contextmanager
+def staging(
+    folder: PathLike | None, entries: Sequence[SlideEntry], output: Path, again: bool = False
+) -> Iterator[Callable[[str], AbstractContextManager[str]]]:
+    """Yield what says where each slide is read: its copy in a folder on a local disk, if there is one.
+
+    Parameters:
+        entries: that will be asked for.
+        again: whether slides that are done or have failed are predicted once more.
+    """
+    if folder is None:
+        yield nullcontext
+        return
+    order = {entry.path: output / entry.name for entry in in_order(entries, output)}
+    with Stage(Path(folder), list(order), lambda path: is_free(order[path], again)) as stage:
+        yield stage.copy
 
 
 def finish_output(output: Path, entries: Sequence[SlideEntry]) -> None:

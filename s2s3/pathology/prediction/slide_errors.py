@@ -27,3 +27,14 @@ def slide_errors(path: str, folder: Path) -> Iterator[None]:
             raise
         wait_for(path)
         raise UnreadableSlideError(f"{path}: cannot be read ({describe_os_error(error)})") from error
+
+
+@contextmanager
+def naming(path: str, place: str) -> Iterator[None]:
+    """Let errors about a slide that is read at another place name the slide."""
+    try:
+        yield
+    except DriftError as error:
+        if place == path or place not in str(error):
+            raise
+        raise type(error)(str(error).replace(place, path)) from error

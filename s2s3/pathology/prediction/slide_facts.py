@@ -46,12 +46,12 @@ def prediction_plan(
 
     Parameters:
         normalization: mode and values.
-        about: as returned by `about_slide`.
+        about: the entries of the state file: the slide's path and what `about_slide` returns.
     """
     device = prediction.model.predictor.device.type
     model, layout, kept = prediction.model, prediction.grid.layout, prediction.probabilities
     return {
-        "slide": slide_stamp(prediction.source.path),
+        "slide": slide_stamp(about["path"]),
         "view": about["view"],
         "reader": about["reader"],
         "model": {"hash": model.identity},

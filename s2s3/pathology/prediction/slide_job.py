@@ -9,7 +9,7 @@ from typing import Any
 from nnunetv2.errors import ClaimError, DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
 from nnunetv2.foundation.files import make_folder
 from nnunetv2.pathology.prediction.earlier_outputs import deciding_settings, is_finished
-from nnunetv2.pathology.prediction.slide_errors import slide_errors
+from nnunetv2.pathology.prediction.slide_errors import naming, slide_errors
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_state import SlideState, read_state
@@ -68,6 +68,7 @@ class SlideJob:
     ) -> dict[str, Any]:
         settings = self.settings
         mpp = self.model.mpp(settings.mpp)
-        source = SlideSource(path, mpp, self.options.reader, slide_mpp, settings.allow_upsampling)
-        with RescuingView(source, self.options.read_timeout_s) as opened:
-            return SlideWork(self.model, settings, self.options, source, opened, name, folder, state).do()
+        with self.options.local_copy(path) as place, naming(path, place):
+            source = SlideSource(place, mpp, self.options.reader, slide_mpp, settings.allow_upsampling)
+            with RescuingView(source, self.options.read_timeout_s) as opened:
+                return SlideWork(self.model, settings, self.options, source, opened, name, folder, state).do()

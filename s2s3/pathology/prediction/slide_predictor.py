@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,12 @@ class SlidePredictor:
         self.model.mpp(self.settings.mpp)
         self.settings.export.require_classes(list(self.model.classes))
         require_packages(self.settings.export)
+
+    def with_options(self, **changes: Any) -> "SlidePredictor":
+        """Return the same predictor with some options changed; see RunOptions."""
+        changed = copy(self)
+        changed.options = replace(self.options, **changes)
+        return changed
 
     def to_dict(self) -> dict[str, Any]:
         """Return model, settings and versions, as run.json keeps them."""

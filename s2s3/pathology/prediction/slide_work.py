@@ -1,7 +1,7 @@
 """The work on one open slide, step by step: tissue, statistics, tiles, outputs."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class RunOptions:
         read_timeout_s: how long opening a slide, or reading a block, may take.
         check: raises ClaimError if the slide belongs to another process; asked before anything is written.
         after_band: called when a band is finished; what it raises stops the slide in order.
+        local_copy: yields where to read the slide of a path, for example a copy that a Stage has made.
     """
 
     readers: int = 0
@@ -49,6 +50,7 @@ class RunOptions:
     make_bar: MakeBar | None = None
     check: Callable[[], None] = lambda: None
     after_band: Callable[[], None] = lambda: None
+    local_copy: Callable[[str], AbstractContextManager[str]] = nullcontext
 
     @property
     def reading(self) -> Reading:

@@ -23,6 +23,7 @@ from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_work import RunOptions
+from nnunetv2.pathology.prediction.staging import Stage
 from nnunetv2.pathology.slides import reader_choice
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import Block
@@ -236,6 +237,24 @@ def test_what_cannot_be_read_is_an_object_of_its_own_or_an_error(model: SlideMod
     (unread,) = [f for f in features if f["properties"]["classification"]["name"] == "Not read"]
     assert unread["properties"]["measurements"]["Area µm^2"] == pytest.approx(256 * 256 * 0.25)
     assert broken_rules(tmp_path / "out/objects.geojson.gz") == []
+
+
+def test_a_copy_is_read_in_place_of_a_slide_that_all_files_and_messages_name(model: SlideModel, tmp_path: Path) -> None:
+    (tmp_path / "share").mkdir()
+    file = picture(tmp_path / "share", 130, 150)
+    SlideJob(model, LABELS_OF_OVERLAPPING_TILES).run(str(file), "a", tmp_path / "there", slide_mpp=0.5)
+    with Stage(tmp_path / "local", [], lambda path: True) as stage:
+        job = SlideJob(model, LABELS_OF_OVERLAPPING_TILES, RunOptions(local_copy=stage.copy))
+        state = job.run(str(file), "a", tmp_path / "here", slide_mpp=0.5)
+        file.write_bytes(b"no picture")
+        with pytest.raises(UnreadableSlideError) as raised:
+            job.run(str(file), "a", tmp_path / "broken", slide_mpp=0.5)
+    assert state["path"] == str(file)
+    assert labels_of(tmp_path / "here").tobytes() == labels_of(tmp_path / "there").tobytes()
+    failed = json.loads((tmp_path / "broken/state.json").read_text())
+    assert str(raised.value).startswith(f"{file}: cannot be opened as a slide")
+    assert failed["error"]["message"] == str(raised.value)
+    assert list((tmp_path / "local").iterdir()) == []
 
 
 def test_a_model_that_does_not_state_its_pixel_size_is_named_and_the_slide_can_be_tried_again(
