@@ -5,7 +5,7 @@ is to be done to them under `deferred`, and the large patches of samples that ar
 and `wide_target`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from nnunetv2.training.data_augmentation.batched.batch_augmentation import (
     default_augmentation,
 )
 from nnunetv2.training.data_augmentation.early_draws import DRAWN, DrawsEarly, central_part
+from nnunetv2.training.dataloading.batch_memory import stack
 
 DEFERRED = "deferred"
 WIDE_DATA, WIDE_TARGET = "wide_data", "wide_target"
@@ -65,9 +66,30 @@ def deferred_of(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return {}
     parts: list[Deferred] = [sample[DEFERRED] for sample in samples]
     moved = tuple(number for number, sample in enumerate(samples) if WIDE_DATA in sample)
-    wide = {key: torch.stack([samples[number][key] for number in moved]) for key in (WIDE_DATA, WIDE_TARGET) if moved}
+    wide = {key: stack([samples[number][key] for number in moved]) for key in (WIDE_DATA, WIDE_TARGET) if moved}
     drawn = Drawn.together([part.drawn for part in parts])
     return {DEFERRED: Deferred(parts[0].augmentation, drawn, moved), **wide}
+
+
+class AugmentedBatches:
+    """The batches of a loader, augmented on a device when they are taken; all else is the loader's.
+
+    Parameters:
+        batches: iterator over batches with deferred augmentation.
+    """
+
+    def __init__(self, batches: Any, device: torch.device):
+        self._batches = batches
+        self._device = device
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        return augmented_batch(next(self._batches), self._device)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batches, name)
 
 
 def augmented_batch(batch: Mapping[str, Any], device: torch.device) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nnunetv2.foundation.workers import describe_failure
+from nnunetv2.training.dataloading.batch_memory import share_batches
 
 LONGEST_CASE_NAME = 255
 
@@ -44,6 +45,7 @@ def make_batches(
     _ignore_signals()
     other_end.close()
     seed_this_process(seed)
+    share_batches()
     with threadpool_limits(1, None), suppress(EOFError, BrokenPipeError, ConnectionResetError):
         loader.set_thread_id(number)
         loader.announce_case = lambda case: _write(current_case, case)

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
-from functools import cached_property
+from functools import cache, cached_property, partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from batchgenerators.dataloading.data_loader import DataLoader
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from nnunetv2.errors import CheckpointError
 from nnunetv2.file_kinds.case_properties import needed_entries
@@ -24,6 +24,7 @@ from nnunetv2.pathology.stain.augmentation import OTHER_COLOURS, takes_other_col
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
 from nnunetv2.training.data_augmentation.deferred import deferred_of
 from nnunetv2.training.data_augmentation.early_draws import DRAWN, draw_early
+from nnunetv2.training.dataloading.batch_memory import BatchMemory, stack
 from nnunetv2.training.dataloading.other_colours import colours_of
 from nnunetv2.training.dataloading.patch_position import (
     ClassLocations,
@@ -188,15 +189,16 @@ class nnUNetDataLoader(DataLoader):
     def generate_train_batch(self) -> dict[str, Any]:
         """Draw cases, cut a patch from each, augment and stack the patches."""
         cases = self.get_indices()
-        with torch.no_grad(), threadpool_limits(limits=1, user_api=None):
-            samples = [self._sample(str(case), number) for number, case in enumerate(cases)]
-        return {**stack_samples(samples), "keys": cases}
+        memory = BatchMemory(len(cases))
+        with torch.no_grad(), _thread_pools().limit(limits=1):
+            samples = [self._sample(str(case), number, memory) for number, case in enumerate(cases)]
+        return {**stack_samples(samples, memory), "keys": cases}
 
-    def _sample(self, case: str, number: int) -> Sample:
+    def _sample(self, case: str, number: int, memory: BatchMemory) -> Sample:
         self.announce_case(case)
         try:
             with nullcontext() if self.batch_streams is None else self.batch_streams.sample(number):
-                sample = self._cut_patch(case, self.get_do_oversample(number))
+                sample = self._cut_patch(case, self.get_do_oversample(number), partial(memory.place, number))
                 return sample if self.transforms is None else self._unused_transforms()(**sample)
         except Exception as error:
             raise describe_failure(case, error) from error
@@ -205,14 +207,15 @@ class nnUNetDataLoader(DataLoader):
         """Return the transforms; with a seed a copy of them, as some change themselves with every sample."""
         return self.transforms if self.batch_streams is None else deepcopy(self.transforms)
 
-    def _cut_patch(self, case: str, force_fg: bool) -> Sample:
+    def _cut_patch(self, case: str, force_fg: bool, place: Callable[[np.ndarray], torch.Tensor]) -> Sample:
         data, seg, seg_prev, properties = self._data.load_case(case)
         with needed_entries(f"{case}.pkl", "choosing patches"):
             locations = _locations_of(properties)
         lower, upper = self.get_bbox(data.shape[1:], force_fg, locations)
         box = [list(corners) for corners in zip(lower, upper, strict=True)]
         drawn = draw_early(self.transforms, data.shape[0])
-        if drawn is not None and not drawn.needs_wide_patch:
+        small = drawn if drawn is not None and not drawn.needs_wide_patch else None
+        if small is not None:
             box = central_box(lower, self.patch_size, self.final_patch_size)
         image = crop_and_pad_nd(data, box, OUTSIDE_IMAGE)
         segmentation = crop_and_pad_nd(seg, box, OUTSIDE_SEGMENTATION)
@@ -221,8 +224,10 @@ class nnUNetDataLoader(DataLoader):
             segmentation = np.concatenate([segmentation, previous[None]])
         if self.patch_size_was_2d:
             image, segmentation = image[:, 0], segmentation[:, 0]
+        if small is not None:
+            drawn, image, segmentation = small.mirror_patch(image, segmentation)
         sample: Sample = {
-            "image": _as_tensor(image, np.float32, of=data),
+            "image": place(image) if small is not None else _as_tensor(image, np.float32, of=data),
             "segmentation": _as_tensor(segmentation, np.int16, of=seg),
         }
         if uses_intensities(self.transforms):
@@ -231,6 +236,12 @@ class nnUNetDataLoader(DataLoader):
             other = self._data.load_case(str(np.random.choice(self.indices)))
             sample[OTHER_COLOURS] = colours_of(other[0], other[3], self.patch_size)
         return sample if drawn is None else {**sample, DRAWN: drawn}
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """Return the thread pools of this process; to find them takes longer than a small batch."""
+    return ThreadpoolController()
 
 
 def _locations_of(properties: dict[str, Any]) -> Any:
@@ -248,14 +259,18 @@ def central_box(lower: Sequence[int], wide: Sequence[int], size: Sequence[int]) 
     return [[start, start + inner] for start, inner in zip(starts, size, strict=True)]
 
 
-def stack_samples(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Return `data` and `target` of a batch; targets that are lists over scales become a list of batches."""
+def stack_samples(samples: Sequence[Sample], memory: BatchMemory | None = None) -> dict[str, Any]:
+    """Return `data` and `target` of a batch; targets that are lists over scales become a list of batches.
+
+    Parameters:
+        memory: where images of the batch already are.
+    """
     targets = [sample["segmentation"] for sample in samples]
     if isinstance(targets[0], list):
-        target: Any = [torch.stack(scale) for scale in zip(*targets, strict=True)]
+        target: Any = [stack(scale) for scale in zip(*targets, strict=True)]
     else:
-        target = torch.stack(targets)
-    images = torch.stack([sample["image"] for sample in samples])
+        target = stack(targets)
+    images = (memory or BatchMemory(len(samples))).stacked([sample["image"] for sample in samples])
     return {"data": images, "target": target, **deferred_of(samples)}
 
 

@@ -182,10 +182,7 @@ def test_a_pipeline_with_another_step_before_it_gets_large_patches(monkeypatch) 
 )
 def test_the_small_patch_is_the_centre_of_the_large_one(shape, wide, final, monkeypatch) -> None:
     """Both loaders draw the same corner; the one draws its changes after that, the other takes the centre."""
-    for name in ("P_ROTATION", "P_SCALING", "P_NOISE", "P_BLUR", "P_BRIGHTNESS", "P_CONTRAST", "P_LOW_RESOLUTION"):
-        monkeypatch.setattr(changes, name, 0)
-    monkeypatch.setattr(changes, "P_GAMMA", 0)
-    monkeypatch.setattr(changes, "P_INVERTED_GAMMA", 0)
+    monkeypatch.setattr(changes, "PROBABILITIES", [0] * len(changes.PROBABILITIES))
     stock = ComposeTransforms(spatial_steps(final, (0, 0), False)[:1])
     stock.transforms[0].p_rotation = stock.transforms[0].p_scaling = 0
     fast = fast_training_pipeline(final, (0, 0), None, (), False)

@@ -1,7 +1,7 @@
 """nnU-Net's default augmentation of a whole batch, on the batch's device, with parameters per sample."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -26,6 +26,12 @@ class Drawn:
     def needs_wide_patch(self) -> bool:
         """Whether a sample is rotated or scaled."""
         return bool(self.changes.moves.any())
+
+    def mirror_patch(self, image: np.ndarray, labels: np.ndarray) -> tuple["Drawn", np.ndarray, np.ndarray]:
+        """Mirror a sample's patch, image and labels (C, *spatial), as views; return what is then still to be done."""
+        axes = tuple(int(axis) + 1 for axis in np.flatnonzero(self.changes.mirror[0]))
+        changes = replace(self.changes, mirror=np.zeros_like(self.changes.mirror))
+        return replace(self, changes=changes), np.flip(image, axes), np.flip(labels, axes)
 
     @staticmethod
     def together(parts: Sequence["Drawn"]) -> "Drawn":

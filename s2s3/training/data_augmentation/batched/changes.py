@@ -1,20 +1,20 @@
 """What nnU-Net's default augmentation does to a sample, drawn before anything is done, even before the patch is cut."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-P_ROTATION, P_SCALING, SCALING = 0.2, 0.2, (0.7, 1.4)
-P_NOISE, NOISE = 0.1, (0.0, 0.1)
-P_BLUR, BLUR = 0.2, (0.5, 1.0)
-P_BRIGHTNESS, P_CONTRAST, FACTORS = 0.15, 0.15, (0.75, 1.25)
-P_LOW_RESOLUTION, RESOLUTION = 0.25, (0.5, 1.0)
-P_INVERTED_GAMMA, P_GAMMA, GAMMA = 0.1, 0.3, (0.7, 1.5)
+PROBABILITIES = (0.2, 0.2, 0.1, 0.2, 0.15, 0.15, 0.25, 0.1, 0.3)
+"""Of rotation, scaling, noise, blur, brightness, contrast, low resolution, inverted gamma and gamma."""
+SCALING = (0.7, 1.4)
+NOISE = (0.0, 0.1)
+BLUR = (0.5, 1.0)
+FACTORS = (0.75, 1.25)
+RESOLUTION = (0.5, 1.0)
+GAMMA = (0.7, 1.5)
 P_OF_A_CHANNEL = 0.5
 P_OF_AN_AXIS = 0.5
-
-_Drawn = np.ndarray | float
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,19 @@ def draw_changes(
         in_plane: volumes are rotated and scaled in the last two axes only.
     """
     every_channel, angles = (channels,), 3 if axes == 3 and not in_plane else 1
-    mirrored = np.isin(np.arange(axes), mirror_axes) & _happens(P_OF_AN_AXIS, (axes,))
+    rotated, scaled, noisy, blurred, brighter, contrasted, coarser, inverted, powered = _happen(PROBABILITIES)
     one_sample = (
-        _with_probability(P_ROTATION, lambda: np.random.uniform(rotation[0], rotation[1], angles), np.zeros(angles)),
-        _with_probability(P_SCALING, lambda: np.random.uniform(*SCALING), 1.0),
-        _with_probability(P_NOISE, lambda: np.random.uniform(*NOISE), 0.0),
-        np.random.randint(2**31),
-        _with_probability(P_BLUR, lambda: _blur(channels, axes), np.zeros((channels, axes))),
-        _with_probability(P_BRIGHTNESS, lambda: around_one(FACTORS, every_channel), np.ones(channels)),
-        _with_probability(P_CONTRAST, lambda: around_one(FACTORS, every_channel), np.ones(channels)),
-        _with_probability(P_LOW_RESOLUTION, lambda: _resolution(channels), np.ones(channels)),
-        _with_probability(P_INVERTED_GAMMA, lambda: around_one(GAMMA, every_channel), np.ones(channels)),
-        _with_probability(P_GAMMA, lambda: around_one(GAMMA, every_channel), np.ones(channels)),
-        mirrored,
+        np.random.uniform(rotation[0], rotation[1], angles) if rotated else np.zeros(angles),
+        np.random.uniform(*SCALING) if scaled else 1.0,
+        np.random.uniform(*NOISE) if noisy else 0.0,
+        np.random.randint(2**31) if noisy else 0,
+        _blur(channels, axes) if blurred else np.zeros((channels, axes)),
+        around_one(FACTORS, every_channel) if brighter else np.ones(channels),
+        around_one(FACTORS, every_channel) if contrasted else np.ones(channels),
+        _resolution(channels) if coarser else np.ones(channels),
+        around_one(GAMMA, every_channel) if inverted else np.ones(channels),
+        around_one(GAMMA, every_channel) if powered else np.ones(channels),
+        _happen([P_OF_AN_AXIS if axis in mirror_axes else 0.0 for axis in range(axes)]),
     )
     return Changes(*(np.asarray(value)[None] for value in one_sample))
 
@@ -86,21 +86,17 @@ def draw_changes(
 def around_one(limits: tuple[float, float], size: tuple[int, ...]) -> np.ndarray:
     """Draw factors: with equal probability from the part of the limits below 1, or from the part above it."""
     below, above = np.random.uniform(limits[0], 1, size), np.random.uniform(1, limits[1], size)
-    return np.where(_happens(0.5, size), below, above)
+    return np.where(_happen(np.full(size, 0.5)), below, above)
 
 
-def _with_probability(probability: float, draw: Callable[[], _Drawn], otherwise: _Drawn) -> _Drawn:
-    return draw() if np.random.uniform() < probability else otherwise
-
-
-def _happens(probability: float, size: tuple[int, ...]) -> np.ndarray:
-    return np.random.uniform(size=size) < probability
+def _happen(probabilities: Sequence[float] | np.ndarray) -> np.ndarray:
+    return np.random.uniform(size=np.shape(probabilities)) < probabilities
 
 
 def _blur(channels: int, axes: int) -> np.ndarray:
     deviations = np.random.uniform(*BLUR, (channels, axes))
-    return np.where(_happens(P_OF_A_CHANNEL, (channels, 1)), deviations, 0.0)
+    return np.where(_happen(np.full((channels, 1), P_OF_A_CHANNEL)), deviations, 0.0)
 
 
 def _resolution(channels: int) -> np.ndarray:
-    return np.where(_happens(P_OF_A_CHANNEL, (channels,)), np.random.uniform(*RESOLUTION, channels), 1.0)
+    return np.where(_happen(np.full(channels, P_OF_A_CHANNEL)), np.random.uniform(*RESOLUTION, channels), 1.0)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nnunetv2.training.data_augmentation.batched.normal_values import random_parts
 from nnunetv2.training.data_augmentation.batched.planes import deviation_of, mean_of, range_of, spread
 
 SMALLEST_RANGE = 1e-7
@@ -12,9 +13,9 @@ SMALLEST_RANGE = 1e-7
 def add_noise(images: Tensor, deviations: np.ndarray, seeds: np.ndarray) -> None:
     """Add independent normal values to images (B, C, *spatial); a sample has its own deviation and its own seed."""
     for index in np.flatnonzero(deviations):
-        generator = torch.Generator(images.device).manual_seed(int(seeds[index]))
-        values = torch.empty_like(images[index]).normal_(generator=generator)
-        images[index].add_(values, alpha=float(deviations[index]))
+        noise = random_parts(images.shape[1], images[index, 0].numel(), int(seeds[index]), images.device)
+        for plane, values in zip(images[index], noise, strict=True):
+            plane.add_(values.view_as(plane), alpha=float(deviations[index]))
 
 
 def change_brightness(planes: Tensor, factors: Tensor) -> None:

@@ -77,9 +77,9 @@ def warp_labels(labels: Tensor, grid: Tensor) -> Tensor:
     padded = pad(labels, [1] * (2 * len(labels.shape[2:])), value=OUTSIDE).sub_(OUTSIDE)  # grid_sample pads with 0
     _to_cells(grid, labels.shape[2:])
     cells = _labels_of_cells(padded).float()
-    result = grid_sample(cells, grid, mode="nearest", padding_mode="zeros", align_corners=False).to(labels.dtype)
-    flat = result.view(-1)
-    mixed = places_where(flat >= MIXED)
+    found = grid_sample(cells, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    result = found.to(labels.dtype)
+    flat, mixed = result.view(-1), places_from(found.view(-1), MIXED)
     if len(mixed):
         flat[mixed] = _vote(padded, grid, mixed)
     return result.add_(OUTSIDE)
@@ -104,9 +104,11 @@ def _labels_of_cells(labels: Tensor) -> Tensor:
     return highest.sub_(lowest).clamp_(max=1).mul_(MIXED).add_(lowest)
 
 
-def places_where(mask: Tensor) -> Tensor:
-    """Return the positions where a flat mask is true; on the CPU many times as fast as torch's nonzero."""
-    return torch.from_numpy(np.flatnonzero(mask.numpy())) if mask.device.type == "cpu" else mask.nonzero()[:, 0]
+def places_from(values: Tensor, least: float) -> Tensor:
+    """Return the positions of flat values that are at least so high; on the CPU many times as fast as with torch."""
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(values.numpy() >= least))
+    return (values >= least).nonzero()[:, 0]
 
 
 def _vote(labels: Tensor, grid: Tensor, mixed: Tensor) -> Tensor:
@@ -118,15 +120,17 @@ def _vote(labels: Tensor, grid: Tensor, mixed: Tensor) -> Tensor:
     """
     channels, sizes = labels.shape[1], labels.shape[2:]
     pixels = grid[0, ..., 0].numel()
-    plane = mixed.div(pixels, rounding_mode="floor")
-    sample = plane.div(channels, rounding_mode="floor")
-    places = grid.view(-1, len(sizes)).index_select(0, sample * pixels + mixed.remainder(pixels))
-    lowest, shares = plane * labels[0, 0].numel(), []
+    lowest, shares = torch.zeros_like(mixed), []
+    if len(labels) * channels > 1:
+        plane = mixed.div(pixels, rounding_mode="floor")
+        lowest = plane * labels[0, 0].numel()
+        mixed = mixed + (plane.div(channels, rounding_mode="floor") - plane) * pixels
+    places = grid.view(-1, len(sizes)).index_select(0, mixed)
     for axis, size in enumerate(sizes):
         position = (places[:, len(sizes) - 1 - axis] + 1) * ((size - 1) / 2)
         cell = position.floor().clamp_(0, size - 2)
-        shares.append((position - cell).clamp_(0, 1))
-        lowest = lowest + cell.long() * math.prod(sizes[axis + 1 :])
+        shares.append(position.sub_(cell).clamp_(0, 1))
+        lowest.add_(cell.long(), alpha=math.prod(sizes[axis + 1 :]))
     return _heaviest(*_corners(labels, lowest, shares))
 
 
@@ -146,7 +150,7 @@ def _heaviest(labels: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
     """Return at each of M places the label whose weights, over all candidates, sum up to most."""
     votes = [weight * (1 + TIE) for weight in weights]
     for one, other in itertools.combinations(range(len(labels)), 2):
-        agree = labels[one] == labels[other]
+        agree = (labels[one] == labels[other]).float()
         votes[one].addcmul_(agree, weights[other])
         votes[other].addcmul_(agree, weights[one])
     best, most = labels[0], votes[0]

@@ -4,7 +4,7 @@ from typing import Any
 
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 
-from nnunetv2.training.data_augmentation.deferred import augmented_batch, deferring_pipeline
+from nnunetv2.training.data_augmentation.deferred import AugmentedBatches, deferring_pipeline
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
@@ -16,6 +16,7 @@ class nnUNetTrainerGPUAugmentation(nnUNetTrainer):
         """Return the transforms of the loader as a ComposeTransforms; the arguments are those of the base."""
         return deferring_pipeline(*args, **options)
 
-    def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Augment the batch and take one optimizer step."""
-        return super().train_step(augmented_batch(batch, self.device))
+    def get_dataloaders(self) -> tuple[Any, Any]:
+        """Return iterators over training batches, augmented when they are taken, and validation batches."""
+        train, val = super().get_dataloaders()
+        return AugmentedBatches(train, self.device), val
