@@ -1,6 +1,8 @@
 """A slide as one image at a given pixel size: a level as it is, or resampled so that it does not matter how it is cut.
 
-The filter is a triangle, widened by the factor when it makes smaller (antialiased bilinear).
+The filter is a triangle, widened by the factor when it makes smaller (antialiased bilinear). Pillow takes the corners
+of a window as 32-bit numbers, so that some pixels would depend on the window by one grey level; therefore the cells of
+a fixed grid are computed one by one, each always as a whole.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +17,9 @@ BLOCK_PX = 1024
 """Edge of the blocks in which a view is read, in view pixels, on a grid from (0, 0)."""
 _LARGEST_READ_PX = 4096
 """Edge of what is read from a level at once; 50 MB."""
+_CELL_PX = 256
+"""Edge of what is resampled at once, in view pixels on a grid from (0, 0)."""
 _HALF = 128
-_OFF_TIES_PX = 1e-3
-"""Shift of all views against their levels. With factors like 1.2, many weighted means end exactly between two grey
-levels, and the rounding of a window's corners to 32 bits would decide."""
 
 ReadLevel = Callable[[int, Box], tuple[Pixels, Valid]]
 
@@ -40,6 +41,7 @@ class SlideView:
         self._level_size = level.width, level.height
         self._read_level = read_level
         self._edge = _edge_of_reads(max(grid.factor_x, grid.factor_y))
+        self._cell = min(_CELL_PX, self._edge)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -54,8 +56,8 @@ class SlideView:
         """
         box = Box(x, y, width, height)
         inside = box.within(self.width, self.height)
-        if inside == box and inside.width <= self._edge and inside.height <= self._edge:
-            return self._read_piece(box)
+        if self.grid.is_level and inside == box and max(box.width, box.height) <= self._edge:
+            return self._read_level(self.grid.level, box)
         pixels, valid = blank(box)
         if inside.width and inside.height:
             for piece in cells_of(inside, self._edge):
@@ -68,9 +70,27 @@ class SlideView:
         return cells(self.width, self.height, BLOCK_PX)
 
     def _read_piece(self, box: Box) -> tuple[Pixels, Valid]:
-        source = level_box(self.grid, box, self._level_size)
-        pixels, valid = self._read_level(self.grid.level, source)
-        return (pixels, valid) if self.grid.is_level else _resampled(pixels, valid, box, source, self.grid)
+        """Return a box in one square of the grid of reads."""
+        if self.grid.is_level:
+            return self._read_level(self.grid.level, box)
+        cells = self._whole_cells(box)
+        source = level_box(self.grid, cells, self._level_size)
+        level = self._read_level(self.grid.level, source)
+        pixels, valid = blank(cells)
+        for cell in cells_of(cells, self._cell):
+            pixels[_inside(cells, cell)], valid[_inside(cells, cell)] = self._resampled(cell, source, level)
+        return pixels[_inside(cells, box)], valid[_inside(cells, box)]
+
+    def _whole_cells(self, box: Box) -> Box:
+        left, top = (start // self._cell * self._cell for start in (box.x, box.y))
+        right, bottom = (-(-end // self._cell) * self._cell for end in (box.right, box.bottom))
+        return Box(left, top, right - left, bottom - top).within(self.width, self.height)
+
+    def _resampled(self, cell: Box, source: Box, level: tuple[Pixels, Valid]) -> tuple[Pixels, Valid]:
+        needed = level_box(self.grid, cell, self._level_size)
+        part = _inside(source, needed)
+        pixels, valid = np.ascontiguousarray(level[0][part]), np.ascontiguousarray(level[1][part])
+        return _resampled(pixels, valid, cell, needed, self.grid)
 
 
 def thumbnail_grid(levels: Sequence[Level], largest_px: int) -> ViewGrid:
@@ -98,6 +118,12 @@ def padded(part: tuple[Pixels, Valid] | None, inside: Box, box: Box) -> tuple[Pi
     return pixels, valid
 
 
+def _inside(whole: Box, part: Box) -> tuple[slice, slice]:
+    """Return rows and columns of a part of an image."""
+    left, top = part.x - whole.x, part.y - whole.y
+    return np.s_[top : top + part.height, left : left + part.width]
+
+
 def _edge_of_reads(factor: float) -> int:
     """Return the edge, a power of two in view pixels, of pieces that need no more than the largest read."""
     return int(2 ** max(0, int(log2(max(1.0, _LARGEST_READ_PX / factor)))))
@@ -115,7 +141,7 @@ def _resampled(pixels: Pixels, valid: Valid, box: Box, source: Box, grid: ViewGr
 
 def _span(start: int, end: int, factor: float, first: int, length: int) -> tuple[float, float]:
     """Return where view pixels lie in a cut-out of a level that starts at `first`."""
-    return max(0.0, start * factor - first + _OFF_TIES_PX), min(float(length), end * factor - first + _OFF_TIES_PX)
+    return max(0.0, start * factor - first), min(float(length), end * factor - first)
 
 
 def _resized(image: Pixels, box: Box, columns: tuple[float, float], rows: tuple[float, float]) -> Pixels:
