@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from nnunetv2.foundation.unlinked_files import open_unlinked
+
 
 class FileLock:
     """Held by one process at a time, from `take` to `release` or the end of the process, however it ends.
@@ -27,9 +29,9 @@ class FileLock:
         return self._stream is not None and self._is_supported
 
     def take(self) -> bool:
-        """Take the lock, which creates the file; False if another process holds it."""
+        """Take the lock, which creates the file; False if another process holds it. Raises OSError for a link."""
         while self._stream is None:
-            stream = self.path.open("wb")
+            stream = open_unlinked(self.path, os.O_RDWR | os.O_CREAT, "rb+")
             try:
                 self._is_supported = _lock(stream)
             except BlockingIOError:

@@ -1,11 +1,11 @@
 """Journals of finished work: a JSON value a line, readable also after a run that was killed, and stamps of files."""
 
-import errno
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.foundation.unlinked_files import append_unlinked
 from s1.json_files import NotJson, parse_json
 
 Stamp = list[Any]
@@ -18,11 +18,8 @@ def journal_line(content: Any) -> str:
 
 
 def append_to_journal(journal: Path, content: Any) -> None:
-    """Add a line in one write, so that processes do not mix theirs. Raises OSError if the disk takes a part of it."""
-    line = journal_line(content).encode()
-    with open(journal, "ab", buffering=0) as stream:
-        if stream.write(line) < len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(journal))
+    """Add a line in one write, so that processes do not mix theirs. Raises OSError for a full disk, and a link."""
+    append_unlinked(journal, journal_line(content).encode())
 
 
 def read_journal(journal: Path) -> list[Any]:

@@ -4,9 +4,11 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nnunetv2.foundation import file_lock
 from nnunetv2.foundation.file_lock import FileLock
 
 pytest.importorskip("fcntl")
@@ -54,18 +56,29 @@ def test_a_killed_process_does_not_hold_the_lock(path: Path) -> None:
 def test_a_file_that_its_holder_has_removed_is_not_the_lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = (FileLock(path) for _ in range(3))
     assert first.take()
-    opened = Path.open
+    opened = file_lock.open_unlinked
 
-    def open_just_before_release(self: Path, mode: str) -> object:
-        stream = opened(self, mode)
+    def open_just_before_release(*arguments: Any) -> object:
+        stream = opened(*arguments)
         monkeypatch.undo()
         first.release()
         return stream
 
-    monkeypatch.setattr(Path, "open", open_just_before_release)
+    monkeypatch.setattr(file_lock, "open_unlinked", open_just_before_release)
     assert second.take()
     assert not third.take()
     second.release()
+
+
+def test_a_link_in_the_place_of_a_lock_is_not_followed(path: Path, tmp_path: Path) -> None:
+    for target in ("precious.txt", "absent.txt"):
+        path.unlink(missing_ok=True)
+        path.symlink_to(tmp_path / target)
+        (tmp_path / "precious.txt").write_text("precious")
+        with pytest.raises(OSError, match="is a symbolic link, which is not followed; remove it"):
+            FileLock(path).take()
+    assert (tmp_path / "precious.txt").read_text() == "precious"
+    assert not (tmp_path / "absent.txt").exists()
 
 
 def test_a_pickled_copy_does_not_hold_the_lock(path: Path) -> None:

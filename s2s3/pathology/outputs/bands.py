@@ -160,9 +160,11 @@ class BandFiles:
         return self.read(block, band, kind) if array is None else array
 
     def _opened(self, kind: str, block: int, band: int) -> Any:
-        """Return the array of a file, still compressed; None if it is missing, damaged or not as expected."""
+        """Return the array of a file, still compressed; None if it is missing, a link, damaged or not as expected."""
         from nnunetv2.preprocessing.storage.b2nd_files import open_b2nd
 
+        if self._file(kind, block, band).is_symlink():
+            return None
         try:
             array = open_b2nd(self._file(kind, block, band))
         except (ArchiveError, MissingFileError):

@@ -70,7 +70,7 @@ def _folders_of(place: Path) -> Iterator[Path]:
     if (place / STATE_NAME).is_file():
         yield place
         return
-    found = sorted(file.parent for file in place.glob(f"*/{STATE_NAME}"))
+    found = sorted(file.parent for file in place.glob(f"*/{STATE_NAME}") if not file.parent.is_symlink())
     if not found:
         raise MissingFileError(f"{place}: no predicted slide ({STATE_NAME} in it, or in folders in it)")
     yield from found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.foundation.unlinked_files import append_unlinked
 from nnunetv2.pathology.prediction.tile_gate import TileGate
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.read_record import ReadRecord
@@ -43,8 +44,7 @@ class SlideDamage:
                 with suppress(ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
                     self._take(json.loads(line))
             if text and not text.endswith("\n"):
-                with self.log.open("a") as stream:
-                    stream.write("\n")
+                append_unlinked(self.log, b"\n")
 
     def add(self, block: Block) -> None:
         """Note a block."""
@@ -62,8 +62,7 @@ class SlideDamage:
             for part in read.damaged
         ]
         self._take(entry)
-        with self.log.open("a") as stream:
-            stream.write(json.dumps(entry) + "\n")
+        append_unlinked(self.log, (json.dumps(entry) + "\n").encode())
 
     def exceeds(self, allowed: float, gated_px: float) -> bool:
         """Tell whether a share of all pixels inside the gate is lost already, however many are still to be read."""

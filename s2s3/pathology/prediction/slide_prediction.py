@@ -123,10 +123,12 @@ class SlidePrediction:
         for block in range(len(self.grid.layout.blocks)):
             with closing(self.predicted_bands(block, files.unfinished(block), damage.add)) as predicted:
                 for band in predicted:
+                    number = block, band.band
                     labels, probabilities = self.labels(band), self._probabilities(band)
+                    del band  # its logits would be there while the next band is summed
                     with self.seconds.on(BANDS):
-                        files.write(block, band.band, labels, probabilities)
-                    yield block, band.band
+                        files.write(*number, labels, probabilities)
+                    yield number
 
     def predicted_bands(
         self, block: int, bands: Sequence[int], on_block: Callable[[Block], None]

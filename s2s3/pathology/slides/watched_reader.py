@@ -3,9 +3,10 @@
 A call that hangs cannot be ended from within its process; it stays behind in a thread that nobody waits for.
 """
 
+import queue
 import threading
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.pathology.slides.geometry import Box, Level
@@ -30,23 +31,48 @@ def within(seconds: float | None, what: str, call: Callable[[], Result]) -> Resu
     """
     if seconds is None:
         return call()
-    results: list[Result] = []
-    errors: list[BaseException] = []
+    watched = WatchedThread()
+    try:
+        return watched.run(seconds, what, call)
+    finally:
+        watched.end()
 
-    def run() -> None:
+
+class WatchedThread:
+    """A thread for calls that may hang, one after the other; one thread, as each has memory of its own."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def run(self, seconds: float, what: str, call: Callable[[], Result]) -> Result:
+        """Return the result of a call, or raise its error.
+
+        Raises HangingReadError after so many seconds; the thread can then not be used any more.
+        """
+        self._calls.put(call)
         try:
-            results.append(call())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    for error in errors:
-        raise error
-    for result in results:
+            succeeded, answer = self._answers.get(timeout=seconds)
+        except queue.Empty:
+            raise HangingReadError(f"{what} takes more than {seconds:g} s (--read_timeout)") from None
+        if not succeeded:
+            raise answer
+        result: Result = answer
         return result
-    raise HangingReadError(f"{what} takes more than {seconds:g} s (--read_timeout)")
+
+    def end(self) -> None:
+        """End the thread when its call has ended."""
+        self._calls.put(None)
+
+    def _serve(self) -> None:
+        while (call := self._calls.get()) is not None:
+            try:
+                answer = True, call()
+            except BaseException as error:
+                answer = False, error
+            self._answers.put(answer)
+            del call, answer  # which would keep pixels alive until the next call
 
 
 class WatchedReader:
@@ -61,6 +87,7 @@ class WatchedReader:
     def __init__(self, reader: SlideReader, open_anew: Callable[[], SlideReader], timeout_s: float):
         self._reader: SlideReader | None = reader
         self._open_anew, self._timeout_s, self._hangs = open_anew, timeout_s, 0
+        self._thread = WatchedThread()
         self.name = reader.name
         self.levels: tuple[Level, ...] = tuple(reader.levels)
         self.origin = reader.origin
@@ -73,14 +100,17 @@ class WatchedReader:
             raise HangingReadError(f"reading hung {self._hangs} times for {self._timeout_s:g} s")
         try:
             reader = self._opened()
-            return within(self._timeout_s, "reading a part", lambda: self._read(reader, level, box))
+            return self._thread.run(self._timeout_s, "reading a part", lambda: self._read(reader, level, box))
         except HangingReadError:
             self._hangs += 1
             self._reader = None
+            self._thread.end()
+            self._thread = WatchedThread()
             raise
 
     def close(self) -> None:
         """Close the file, unless a call hangs in it."""
+        self._thread.end()
         if self._reader is not None:
             self._reader.close()
 

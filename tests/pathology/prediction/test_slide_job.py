@@ -140,6 +140,10 @@ def test_windows_around_tiles_are_read_across_blocks(tmp_path: Path) -> None:
     assert len(np.unique(labels_of(tmp_path / "out"))) > 1
 
 
+def stop() -> None:
+    raise KeyboardInterrupt
+
+
 def test_probabilities_are_kept_for_the_classes_that_are_asked_for(model: SlideModel, tmp_path: Path) -> None:
     file = picture(tmp_path, 130, 150)
     image = np.asarray(Image.open(file)).astype(np.float32).transpose(2, 0, 1)[:, None]
@@ -267,6 +271,25 @@ def test_a_model_that_does_not_state_its_pixel_size_is_named_and_the_slide_can_b
     state = json.loads((tmp_path / "out/state.json").read_text())
     assert (state["state"], state["attempts"]) == ("waiting", 0)
     assert "does not state the pixel size" in state["error"]["message"]
+
+
+def test_links_among_the_files_of_a_stopped_slide_are_not_followed(model: SlideModel, tmp_path: Path) -> None:
+    write_pyramid(tmp_path / "s.tif", PyramidSettings(200, 2300, block_px=512))
+    precious, out = tmp_path / "precious", tmp_path / "out"
+    run = partial(SlideJob(model, LABELS, RunOptions(after_band=stop)).run, str(tmp_path / "s.tif"), "s", out)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    for name in ("read.jsonl", "labels_0_1.b2nd"):
+        precious.write_bytes((out / ".work/labels_0_0.b2nd").read_bytes())
+        (out / ".work" / name).unlink(missing_ok=True)
+        (out / ".work" / name).symlink_to(precious)
+    (out / "labels.ome.tif").symlink_to(precious)
+    before = precious.read_bytes()
+    SlideJob(model, LABELS).run(str(tmp_path / "s.tif"), "s", out)
+    SlideJob(model, LABELS).run(str(tmp_path / "s.tif"), "s", tmp_path / "whole")
+    assert precious.read_bytes() == before
+    assert written(out) == written(tmp_path / "whole")
+    assert not (out / "labels.ome.tif").is_symlink()
 
 
 def test_a_slide_whose_opening_hangs_fails_after_the_timeout(
