@@ -102,6 +102,32 @@ RESUME = (
     """
 )
 
+STOPPED = (
+    COMMON
+    + """
+    import signal
+
+    from nnunetv2.foundation.stop_signals import Stopped, signals_watched
+
+    if __name__ == "__main__":
+        trainer = make_trainer(sys.argv[1], "2d")
+        trainer.training_seed = 3
+        step = trainer.train_step
+
+        def stop_in_the_second_epoch(batch):
+            if trainer.current_epoch == 1:
+                signal.raise_signal(signal.SIGTERM)
+            return step(batch)
+
+        trainer.train_step = stop_in_the_second_epoch
+        try:
+            with signals_watched():
+                trainer.run_training()
+        except Stopped:
+            pass
+    """
+)
+
 SPLIT = (
     COMMON
     + """
@@ -296,6 +322,25 @@ def test_nnunet_resumes_from_a_checkpoint_of_joint_balancing(
     assert after["current_epoch"] == 3
     assert after["logging"]["train_losses"][:2] == saved["logging"]["train_losses"]
     assert list(after["optimizer_state"]["state"]) == list(saved["optimizer_state"]["state"])
+
+
+def test_nnunet_repeats_the_epoch_in_which_a_signal_stopped_our_training(tmp_path: Path) -> None:
+    dataset, ours, target = DATASETS["labels"], make_folders(tmp_path / "ours"), make_folders(tmp_path / "oracle")
+    for folders in (ours, target):
+        write_preprocessed(dataset, folders.preprocessed)
+    run_ours(STOPPED, dataset.name, env={**ENVIRONMENT, **ours.environment})
+    fold = Path(dataset.name) / "TinyTrainer__nnUNetPlans__2d" / "fold_0"
+    saved = load(ours.results / fold / "checkpoint_latest.pth")
+    assert saved["drift"]["epoch_so_far"]["steps"] == 1
+
+    run_oracle(
+        RESUME, dataset.name, ours.results / fold / "checkpoint_latest.pth", env={**ENVIRONMENT, **target.environment}
+    )
+
+    after = load(target.results / fold / "checkpoint_final.pth")
+    assert (saved["current_epoch"], after["current_epoch"]) == (1, 3)
+    assert {len(curve) for curve in after["logging"].values()} == {3}
+    assert after["logging"]["train_losses"][:1] == saved["logging"]["train_losses"]
 
 
 # folds

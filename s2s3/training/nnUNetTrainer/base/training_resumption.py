@@ -102,15 +102,17 @@ class TrainingResumption(TrainingData):
             weights = checkpoint_files.fitting_weights(network.state_dict(), weights, name)
         heads = self._heads_of(content, name)
         optimizer_state = self._optimizer_state_of(content)
+        ranks, drift = current_ranks(), content.get(checkpoint_files.DRIFT_KEY, {})
+        so_far = EpochSoFar.from_entry(drift.get(ENTRY, {}), ranks.rank, ranks.world_size)
         network.load_state_dict(weights)
         self.edge_branch.load_state_dict(heads)
         self.optimizer.load_state_dict(optimizer_state)
         if self.grad_scaler is not None and content.get("grad_scaler_state") is not None:
             self.grad_scaler.load_state_dict(content["grad_scaler_state"])
         self._restore_progress(content)
+        self._so_far = so_far
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
-        ranks = current_ranks()
         for change in checkpoint_files.describe_changes(content["init_args"], self.my_init_kwargs):
             self.print_to_log_file(f"WARNING: since this checkpoint was written, {change}")
         self.my_init_kwargs = content["init_args"]
@@ -123,7 +125,6 @@ class TrainingResumption(TrainingData):
         drift = content.get(checkpoint_files.DRIFT_KEY, {})
         self.domain_scoring.restore(drift if "domains" in drift else {}, self.print_to_log_file)
         self._go_on_with_seed(drift.get("seed"))
-        self._so_far = EpochSoFar.from_entry(drift.get(ENTRY, {}), ranks.rank, ranks.world_size)
 
     def _go_on_with_seed(self, saved: int | None) -> None:
         """Take over the seed of a checkpoint; without one, keep our own from here on."""
