@@ -24,6 +24,16 @@ def reach(maps: Tensor, steps: int) -> Tensor:
     return result
 
 
+def reach_of_edges(edges: Tensor, steps: int) -> Tensor:
+    """Return `reach` of maps of 0 and 1, float32: the share of the `steps` dilations that reach a pixel."""
+    grown = edges.to(torch.uint8 if steps < 2**8 else torch.int32)
+    count = grown.clone()
+    for _ in range(1, steps):
+        grown = _dilate(grown)
+        count += grown
+    return count.float() / steps
+
+
 def influence(field: Tensor, target: Tensor) -> Tensor:
     """Return sigma(0.5 g) * exp(-(1 - F) / 0.1), elementwise, in [0, 0.63]: high near edges, more on target edges."""
     return torch.sigmoid(0.5 * target) * torch.exp((field - 1) / _FALL_OFF)
@@ -39,7 +49,8 @@ def field_loss(
     bins: int,
 ) -> Tensor:
     """Return MSE(p', g') + long_range_weight * MSE(LR(p'; g'), g') for each map, (M,); p' and g' are the influences."""
-    predicted, wanted = (influence(part, target) for part in reach(torch.cat([prediction, target]), steps).chunk(2))
+    predicted = influence(reach(prediction, steps), target)
+    wanted = influence(reach_of_edges(target, steps), target)
     return error_with_long_range(predicted, wanted, valid, long_range_weight, tau, bins)
 
 
@@ -56,8 +67,9 @@ class _Reach(Function):
         best = spread
         for step in range(1, steps):
             spread = _dilate(spread)
-            value, source = _unpack(spread)
-            best = torch.maximum(best, _pack(value * (1 - step / steps), source))
+            weaker = spread.clone()
+            _halves(weaker)[..., 1].view(torch.float32).mul_(1 - step / steps)
+            best = torch.maximum(best, weaker)
         field, source = _unpack(best)
         ctx.save_for_backward(maps, field, source.contiguous())
         return field.contiguous()
@@ -80,17 +92,24 @@ def _pack(values: Tensor, sources: Tensor) -> Tensor:
 
 def _unpack(packed: Tensor) -> tuple[Tensor, Tensor]:
     """Return the values (float32) and sources (int32) of packed numbers."""
-    halves = packed.contiguous()[..., None].view(torch.int32)
+    halves = _halves(packed.contiguous())
     return halves[..., 1].contiguous().view(torch.float32), halves[..., 0]
+
+
+def _halves(packed: Tensor) -> Tensor:
+    """Return the sources and the bits of the values of contiguous packed numbers, (*S, 2) int32, as a view."""
+    return packed[..., None].view(torch.int32)
 
 
 def _dilate(maps: Tensor) -> Tensor:
     """Take the maximum over the neighbours within one pixel along every spatial axis, diagonals included."""
     for axis in range(1, maps.dim()):
-        grown = maps.clone()
         rest = maps.shape[axis] - 1
-        for there, here in ((1, 0), (0, 1)):
-            part = grown.narrow(axis, there, rest)
-            torch.maximum(part, maps.narrow(axis, here, rest), out=part)
-        maps = grown
+        if rest:
+            pairs = torch.maximum(maps.narrow(axis, 0, rest), maps.narrow(axis, 1, rest))
+            maps = torch.empty_like(maps)
+            maps.narrow(axis, 0, 1).copy_(pairs.narrow(axis, 0, 1))
+            maps.narrow(axis, rest, 1).copy_(pairs.narrow(axis, rest - 1, 1))
+            inner = maps.narrow(axis, 1, rest - 1)
+            torch.maximum(pairs.narrow(axis, 0, rest - 1), pairs.narrow(axis, 1, rest - 1), out=inner)
     return maps

@@ -9,7 +9,9 @@ Coordinates are those of `grid_sample`: x is the last spatial axis, each axis ru
 borders of its first and last cell.
 """
 
+import itertools
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -98,26 +100,74 @@ def _trust(places: Tensor, shape: tuple[int, ...]) -> Tensor:
     return trust
 
 
+@lru_cache(maxsize=64)
+def _own_trust(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the weights of the cells themselves, divided by their number, (*S)."""
+    own = _homogeneous(shape, dtype, device)
+    with torch.inference_mode(False), torch.no_grad():
+        return _trust(torch.movedim(own[1:], 0, -1), shape) / own[0].numel()
+
+
 def _gauss_newton_step(prediction: Tensor, target: Tensor, theta: Tensor) -> Tensor:
     """Return the improved theta, (M, D, D + 1), from maps (M, *S) of the same smoothness.
 
-    The step is (J^T J + lambda I)^-1 J^T (prediction - warped target) with J = grad warped target * [1, x, y(, z)].
+    The step is (J^T W J + lambda I)^-1 J^T W (prediction - warped target) with J = grad warped target * [1, x, y(, z)]
+    and the weights W of the cells.
     """
     shape = tuple(target.shape[1:])
     own = _homogeneous(shape, target.dtype, target.device)
     places = torch.einsum("mij,j...->m...i", theta, own) + torch.movedim(own[1:], 0, -1)
     warped = functional.grid_sample(target[:, None], places, padding_mode="border", align_corners=False)[:, 0]
-    weight = _trust(places, shape) * _trust(torch.movedim(own[1:], 0, -1), shape) / own[0].numel()
-    gradient = torch.stack([_slope(warped, axis) for axis in range(len(shape), 0, -1)], dim=1)
-    jacobian = (gradient[:, :, None] * own).flatten(3).flatten(1, 2)
-    step = _solve(jacobian * weight.flatten(1)[:, None], jacobian, (prediction - warped).flatten(1))
+    weight = _trust(places, shape) * _own_trust(shape, target.dtype, target.device)
+    slopes = [_slope(warped, axis) for axis in range(len(shape), 0, -1)]
+    step = _solve(*_normal_equations(slopes, weight, prediction - warped))
     return _compose(theta, step.view_as(theta))
 
 
-def _solve(weighted: Tensor, jacobian: Tensor, residual: Tensor) -> Tensor:
+def _normal_equations(slopes: Sequence[Tensor], weight: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+    """Return J^T W J, (M, n, n), and J^T W r, (M, n, 1), with n = D (D + 1), given maps (M, *S).
+
+    J holds products of a slope and a coordinate, so the sums are moments of products of two slopes: they take one
+    matrix product with the products of two coordinates, and J itself is never made.
+    """
+    shape, dims = tuple(residual.shape[1:]), len(slopes)
+    own = _homogeneous(shape, residual.dtype, residual.device).flatten(1)
+    weighted = [slope * weight for slope in slopes]
+    pairs = list(itertools.combinations_with_replacement(range(dims), 2))
+    products = torch.stack([weighted[i] * slopes[j] for i, j in pairs], dim=1).flatten(2)
+    moments = products @ _coordinate_products(shape, residual.dtype, residual.device)
+    of_slopes, of_coordinates = _places_of_products(dims, residual.device)
+    normal = moments[:, of_slopes, of_coordinates]
+    right = torch.stack([slope * residual for slope in weighted], dim=1).flatten(2) @ own.T
+    return normal, right.flatten(1)[..., None]
+
+
+@lru_cache(maxsize=64)
+def _coordinate_products(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the products of each two of the coordinates [1, x, y(, z)] of each cell, (cells, pairs)."""
+    own = _homogeneous(shape, dtype, device).flatten(1)
+    with torch.inference_mode(False), torch.no_grad():
+        pairs = itertools.combinations_with_replacement(range(len(own)), 2)
+        return torch.stack([own[a] * own[b] for a, b in pairs], dim=1)
+
+
+@lru_cache(maxsize=8)
+def _places_of_products(dims: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return for each entry of J^T W J, (n, n), which pair of slopes and which pair of coordinates it is made of."""
+    parameters = list(itertools.product(range(dims), range(dims + 1)))
+
+    def place(axes: int, first: int, second: int) -> int:
+        pairs = list(itertools.combinations_with_replacement(range(axes), 2))
+        return pairs.index((min(first, second), max(first, second)))
+
+    slopes = [[place(dims, i, j) for j, _ in parameters] for i, _ in parameters]
+    coordinates = [[place(dims + 1, a, b) for _, b in parameters] for _, a in parameters]
+    with torch.inference_mode(False):
+        return torch.tensor(slopes, device=device), torch.tensor(coordinates, device=device)
+
+
+def _solve(normal: Tensor, right: Tensor) -> Tensor:
     """Solve the damped normal equations; the damping grows with the gradients and is never zero."""
-    normal = weighted @ jacobian.transpose(1, 2)
-    right = weighted @ residual[..., None]
     trace = torch.diagonal(normal, dim1=1, dim2=2).mean(dim=1)
     damping = _RELATIVE_DAMPING * trace + _ABSOLUTE_DAMPING
     identity = torch.eye(normal.shape[1], dtype=normal.dtype, device=normal.device)

@@ -38,7 +38,7 @@ def long_range(values: Tensor, message: Tensor, counted: Tensor | None, tau: flo
 
 
 class _LongRange(Function):
-    """The sums by bins with their derivative by hand, so that only the inputs are kept at the size of the image.
+    """The sums by bins with their derivative by hand, so that little is kept at the size of the image.
 
     With c_b, s_b the histograms of the counted pixels and of m, A the bins' affinities: t = A s / A c, and the result
     is t interpolated at x. A pixel changes the result directly, along the slope of t, and through both histograms.
@@ -52,18 +52,17 @@ class _LongRange(Function):
         affinity = _affinity(bins, tau, values.dtype, values.device)
         divisor = (counts @ affinity).clamp(min=_SMALLEST_SUM)
         table = (sums @ affinity) / divisor
-        ctx.save_for_backward(values, message, counted, divisor, table)
+        ctx.save_for_backward(lower, fraction, message, counted, divisor, table)
         ctx.settings = (tau, bins)
         return torch.lerp(table.gather(1, lower), table.gather(1, lower + 1), fraction)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        values, message, counted, divisor, table = ctx.saved_tensors
+        lower, fraction, message, counted, divisor, table = ctx.saved_tensors
         tau, bins = ctx.settings
-        lower, fraction = _place(values, bins)
-        affinity = _affinity(bins, tau, values.dtype, values.device)
-        to_sums = (_histogram(lower, fraction, gradients[0], bins) / divisor) @ affinity
-        to_counts = -(_histogram(lower, fraction, gradients[0], bins) * table / divisor) @ affinity
+        affinity = _affinity(bins, tau, fraction.dtype, fraction.device)
+        collected = _histogram(lower, fraction, gradients[0], bins) / divisor
+        to_sums, to_counts = collected @ affinity, -(collected * table) @ affinity
         slope = gradients[0] * _slope(table, lower)
         slope += counted * (message * _slope(to_sums, lower) + _slope(to_counts, lower))
         return slope * (bins - 1), None, None, None, None
@@ -72,8 +71,8 @@ class _LongRange(Function):
 def _place(values: Tensor, bins: int) -> tuple[Tensor, Tensor]:
     """Return for each value the bin below it and its distance from that bin, in [0, 1] bins."""
     position = values.clamp(0, 1) * (bins - 1)
-    lower = position.floor().clamp(max=bins - 2)
-    return lower.long(), position - lower
+    lower = position.long().clamp_(max=bins - 2)  # rounds down
+    return lower, position.sub_(lower)
 
 
 def _histogram(lower: Tensor, fraction: Tensor, amounts: Tensor, bins: int) -> Tensor:
@@ -83,13 +82,19 @@ def _histogram(lower: Tensor, fraction: Tensor, amounts: Tensor, bins: int) -> T
     each other.
     """
     maps, pixels = lower.shape
-    lanes = torch.arange(pixels, device=lower.device).remainder(_LANES) * bins
-    index = lower + lanes
+    index = lower + _lanes(pixels, bins, lower.device)
     collected = amounts.new_zeros(maps, _LANES * bins)
     upper_share = amounts * fraction
     collected.scatter_add_(1, index, amounts - upper_share)
     collected.scatter_add_(1, index + 1, upper_share)
     return collected.view(maps, _LANES, bins).sum(dim=1)
+
+
+@lru_cache(maxsize=16)
+def _lanes(pixels: int, bins: int, device: torch.device) -> Tensor:
+    """Return where the lane of each pixel begins, (pixels,)."""
+    with torch.inference_mode(False):
+        return torch.arange(pixels, device=device).remainder(_LANES) * bins
 
 
 def _slope(table: Tensor, lower: Tensor) -> Tensor:

@@ -56,3 +56,9 @@ def test_a_perfect_prediction_leaves_only_what_the_long_range_map_blurs() -> Non
     loss = skeleton_loss(target, target, None, long_range_weight=0.3, tau=0.02, bins=64)
 
     assert 0 <= float(loss) < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (5, 1), (2, 6), (4, 5, 6)])
+def test_the_gradient_of_thin_lines_is_that_of_their_formula(shape: tuple[int, ...]) -> None:
+    maps = torch.rand(2, *shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(thin_lines, maps)
