@@ -28,6 +28,8 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         help="out of labels, geojson, overlay, probabilities, zarr, dicom (default: the first three)",
     )
+    pyramids = ["subifds", "pages"]
+    add("--pyramid", default="subifds", choices=pyramids, help="of labels.ome.tif; pages: for viewers with OpenSlide")
     add(
         "--probability_mpp",
         type=float,

@@ -61,6 +61,7 @@ def slide_settings(arguments: argparse.Namespace) -> SlideSettings:
         normalization=arguments.normalization,
         keep_partial=arguments.keep_partial,
         save=tuple(arguments.save),
+        pyramid=arguments.pyramid,
         simplify_um=arguments.simplify,
         min_area_um2=arguments.min_area,
         classes=tuple(arguments.classes) if arguments.classes else None,

@@ -59,8 +59,9 @@ class LabelPyramid:
 
         try:
             images = tifffile.xml2dict(self._file.ome_metadata or "<OME/>")["OME"]["Image"]
-            content = json.loads(images["Description"])
-        except (KeyError, TypeError, ValueError, SyntaxError):
+            first = images[0] if isinstance(images, tuple | list) else images
+            content = json.loads(first["Description"])
+        except (KeyError, IndexError, TypeError, ValueError, SyntaxError):
             return {}
         return content if isinstance(content, dict) else {}
 

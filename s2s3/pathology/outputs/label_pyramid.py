@@ -37,12 +37,14 @@ def write_label_pyramid(
     description: PyramidDescription,
     target: Path,
     threads: int = 1,
+    as_pages: bool = False,
 ) -> None:
     """Write a label image, which is read once, in strips of its whole width, top to bottom.
 
     Parameters:
         dtype: uint8 or uint16.
         threads: that compress tiles.
+        as_pages: see `write_ome_pyramid`.
 
     Raises InvalidValueError for another type.
     """
@@ -61,4 +63,4 @@ def write_label_pyramid(
         ("labels",),
         is_stack=False,
     )
-    write_ome_pyramid(image, target, threads)
+    write_ome_pyramid(image, target, threads, as_pages)

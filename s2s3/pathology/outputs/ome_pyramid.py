@@ -72,11 +72,13 @@ def level_sizes(height: int, width: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def write_ome_pyramid(image: OmeImage, target: Path, threads: int = 1) -> None:
+def write_ome_pyramid(image: OmeImage, target: Path, threads: int = 1, as_pages: bool = False) -> None:
     """Write an image, which is read once, plane by plane, in strips of its whole width, top to bottom.
 
     Parameters:
         threads: that compress tiles.
+        as_pages: whether lower resolutions are pages of their own, as readers need that do not look into SubIFDs, such
+            as OpenSlide; OME's readers see further images then.
     """
     import tifffile
 
@@ -92,7 +94,7 @@ def write_ome_pyramid(image: OmeImage, target: Path, threads: int = 1) -> None:
         for level, size in enumerate(sizes):
             is_last = level == len(sizes) - 1
             store = None if is_last else _level_store(scratch / f"{level}.b2nd", planes, sizes[level + 1], image.dtype)
-            specific = _first_page(image, len(sizes) - 1) if level == 0 else {"subfiletype": 1}
+            specific = _lower_page(as_pages) if level else _first_page(image, 0 if as_pages else len(sizes) - 1)
             shape = (planes, *size) if image.is_stack else size
             writer.write(_tiles(source, planes, size, store, image.halve), shape=shape, **options, **specific)
             if store is not None:
@@ -109,6 +111,10 @@ def _page_options(dtype: DTypeLike, threads: int) -> dict[str, Any]:
         "predictor": False,
         "maxworkers": threads,
     }
+
+
+def _lower_page(as_page: bool) -> dict[str, Any]:
+    return {"subfiletype": 1, "metadata": None} if as_page else {"subfiletype": 1}
 
 
 def _first_page(image: OmeImage, lower_levels: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from nnunetv2.pathology.outputs.probability_map import (
 )
 from nnunetv2.pathology.outputs.slide_files import LABELS_NAME, TISSUE_NAME, write_slide_files
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
-from nnunetv2.pathology.prediction.slide_settings import SlideSettings
+from nnunetv2.pathology.prediction.slide_settings import PAGES, SlideSettings
 from nnunetv2.pathology.slides.geometry import ViewGrid
 from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS, Reading
 from nnunetv2.pathology.slides.slide import Slide
@@ -99,7 +99,8 @@ class SlideOutputs:
         labels = {"background": 0, **self.classes}
         description = PyramidDescription(self.name, labels, self.model, self.mpp)
         size = (self.grid.height, self.grid.width)
-        write_label_pyramid(self.files.labels, *size, self.files.label_dtype, description, target)
+        as_pages = self.settings.pyramid == PAGES
+        write_label_pyramid(self.files.labels, *size, self.files.label_dtype, description, target, as_pages=as_pages)
 
     def _write_probabilities(self, grid: ProbabilityGrid, target: Path) -> None:
         mpp = (self.mpp[0] * grid.factor, self.mpp[1] * grid.factor)

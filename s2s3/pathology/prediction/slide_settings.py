@@ -16,6 +16,8 @@ OUTPUTS = ("labels", "geojson", "overlay")
 PROBABILITIES = "probabilities"
 
 STAINS = ("he", "any")
+PAGES = "pages"
+PYRAMIDS = ("subifds", PAGES)
 _GPU_BATCH = 8
 
 
@@ -52,6 +54,8 @@ class SlideSettings:
     keep_partial: bool = False
     """Whether a slide of which more is unreadable is predicted to its end; it fails all the same, with its files."""
     save: tuple[str, ...] = OUTPUTS
+    pyramid: str = "subifds"
+    """Where labels.ome.tif has its lower resolutions: `subifds` as OME asks for, or `pages` for OpenSlide's viewers."""
     simplify_um: float | None = None
     """Outlines may lie this far from the pixels' edges; None: one pixel."""
     min_area_um2: float | None = None
@@ -81,6 +85,7 @@ class SlideSettings:
             "-b": self.batch_size is None or self.batch_size >= 1,
             "--memory": 0.1 <= self.memory_gb < 1e6,
             "--stain": self.stain in STAINS,
+            "--pyramid": self.pyramid in PYRAMIDS,
             "--margin": 0 <= self.margin_um < 1e6,
             "--max_failed": 0 <= self.max_failed <= 1,
             "--save": set(self.save) <= {*OUTPUTS, *EXPORTS, PROBABILITIES},

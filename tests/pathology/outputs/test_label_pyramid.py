@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
+import openslide
 import pytest
 import tifffile
 
@@ -42,6 +43,23 @@ def test_tifffile_reads_every_level_back(labels, pyramid):
         assert np.array_equal(levels[0].asarray(), labels)
         assert np.array_equal(levels[1].asarray(), halved(labels))
         assert np.array_equal(levels[2].asarray(), halved(halved(labels)))
+
+
+def test_lower_resolutions_may_be_pages_which_openslide_sees(labels, tmp_path):
+    def read(top: int, left: int, height: int, width: int) -> np.ndarray:
+        return labels[top : top + height, left : left + width]
+
+    target = tmp_path / "labels.ome.tif"
+    write_label_pyramid(read, *labels.shape, labels.dtype, DESCRIPTION, target, as_pages=True)
+    with openslide.OpenSlide(target) as slide:
+        assert slide.level_dimensions == ((1537, 2100), (768, 1050), (384, 525))
+        assert float(slide.properties["openslide.mpp-x"]) == pytest.approx(0.499)
+        found = np.asarray(slide.read_region((0, 0), 2, (384, 525)))[..., 0]
+    assert np.array_equal(found, halved(halved(labels)))
+    with LabelPyramid(target) as pyramid:
+        assert pyramid.sizes[0] == labels.shape
+        assert pyramid.description["labels"] == dict(DESCRIPTION.labels)
+        assert np.array_equal(pyramid.read(0, 0, *labels.shape), labels)
 
 
 def test_the_pages_are_those_of_a_big_tiled_deflated_tiff_with_sub_ifds(pyramid):
