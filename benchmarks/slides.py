@@ -28,7 +28,6 @@ from benchmarks.inference import FOLDER, ONE_THREAD, make_model
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology import find_tissue, open_slide
 from nnunetv2.pathology.annotations.stitching import outlines_of_image
-from nnunetv2.pathology.outputs.label_pyramid import PyramidDescription, write_label_pyramid
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
@@ -63,6 +62,33 @@ OF_MEMORY = """
     job.run(slide, "s", Path(out))
     done.set()
     print((peak[0] - idle) / 2**20)
+"""
+
+OF_PYRAMID = """
+    import sys, threading, time
+    from pathlib import Path
+    import numpy as np, psutil
+    from nnunetv2.pathology.outputs.label_pyramid import PyramidDescription, write_label_pyramid
+    from tests.pathology.annotations.label_maps import discs
+
+    file, side = Path(sys.argv[1]), int(sys.argv[2])
+    labels = discs(2048, 300)
+    def read(top, left, height, width):
+        rows, columns = np.arange(top, top + height) % 2048, np.arange(left, left + width) % 2048
+        return labels[np.ix_(rows, columns)]
+    description = PyramidDescription("s", {"background": 0, "a": 1, "b": 2, "c": 3}, "m", (0.5, 0.5))
+    process, peak, done = psutil.Process(), [0], threading.Event()
+    def watch():
+        while not done.is_set():
+            peak[0] = max(peak[0], process.memory_info().rss)
+            time.sleep(0.005)
+    import tifffile, blosc2
+    idle, start = process.memory_info().rss, time.process_time()
+    threading.Thread(target=watch, daemon=True).start()
+    write_label_pyramid(read, side, side, np.uint8, description, file)
+    seconds = time.process_time() - start
+    done.set()
+    print(seconds, (peak[0] - idle) / 2**20)
 """
 
 
@@ -151,16 +177,11 @@ def outlines() -> None:
 
 
 def pyramid(root: Path) -> None:
-    """A label pyramid of 8192 x 8192 pixels."""
-    labels, side = discs(2048, 300), 8192
-
-    def read(top: int, left: int, height: int, width: int) -> Any:
-        rows, columns = np.arange(top, top + height) % 2048, np.arange(left, left + width) % 2048
-        return labels[np.ix_(rows, columns)]
-
-    description = PyramidDescription("s", {"background": 0, "a": 1, "b": 2, "c": 3}, "m", (0.5, 0.5))
-    write = lambda: write_label_pyramid(read, side, side, np.uint8, description, root / "p.ome.tif")  # noqa: E731
-    show("label pyramid", cpu_seconds(write) / (side * side / 1e9), "CPU s a gigapixel")
+    """A label pyramid of 16384 x 16384 pixels in a process of its own."""
+    side = 16384
+    seconds, peak = map(float, run_ours(OF_PYRAMID, root / "p.ome.tif", side, env=ONE_THREAD).split())
+    show("label pyramid", seconds / (side * side / 1e9), "CPU s a gigapixel")
+    show(f"label pyramid of {side} x {side}: peak memory above that of the process before", peak, "MiB")
 
 
 def pasted(root: Path, side: int) -> None:
