@@ -9,6 +9,7 @@ from torch import nn
 
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.pathology.stain.augmentation import StainJitter, StainStrength, StainTransfer
+from nnunetv2.training.data_augmentation.channel_gain import ChannelGain
 from nnunetv2.training.data_augmentation.default_pipeline import training_pipeline
 from nnunetv2.training.data_augmentation.window_statistics import GreyImage, WindowStatistics
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
@@ -78,6 +79,12 @@ class nnUNetTrainerJointStainTransferJitter(AddsFirstSteps, nnUNetTrainerJointBa
     """Joint balancing as published, with the stain varied as in nnUNetTrainerStainTransferJitter."""
 
     first_steps = nnUNetTrainerStainTransferJitter.first_steps
+
+
+class nnUNetTrainerChannelGain(AddsFirstSteps, nnUNetTrainerNoDomains):
+    """Stretches and shifts the channels of every second patch."""
+
+    first_steps = (ChannelGain,)
 
 
 class nnUNetTrainerWindowStatistics(AddsFirstSteps, nnUNetTrainerNoDomains):
