@@ -10,7 +10,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from nnunetv2.errors import SettingsError, WorkerDiedError
+from nnunetv2.errors import DriftError, SettingsError, WorkerDiedError
 
 SECONDS_TO_ANSWER = 2.0
 """Time that living ranks have to answer a roll call; they lose touch with a dead one at the same time."""
@@ -59,6 +59,8 @@ class _Roll:
 
 def _has_lost_touch(error: RuntimeError) -> bool:
     text = str(error).lower()
+    if isinstance(error, DriftError):
+        return False
     return dist.is_initialized() and (isinstance(error, dist.DistError) or any(part in text for part in _LOST))
 
 

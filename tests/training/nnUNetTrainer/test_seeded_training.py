@@ -163,6 +163,27 @@ def test_stock_nnunet_finds_in_such_a_checkpoint_the_start_of_the_epoch(
     assert {len(curve) for curve in content["logging"].values()} == {2}
 
 
+def test_an_epoch_whose_outputs_cannot_be_stored_begins_anew(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OwnOutput(Seeded):
+        def train_step(self, batch):
+            return {**super().train_step(batch), "remark": object()}
+
+        def on_train_epoch_end(self, train_outputs):
+            super().on_train_epoch_end([{"loss": output["loss"]} for output in train_outputs])
+
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    trainer = stopped_by_signal(SINGLE, OwnOutput, "training")
+    content = torch.load(Path(trainer.output_folder) / "checkpoint_latest.pth", weights_only=True)
+
+    assert "its epoch begins anew" in Path(trainer.log_file).read_text()
+    assert content["drift"] == {"version": 1, "seed": 7}
+    assert {len(curve) for curve in content["logging"].values()} == {2}
+    assert trained(SINGLE, OwnOutput, go_on=True).current_epoch == 4
+
+
 def test_a_file_ends_the_training_after_the_epoch(
     nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,9 +49,9 @@ class TrainingResumption(TrainingData):
 
     def _logging_of_checkpoint(self) -> Mapping[str, Any]:
         curves = self.logger.get_checkpoint()
-        if not self._entry_of_epoch:
+        if self._entry_of_epoch is None:
             return curves
-        return logging_so_far(curves, self.current_epoch + 1, self._so_far.is_trained)
+        return logging_so_far(curves, self.current_epoch + 1, bool(self._entry_of_epoch.get("is_trained")))
 
     def _save_within_epoch(self) -> None:
         """Write the latest checkpoint between two steps; training resumes from it with the next one."""
@@ -59,14 +59,14 @@ class TrainingResumption(TrainingData):
         self.current_epoch -= 1  # save_checkpoint stores the epoch after the current one
         self.save_checkpoint(os.path.join(self.output_folder, LATEST))
         self.current_epoch += 1
-        self._entry_of_epoch = {}
+        if self._so_far.steps and not self._entry_of_epoch:
+            self.print_to_log_file("train_step returns what no checkpoint can hold: its epoch begins anew")
+        self._entry_of_epoch = None
 
     def _drift_entry(self, edge_optimizer: Mapping[str, Any]) -> dict[str, Any]:
         """Return our own state under one key, which nnU-Net ignores; empty if there is none."""
-        domains, further = (
-            self.domain_scoring.checkpoint_entry(),
-            {**self._further_state(), **self._place_in_training()},
-        )
+        domains = self.domain_scoring.checkpoint_entry()
+        further = {**self._further_state(), **self._place_in_training()}
         if not domains and not further:
             return {}
         heads = {"edge_heads": self.edge_branch.state_dict(), "edge_optimizer": edge_optimizer} if domains else {}

@@ -141,7 +141,7 @@ class TrainingState:
         self.edge_branch: EdgeBranch | NoEdgeBranch = NoEdgeBranch()
         self.edge_loss_weights: Sequence[float] = ()
         self._so_far = EpochSoFar()
-        self._entry_of_epoch: dict[str, Any] = {}
+        self._entry_of_epoch: dict[str, Any] | None = None
 
     @cached_property
     def random_streams(self) -> RandomStreams | NoSeed:
