@@ -25,6 +25,7 @@ from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S, Reading, re
 from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
 from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
+from nnunetv2.pathology.tissue.tissue_sources import NONE
 
 MakeBar = Callable[[str, int], Any]
 """Returns a progress bar, as tqdm does, for the name of a slide and its number of bands."""
@@ -78,7 +79,7 @@ class SlideWork:
             gate, tissue = find_gate(self.opened.slide, self.opened.view.grid, self.settings, self.options.reading)
             found = {"share": tissue.share, "mm2": tissue.mm2, "threshold": tissue.threshold}
             self.state.update(**about_slide(self.opened), tissue=found)
-            if gate is not None and tissue.is_empty:
+            if gate is not None and tissue.with_unread().is_empty:
                 return self._without_tissue()
             prediction, files = self._begin(gate, seconds)
             damage = self._damage(gate, files)
@@ -109,7 +110,7 @@ class SlideWork:
 
     def _damage(self, gate: TileGate | None, files: BandFiles) -> SlideDamage:
         """Return the record of reading, with what an earlier run has noted."""
-        counts_missing = gate is not None or not self.opened.slide.states_bounds
+        counts_missing = self.settings.tissue != NONE or not self.opened.slide.states_bounds
         damage = SlideDamage(gate, files.work_folder / _LOG, counts_missing)
         damage.resume()
         return damage

@@ -44,10 +44,12 @@ def find_gate(
 ) -> tuple[TileGate | None, TissueMask]:
     """Return where predictions are wanted, None for everywhere, and the tissue without the margin.
 
+    What cannot be read may be tissue: it is looked at again with the tiles, and counts as damage if that fails, too.
+
     Raises AnnotationError for files of tissue or regions that are missing, damaged or of another slide.
     """
     choice = None if settings.tissue == AUTO else settings.tissue
     tissue = tissue_of(slide, choice, settings.roi, TissueSettings(settings.stain), reading, settings.frame)
     if settings.tissue == NONE and settings.roi is None:
         return None, tissue
-    return TileGate(tissue.with_margin(settings.margin_um), grid), tissue
+    return TileGate(tissue.with_unread().with_margin(settings.margin_um), grid), tissue

@@ -20,8 +20,8 @@ import numpy as np
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.foundation.worker_process import start_process
 from nnunetv2.pathology.slides.geometry import Box, cells_of
-from nnunetv2.pathology.slides.rescue import Block, DamagedPart, RescuingView, SlideSource, Step, failed
-from nnunetv2.pathology.slides.slide_reader import Pixels, Valid
+from nnunetv2.pathology.slides.rescue import Block, DamagedPart, RescuingView, SlideSource, States, Step, failed
+from nnunetv2.pathology.slides.slide_reader import Pixels
 from nnunetv2.pathology.slides.view import BLOCK_PX, SlideView, blank
 from s1.cpus import usable_cpus
 
@@ -78,8 +78,8 @@ class Reading:
     readers: int = 0
     timeout_s: float = READ_TIMEOUT_S
 
-    def whole(self, source: SlideSource, view: SlideView) -> tuple[Pixels, Valid]:
-        """Return all pixels (h, w, 3) of a view that fits into memory, and which of them show the slide (h, w)."""
+    def whole(self, source: SlideSource, view: SlideView) -> tuple[Pixels, States]:
+        """Return all pixels (h, w, 3) of a view that fits into memory, and the PixelState (h, w) of each."""
         window = Box(0, 0, view.width, view.height)
         with closing(read_blocks(source, view.blocks(), self.readers, self.timeout_s)) as blocks:
             return _joined(window, blocks)
@@ -89,13 +89,14 @@ IN_THIS_PROCESS = Reading()
 """Without protection against decoders that crash."""
 
 
-def _joined(window: Box, blocks: Iterable[Block]) -> tuple[Pixels, Valid]:
-    pixels, valid = blank(window)
+def _joined(window: Box, blocks: Iterable[Block]) -> tuple[Pixels, States]:
+    pixels, _ = blank(window)
+    states = np.empty((window.height, window.width), np.uint8)
     for block in blocks:
         left, top = block.box.x - window.x, block.box.y - window.y
         target = np.s_[top : top + block.box.height, left : left + block.box.width]
-        pixels[target], valid[target] = block.pixels, block.valid
-    return pixels, valid
+        pixels[target], states[target] = block.pixels, block.state
+    return pixels, states
 
 
 class _ThisProcess:

@@ -28,6 +28,10 @@ BACK_OFF_S = (1.0, 5.0, 30.0)
 _LOST = "reading it hangs or ends the reader process"
 
 
+States = NDArray[np.uint8]
+"""(height, width), a PixelState each."""
+
+
 class PixelState(IntEnum):
     """How a pixel was read; up to RESCUED it shows the slide."""
 
@@ -84,7 +88,7 @@ class Block:
 
     box: Box
     pixels: Pixels
-    state: NDArray[np.uint8]
+    state: States
     damaged: tuple[DamagedPart, ...] = ()
 
     @property

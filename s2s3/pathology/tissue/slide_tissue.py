@@ -1,7 +1,7 @@
 """The tissue of a slide as a mask with its place on the slide, its size and its outlines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from nnunetv2.pathology.slides.geometry import Box, PixelSize, ViewGrid, view_grid
 from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS, Reading
-from nnunetv2.pathology.slides.rescue import small_source
+from nnunetv2.pathology.slides.rescue import PixelState, small_source
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.tissue.tissue_mask import (
     WORKING_UM,
@@ -39,6 +39,8 @@ class TissueMask:
     """Micrometres per mask pixel, (x, y)."""
     threshold: float | None = None
     """The chroma from which pixels counted; None if the mask was given."""
+    unread: Mask | None = None
+    """(h, w): where nobody can tell, as nothing could be read; no part of the mask. None: nowhere."""
 
     @property
     def share(self) -> float:
@@ -54,6 +56,14 @@ class TissueMask:
     def is_empty(self) -> bool:
         """Whether there is too little tissue to be any."""
         return self.share < LEAST_SHARE or self.mm2 < LEAST_MM2
+
+    def with_unread(self) -> "TissueMask":
+        """Return the mask with what could not be read, which may be tissue."""
+        return self if self.unread is None else replace(self, mask=self.mask | self.unread)
+
+    def within(self, region: Mask) -> "TissueMask":
+        """Return the part in a region (h, w)."""
+        return replace(self, mask=self.mask & region, unread=None if self.unread is None else self.unread & region)
 
     def with_margin(self, margin_um: float) -> "TissueMask":
         """Return the mask with everything within `margin_um` of the tissue."""
@@ -90,7 +100,7 @@ class TissueMask:
 
 
 def find_tissue(slide: Slide, settings: TissueSettings | None = None, reading: Reading = IN_THIS_PROCESS) -> TissueMask:
-    """Return where a slide shows tissue; what cannot be read is none.
+    """Return where a slide shows tissue; what cannot be read is none, but known.
 
     Parameters:
         reading: in this process, or in others that are replaced when a decoder hangs.
@@ -101,10 +111,12 @@ def find_tissue(slide: Slide, settings: TissueSettings | None = None, reading: R
     view = slide.view(WORKING_UM, allow_upsampling=True)
     grid, mpp = view.grid, view.mpp
     assert mpp is not None
-    pixels, valid = reading.whole(small_source(slide, WORKING_UM), view)
-    found = coloured_pixels(pixels, valid, settings.stain)
+    pixels, states = reading.whole(small_source(slide, WORKING_UM), view)
+    found = coloured_pixels(pixels, states <= PixelState.RESCUED, settings.stain)
     mask = cleaned_mask(found.mask, mpp, settings)
-    return TissueMask(mask, (grid.scale_x, grid.scale_y), mpp, found.threshold)
+    unread = states == PixelState.FAILED
+    scale = grid.scale_x, grid.scale_y
+    return TissueMask(mask, scale, mpp, found.threshold, unread if unread.any() else None)
 
 
 def everything(slide: Slide) -> TissueMask:

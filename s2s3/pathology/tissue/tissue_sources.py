@@ -49,7 +49,7 @@ def tissue_of(
     else:
         grid = everything(slide)
         tissue = replace(grid, mask=_drawn(slide, choice, grid, frame))
-    return tissue if roi is None else replace(tissue, mask=tissue.mask & _drawn(slide, roi, tissue, frame))
+    return tissue if roi is None else tissue.within(_drawn(slide, roi, tissue, frame))
 
 
 def _drawn(slide: Slide, source: PathLike, grid: TissueMask, frame: str) -> Mask:

@@ -27,6 +27,7 @@ from nnunetv2.pathology.prediction.staging import Stage
 from nnunetv2.pathology.slides import reader_choice
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import Block
+from nnunetv2.pathology.slides.slide import Slide
 from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
 from tests.factories.models import build_tiny_network
 from tests.factories.plans import make_dataset_json
@@ -259,6 +260,50 @@ def test_a_copy_is_read_in_place_of_a_slide_that_all_files_and_messages_name(mod
     assert str(raised.value).startswith(f"{file}: cannot be opened as a slide")
     assert failed["error"]["message"] == str(raised.value)
     assert list((tmp_path / "local").iterdir()) == []
+
+
+def test_a_slide_of_which_nothing_can_be_read_has_not_no_tissue_but_fails(model: SlideModel, tmp_path: Path) -> None:
+    damage = Damage(zeroed_tiles=tuple((x, y) for x in range(2) for y in range(2)))
+    write_pyramid(tmp_path / "s.tif", PyramidSettings(512, 512, block_px=512, mpp=2.0, damage=damage))
+    with pytest.raises(UnreadableSlideError, match=r"100\.0 % of the tissue could not be read"):
+        SlideJob(model, SlideSettings(mpp=2.0)).run(str(tmp_path / "s.tif"), "s", tmp_path / "out")
+
+
+@pytest.mark.parametrize(("states_bounds", "roi"), [(True, False), (True, True), (False, False)])
+def test_gaps_of_a_scan_are_no_damage_where_the_slide_states_what_was_scanned(
+    model: SlideModel, tmp_path: Path, states_bounds: bool, roi: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage = Damage(missing_tiles=((0, 0),))
+    write_pyramid(tmp_path / "s.tif", PyramidSettings(512, 512, block_px=512, mpp=1.0, glass_share=0.0, damage=damage))
+    monkeypatch.setattr(Slide, "states_bounds", states_bounds)
+    areas = {"type": "Polygon", "coordinates": [[[0, 0], [512, 0], [512, 512], [0, 512], [0, 0]]]}
+    feature = {"type": "Feature", "geometry": areas, "properties": {"classification": {"name": "ROI"}}}
+    (tmp_path / "roi.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    settings = replace(LABELS, mpp=1.0, roi=str(tmp_path / "roi.geojson") if roi else None)
+    run = partial(SlideJob(model, settings).run, str(tmp_path / "s.tif"), "s", tmp_path / "out")
+    if states_bounds:
+        assert run()["read"]["missing_share"] == 0
+    else:
+        with pytest.raises(UnreadableSlideError, match=r"2\d\.\d % of the tissue could not be read"):
+            run()
+
+
+def test_a_slide_with_too_much_damage_is_predicted_to_its_end_if_asked_and_fails_with_its_files(
+    model: SlideModel, tmp_path: Path
+) -> None:
+    damage = Damage(zeroed_tiles=((0, 0),))
+    write_pyramid(tmp_path / "s.tif", PyramidSettings(512, 512, block_px=512, glass_share=0.0, damage=damage))
+    run = partial(SlideJob(model, replace(LABELS, keep_partial=True)).run, str(tmp_path / "s.tif"), "s")
+    for _ in range(2):
+        with pytest.raises(UnreadableSlideError, match=r"25\.0 % of the tissue could not be read"):
+            run(tmp_path / "out")
+        state = json.loads((tmp_path / "out/state.json").read_text())
+        assert state["state"] == "failed"
+        assert state["read"]["failed_tissue_share"] == pytest.approx(0.25)
+        assert labels_of(tmp_path / "out").shape == (512, 512)
+        assert (tmp_path / "out/measurements.json").is_file()
+    SlideJob(model, replace(LABELS, max_failed=0.3)).run(str(tmp_path / "s.tif"), "s", tmp_path / "whole")
+    assert written(tmp_path / "out") == written(tmp_path / "whole")
 
 
 def test_a_model_that_does_not_state_its_pixel_size_is_named_and_the_slide_can_be_tried_again(

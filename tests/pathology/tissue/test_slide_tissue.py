@@ -35,6 +35,22 @@ def test_damaged_parts_do_not_end_the_search(tmp_path: Path) -> None:
         assert not find_tissue(slide).is_empty
 
 
+def test_what_no_library_and_no_coarser_level_can_read_is_known(tmp_path: Path) -> None:
+    write_small_slide(tmp_path / "a.tif", width=1000, height=900, mpp=8.0, damage=Damage(zeroed_tiles=((0, 0),)))
+    with open_slide(tmp_path / "a.tif") as slide:
+        tissue = find_tissue(slide)
+    assert tissue.unread is not None
+    assert tissue.unread[:128, :128].all()
+    assert tissue.unread.mean() < 0.1
+    assert not (tissue.mask & tissue.unread).any()
+    assert (tissue.with_unread().mask == (tissue.mask | tissue.unread)).all()
+    region = np.zeros_like(tissue.mask)
+    region[:, :100] = True
+    cut = tissue.within(region)
+    assert cut.unread is not None
+    assert (cut.unread == (tissue.unread & region)).all()
+
+
 def mask_at_8_um() -> TissueMask:
     mask = np.zeros((100, 200), bool)
     mask[50, 100] = True
