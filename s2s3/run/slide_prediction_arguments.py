@@ -78,6 +78,8 @@ def _add_what_is_predicted(parser: argparse.ArgumentParser) -> None:
         metavar="WHERE",
         help="auto (default): on tissue; none: everywhere; or a file or folder of areas",
     )
+    add("--tissue_model", metavar="FOLDER", help="a model that finds tissue, instead of colours")
+    add("--tissue_mpp", type=float, default=10.0, metavar="UM", help="micrometres per pixel of it (default 10)")
     add("--roi", metavar="FILE", help="regions to predict: GeoJSON or mask, or a folder of files named like the slides")
     add("--stain", default="he", choices=["he", "any"], help="any: do not tell blue and green pens from tissue")
     add("--margin", type=float, default=32.0, metavar="UM", help="around tissue (default 32)")

@@ -84,6 +84,8 @@ def network_settings(arguments: argparse.Namespace, **more: Any) -> SlideSetting
         batch_size=arguments.b,
         memory_gb=arguments.memory,
         tissue=arguments.tissue,
+        tissue_model=arguments.tissue_model,
+        tissue_mpp=arguments.tissue_mpp,
         roi=arguments.roi,
         stain=arguments.stain,
         margin_um=arguments.margin,

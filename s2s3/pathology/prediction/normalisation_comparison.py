@@ -104,7 +104,9 @@ class ComparedSlide:
         """
         with RescuingView(self.source, self.reading.timeout_s) as opened:
             grid, mpp = opened.view.grid, opened.view.mpp or (1.0, 1.0)
-            gate, tissue = find_gate(opened.slide, grid, self.settings, self.reading)
+            finder = self.model.tissue
+            predicted = None if finder is None else finder.find(self.source, self.reading)
+            gate, tissue = find_gate(opened.slide, grid, self.settings, self.reading, predicted)
             if tissue.is_empty:
                 raise SlideError(f"{self.source.path}: no tissue found to compare labels on; --tissue none takes all")
             box = fullest_box(tissue, grid, self.edge_px)

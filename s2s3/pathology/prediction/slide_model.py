@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.file_kinds.raw_dataset import channel_names
@@ -17,6 +17,16 @@ from nnunetv2.pathology.prediction.slide_normalisation import (
 )
 from nnunetv2.pathology.settings_dicts import settings_to_dict
 from nnunetv2.pathology.slides.model_entry import ENTRY, slide_entry
+from nnunetv2.pathology.slides.reader_process import Reading
+from nnunetv2.pathology.slides.rescue import SlideSource
+from nnunetv2.pathology.tissue.slide_tissue import TissueMask
+
+
+class TissueFinder(Protocol):
+    """What finds the tissue of slides, such as a TissueModel."""
+
+    def find(self, source: SlideSource, reading: Reading) -> TissueMask:
+        """Return the tissue of a slide."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +47,14 @@ class SlideModel:
         name: of the model, for output files.
         identity: text that tells this model's weights from others'.
         files: where it is from; None for a predictor that was loaded by others.
+        tissue: finds where slides are predicted; None: their colours tell.
     """
 
     predictor: Any
     name: str
     identity: str
     files: ModelFiles | None = None
+    tissue: TissueFinder | None = None
 
     def __post_init__(self) -> None:
         configuration = self.predictor.configuration_manager

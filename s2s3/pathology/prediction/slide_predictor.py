@@ -22,6 +22,7 @@ from nnunetv2.pathology.prediction.slide_model import ModelFiles, SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_state import read_state
 from nnunetv2.pathology.prediction.slide_work import RunOptions
+from nnunetv2.pathology.prediction.tissue_model import load_tissue_model
 from nnunetv2.pathology.slides.slide_list import SlideEntry, slide_name
 
 PathLike = str | os.PathLike[str]
@@ -79,7 +80,13 @@ class SlidePredictor:
                 f"the predictor has use_mirroring={predictor.use_mirroring}, the settings mirroring="
                 f"{self.settings.mirroring}: give both the same value (slides are usually predicted without)"
             )
-        self.model = SlideModel(predictor, name or _model_name(predictor), model_identity(predictor), files)
+        chosen = self.settings
+        tissue = (
+            None
+            if chosen.tissue_model is None
+            else load_tissue_model(chosen.tissue_model, chosen.tissue_mpp, predictor.device)
+        )
+        self.model = SlideModel(predictor, name or _model_name(predictor), model_identity(predictor), files, tissue)
         self.model.mpp(self.settings.mpp)
         self.settings.export.require_classes(list(self.model.classes))
         require_packages(self.settings.export)

@@ -15,6 +15,7 @@ VALUES = "values:"
 OUTPUTS = ("labels", "geojson", "overlay")
 PROBABILITIES = "probabilities"
 
+AUTO = "auto"
 STAINS = ("he", "any")
 PAGES = "pages"
 PYRAMIDS = ("subifds", PAGES)
@@ -35,9 +36,13 @@ class SlideSettings:
     """Tiles that go through the network together; None: 1, on a GPU 8."""
     memory_gb: float = 1.5
     """What sums and pixels of a slide may take."""
-    tissue: str = "auto"
+    tissue: str = AUTO
     """`auto` finds it, `none` predicts everything, or a file, or a folder of files named like the slides: GeoJSON or
     masks."""
+    tissue_model: str | None = None
+    """Folder of a model whose foreground is tissue, instead of finding it by its colours."""
+    tissue_mpp: float = 10.0
+    """Micrometres per pixel that the model of tissue is for."""
     roi: str | None = None
     """A file, or a folder of files named like the slides, with the only regions to predict."""
     stain: str = "he"
@@ -85,6 +90,8 @@ class SlideSettings:
             "-b": self.batch_size is None or self.batch_size >= 1,
             "--memory": 0.1 <= self.memory_gb < 1e6,
             "--stain": self.stain in STAINS,
+            "--tissue_mpp": 0.05 <= self.tissue_mpp <= 100,
+            "--tissue_model": self.tissue_model is None or self.tissue == AUTO,
             "--pyramid": self.pyramid in PYRAMIDS,
             "--margin": 0 <= self.margin_um < 1e6,
             "--max_failed": 0 <= self.max_failed <= 1,

@@ -76,7 +76,7 @@ class SlideWork:
         """Predict the slide, or go on with it, and return its state. Raises UnreadableSlideError and others."""
         seconds = WorkSeconds()
         with seconds.on(PREPARATION):
-            gate, tissue = find_gate(self.opened.slide, self.opened.view.grid, self.settings, self.options.reading)
+            gate, tissue = self._gate()
             found = {"share": tissue.share, "mm2": tissue.mm2, "threshold": tissue.threshold}
             self.state.update(**about_slide(self.opened), tissue=found)
             if gate is not None and tissue.with_unread().is_empty:
@@ -95,6 +95,12 @@ class SlideWork:
         state = self.state.finish(DONE)
         files.remove()
         return state
+
+    def _gate(self) -> tuple[TileGate | None, TissueMask]:
+        """Return where predictions are wanted, None for everywhere, and the tissue."""
+        reading, finder = self.options.reading, self.model.tissue
+        predicted = None if finder is None else finder.find(self.source, reading)
+        return find_gate(self.opened.slide, self.opened.view.grid, self.settings, reading, predicted)
 
     def _begin(self, gate: TileGate | None, seconds: WorkSeconds) -> tuple[SlidePrediction, BandFiles]:
         """Return the prediction and its bands, of which an earlier run may have left some."""

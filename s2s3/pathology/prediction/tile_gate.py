@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnunetv2.pathology.outputs.band_layout import Span
-from nnunetv2.pathology.prediction.slide_settings import SlideSettings
+from nnunetv2.pathology.prediction.slide_settings import AUTO, SlideSettings
 from nnunetv2.pathology.slides.geometry import Box, ViewGrid
 from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS, Reading
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from nnunetv2.pathology.tissue.tissue_mask import Mask, TissueSettings
 from nnunetv2.pathology.tissue.tissue_sources import NONE, tissue_of
-
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -40,15 +38,22 @@ class TileGate:
 
 
 def find_gate(
-    slide: Slide, grid: ViewGrid, settings: SlideSettings, reading: Reading = IN_THIS_PROCESS
+    slide: Slide,
+    grid: ViewGrid,
+    settings: SlideSettings,
+    reading: Reading = IN_THIS_PROCESS,
+    predicted: TissueMask | None = None,
 ) -> tuple[TileGate | None, TissueMask]:
     """Return where predictions are wanted, None for everywhere, and the tissue without the margin.
 
     What cannot be read may be tissue: it is looked at again with the tiles, and counts as damage if that fails, too.
 
+    Parameters:
+        predicted: tissue that a model has found; None: it is found by its colours.
+
     Raises AnnotationError for files of tissue or regions that are missing, damaged or of another slide.
     """
-    choice = None if settings.tissue == AUTO else settings.tissue
+    choice = predicted if settings.tissue == AUTO else settings.tissue
     tissue = tissue_of(slide, choice, settings.roi, TissueSettings(settings.stain), reading, settings.frame)
     if settings.tissue == NONE and settings.roi is None:
         return None, tissue

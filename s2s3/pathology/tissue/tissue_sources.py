@@ -25,7 +25,7 @@ _MASKS = ("_mask.tif", "_mask.tiff", ".tif", ".tiff")
 
 def tissue_of(
     slide: Slide,
-    choice: PathLike | None = None,
+    choice: PathLike | TissueMask | None = None,
     roi: PathLike | None = None,
     settings: TissueSettings | None = None,
     reading: Reading = IN_THIS_PROCESS,
@@ -34,8 +34,8 @@ def tissue_of(
     """Return the tissue of a slide, cut to the region of interest.
 
     Parameters:
-        choice: None to find it, `none` for everything, or a file or folder of files named like the slides: GeoJSON, or
-            a mask of the slide's proportions in TIFF, in which everything but 0 is tissue.
+        choice: None to find it, tissue that is known already, `none` for everything, or a file or folder of files named
+            like the slides: GeoJSON, or a mask of the slide's proportions in TIFF, in which everything but 0 is tissue.
         roi: a file or folder as above.
         reading: in this process, or in others that are replaced when a decoder hangs.
         frame: of GeoJSON: `content`, the scanned area as QuPath shows it, or the whole `file`.
@@ -44,6 +44,8 @@ def tissue_of(
     """
     if choice is None:
         tissue = find_tissue(slide, settings, reading)
+    elif isinstance(choice, TissueMask):
+        tissue = choice
     elif str(choice) == NONE:
         tissue = everything(slide)
     else:
