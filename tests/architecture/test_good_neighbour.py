@@ -33,12 +33,12 @@ assert dict(os.environ) == before
 assert threading.active_count() == 1
 """
 IMPORT_LIBRARY = """
-import os, signal, torch
+import os, signal, sys, torch
 def state():
-    signals = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    signals = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     ours = ("OMP_", "GOMP_", "KMP_BLOCKTIME", "MKL_", "OPENBLAS_", "nnUNet_")  # dependencies set others
     variables = {name: value for name, value in os.environ.items() if name.startswith(ours)}
-    return variables, torch.get_num_threads(), torch.get_num_interop_threads(), signals
+    return variables, torch.get_num_threads(), torch.get_num_interop_threads(), signals, sys.excepthook
 before = state()
 import nnunetv2.run.training_run, nnunetv2.training.nnUNetTrainer.nnUNetTrainer, s1.PRISMDD
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor

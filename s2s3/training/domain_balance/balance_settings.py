@@ -18,7 +18,7 @@ class DomainBalanceSettings:
     select_by_balanced_dice: bool = True
     """Choose the best checkpoint by the balanced Dice; otherwise by the Dice of all patches together."""
     stratify_splits: bool = True
-    """Make folds that respect domains and groups; otherwise nnU-Net's folds."""
+    """Make folds that spread every domain evenly; otherwise nnU-Net's. Either way, groups are kept together."""
     select_by_worst_domain: bool = False
     """Choose the best checkpoint by the Dice of the worst domain, whatever `select_by_balanced_dice` is."""
 

@@ -12,9 +12,10 @@ from nnunetv2.training.domain_balance.domain_scoring import DomainScoring, Stock
 def balance_domains(
     dataset: DatasetDomains, settings: DomainBalanceSettings
 ) -> tuple[StockSampling | DomainSampling, StockScoring | DomainScoring]:
-    """Return what a training draws and scores: as stock nnU-Net without domains, or with every part off."""
-    if not dataset.names:
+    """Return what a training draws and scores: as stock nnU-Net without domains, or with every part off.
+
+    Groups are kept together in any case.
+    """
+    if not dataset.names or not settings.anything_on:
         return StockSampling(dataset.groups), StockScoring()
-    if not settings.anything_on:
-        return StockSampling(), StockScoring()
     return DomainSampling(dataset, settings), DomainScoring(dataset, settings)

@@ -75,15 +75,14 @@ class DomainSampling:
     def make_splits(
         self, cases: Sequence[str], plain_splits: Callable[..., Splits] = generate_crossval_split
     ) -> Splits:
-        """Return five folds that spread every domain evenly and keep groups together."""
+        """Return five folds that keep groups together and, if they are stratified, spread every domain evenly."""
         if not self._settings.stratify_splits:
-            return plain_splits(list(cases), seed=12345, n_splits=_number_of_folds(cases))
+            return StockSampling(self._dataset.groups).make_splits(cases, plain_splits)
         return stratified_splits(cases, self._map, self._dataset.groups, _number_of_folds(cases))
 
     def check_splits(self, splits: Splits, source: str) -> None:
         """Raise DomainMapError for splits with a group in both training and validation."""
-        if self._settings.stratify_splits:
-            check_groups(splits, self._dataset.groups, source)
+        check_groups(splits, self._dataset.groups, source)
 
     def begin_fold(self, train_cases: Sequence[str], report: Report) -> None:
         """Compute the mixing ratios of the fold, if batches are balanced."""

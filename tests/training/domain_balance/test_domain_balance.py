@@ -40,7 +40,7 @@ def ignore(_: str) -> None:
     [
         (DatasetDomains(), DomainBalanceSettings()),
         (DatasetDomains(DomainMap({"A": tuple(CASES)})).without_single_domain(), DomainBalanceSettings()),
-        (DatasetDomains(MAP, groups=dict.fromkeys(CASES, "x")), ALL_OFF),
+        (DatasetDomains(MAP), ALL_OFF),
     ],
     ids=["no domains", "one domain", "every part off"],
 )

@@ -8,6 +8,7 @@ from nnunetv2.domains.dataset_domains import DatasetDomains, read_dataset_domain
 from nnunetv2.domains.mixing_ratios import RatioMode
 from nnunetv2.errors import DomainMapError, InvalidValueError, SettingsError
 from nnunetv2.training.domain_balance.balance_settings import DomainBalanceSettings
+from nnunetv2.training.domain_balance.domain_balance import balance_domains
 from nnunetv2.training.domain_balance.domain_sampling import DomainSampling, StockSampling
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from s1.domain_files import write_domain_map
@@ -21,6 +22,9 @@ MAP = DomainMap({"A": tuple(CASES[:10]), "B": tuple(CASES[10:])})
 
 def sampling(settings: DomainBalanceSettings = DomainBalanceSettings(), **changes: object) -> DomainSampling:  # noqa: B008
     return DomainSampling(DatasetDomains(**{"domain_map": MAP, **changes}), settings)  # type: ignore[arg-type]
+
+
+ALL_OFF = dict.fromkeys(("balance_batches", "use_edge_heads", "select_by_balanced_dice", "stratify_splits"), False)
 
 
 def ignore(_: str) -> None:
@@ -52,6 +56,19 @@ def test_unstratified_folds_are_those_of_nnunet() -> None:
     settings = DomainBalanceSettings(stratify_splits=False)
 
     assert sampling(settings).make_splits(CASES) == generate_crossval_split(CASES, 12345, 5)
+
+
+@pytest.mark.parametrize("trainer_parts", [{"stratify_splits": False}, ALL_OFF])
+def test_groups_stay_together_whatever_parts_are_off(trainer_parts: dict[str, bool]) -> None:
+    groups = {case: f"patient {number // 4}" for number, case in enumerate(CASES)}
+    dataset = DatasetDomains(domain_map=MAP, groups=groups)
+    drawn, _ = balance_domains(dataset, DomainBalanceSettings(**trainer_parts))
+    splits = drawn.make_splits(CASES)
+    for split in splits:
+        assert not {groups[case] for case in split["train"]} & {groups[case] for case in split["val"]}
+    torn = [{"train": CASES[:2], "val": CASES[2:]}]
+    with pytest.raises(DomainMapError, match="patient 0"):
+        drawn.check_splits(torn, "splits_final.json")
 
 
 def test_a_split_that_leaks_a_group_is_refused() -> None:
