@@ -127,3 +127,17 @@ def test_pinning_keeps_what_is_deferred(monkeypatch: pytest.MonkeyPatch) -> None
     after = pin_memory_of_all_eligible_items_in_dict(batch)
     assert after["deferred"].moved == batch["deferred"].moved
     assert {(BATCH, 2, 16, 16), (moved, 2, *initial)} <= set(pinned)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("patch", [(24, 20), (10, 12, 14), (4, 16, 20)])
+@pytest.mark.parametrize("options", [MASK, {**CASCADE, **REGIONS}])
+def test_a_gpu_augments_as_the_cpu_does(patch: tuple[int, ...], options: dict[str, Any]) -> None:
+    positional, initial = arguments(patch)
+    np.random.seed(2)
+    batch = make_batch(deferring_pipeline(*positional, **options), blobs(initial, 2, "is_cascaded" in options), 40)
+    expected = augmented_batch(copy.deepcopy(batch), CPU)
+    found = augmented_batch(batch, torch.device("cuda"))
+    torch.testing.assert_close(found["data"].cpu(), expected["data"], rtol=1e-3, atol=1e-3)
+    for ours, theirs in zip(found["target"], expected["target"], strict=True):
+        assert (ours.cpu() == theirs).double().mean() > 0.999  # between labels of nearly the same weight

@@ -24,6 +24,6 @@ def component_numbers(mask: Tensor) -> Tensor:
 
 
 def _highest_neighbour(numbers: Tensor) -> Tensor:
-    """Return the highest number of each voxel's neighbours and its own; doubles hold whole numbers up to 2^53."""
-    pool = _POOLS[numbers.ndim]
-    return pool(numbers.double()[None, None], 3, stride=1, padding=1)[0, 0].long()
+    """Return the highest number of each voxel's neighbours and its own."""
+    exact = torch.float32 if numbers.numel() < 2**24 else torch.float64
+    return _POOLS[numbers.ndim](numbers.to(exact)[None, None], 3, stride=1, padding=1)[0, 0].long()

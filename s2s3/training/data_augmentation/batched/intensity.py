@@ -7,7 +7,7 @@ from torch import Tensor
 from nnunetv2.training.data_augmentation.batched.normal_values import random_parts
 from nnunetv2.training.data_augmentation.batched.planes import deviation_of, mean_of, range_of, spread
 
-SMALLEST_RANGE = 1e-7
+SMALLEST_DEVIATION = 1e-7
 
 
 def add_noise(images: Tensor, deviations: np.ndarray, seeds: np.ndarray) -> None:
@@ -43,11 +43,13 @@ def correct_inverted_gamma(planes: Tensor, exponents: Tensor) -> None:
 
 
 def _correct(planes: Tensor, exponents: Tensor, inverted: bool) -> None:
+    """Take the powers of the distances from the extreme: a factor, as the range would be one, has no effect."""
     mean, (lowest, highest) = mean_of(planes), range_of(planes)
-    width = (highest - lowest).clamp_(min=SMALLEST_RANGE)
     deviation = deviation_of(planes.sub_(spread(mean, planes)))
-    start, slope = ((highest - mean) / width, -1 / width) if inverted else ((mean - lowest) / width, 1 / width)
-    planes.mul_(spread(slope, planes)).add_(spread(start, planes)).clamp_(min=0)
+    if inverted:
+        torch.sub(spread(highest - mean, planes), planes, out=planes)
+    else:
+        planes.sub_(spread(lowest - mean, planes))
     planes.log_().mul_(spread(exponents, planes)).exp_()
     _set_statistics(planes, mean, -deviation if inverted else deviation)
 
@@ -55,5 +57,5 @@ def _correct(planes: Tensor, exponents: Tensor, inverted: bool) -> None:
 def _set_statistics(planes: Tensor, mean: Tensor, deviation: Tensor) -> None:
     """Move and scale planes to a mean and a deviation, (N,); a negative deviation inverts them."""
     planes.sub_(spread(mean_of(planes), planes))
-    factor = deviation / deviation_of(planes).clamp_(min=SMALLEST_RANGE)
+    factor = deviation / deviation_of(planes).clamp_(min=SMALLEST_DEVIATION)
     planes.mul_(spread(factor, planes)).add_(spread(mean, planes))

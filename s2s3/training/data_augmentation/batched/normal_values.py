@@ -25,6 +25,6 @@ def random_parts(count: int, length: int, seed: int, device: torch.device) -> li
     return list(values[start : start + length * count].view(count, length))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _stored_values(device: torch.device) -> Tensor:
     return torch.randn(STORED, generator=torch.Generator().manual_seed(SEED)).to(device)

@@ -14,7 +14,7 @@ def blur(planes: Tensor, deviations: Tensor) -> None:
     """
     source, target = planes, torch.empty_like(planes)
     for axis in range(1, planes.ndim):
-        _blur_axis(source, gaussian_halves(deviations[:, axis - 1]), axis, target)
+        _blur_axis(source, gaussian_halves(deviations[:, axis - 1]).to(planes.device), axis, target)
         source, target = target, source
     if source is not planes:
         planes.copy_(source)
