@@ -111,8 +111,13 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     assert outcome(again) == expected
 
 
-@pytest.mark.parametrize("part", ["training", "validation", "end of epoch"])
-@pytest.mark.parametrize("kind", [Seeded, SeededAdaptive, SeededAverage])
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        *((Seeded, part) for part in ("training", "validation", "end of epoch")),
+        *((kind, part) for kind in (SeededAdaptive, SeededAverage) for part in ("training", "validation")),
+    ],
+)
 def test_a_training_that_a_signal_stopped_within_an_epoch_goes_on_where_it_was(
     nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, kind: Any, part: str
 ) -> None:
@@ -205,19 +210,18 @@ def test_a_file_ends_the_training_after_the_epoch(
     assert again.current_epoch == 4
 
 
-@pytest.mark.parametrize("kind", [Seeded, SeededAdaptive, SeededFast])
+@pytest.mark.parametrize(("kind", "numbers"), [(Seeded, (0, 1, 4)), (SeededAdaptive, (0, 4)), (SeededFast, (0, 4))])
 def test_the_number_of_processes_changes_nothing(
-    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, kind: Any
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, kind: Any, numbers: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr("nnunetv2.configuration.usable_cpus", lambda: 4)
     write_preprocessed(SEVERAL, nnunet_folders.preprocessed)
     outcomes = []
-    for processes in (0, 1, 4):
+    for processes in numbers:
         monkeypatch.setenv("nnUNet_n_proc_DA", str(processes))
         outcomes.append(outcome(trained(SEVERAL, kind)))
 
-    assert outcomes[1] == outcomes[0]
-    assert outcomes[2] == outcomes[0]
+    assert all(outcome == outcomes[0] for outcome in outcomes)
 
 
 def test_another_seed_is_another_training(nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch) -> None:
