@@ -13,6 +13,9 @@ from nnunetv2.foundation.plain_values import converted
 from nnunetv2.foundation.stop_signals import Stopped, signals_watched
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
 from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerFastDA import nnUNetTrainerFastDA
+from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerGPUAugmentation import (
+    nnUNetTrainerGPUAugmentation,
+)
 from nnunetv2.training.nnUNetTrainer.variants.domains.domain_losses import nnUNetTrainerAdaptiveRatios
 from nnunetv2.training.nnUNetTrainer.variants.weight_averaging.nnUNetTrainerEMA import nnUNetTrainerEMA
 from tests.conftest import NnunetFolders
@@ -46,6 +49,10 @@ class SeededAdaptive(Seeded, nnUNetTrainerAdaptiveRatios):
 
 class SeededFast(Seeded, nnUNetTrainerFastDA):
     """Augments in another way."""
+
+
+class SeededOnDevice(Seeded, nnUNetTrainerGPUAugmentation):
+    """Augments the batches when they are taken."""
 
 
 class SeededAverage(Seeded, nnUNetTrainerEMA):
@@ -210,7 +217,10 @@ def test_a_file_ends_the_training_after_the_epoch(
     assert again.current_epoch == 4
 
 
-@pytest.mark.parametrize(("kind", "numbers"), [(Seeded, (0, 1, 4)), (SeededAdaptive, (0, 4)), (SeededFast, (0, 4))])
+@pytest.mark.parametrize(
+    ("kind", "numbers"),
+    [(Seeded, (0, 1, 4)), *((kind, (0, 4)) for kind in (SeededAdaptive, SeededFast, SeededOnDevice))],
+)
 def test_the_number_of_processes_changes_nothing(
     nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, kind: Any, numbers: tuple[int, ...]
 ) -> None:
