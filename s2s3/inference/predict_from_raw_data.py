@@ -18,7 +18,7 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.foundation.command_line import command
 from nnunetv2.foundation.progress import redraw_interval_s
-from nnunetv2.inference import case_checks, case_lists, network_input, predict_tiles, run_record
+from nnunetv2.inference import case_lists, network_input, predict_tiles, prediction_checks, run_record
 from nnunetv2.inference.array_lists import matching_lists
 from nnunetv2.inference.case_lists import PathLike, Source, Target, output_folder_of
 from nnunetv2.inference.data_iterators import (
@@ -232,12 +232,12 @@ class nnUNetPredictor:
         if results would replace images, annotations or a model; nothing is written then.
         """
         source, target, previous = (call[name] for name in (run_record.SOURCE, run_record.TARGET, run_record.PREVIOUS))
-        case_checks.check_previous_stage(self.configuration_manager.previous_stage_name, previous)
-        case_checks.check_output_folders(target)
+        prediction_checks.check_previous_stage(self.configuration_manager.previous_stage_name, previous)
+        prediction_checks.check_output_folders(target)
         cases = self._manage_input_and_output_lists(
             source, target, previous, call["overwrite"], part_id, num_parts, call["save_probabilities"]
         )
-        case_checks.check_files(*cases, label_ending(self.dataset_json["file_ending"]))
+        prediction_checks.check_files(*cases, label_ending(self.dataset_json["file_ending"]))
         run_record.start_folders(target, call, self._model_description())
         return cases
 
