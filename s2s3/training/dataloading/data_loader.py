@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from batchgenerators.dataloading.data_loader import DataLoader
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 from nnunetv2.errors import CheckpointError
 from nnunetv2.file_kinds.case_properties import needed_entries
@@ -191,7 +191,7 @@ class nnUNetDataLoader(DataLoader):
         """Draw cases, cut a patch from each, augment and stack the patches."""
         cases = self.get_indices()
         memory = BatchMemory(len(cases))
-        with torch.no_grad(), _thread_pools().limit(limits=1):
+        with torch.no_grad(), threadpool_limits(limits=1, user_api=None):
             samples = [self._sample(str(case), number, memory) for number, case in enumerate(cases)]
         return {**stack_samples(samples, memory), "keys": cases}
 
@@ -237,12 +237,6 @@ class nnUNetDataLoader(DataLoader):
             other = self._data.load_case(str(np.random.choice(self.indices)))
             sample[OTHER_COLOURS] = colours_of(other[0], other[3], self.patch_size)
         return sample if drawn is None else {**sample, DRAWN: drawn}
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    """Return the thread pools of this process; to find them takes longer than a small batch."""
-    return ThreadpoolController()
 
 
 def _locations_of(properties: dict[str, Any]) -> Any:
