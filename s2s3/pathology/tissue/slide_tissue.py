@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,10 +87,13 @@ class TissueMask:
         """Return the outlines in content pixels, with holes, exactly along the pixels of the mask."""
         import shapely
 
-        from nnunetv2.pathology.annotations.outlines import block_faces
+        from nnunetv2.pathology.annotations.stitching import outlines_of_image
 
-        faces = block_faces(self.mask.astype(np.uint8)).polygons
-        return list(shapely.transform(faces, lambda points: points * self.scale))
+        def read(top: int, left: int, height: int, width: int) -> np.ndarray[Any, np.dtype[Any]]:
+            return self.mask[top : top + height, left : left + width].astype(np.uint8)
+
+        outlines = [outline.polygon for outline in outlines_of_image(read, *self.mask.shape)]
+        return list(shapely.transform(outlines, lambda points: points * self.scale))
 
     def part(self, box: Box, grid: ViewGrid) -> tuple[slice, slice]:
         """Return the rows and columns of the mask that a box of a view touches."""
@@ -113,8 +116,9 @@ def find_tissue(slide: Slide, settings: TissueSettings | None = None, reading: R
     assert mpp is not None
     pixels, states = reading.whole(small_source(slide, WORKING_UM), view)
     found = coloured_pixels(pixels, states <= PixelState.RESCUED, settings.stain)
-    mask = cleaned_mask(found.mask, mpp, settings)
     unread = states == PixelState.FAILED
+    del pixels, states
+    mask = cleaned_mask(found.mask, mpp, settings)
     scale = grid.scale_x, grid.scale_y
     return TissueMask(mask, scale, mpp, found.threshold, unread if unread.any() else None)
 
@@ -124,7 +128,8 @@ def everything(slide: Slide) -> TissueMask:
     pixel = slide.pixel_size or PixelSize(1.0, 1.0, "pixels")
     grid = view_grid(slide.levels, pixel, max(WORKING_UM, pixel.x, pixel.y))
     mpp = grid.scale_x * pixel.x, grid.scale_y * pixel.y
-    return TissueMask(np.ones((grid.height, grid.width), bool), (grid.scale_x, grid.scale_y), mpp)
+    whole = np.broadcast_to(np.True_, (grid.height, grid.width))  # takes no memory
+    return TissueMask(whole, (grid.scale_x, grid.scale_y), mpp)
 
 
 def _indices(start: int, count: int, ratio: float, length: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -5,6 +5,7 @@ chroma, the difference of the largest and the smallest D, is above a threshold f
 absorbs green most. Grey and black (edges of the cover slip, dust, fill) and blue and green pen are no tissue.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ _SPREADS, _MAD_TO_STD = 5, 1.4826
 _LOWEST, _HIGHEST, _WITHOUT_GLASS = 0.02, 0.06, 0.03
 _LEAST_COLOUR = 0.2
 _GREEN_SHARE = 0.85
+_STRIP_PX = 512
+"""Rows that are worked on at once."""
 _LARGEST_DISC = 8
 """Radius in pixels up to which trying all neighbours is faster than distances: ten times at 2."""
 
@@ -70,18 +73,20 @@ class ColouredPixels:
 
 
 def coloured_pixels(pixels: Pixels, valid: Valid, stain: str = "he") -> ColouredPixels:
-    """Return the stained pixels of an image (h, w, 3); none without valid pixels."""
+    """Return the stained pixels of an image (h, w, 3); none without valid pixels.
+
+    Works in strips, as densities of a whole slide would take a gigabyte.
+    """
     if not valid.any():
         return ColouredPixels(np.zeros(valid.shape, bool), _WITHOUT_GLASS)
-    white = _white(pixels[valid])
-    densities = _densities(pixels, white)
-    highest = densities.max(axis=2)
-    chroma = highest - densities.min(axis=2)
-    glass = valid & (pixels >= _GLASS_BRIGHTNESS * white.min()).all(axis=2)
-    threshold = _threshold(chroma[glass], int(valid.sum()))
-    mask = valid & (chroma > threshold) & (chroma >= _LEAST_COLOUR * highest)
-    if stain == "he":
-        mask &= densities[..., 1] >= _GREEN_SHARE * np.maximum(densities[..., 0], densities[..., 2])
+    strips = [slice(top, top + _STRIP_PX) for top in range(0, len(pixels), _STRIP_PX)]
+    white = _white(_bright_levels(pixels[rows][valid[rows]]) for rows in strips)
+    table = _density_table(white)
+    darkest = _GLASS_BRIGHTNESS * white.min()
+    glass = [_chroma(pixels[rows][valid[rows] & (pixels[rows] >= darkest).all(axis=2)], table) for rows in strips]
+    threshold = _threshold(np.concatenate(glass), int(np.count_nonzero(valid)))
+    del glass
+    mask = np.concatenate([valid[rows] & _is_stained(pixels[rows], table, threshold, stain) for rows in strips])
     return ColouredPixels(mask, threshold)
 
 
@@ -102,27 +107,60 @@ def grown(mask: Mask, margin_um: float, mpp: tuple[float, float]) -> Mask:
     return _moved(mask, margin_um, mpp, grow=True)
 
 
-def _white(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the colour (3,) of the glass among pixels (n, 3)."""
-    bright = pixels[pixels.mean(axis=1) >= _BRIGHT]
-    if not len(bright):
+def _bright_levels(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return how often each value occurs in each channel of the bright ones among pixels (n, 3), (3, 256)."""
+    bright = pixels[pixels.sum(axis=1, dtype=np.uint16) >= 3 * _BRIGHT]
+    return np.stack([np.bincount(bright[:, channel], minlength=256) for channel in range(3)])
+
+
+def _white(levels: Iterable[NDArray[np.int64]]) -> NDArray[np.float32]:
+    """Return the colour (3,) of the glass by counts of the values of bright pixels."""
+    counts = np.sum(list(levels), axis=0).cumsum(axis=1)
+    if not counts[0, -1]:
         return np.full(3, _NO_WHITE, np.float32)
-    return np.percentile(bright, _WHITE_PERCENTILE, axis=0).astype(np.float32)
+    place = _WHITE_PERCENTILE / 100 * (counts[0, -1] - 1)
+    below, above = (np.array([np.searchsorted(row, index, "right") for row in counts]) for index in _around(place))
+    return np.asarray(below + (above - below) * (place % 1), np.float32)
 
 
-def _densities(pixels: Pixels, white: NDArray[np.float32]) -> Densities:
-    """Return optical densities (h, w, 3), 0 to 2: a table of 256 values a channel."""
+def _around(place: float) -> tuple[int, int]:
+    return int(np.floor(place)), int(np.ceil(place))
+
+
+def _density_table(white: NDArray[np.float32]) -> Densities:
+    """Return the optical density, 0 to 2, of each value of each channel, (256, 3)."""
     levels = np.arange(256, dtype=np.float32)[:, None]
-    table = np.clip(-np.log10((levels + 1) / (white + 1)), 0, _LARGEST_DENSITY).astype(np.float32)
-    return np.stack([table[pixels[..., channel], channel] for channel in range(3)], axis=2)
+    return np.clip(-np.log10((levels + 1) / (white + 1)), 0, _LARGEST_DENSITY).astype(np.float32)
 
 
-def _threshold(glass_chroma: NDArray[np.float32], valid: int) -> float:
-    """Return the chroma that the glass of this slide does not reach."""
+def _densities(pixels: NDArray[np.uint8], table: Densities) -> Densities:
+    """Return the optical densities of pixels (..., 3)."""
+    return np.stack([table[pixels[..., channel], channel] for channel in range(3)], axis=-1)
+
+
+def _chroma(pixels: NDArray[np.uint8], table: Densities) -> Densities:
+    densities = _densities(pixels, table)
+    chroma: Densities = densities.max(axis=-1) - densities.min(axis=-1)
+    return chroma
+
+
+def _is_stained(pixels: Pixels, table: Densities, threshold: float, stain: str) -> Mask:
+    densities = _densities(pixels, table)
+    highest = densities.max(axis=-1)
+    chroma = highest - densities.min(axis=-1)
+    mask: Mask = (chroma > threshold) & (chroma >= _LEAST_COLOUR * highest)
+    if stain == "he":
+        mask &= densities[..., 1] >= _GREEN_SHARE * np.maximum(densities[..., 0], densities[..., 2])
+    return mask
+
+
+def _threshold(glass_chroma: Densities, valid: int) -> float:
+    """Return the chroma that the glass of this slide does not reach; changes the array."""
     if len(glass_chroma) < _LEAST_GLASS * valid:
         return _WITHOUT_GLASS
-    middle = float(np.median(glass_chroma))
-    spread = float(np.median(np.abs(glass_chroma - middle)))
+    middle = float(np.median(glass_chroma, overwrite_input=True))
+    glass_chroma -= middle
+    spread = float(np.median(np.abs(glass_chroma, out=glass_chroma), overwrite_input=True))
     return float(np.clip(middle + _SPREADS * _MAD_TO_STD * spread, _LOWEST, _HIGHEST))
 
 
@@ -146,7 +184,9 @@ def _without_small(mask: Mask, least_px: float) -> Mask:
     from scipy import ndimage
 
     pieces, count = ndimage.label(mask)
-    areas = np.bincount(pieces.ravel(), minlength=count + 1)
+    areas = np.zeros(count + 1, np.int64)
+    for top in range(0, len(pieces), _STRIP_PX):
+        areas += np.bincount(pieces[top : top + _STRIP_PX].ravel(), minlength=count + 1)
     kept = areas >= least_px
     kept[0] = False
     return kept[pieces]

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.pathology.slides.slide_reader import Pixels
-from nnunetv2.pathology.tissue.tissue_mask import Mask, TissueSettings, cleaned_mask, coloured_pixels, grown
+from nnunetv2.pathology.tissue.tissue_mask import (
+    Mask,
+    TissueSettings,
+    _bright_levels,
+    _white,
+    cleaned_mask,
+    coloured_pixels,
+    grown,
+)
 from sample_data.pyramids import PyramidSettings, SyntheticSlide
 
 MPP = (8.0, 8.0)
@@ -104,6 +112,23 @@ def test_a_margin_is_a_distance_also_for_oblong_pixels() -> None:
     wide = grown(mask, 32, (8.0, 16.0))
     assert wide[25].sum() == 9
     assert wide[:, 25].sum() == 5
+
+
+@pytest.mark.parametrize("stain", ["he", "any"])
+def test_an_image_has_the_same_tissue_in_strips_of_any_height(stain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    image = random.normal(238, 3, (90, 80, 3))
+    image[20:60, 10:50] = random.normal((180, 120, 190), 20, (40, 40, 3))
+    pixels, valid = np.clip(image, 0, 255).astype(np.uint8), random.random((90, 80)) > 0.1
+    whole = coloured_pixels(pixels, valid, stain)
+    bright = pixels[valid][pixels[valid].mean(axis=1) >= 180]
+    white = np.percentile(bright, 90, axis=0)
+    assert whole.mask.sum() > 500
+    monkeypatch.setattr("nnunetv2.pathology.tissue.tissue_mask._STRIP_PX", 7)
+    in_strips = coloured_pixels(pixels, valid, stain)
+    assert in_strips.threshold == whole.threshold
+    assert np.array_equal(in_strips.mask, whole.mask)
+    assert _white([_bright_levels(pixels[valid])]) == pytest.approx(white, abs=1e-4)
 
 
 @pytest.mark.parametrize("margin", [16.0, 32.0, 80.0])
