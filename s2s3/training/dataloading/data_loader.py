@@ -46,7 +46,6 @@ __getattr__, __dir__ = late_names(
     __name__,
     {
         "nnunetv2.paths": ("nnUNet_preprocessed",),
-        "threadpoolctl": ("threadpool_limits",),
         "nnunetv2.training.dataloading.nnunet_dataset": (
             "nnUNetBaseDataset",
             "nnUNetDatasetBlosc2",
