@@ -48,6 +48,7 @@ _ENTRIES: dict[str, Schema] = {
     "tiles": Record({"total": whole_number(0), "gated": whole_number(0)}),
     "seconds": MapOf(NUMBER),
     "wait_share": NUMBER,
+    "source": Record({"size": whole_number(0), "hash": TEXT, "slide_mpp": optional(number(0))}),
 }
 _BEGUN: dict[str, Schema] = {"state": TEXT, "attempts": whole_number(0)}
 SLIDE_STATE = JsonFile("state of a slide", Record(_BEGUN, _ENTRIES), _PREDICT_AGAIN)

@@ -44,7 +44,7 @@ def write_slide_report(folder: Path) -> Path:
     html = slide_report(folder)
     target = folder / REPORT
     with replacing(target) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+        temporary.write_text(html, encoding="utf-8", errors="backslashreplace")
     return target
 
 

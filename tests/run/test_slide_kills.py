@@ -21,7 +21,7 @@ KILLS = 20
 KILLS_IN_A_ROW = 2
 """A slide that ends its process three times without a further part is given up."""
 LONGEST_S = 300.0
-VARYING = {"state.json", "slides.csv", "summary.csv"}
+VARYING = {"state.json", "slides.csv", "summary.csv", "summary.json"}
 """Files with times; what they say of the labels is compared apart."""
 
 

@@ -66,7 +66,14 @@ def write_dicom_seg(slide: LabelledSlide, settings: ExportSettings, folder: Path
         _log.warning("%s: classes without codes of their own (--dicom_codes): %s", slide.name, ", ".join(without))
     form = _FORMS[settings.dicom_type]
     numbers = _segment_numbers(shown, form)
-    segmentation = _segmentation(slide, level, _labels_at(slide, level, shown, numbers), numbers, codes, form)
+    labels = _labels_at(slide, level, shown, numbers)
+    try:
+        segmentation = _segmentation(slide, level, labels, numbers, codes, form)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise SlideError(
+            f"{slide.path}: its DICOM attributes do not suffice for a DICOM segmentation ({reason})"
+        ) from error
     with replacing(folder / DICOM_NAME) as temporary:
         segmentation.save_as(temporary)
     _log.info("%s: %s is of level %d, %d x %d pixels", slide.name, DICOM_NAME, level.number, level.width, level.height)

@@ -13,6 +13,15 @@ from s1.readable_files import hindrance
 BYTES_PER_PIXEL = 4
 """That making a segmentation takes: labels, tiles and what is encoded."""
 _WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+_NEEDED = (
+    *("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ImageOrientationSlide", "Rows", "Columns"),
+    *("TotalPixelMatrixColumns", "TotalPixelMatrixRows", "TotalPixelMatrixOriginSequence"),
+    "SharedFunctionalGroupsSequence",
+)
+_MAY_BE_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate"),
+    *("StudyTime", "ReferringPhysicianName"),
+)
 _KIND = 2
 """Position of VOLUME, LABEL, OVERVIEW or THUMBNAIL in ImageType."""
 
@@ -58,6 +67,8 @@ def source_levels(path: str) -> list[SourceLevel]:
     headers = [header for file in _files(path) if _is_level(header := _header(file))]
     if not headers:
         raise SlideError(f"{path}: no levels of a DICOM slide, which a DICOM segmentation has to refer to")
+    for header in headers:
+        _require_attributes(header)
     headers.sort(key=lambda header: -int(header.TotalPixelMatrixColumns))
     levels = [_level(number, header, headers[0]) for number, header in enumerate(headers)]
     if len({(level.width, level.height) for level in levels}) != len(levels):
@@ -72,6 +83,16 @@ def finest_within(levels: Sequence[SourceLevel], memory_bytes: float, path: str)
         needed = levels[-1].width * levels[-1].height * BYTES_PER_PIXEL / 1e9
         raise SlideError(f"{path}: its coarsest level needs {needed:.2g} GB for a DICOM segmentation; raise --memory")
     return fitting[0]
+
+
+def _require_attributes(header: Any) -> None:
+    """Raise SlideError for a header without what a segmentation refers to; what may be empty is so where it is gone."""
+    missing = [name for name in _NEEDED if header.get(name) in (None, "", [])]
+    if missing:
+        raise SlideError(f"{header.filename}: lacks {', '.join(missing)}, which a DICOM segmentation has to refer to")
+    for name in _MAY_BE_EMPTY:
+        if name not in header:
+            setattr(header, name, "")
 
 
 def _level(number: int, header: Any, finest: Any) -> SourceLevel:

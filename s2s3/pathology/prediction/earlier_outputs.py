@@ -17,22 +17,47 @@ def deciding_settings(settings: SlideSettings) -> dict[str, Any]:
     return {name: value for name, value in settings.to_dict().items() if name not in _WITHOUT_EFFECT}
 
 
-def is_finished(folder: Path, before: Mapping[str, Any], settings: SlideSettings, model_hash: str) -> bool:
+def is_ended(before: Mapping[str, Any], settings: SlideSettings) -> bool:
+    """Tell whether the state of a slide says that it was predicted, and that is not to be done again."""
+    return before.get("state") in (DONE, NO_TISSUE) and not settings.overwrite
+
+
+def is_finished(
+    folder: Path, before: Mapping[str, Any], settings: SlideSettings, model_hash: str, source: Mapping[str, Any]
+) -> bool:
     """Tell whether nothing is left to do for a slide with these settings; without tissue, others are worth a look.
 
     Parameters:
         before: the state of the slide.
+        source: what `made_from` returns of the slide.
 
-    Raises OutputExistsError for outputs of another model, or of other settings, naming the first that differs.
+    Raises OutputExistsError for outputs of another slide, model, or of other settings, naming the first that differs.
     """
-    if before.get("state") not in (DONE, NO_TISSUE) or settings.overwrite:
+    if not is_ended(before, settings):
         return False
     _require_same_model(folder, before, model_hash)
+    _require_same_slide(folder, before, source)
     found, wanted = before.get("settings"), deciding_settings(settings)
     different = [name for name in wanted if not isinstance(found, dict) or found.get(name) != wanted[name]]
     if different and before.get("state") == DONE:
         raise OutputExistsError(f"{folder} was made with another {different[0]}. Use another folder or --overwrite")
     return not different
+
+
+def _require_same_slide(folder: Path, before: Mapping[str, Any], source: Mapping[str, Any]) -> None:
+    found = before.get("source")
+    if found is None:  # of an earlier version
+        return
+    if (found.get("size"), found.get("hash")) != (source["size"], source["hash"]):
+        raise OutputExistsError(
+            f"{folder} was made from another slide ({before.get('path')}, or that file before it changed). Use another "
+            "folder or --overwrite"
+        )
+    if found.get("slide_mpp") != source["slide_mpp"]:
+        raise OutputExistsError(
+            f"{folder} was made with another pixel size of the slide ({found.get('slide_mpp')} instead of "
+            f"{source['slide_mpp']}; None: as its file says). Use another folder or --overwrite"
+        )
 
 
 def _require_same_model(folder: Path, before: Mapping[str, Any], model_hash: str) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from nnunetv2.errors import ClaimError, DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
 from nnunetv2.foundation.files import make_folder
-from nnunetv2.pathology.prediction.earlier_outputs import deciding_settings, is_finished
+from nnunetv2.pathology.prediction.earlier_outputs import deciding_settings, is_ended, is_finished
 from nnunetv2.pathology.prediction.slide_errors import naming, slide_errors
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
+from nnunetv2.pathology.prediction.slide_stamp import made_from
 from nnunetv2.pathology.prediction.slide_state import SlideState, read_state
 from nnunetv2.pathology.prediction.slide_work import RunOptions, SlideWork
 from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource, wait_for
@@ -34,7 +35,7 @@ class SlideJob:
         """
         make_folder(folder, "the output folder")
         before = read_state(folder)
-        if is_finished(folder, before, self.settings, self.model.identity):
+        if self._is_finished(path, folder, before, slide_mpp):
             return before
         state = SlideState(folder, self._begin(path, name), self.options.check)
         try:
@@ -54,6 +55,14 @@ class SlideJob:
                     state.stop()
             raise
 
+    def _is_finished(self, path: str, folder: Path, before: dict[str, Any], slide_mpp: float | None) -> bool:
+        if not is_ended(before, self.settings):
+            return False
+        with slide_errors(path, folder):
+            wait_for(path)
+            source = made_from(path, slide_mpp)
+        return is_finished(folder, before, self.settings, self.model.identity, source)
+
     def _begin(self, path: str, name: str) -> dict[str, Any]:
         """Return the entries of the state file that are known before the slide is open."""
         return {
@@ -71,4 +80,5 @@ class SlideJob:
         with self.options.local_copy(path) as place, naming(path, place):
             source = SlideSource(place, mpp, self.options.reader, slide_mpp, settings.allow_upsampling)
             with RescuingView(source, self.options.read_timeout_s) as opened:
+                state.update(source=made_from(path, slide_mpp))
                 return SlideWork(self.model, settings, self.options, source, opened, name, folder, state).do()

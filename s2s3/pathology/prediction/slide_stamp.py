@@ -9,6 +9,15 @@ from nnunetv2.pathology.outputs.bands import file_stamp
 from nnunetv2.pathology.slides.slide_parts import parts_of_slide
 
 
+def made_from(path: str, slide_mpp: float | None) -> dict[str, Any]:
+    """Return what a finished slide is known by, wherever it lies: size and hash of its file or files, given pixel size.
+
+    Raises OSError if the slide is not there.
+    """
+    stamp = slide_stamp(path)
+    return {"size": stamp["size"], "hash": stamp["hash"], "slide_mpp": slide_mpp}
+
+
 def slide_stamp(path: str) -> dict[str, Any]:
     """Return path, size and a hash: of a single file's two ends, or of the names, sizes and times of several files.
 

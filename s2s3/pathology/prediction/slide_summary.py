@@ -104,4 +104,4 @@ def _write_csv(file: Path, rows: Iterable[dict[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     with replacing(file) as temporary:
-        temporary.write_text(stream.getvalue())
+        temporary.write_text(stream.getvalue(), encoding="utf-8", errors="backslashreplace")

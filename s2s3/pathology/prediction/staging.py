@@ -62,7 +62,12 @@ class Stage:
         Afterwards the copy is removed.
         """
         taken = self._taken(path)
-        place = taken.ready.result() if taken.ready is not None else None
+        try:
+            place = taken.ready.result() if taken.ready is not None else None
+        except BaseException:  # the user, or a signal
+            taken.stopped.set()
+            shutil.rmtree(taken.folder, ignore_errors=True)
+            raise
         following = self._following(path)
         self._ahead = None if following is None else self._begin(following)
         try:
@@ -112,12 +117,15 @@ def _copied(copy: _Copy) -> Path | None:
         return _copy_files(copy)
     except OSError as error:
         _log.warning("%s: cannot be copied to %s (%s); it is read where it is", copy.path, copy.folder.parent, error)
+        shutil.rmtree(copy.folder, ignore_errors=True)
         return None
 
 
 def _copy_files(copy: _Copy) -> Path | None:
     given = Path(copy.path)
     root, parts = given if given.is_dir() else given.parent, parts_of_slide(given)
+    if not all(part.is_file() for part in parts):
+        raise OSError("not all of its parts are files")
     needed = sum(part.stat().st_size for part in parts)
     if needed + _SPARE_BYTES > shutil.disk_usage(copy.folder.parent).free:
         _log.warning("%s: no room for it in %s; it is read where it is", copy.path, copy.folder.parent)
@@ -127,6 +135,7 @@ def _copy_files(copy: _Copy) -> Path | None:
         place = target / part.relative_to(root)
         place.parent.mkdir(parents=True, exist_ok=True)
         if not _copy_file(part, place, copy.stopped):
+            shutil.rmtree(copy.folder, ignore_errors=True)
             return None
     return target if given.is_dir() else target / given.name
 

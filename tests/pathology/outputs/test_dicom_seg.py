@@ -127,6 +127,46 @@ def test_labels_of_another_slide_are_refused(highdicom: Any, tmp_path: Path) -> 
         export_slide(tmp_path / "s", DICOM)
 
 
+def without(source: Path, *names: str) -> None:
+    """Remove attributes of the finest level."""
+    import pydicom
+
+    header = pydicom.dcmread(source / "level_0.dcm")
+    for name in names:
+        delattr(header, name)
+    header.save_as(source / "level_0.dcm", enforce_file_format=True)
+
+
+@pytest.mark.parametrize("name", ["FrameOfReferenceUID", "TotalPixelMatrixOriginSequence", "StudyInstanceUID", "Rows"])
+def test_attributes_that_are_needed_are_named(highdicom: Any, tmp_path: Path, name: str) -> None:
+    source = write_dicom_slide(tmp_path / "slide", *SLIDE, downsamples=(1,))
+    without(source, name)
+    with pytest.raises(SlideError, match=rf"level_0\.dcm: lacks {name}"):
+        dicom_source.source_levels(str(source))
+
+
+def test_a_slide_without_a_patient_can_be_referred_to(highdicom: Any, tmp_path: Path) -> None:
+    write_predicted_slide(tmp_path / "s")
+    source = write_dicom_slide(tmp_path / "slide", *SLIDE, downsamples=(1,))
+    without(source, "PatientID", "PatientName", "StudyID")
+    export_slide(tmp_path / "s", DICOM, str(source))
+    assert highdicom.seg.segread(tmp_path / "s/labels_seg.dcm").PatientID == ""
+
+
+def test_what_highdicom_refuses_is_an_error_of_the_slide(
+    highdicom: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise TypeError("object of type 'NoneType' has no len()")
+
+    write_predicted_slide(tmp_path / "s")
+    source = write_dicom_slide(tmp_path / "slide", *SLIDE, downsamples=(1,))
+    monkeypatch.setattr(highdicom.seg, "Segmentation", refuse)
+    with pytest.raises(SlideError, match=r"slide: its DICOM attributes do not suffice .*TypeError"):
+        export_slide(tmp_path / "s", DICOM, str(source))
+    assert not (tmp_path / "s/labels_seg.dcm").exists()
+
+
 def test_damaged_files_are_named(highdicom: Any, tmp_path: Path) -> None:
     source = write_dicom_slide(tmp_path / "slide", *SLIDE, downsamples=(1,))
     (source / "copy.dcm").write_bytes((source / "level_0.dcm").read_bytes())

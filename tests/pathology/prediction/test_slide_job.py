@@ -217,6 +217,23 @@ def test_a_finished_slide_is_left_alone_unless_the_model_is_another(
         SlideJob(other, SlideSettings(mpp=2.0)).run(str(folder / "s.tif"), "s", folder / "out")
 
 
+def test_a_finished_slide_is_not_taken_for_another_one_of_its_name_or_for_another_pixel_size(
+    model: SlideModel, tmp_path: Path
+) -> None:
+    job = SlideJob(model, SlideSettings(mpp=2.0))
+    for folder, shade in (("a", 243), ("b", 240)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.full((400, 500, 3), shade, np.uint8)).save(tmp_path / folder / "s.png")
+    state = job.run(str(tmp_path / "a/s.png"), "s", tmp_path / "out", 2.0)
+    (tmp_path / "moved").mkdir()
+    moved = (tmp_path / "a/s.png").rename(tmp_path / "moved/s.png")
+    assert job.run(str(moved), "s", tmp_path / "out", 2.0) == state
+    with pytest.raises(OutputExistsError, match=r"was made from another slide \(.*a/s\.png"):
+        job.run(str(tmp_path / "b/s.png"), "s", tmp_path / "out", 2.0)
+    with pytest.raises(OutputExistsError, match=r"another pixel size of the slide \(2\.0 instead of 1\.0"):
+        job.run(str(moved), "s", tmp_path / "out", 1.0)
+
+
 def test_empty_glass_has_no_tissue(model: SlideModel, tmp_path: Path) -> None:
     Image.fromarray(np.full((400, 500, 3), 243, np.uint8)).save(tmp_path / "glass.png")
     state = SlideJob(model, SlideSettings(mpp=2.0)).run(str(tmp_path / "glass.png"), "glass", tmp_path / "out", 2.0)

@@ -113,3 +113,43 @@ def test_what_has_no_room_or_is_not_there_is_read_where_it_is(
             assert place == slides[0]
         assert "a.svs: no room for it" in caplog.text
     assert list(local.iterdir()) == []
+
+
+def test_a_copy_that_fails_half_way_leaves_nothing_while_the_slide_is_read(
+    slides: list[str], local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(source: Path, target: Path, stopped: threading.Event) -> bool:
+        target.write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(staging, "_copy_file", fail)
+    with Stage(local, slides[:1], always) as stage, stage.copy(slides[0]) as place:
+        assert place == slides[0]
+        assert copies(local) == []
+
+
+def test_an_interrupted_wait_for_a_copy_stops_it_and_removes_it(
+    slides: list[str], local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    def endless(source: Path, target: Path, stopped: threading.Event) -> bool:
+        target.write_bytes(b"half")
+        begun.set()
+        return not stopped.wait(60)
+
+    class Interrupted:
+        def result(self) -> None:
+            begun.wait(10)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(staging, "_copy_file", endless)
+    with Stage(local, slides[:1], always) as stage:
+        taken = stage._begin(slides[0])
+        taken.ready, copying = Interrupted(), taken.ready  # type: ignore[assignment]
+        monkeypatch.setattr(stage, "_taken", lambda _: taken)
+        with pytest.raises(KeyboardInterrupt), stage.copy(slides[0]):
+            pass
+        assert copying is not None
+        assert copying.result(10) is None
+    assert copies(local) == []
