@@ -137,9 +137,7 @@ class BandFiles:
 
     def remove(self) -> None:
         """Remove all bands and their plan, also if there are none."""
-        if self.work_folder.is_symlink():
-            self.work_folder.unlink()
-        shutil.rmtree(self.work_folder, ignore_errors=True)
+        remove_bands(self.folder)
 
     @property
     def _kinds(self) -> list[str]:
@@ -170,6 +168,14 @@ class BandFiles:
         except (ArchiveError, MissingFileError):
             return None
         return array if (tuple(array.shape), array.dtype) == self._expected(kind, block, band) else None
+
+
+def remove_bands(folder: Path) -> None:
+    """Remove all bands and their plan from the output folder of a slide, also if there are none."""
+    work = folder / _FOLDER
+    if work.is_symlink():
+        work.unlink()
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _coarser(spans: Sequence[Span], factor: int) -> list[Span]:

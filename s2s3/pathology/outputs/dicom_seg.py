@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnunetv2.errors import SettingsError, SlideError
+from nnunetv2.errors import DriftError, SettingsError, SlideError
 from nnunetv2.pathology.outputs.dicom_codes import ClassCodes, class_codes
 from nnunetv2.pathology.outputs.dicom_source import SourceLevel, finest_within, source_levels
 from nnunetv2.pathology.outputs.export_settings import ExportSettings
@@ -69,13 +69,15 @@ def write_dicom_seg(slide: LabelledSlide, settings: ExportSettings, folder: Path
     labels = _labels_at(slide, level, shown, numbers)
     try:
         segmentation = _segmentation(slide, level, labels, numbers, codes, form)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}"
+        with replacing(folder / DICOM_NAME) as temporary:
+            segmentation.save_as(temporary)
+    except (MemoryError, OSError, DriftError):
+        raise
+    except Exception as error:  # whatever odd attributes make highdicom raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise SlideError(
             f"{slide.path}: its DICOM attributes do not suffice for a DICOM segmentation ({reason})"
         ) from error
-    with replacing(folder / DICOM_NAME) as temporary:
-        segmentation.save_as(temporary)
     _log.info("%s: %s is of level %d, %d x %d pixels", slide.name, DICOM_NAME, level.number, level.width, level.height)
 
 

@@ -18,6 +18,7 @@ _NEEDED = (
     *("TotalPixelMatrixColumns", "TotalPixelMatrixRows", "TotalPixelMatrixOriginSequence"),
     "SharedFunctionalGroupsSequence",
 )
+_SIZES = ("Rows", "Columns", "TotalPixelMatrixColumns", "TotalPixelMatrixRows")
 _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate"),
     *("StudyTime", "ReferringPhysicianName"),
@@ -90,6 +91,9 @@ def _require_attributes(header: Any) -> None:
     missing = [name for name in _NEEDED if header.get(name) in (None, "", [])]
     if missing:
         raise SlideError(f"{header.filename}: lacks {', '.join(missing)}, which a DICOM segmentation has to refer to")
+    for name in _SIZES:
+        if not isinstance(header.get(name), int):
+            raise SlideError(f"{header.filename}: its {name} is {header.get(name)!r}, expected a whole number")
     for name in _MAY_BE_EMPTY:
         if name not in header:
             setattr(header, name, "")

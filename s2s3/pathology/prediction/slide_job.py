@@ -8,6 +8,7 @@ from typing import Any
 
 from nnunetv2.errors import ClaimError, DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
 from nnunetv2.foundation.files import make_folder
+from nnunetv2.pathology.outputs.bands import remove_bands
 from nnunetv2.pathology.prediction.earlier_outputs import deciding_settings, is_ended, is_finished
 from nnunetv2.pathology.prediction.slide_errors import naming, slide_errors
 from nnunetv2.pathology.prediction.slide_model import SlideModel
@@ -36,6 +37,7 @@ class SlideJob:
         make_folder(folder, "the output folder")
         before = read_state(folder)
         if self._is_finished(path, folder, before, slide_mpp):
+            remove_bands(folder)  # of a run that was killed after its last entry
             return before
         state = SlideState(folder, self._begin(path, name), self.options.check)
         try:

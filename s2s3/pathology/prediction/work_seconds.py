@@ -59,5 +59,6 @@ class WorkSeconds:
 
     @property
     def wait_share(self) -> float:
-        """The share of the time from pixels to labels in which the network waits for pixels, 0..1."""
-        return round(self._spent[READING] / self._spent[PREDICTION], 4) if self._spent[PREDICTION] else 0.0
+        """The share of reading and network in which the network waits for pixels, 0..1."""
+        both = self._spent[PREDICTION] - self._spent[BANDS]
+        return round(self._spent[READING] / both, 4) if both > 0 else 0.0

@@ -227,7 +227,9 @@ def test_a_finished_slide_is_not_taken_for_another_one_of_its_name_or_for_anothe
     state = job.run(str(tmp_path / "a/s.png"), "s", tmp_path / "out", 2.0)
     (tmp_path / "moved").mkdir()
     moved = (tmp_path / "a/s.png").rename(tmp_path / "moved/s.png")
+    (tmp_path / "out/.work").mkdir()
     assert job.run(str(moved), "s", tmp_path / "out", 2.0) == state
+    assert not (tmp_path / "out/.work").exists()
     with pytest.raises(OutputExistsError, match=r"was made from another slide \(.*a/s\.png"):
         job.run(str(tmp_path / "b/s.png"), "s", tmp_path / "out", 2.0)
     with pytest.raises(OutputExistsError, match=r"another pixel size of the slide \(2\.0 instead of 1\.0"):

@@ -52,7 +52,7 @@ def test_kinds_are_disjoint_and_what_is_left_of_a_prediction_is_the_network(cloc
     with seconds.on(WRITING):
         clock.pass_by(4)
     assert seconds.to_dict() == {"preparation": 5, "reading": 3, "network": 6, "writing": 5.5}
-    assert seconds.wait_share == pytest.approx(3 / 10.5, abs=1e-4)
+    assert seconds.wait_share == pytest.approx(3 / 9, abs=1e-4)
     assert closed == [True]
 
 
