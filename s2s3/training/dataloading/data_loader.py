@@ -204,8 +204,15 @@ class nnUNetDataLoader(DataLoader):
             raise describe_failure(case, error) from error
 
     def _unused_transforms(self) -> BasicTransform:
-        """Return the transforms; with a seed a copy of them, as some change themselves with every sample."""
-        return self.transforms if self.batch_streams is None else deepcopy(self.transforms)
+        """Return the transforms; with a seed a copy of them, as some change themselves with every sample.
+
+        Copies share what blurring has measured of its ways, so that not each of them measures anew.
+        """
+        if self.batch_streams is None:
+            return self.transforms
+        steps = [getattr(step, "transform", step) for step in getattr(self.transforms, "transforms", ())]
+        measured = [step.benchmark_use_fft for step in steps if hasattr(step, "benchmark_use_fft")]
+        return deepcopy(self.transforms, {id(kept): kept for kept in measured})
 
     def _cut_patch(self, case: str, force_fg: bool, place: Callable[[np.ndarray], torch.Tensor]) -> Sample:
         data, seg, seg_prev, properties = self._data.load_case(case)

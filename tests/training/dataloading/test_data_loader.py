@@ -3,14 +3,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from batchgeneratorsv2.transforms.noise.gaussian_blur import GaussianBlurTransform
 from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
 
 from nnunetv2.errors import CaseFailedError
+from nnunetv2.foundation.random_streams import RandomStreams
 from nnunetv2.training.data_augmentation.batched import changes
-from nnunetv2.training.data_augmentation.default_pipeline import spatial_steps, validation_pipeline
+from nnunetv2.training.data_augmentation.default_pipeline import spatial_steps, training_pipeline, validation_pipeline
 from nnunetv2.training.data_augmentation.fast_pipeline import fast_training_pipeline
 from nnunetv2.training.dataloading import data_loader
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.seeded_batches import BatchStreams
 from tests.training.dataloading.datasets import LABELS, LABELS_WITH_IGNORE, BrokenDataset, NumberDataset
 
 
@@ -201,3 +204,21 @@ def test_patches_never_share_memory_with_the_data_set() -> None:
     before = content[0].copy()
     next(make(data, patch=(20, 20)))["data"].fill_(-1)
     assert np.array_equal(content[0], before)
+
+
+def test_copies_of_the_transforms_share_only_what_blurring_has_measured() -> None:
+    loader = make()
+    loader.transforms = training_pipeline([20, 20], (-1.0, 1.0), None, (0, 1), False)
+    assert loader._unused_transforms() is loader.transforms
+    loader.batch_streams = BatchStreams(RandomStreams(1), "training", 0)
+    copied = loader._unused_transforms()
+    (blur,), (own,) = (
+        [
+            step.transform
+            for step in steps.transforms
+            if isinstance(getattr(step, "transform", None), GaussianBlurTransform)
+        ]
+        for steps in (copied, loader.transforms)
+    )
+    assert blur is not own
+    assert blur.benchmark_use_fft is own.benchmark_use_fft
