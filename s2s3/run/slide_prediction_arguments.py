@@ -2,7 +2,7 @@
 
 import argparse
 
-from nnunetv2.run.slide_tiling_arguments import add_slide_opening, renaming
+from nnunetv2.run.slide_tiling_arguments import add_renaming, add_slide_opening
 
 _UNITS = {"M": 1e-3, "G": 1.0, "T": 1e3}
 
@@ -105,14 +105,8 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-i", required=True, metavar="SLIDE", help="a slide")
     add("-a", metavar="FILE", help="its annotation: x.geojson(.gz) or x.json of QuPath, x.xml of ASAP, x_mask.tif")
-    add(
-        "--map",
-        nargs="+",
-        type=renaming,
-        default=[],
-        metavar="FOUND=NAME",
-        help="classes of the annotation, or values of a mask, under the model's names; FOUND= leaves a class out",
-    )
+    names = "classes of the annotation, or values of a mask, under the model's names; FOUND= leaves a class out"
+    add_renaming(add, names)
     add("--annotated", metavar="CLASS", help="class of the regions in which everything is annotated")
     add(
         "--normalization",

@@ -1,6 +1,7 @@
 """The arguments of `drift slide tile`; imports no library, so that --help answers at once."""
 
 import argparse
+from collections.abc import Callable
 
 from nnunetv2.dataset_conversion.label_arguments import named_label
 
@@ -38,14 +39,7 @@ def _add_annotations(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="in the order of drawing, later over earlier (default: classes found, alphabetically, from 1)",
     )
-    add(
-        "--map",
-        nargs="+",
-        type=renaming,
-        default=[],
-        metavar="FOUND=NAME",
-        help="rename or merge classes, or values of masks; FOUND= leaves a class out",
-    )
+    add_renaming(add, "rename or merge classes, or values of masks; FOUND= leaves a class out")
     add("--roi", metavar="CLASS", help="class of the regions in which everything is annotated")
     add("--unannotated", choices=["background", "ignore", "skip"], help="other pixels (default: ignore with --roi)")
     add("--exclude", nargs="*", metavar="GROUP", help="groups of ASAP to cut out (default: Exclusion Hole exclude)")
@@ -106,6 +100,11 @@ def add_slide_opening(parser: argparse._ActionsContainer) -> None:
         metavar="S",
         help="seconds that opening a slide, or reading one block, may take (default: 60)",
     )
+
+
+def add_renaming(add: Callable[..., object], purpose: str) -> None:
+    """Add --map, whose help is `purpose`, by the `add_argument` of a parser or a group."""
+    add("--map", nargs="+", type=renaming, default=[], metavar="FOUND=NAME", help=purpose)
 
 
 def renaming(text: str) -> tuple[str, str]:

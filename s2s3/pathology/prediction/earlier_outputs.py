@@ -25,7 +25,7 @@ def is_ended(before: Mapping[str, Any], settings: SlideSettings) -> bool:
 def is_finished(
     folder: Path, before: Mapping[str, Any], settings: SlideSettings, model_hash: str, source: Mapping[str, Any]
 ) -> bool:
-    """Tell whether nothing is left to do for a slide with these settings; without tissue, others are worth a look.
+    """Tell whether nothing is left to do for a slide that `is_ended`; without tissue, other settings are worth a look.
 
     Parameters:
         before: the state of the slide.
@@ -33,8 +33,6 @@ def is_finished(
 
     Raises OutputExistsError for outputs of another slide, model, or of other settings, naming the first that differs.
     """
-    if not is_ended(before, settings):
-        return False
     _require_same_model(folder, before, model_hash)
     _require_same_slide(folder, before, source)
     found, wanted = before.get("settings"), deciding_settings(settings)
