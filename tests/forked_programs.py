@@ -13,7 +13,8 @@ import runpy
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 
 _THIRD_PARTY = (
@@ -57,7 +58,11 @@ def run_program(
         return subprocess.CompletedProcess(list(arguments), code, output.read_text(), errors.read_text())
 
 
-@functools.cache
+def end_server() -> None:
+    """End the server of this process, of which there is one for all, so that the next may import other modules."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
 def _server() -> "multiprocessing.context.ForkServerContext":
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(_THIRD_PARTY))
@@ -74,12 +79,19 @@ def _fresh_module_path() -> list[str]:
     ).stdout.splitlines()
 
 
+def require_fresh(imported: Container[str]) -> None:
+    """Raise RuntimeError if nnU-Net is imported: the program would run that one, whatever its module path says."""
+    if "nnunetv2" in imported:
+        raise RuntimeError("this process has nnunetv2 already: another test started the server, see end_server")
+
+
 def _become(
     arguments: list[str], environment: dict[str, str], module_path: list[str], output: Path, errors: Path
 ) -> None:
     """Be the program that `python arguments` is, in this process."""
     for number, file in ((1, output), (2, errors)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    require_fresh(sys.modules)
     multiprocessing.set_start_method(None, force=True)  # the default again, not that of this process
     os.environ.clear()
     os.environ.update(environment)

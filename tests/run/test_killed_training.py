@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from nnunetv2.run import run_training as public
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
 from tests.conftest import NnunetFolders
+from tests.forked_programs import end_server
 from tests.training.tiny_dataset import CPU, TinyDataset, TinyTrainer, make_trainer, write_preprocessed
 
 SEVERAL = TinyDataset(domains=("north", "south"))
@@ -47,9 +48,17 @@ def train(environment: dict[str, str], processes: int, options: list[str]) -> No
     public.run_training_entry()
 
 
-def start(folders: NnunetFolders, processes: int, *options: str) -> Any:
+@pytest.fixture
+def server() -> Iterator[Any]:
+    """A server of processes that have all modules, which no other test may get."""
+    end_server()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
+    yield context
+    end_server()
+
+
+def start(context: Any, folders: NnunetFolders, processes: int, *options: str) -> Any:
     process = context.Process(target=train, args=(folders.environment, processes, list(options)))
     process.start()
     return process
@@ -75,27 +84,27 @@ def plain(value: Any) -> Any:
     return value.numpy().tobytes() if isinstance(value, torch.Tensor) else value
 
 
-def kill_again_and_again(folders: NnunetFolders, moments: random.Random, longest: float) -> int:
+def kill_again_and_again(context: Any, folders: NnunetFolders, moments: random.Random, longest: float) -> int:
     """Train to the end, killed up to KILLS_A_RUN times at random moments; return the number of kills."""
     for number in range(KILLS_A_RUN):
-        process = start(folders, moments.choice((0, 1, 4)), *(["--c"] if number else []))
+        process = start(context, folders, moments.choice((0, 1, 4)), *(["--c"] if number else []))
         process.join(moments.uniform(0.2, longest))
         if process.exitcode is not None:
             assert process.exitcode == 0
             return number
         process.kill()
         process.join()
-    process = start(folders, moments.choice((0, 1, 4)), "--c")
+    process = start(context, folders, moments.choice((0, 1, 4)), "--c")
     process.join()
     assert process.exitcode == 0
     return KILLS_A_RUN
 
 
 @pytest.mark.slow
-def test_killed_trainings_end_as_one_that_was_left_alone(nnunet_folders: NnunetFolders) -> None:
+def test_killed_trainings_end_as_one_that_was_left_alone(nnunet_folders: NnunetFolders, server: Any) -> None:
     write_preprocessed(SEVERAL, nnunet_folders.preprocessed)
     fold = nnunet_folders.results / SEVERAL.name / "Short__nnUNetPlans__2d" / "fold_0"
-    process = start(nnunet_folders, 0)
+    process = start(server, nnunet_folders, 0)
     process.join()
     assert process.exitcode == 0
     expected = results(fold)
@@ -104,5 +113,5 @@ def test_killed_trainings_end_as_one_that_was_left_alone(nnunet_folders: NnunetF
     moments, kills = random.Random(0), 0
     while kills < KILLS:
         shutil.rmtree(nnunet_folders.results / SEVERAL.name)
-        kills += kill_again_and_again(nnunet_folders, moments, longest=4.0)
+        kills += kill_again_and_again(server, nnunet_folders, moments, longest=4.0)
         assert results(fold) == expected
