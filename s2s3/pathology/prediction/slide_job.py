@@ -9,6 +9,7 @@ from typing import Any
 from nnunetv2.errors import ClaimError, DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
 from nnunetv2.foundation.files import make_folder
 from nnunetv2.pathology.outputs.bands import remove_bands
+from nnunetv2.pathology.outputs.written_files import remove_run
 from nnunetv2.pathology.prediction.earlier_outputs import deciding_settings, is_ended, is_finished
 from nnunetv2.pathology.prediction.slide_errors import naming, slide_errors
 from nnunetv2.pathology.prediction.slide_model import SlideModel
@@ -43,6 +44,8 @@ class SlideJob:
         try:
             with slide_errors(path, folder):
                 wait_for(path)
+                if self.settings.overwrite:
+                    remove_run(folder)
                 return self._predict(path, name, folder, state, slide_mpp)
         except _NOT_THE_SLIDE as error:
             with suppress(ClaimError):

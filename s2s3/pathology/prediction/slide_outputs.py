@@ -22,6 +22,7 @@ from nnunetv2.pathology.outputs.probability_map import (
     write_probability_map,
 )
 from nnunetv2.pathology.outputs.slide_files import LABELS_NAME, TISSUE_NAME, write_slide_files
+from nnunetv2.pathology.outputs.written_files import remove_outputs
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_settings import PAGES, SlideSettings
 from nnunetv2.pathology.slides.geometry import ViewGrid
@@ -60,12 +61,14 @@ class SlideOutputs:
     def write(self, folder: Path, **about: Any) -> dict[str, Any]:
         """Write what the settings ask for, and measurements.json; return the content of that.
 
+        Outputs of an earlier run are removed first, also those that are not asked for now.
+
         Parameters:
             about: further entries of measurements.json.
         """
+        remove_outputs(folder)
         if "labels" in self.settings.save:
             self._write_pyramid(folder / LABELS_NAME)
-        (folder / PROBABILITIES_NAME).unlink(missing_ok=True)  # of an earlier prediction
         if self.probabilities is not None:
             self._write_probabilities(self.probabilities, folder / PROBABILITIES_NAME)
         thumbnail = readable_thumbnail(self.slide, self.reading) if OVERLAY in self.settings.save else None

@@ -9,9 +9,7 @@ from typing import Any
 
 import torch
 
-from nnunetv2.errors import ArgumentError, ClaimError, DriftError
-from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, SLIDE_MEASUREMENTS
-from nnunetv2.foundation.files import read_json
+from nnunetv2.errors import ArgumentError, ClaimError
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.outputs.slide_files import require_inputs, require_packages
 from nnunetv2.pathology.prediction.claims import Claim, claiming
@@ -20,7 +18,7 @@ from nnunetv2.pathology.prediction.slide_facts import versions
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import ModelFiles, SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
-from nnunetv2.pathology.prediction.slide_state import read_state
+from nnunetv2.pathology.prediction.slide_state import read_measurements, read_state
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.tissue_model import load_tissue_model
 from nnunetv2.pathology.slides.slide_list import SlideEntry, slide_name
@@ -35,19 +33,16 @@ class SlideResult:
     state: Mapping[str, Any]
     """The content of state.json; its entry `state` is `done` or `no_tissue`."""
     measurements: Mapping[str, Any]
-    """The content of measurements.json; empty without tissue."""
+    """The content of measurements.json; empty unless the slide is done."""
     files: Mapping[str, Path]
     """Name -> path of everything in the folder, such as `labels.ome.tif`."""
 
     @classmethod
     def read(cls, folder: Path) -> "SlideResult":
         """Return the result in the folder of a slide that was predicted."""
-        try:
-            measurements = read_json(folder / MEASUREMENTS_NAME, SLIDE_MEASUREMENTS)
-        except DriftError:
-            measurements = {}
+        state = read_state(folder)
         shown = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        return cls(read_state(folder), measurements, {path.name: path for path in shown})
+        return cls(state, read_measurements(folder, state), {path.name: path for path in shown})
 
 
 class SlidePredictor:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DriftError
-from nnunetv2.file_kinds.slide_files import SLIDE_STATE, STATE_NAME
+from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, SLIDE_MEASUREMENTS, SLIDE_STATE, STATE_NAME
 from nnunetv2.foundation.files import read_json
 from s1.files import write_json
 
@@ -76,17 +76,21 @@ def read_state(folder: Path) -> dict[str, Any]:
     return content
 
 
+def read_measurements(folder: Path, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the measurements of a slide with this state; empty unless it is done, or if they are damaged."""
+    if state.get("state") != DONE:
+        return {}
+    try:
+        found: dict[str, Any] = read_json(folder / MEASUREMENTS_NAME, SLIDE_MEASUREMENTS)
+    except DriftError:  # not what a prediction wrote
+        return {}
+    return found
+
+
 def enter_failure(folder: Path, state: Mapping[str, Any], message: str) -> None:
     """Write into the state of a slide that it failed without an error of its own."""
     error = {"type": "WorkerDiedError", "message": message}
     write_json({**state, "state": FAILED, "error": error, "finished": _now()}, folder / STATE_NAME)
-
-
-def enter_waiting(folder: Path) -> None:
-    """Write that a slide is to be predicted anew, whatever was done before."""
-    state = {key: value for key, value in read_state(folder).items() if key in ("format", "slide", "path")}
-    if state:
-        write_json({**state, "state": WAITING, "attempts": 0}, folder / STATE_NAME)
 
 
 def _described(error: BaseException) -> dict[str, str]:

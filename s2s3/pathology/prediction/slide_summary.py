@@ -7,12 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import DriftError
-from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, SLIDE_MEASUREMENTS
-from nnunetv2.foundation.files import read_json
 from nnunetv2.pathology.outputs.measurements import summary_row
 from nnunetv2.pathology.prediction.run_list import read_run
-from nnunetv2.pathology.prediction.slide_state import DONE, FAILED, read_state
+from nnunetv2.pathology.prediction.slide_state import FAILED, read_measurements, read_state
 from s1.files import replacing, write_json
 
 SLIDES, SUMMARY, SUMMARY_JSON = "slides.csv", "summary.csv", "summary.json"
@@ -25,7 +22,7 @@ _MEASURED = ("tissue_mm2", "classes", "ratios")
 def write_summary(folder: Path, names: Sequence[str]) -> None:
     """Write the files for the slides of these names, in this order; slides that were not begun are left out."""
     states = {name: state for name in names if (state := read_state(folder / name))}
-    measured = {name: _measurements(folder / name, state) for name, state in states.items()}
+    measured = {name: read_measurements(folder / name, state) for name, state in states.items()}
     _write_csv(folder / SLIDES, [_state_row(state) for state in states.values()])
     rows = [{**summary_row(name, found), **_work(states[name])} for name, found in measured.items() if found]
     _write_csv(folder / SUMMARY, rows)
@@ -84,16 +81,6 @@ def _added(spent: Iterable[Mapping[str, float]]) -> dict[str, float]:
 def _state_row(state: Mapping[str, Any]) -> dict[str, Any]:
     error = state.get("error") or {}
     return {**{column: state.get(column) for column in _STATE_COLUMNS}, "error": error.get("message")}
-
-
-def _measurements(folder: Path, state: Mapping[str, Any]) -> dict[str, Any]:
-    if state.get("state") != DONE:
-        return {}
-    try:
-        found: dict[str, Any] = read_json(folder / MEASUREMENTS_NAME, SLIDE_MEASUREMENTS)
-    except DriftError:  # not what a prediction wrote
-        return {}
-    return found
 
 
 def _write_csv(file: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, THUMBNAIL_NAME
 from nnunetv2.pathology.outputs.bands import BandFiles
 from nnunetv2.pathology.outputs.overlay import write_picture
 from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid, coarsening
+from nnunetv2.pathology.outputs.written_files import remove_run
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_facts import about_slide, prediction_plan
 from nnunetv2.pathology.prediction.slide_model import SlideModel
@@ -107,10 +108,8 @@ class SlideWork:
         statistics, description = self._statistics(gate)
         prediction = replace(self._prediction(gate, statistics), seconds=seconds)
         files = prediction.band_files(self.folder, self.options.check)
-        anew = self.settings.overwrite
-        if anew:
-            files.remove()
-        files.begin(prediction_plan(prediction, self.settings, description, self.state.content), anew)
+        plan = prediction_plan(prediction, self.settings, description, self.state.content)
+        files.begin(plan, self.settings.overwrite)
         self.state.update(normalization={**description, **training_colours(self.model)}, tiles=prediction.count_tiles())
         return prediction, files
 
@@ -123,6 +122,8 @@ class SlideWork:
 
     def _without_tissue(self) -> dict[str, Any]:
         """Leave a picture, so that somebody can see that there is none."""
+        self.options.check()
+        remove_run(self.folder)
         write_picture(readable_thumbnail(self.opened.slide, self.options.reading), self.folder / THUMBNAIL_NAME)
         return self.state.finish(NO_TISSUE)
 

@@ -21,6 +21,7 @@ from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
+from nnunetv2.pathology.prediction.slide_predictor import SlideResult
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.staging import Stage
@@ -242,6 +243,34 @@ def test_empty_glass_has_no_tissue(model: SlideModel, tmp_path: Path) -> None:
     assert state["state"] == "no_tissue"
     assert (tmp_path / "out/thumbnail.png").is_file()
     assert not (tmp_path / "out/.work").exists()
+
+
+def test_no_file_of_an_earlier_run_stays_beside_the_state_of_a_later_one(model: SlideModel, tmp_path: Path) -> None:
+    file, out = picture(tmp_path, 90, 100), tmp_path / "out"
+    asked = EVERYTHING(step_size=1.0, min_area_um2=200.0, save=FOR_QUPATH)
+    SlideJob(model, asked).run(str(file), "a", out, 0.5)
+    (out / "labels.ome.zarr").mkdir()
+    (out / "labels_seg.dcm").write_bytes(b"of an export")
+    (out / "notes.txt").write_text("of the user")
+    SlideJob(model, replace(asked, save=("labels",), overwrite=True)).run(str(file), "a", out, 0.5)
+    left = {"state.json", "labels.ome.tif", "measurements.json", "tissue.geojson", "notes.txt"}
+    assert {path.name for path in out.iterdir()} == left
+    Image.fromarray(np.full((400, 500, 3), 243, np.uint8)).save(file)
+    state = SlideJob(model, SlideSettings(mpp=2.0, overwrite=True)).run(str(file), "a", out, 2.0)
+    assert state["state"] == "no_tissue"
+    assert {path.name for path in out.iterdir()} == {"state.json", "thumbnail.png", "notes.txt"}
+    assert SlideResult.read(out).measurements == {}
+
+
+def test_a_slide_that_cannot_be_predicted_anew_keeps_no_files_of_its_earlier_run(
+    model: SlideModel, tmp_path: Path
+) -> None:
+    file, out = picture(tmp_path, 90, 100), tmp_path / "out"
+    SlideJob(model, LABELS).run(str(file), "a", out, 0.5)
+    file.write_bytes(b"no picture")
+    with pytest.raises(UnreadableSlideError):
+        SlideJob(model, replace(LABELS, overwrite=True)).run(str(file), "a", out, 0.5)
+    assert [path.name for path in out.iterdir()] == ["state.json"]
 
 
 def test_what_cannot_be_read_is_an_object_of_its_own_or_an_error(model: SlideModel, tmp_path: Path) -> None:
