@@ -23,7 +23,7 @@ from nnunetv2.pathology.dataset.tiling_journal import TilingJournal
 from nnunetv2.pathology.dataset.tiling_settings import TilingSettings
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.slide_list import SlideEntry
-from nnunetv2.pathology.slides.slide_parts import parts_of_slide
+from nnunetv2.pathology.slides.slide_parts import folders_of_slide, parts_of_slide
 from nnunetv2.paths import nnUNet_raw
 from s1.output_places import same_place
 from s1.problem_lists import raise_together
@@ -75,7 +75,7 @@ def tile_slides(
     """
     dataset = make_folder(nnUNet_raw, "nnUNet_raw") / check_dataset_name(tiling.dataset_name)
     for slide in tiling.slides:
-        check_apart(dataset, {"the slides": Path(slide.path).parent})
+        check_apart(dataset, folders_of_slide(slide.path))
     tiling.grouping.check_before([facts_of_entry(slide) for slide in tiling.slides])
     annotations, problems = _annotations(tiling)
     classes = _classes(tiling, annotations, num_processes, problems)

@@ -22,6 +22,7 @@ from nnunetv2.pathology.prediction.slide_summary import write_summary
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.staging import Stage
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
+from nnunetv2.pathology.slides.slide_parts import folders_of_slide
 from nnunetv2.reporting.slide_report import write_slide_report
 
 _WORDS = {DONE: "done", NO_TISSUE: "no tissue found"}
@@ -93,7 +94,8 @@ def slides_to_predict(
     """
     entries = list_slides(slides, table)
     for entry in entries:
-        check_apart(output, {"the slides": Path(entry.path).parent})
+        for folder in (output, Path(output) / entry.name):
+            check_apart(folder, folders_of_slide(entry.path))
     return [replace(entry, mpp=slide_mpp) if entry.mpp is None else entry for entry in entries]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from nnunetv2.errors import ArgumentError, ClaimError
+from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.outputs.slide_files import require_inputs, require_packages
 from nnunetv2.pathology.prediction.claims import Claim, claiming
@@ -22,6 +23,7 @@ from nnunetv2.pathology.prediction.slide_state import read_measurements, read_st
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.tissue_model import load_tissue_model
 from nnunetv2.pathology.slides.slide_list import SlideEntry, slide_name
+from nnunetv2.pathology.slides.slide_parts import folders_of_slide
 
 PathLike = str | os.PathLike[str]
 
@@ -107,9 +109,11 @@ class SlidePredictor:
             slide_mpp: micrometres per pixel of the finest level, instead of what the file states.
 
         Raises SlideError if the slide cannot be predicted, which its state says too; ClaimError if another process is
-        at work in the folder; OutputExistsError for outputs of another model or other settings.
+        at work in the folder; OutputExistsError for outputs of another model or other settings; InvalidOutputError for
+        the folder of the slide.
         """
         entry, target = SlideEntry(os.fspath(slide), slide_name(slide), slide_mpp), Path(folder)
+        check_apart(target, folders_of_slide(entry.path))
         with claiming(target) as claim:
             if claim is None:
                 raise ClaimError(f"{target}: another process is predicting a slide into it; wait for it")

@@ -23,6 +23,13 @@ def parts_of_slide(path: PathLike) -> list[Path]:
     return [path]
 
 
+def folders_of_slide(path: PathLike) -> dict[str, Path]:
+    """Return the folders of a slide's files, which outputs must stay away from: what each is called -> its path."""
+    path = Path(path)
+    inner = path.with_suffix("") if path.suffix.lower() in _WITH_FOLDER else path
+    return {"the slides": path.parent, **({f"the slide {path.name}": inner} if inner.is_dir() else {})}
+
+
 def slide_bytes(path: PathLike) -> int:
     """Return the size of all files of a slide, 0 if it is not there."""
     try:

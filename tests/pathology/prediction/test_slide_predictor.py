@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nnunetv2.errors import ArgumentError, ClaimError, MissingPixelSizeError
+from nnunetv2.errors import ArgumentError, ClaimError, InvalidOutputError, MissingPixelSizeError
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology import SlidePredictor, SlideResult, SlideSettings, predict_slides
 from nnunetv2.pathology.prediction.claims import claiming
@@ -88,6 +88,22 @@ def test_a_folder_that_another_process_works_in_is_left_to_it(tmp_path: Path) ->
     file, predictor = picture(tmp_path, 64, 64), SlidePredictor(make_predictor(), SETTINGS)
     with claiming(tmp_path / "out"), pytest.raises(ClaimError, match="another process"):
         predictor.predict(file, tmp_path / "out", 0.5)
+
+
+def test_outputs_and_slides_need_folders_of_their_own(tmp_path: Path) -> None:
+    slides, predictor = tmp_path / "slides", SlidePredictor(make_predictor(), SETTINGS)
+    (slides / "m").mkdir(parents=True)
+    file = picture(slides, 64, 64)
+    (slides / "m.mrxs").touch()
+    for slide, folder in ((file, slides), (slides / "m.mrxs", slides / "m"), (slides / "m", slides / "m")):
+        before = sorted(slides.rglob("*"))
+        with pytest.raises(InvalidOutputError, match="need a folder of their own"):
+            predictor.predict(slide, folder)
+        assert sorted(slides.rglob("*")) == before
+    (tmp_path / "out/a").mkdir(parents=True)
+    file.rename(tmp_path / "out/a/a.png")
+    with pytest.raises(InvalidOutputError, match="out/a is the folder of the slides"):
+        predict_slides([tmp_path / "out/a/a.png"], tmp_path / "out", make_predictor(), SETTINGS)
 
 
 def test_slides_of_a_folder_are_predicted_and_failures_collected(tmp_path: Path) -> None:
