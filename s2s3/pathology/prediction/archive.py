@@ -13,7 +13,7 @@ from typing import Any
 
 from nnunetv2.errors import ClaimError, DriftError
 from nnunetv2.pathology.prediction.claims import Claim, claiming, find_claim
-from nnunetv2.pathology.prediction.slide_state import DONE, FAILED, NO_TISSUE, RUNNING, enter_failure, read_state
+from nnunetv2.pathology.prediction.slide_state import ENDED, FAILED, RUNNING, enter_failure, read_state
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.pathology.slides.slide_parts import slide_bytes
 
@@ -129,7 +129,7 @@ def is_free(folder: Path, again: bool = False) -> bool:
     Parameters:
         again: whether slides that are done or have failed are predicted once more.
     """
-    if not again and read_state(folder).get("state") in (DONE, NO_TISSUE, FAILED):
+    if not again and read_state(folder).get("state") in ENDED:
         return False
     claim = find_claim(folder)
     return claim is None or claim.is_stale

@@ -11,11 +11,10 @@ from nnunetv2.errors import MissingFileError
 from nnunetv2.file_kinds.slide_files import STATE_NAME
 from nnunetv2.pathology.prediction.claims import FoundClaim, find_claim, release_stale
 from nnunetv2.pathology.prediction.run_list import read_slides
-from nnunetv2.pathology.prediction.slide_state import DONE, FAILED, NO_TISSUE, RUNNING, WAITING, read_state
+from nnunetv2.pathology.prediction.slide_state import ENDED, RUNNING, WAITING, read_state
 
 STOPPED = "stopped"
 """A slide whose process has ended in the middle; the next one goes on with it."""
-_ENDED = (DONE, NO_TISSUE, FAILED)
 _LATEST = 20
 """Slides whose times tell the rate."""
 _S_PER_H = 3600
@@ -92,13 +91,13 @@ def status_lines(slides: Sequence[SlideStatus]) -> list[str]:
 
 def slides_per_hour(slides: Sequence[SlideStatus]) -> float | None:
     """Return how many slides ended in an hour, by the latest twenty; None if too few have."""
-    times = sorted(slide.finished for slide in slides if slide.finished and slide.state in _ENDED)[-_LATEST:]
+    times = sorted(slide.finished for slide in slides if slide.finished and slide.state in ENDED)[-_LATEST:]
     seconds = (times[-1] - times[0]).total_seconds() if times else 0.0
     return (len(times) - 1) / seconds * _S_PER_H if seconds else None
 
 
 def _rate_line(slides: Sequence[SlideStatus]) -> list[str]:
-    rate, left = slides_per_hour(slides), sum(slide.state not in _ENDED for slide in slides)
+    rate, left = slides_per_hour(slides), sum(slide.state not in ENDED for slide in slides)
     if rate is None or not left:
         return []
     return [f"{rate:.1f} slides an hour; about {left / rate:.1f} hours to go"]
@@ -109,7 +108,7 @@ def _status(folder: Path) -> SlideStatus:
     claim = None if folder.is_symlink() else find_claim(folder)
     name = str(state.get("state", WAITING))
     if claim is not None and not claim.is_stale:
-        name = RUNNING if name not in _ENDED else name
+        name = RUNNING if name not in ENDED else name
     elif name == RUNNING:
         name = STOPPED
     message = str((state.get("error") or {}).get("message", ""))

@@ -15,6 +15,8 @@ from nnunetv2.pathology.slides.rescue import Block, DamagedPart, PixelState
 
 _COUNTS = ("blocks", "failed", "rescued", "pixels", "missing_pixels", "failed_pixels")
 _LARGEST_LOG = 64 * 2**20
+_CERTAINLY = 1.05
+"""No gate has so many times the pixels that its mask, which is coarser, says."""
 
 
 @dataclass
@@ -65,8 +67,13 @@ class SlideDamage:
         append_unlinked(self.log, (json.dumps(entry) + "\n").encode())
 
     def exceeds(self, allowed: float, gated_px: float) -> bool:
-        """Tell whether a share of all pixels inside the gate is lost already, however many are still to be read."""
-        return self.record.missing_pixels + self.record.failed_pixels > allowed * gated_px
+        """Tell whether more than a share is lost for certain, however many pixels are still to be read.
+
+        Parameters:
+            gated_px: about how many are inside the gate.
+        """
+        most = max(_CERTAINLY * gated_px, self.record.pixels)
+        return self.record.missing_pixels + self.record.failed_pixels > allowed * most
 
     def unread(self) -> Iterator[Box]:
         """Yield the parts of the view that are white because nothing could be read."""

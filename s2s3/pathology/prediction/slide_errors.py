@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nnunetv2.errors import DriftError, UnreadableSlideError
 from nnunetv2.foundation.files import describe_os_error
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError
 from nnunetv2.pathology.slides.rescue import wait_for
 
 _OF_OUTPUTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -16,10 +17,13 @@ _OF_OUTPUTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 def slide_errors(path: str, folder: Path) -> Iterator[None]:
     """Turn errors of the system into UnreadableSlideError, unless they are about the output folder or a full disk.
 
-    A slide that has vanished, as on a network share, is waited for, so that the next attempt finds it.
+    Those of the network, which knows no files, get the name of the slide. A slide that has vanished, as on a network
+    share, is waited for, so that the next attempt finds it.
     """
     try:
         yield
+    except InvalidLogitsError as error:
+        raise InvalidLogitsError(f"{path}: {error}") from error
     except OSError as error:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         of_outputs = any(Path(name).is_relative_to(folder) for name in names)

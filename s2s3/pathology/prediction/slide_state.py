@@ -13,6 +13,7 @@ from s1.files import write_json
 
 FORMAT = 1
 WAITING, RUNNING, DONE, NO_TISSUE, FAILED = "waiting", "running", "done", "no_tissue", "failed"
+ENDED = (DONE, NO_TISSUE, FAILED)
 
 
 class SlideState:
@@ -53,7 +54,12 @@ class SlideState:
             self.update(attempts=1)
 
     def stop(self, error: BaseException | None = None) -> None:
-        """Enter that something which is no fault of the slide stopped it: the user, a full disk, other settings."""
+        """Enter that something which is no fault of the slide stopped it: the user, a full disk, other settings.
+
+        How it ended stays if it had ended already.
+        """
+        if read_state(self._file.parent).get("state") in ENDED:
+            return
         attempts = max(0, self.content["attempts"] - 1)
         self.update(state=WAITING, attempts=attempts, error=None if error is None else _described(error))
 

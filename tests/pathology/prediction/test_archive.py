@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,20 @@ def test_claims_of_the_dead_are_released_and_those_of_the_living_kept(tmp_path: 
     assert release_claims(tmp_path) == ["dead"]
     assert not (tmp_path / "dead" / CLAIM_NAME).exists()
     assert (tmp_path / "alive" / CLAIM_NAME).exists()
+
+
+def note_one(folder: str, number: int) -> None:
+    note_slides(Path(folder), [SlideEntry(f"/x/s{number}.svs", f"s{number}")])
+
+
+def test_lists_that_several_processes_add_to_lose_none(tmp_path: Path) -> None:
+    threads = [threading.Thread(target=note_one, args=(str(tmp_path), number)) for number in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(read_slides(tmp_path)) == 24
+    assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_a_list_of_slides_that_names_other_folders_is_not_believed(tmp_path: Path) -> None:
