@@ -56,7 +56,7 @@ class BandFiles:
     @property
     def work_folder(self) -> Path:
         """The folder of the bands and of their plan."""
-        return self.folder / _FOLDER
+        return work_folder(self.folder)
 
     def begin(self, plan: Mapping[str, Any], overwrite: bool = False) -> None:
         """Start, or go on with, the run that a plan describes; the plan and its parts are JSON values.
@@ -98,7 +98,7 @@ class BandFiles:
             raise WrongShapeError(f"band {band} of block {block} is {found}, expected {expected}")
         self.check()
         for kind in reversed(self._kinds):
-            _write_array(arrays[kind], self._file(kind, block, band))
+            write_array(arrays[kind], self._file(kind, block, band))
 
     def read(self, block: int, band: int, kind: str = "labels") -> Array:
         """Return an array of a finished band; ArchiveError, or MissingFileError, if it is damaged or missing."""
@@ -170,9 +170,14 @@ class BandFiles:
         return array if (tuple(array.shape), array.dtype) == self._expected(kind, block, band) else None
 
 
+def work_folder(folder: Path) -> Path:
+    """Return where the output folder of a slide has its bands."""
+    return folder / _FOLDER
+
+
 def remove_bands(folder: Path) -> None:
     """Remove all bands and their plan from the output folder of a slide, also if there are none."""
-    work = folder / _FOLDER
+    work = work_folder(folder)
     if work.is_symlink():
         work.unlink()
     shutil.rmtree(work, ignore_errors=True)
@@ -205,7 +210,7 @@ def file_stamp(path: str | os.PathLike[str]) -> dict[str, Any]:
     }
 
 
-def _write_array(array: Array, target: Path) -> None:
+def write_array(array: Array, target: Path) -> None:
     """Write an array atomically and make sure that it is on the disk before it gets its name."""
     import blosc2
 

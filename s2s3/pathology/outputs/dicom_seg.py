@@ -50,6 +50,15 @@ def require_dicom() -> None:
         raise SettingsError("DICOM segmentations need highdicom and pylibjpeg: pip install nnunetv2[dicom]")
 
 
+def require_dicom_levels(slide: str, settings: ExportSettings) -> None:
+    """Raise SlideError unless a slide has a level that a segmentation can refer to and for which the memory suffices.
+
+    Parameters:
+        slide: its path.
+    """
+    finest_within(source_levels(slide), settings.memory_gb * _BYTES_PER_GB, slide)
+
+
 def write_dicom_seg(slide: LabelledSlide, settings: ExportSettings, folder: Path) -> None:
     """Write labels_seg.dcm: the classes to show, at the finest level of the slide for which the memory suffices.
 

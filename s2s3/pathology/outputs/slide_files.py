@@ -11,7 +11,7 @@ from nnunetv2.errors import SlideError
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, OBJECTS_NAME, OVERLAY_NAME
 from nnunetv2.pathology.annotations.geojson_writer import GeoJsonSettings, WrittenObjects, write_objects
 from nnunetv2.pathology.outputs.dicom_codes import class_codes
-from nnunetv2.pathology.outputs.dicom_seg import require_dicom, write_dicom_seg
+from nnunetv2.pathology.outputs.dicom_seg import require_dicom, require_dicom_levels, write_dicom_seg
 from nnunetv2.pathology.outputs.dicom_source import is_dicom_slide
 from nnunetv2.pathology.outputs.export_settings import DICOM, GEOJSON, OVERLAY, ZARR, ExportSettings
 from nnunetv2.pathology.outputs.labelled_slide import LabelledSlide
@@ -72,6 +72,16 @@ def require_inputs(settings: ExportSettings, classes: Mapping[str, int], slides:
         class_codes(settings.dicom_codes, settings.shown(classes))
         others = [path for path in slides if not is_dicom_slide(path)]
         raise_together(SlideError, "slides", [f"{path}: --save dicom is for DICOM slides only" for path in others])
+
+
+def require_source(settings: ExportSettings, slide: str) -> None:
+    """Raise SlideError if a slide lacks what an output refers to; to be asked before it is predicted.
+
+    Parameters:
+        slide: its path.
+    """
+    if DICOM in settings.save:
+        require_dicom_levels(slide, settings)
 
 
 def _write_objects(slide: LabelledSlide, settings: ExportSettings, target: Path) -> WrittenObjects:

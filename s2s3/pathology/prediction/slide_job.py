@@ -10,7 +10,8 @@ from nnunetv2.errors import ClaimError, DriftError, MissingPixelSizeError, Outpu
 from nnunetv2.foundation.files import make_folder
 from nnunetv2.pathology.outputs.bands import remove_bands
 from nnunetv2.pathology.outputs.written_files import remove_run
-from nnunetv2.pathology.prediction.earlier_outputs import deciding_settings, is_ended, is_finished
+from nnunetv2.pathology.prediction.deciding_settings import deciding_settings
+from nnunetv2.pathology.prediction.earlier_outputs import is_ended, is_finished
 from nnunetv2.pathology.prediction.slide_errors import naming, slide_errors
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
@@ -36,11 +37,11 @@ class SlideJob:
         Raises SlideError, SettingsError or another DriftError, which the state file keeps too.
         """
         make_folder(folder, "the output folder")
-        before = read_state(folder)
-        if self._is_finished(path, folder, before, slide_mpp):
+        before, begun = read_state(folder), self._begin(path, name)
+        if self._is_finished(path, folder, before, begun, slide_mpp):
             remove_bands(folder)  # of a run that was killed after its last entry
             return before
-        state = SlideState(folder, self._begin(path, name), self.options.check)
+        state = SlideState(folder, begun, self.options.check)
         try:
             with slide_errors(path, folder):
                 wait_for(path)
@@ -60,13 +61,15 @@ class SlideJob:
                     state.stop()
             raise
 
-    def _is_finished(self, path: str, folder: Path, before: dict[str, Any], slide_mpp: float | None) -> bool:
+    def _is_finished(
+        self, path: str, folder: Path, before: dict[str, Any], begun: dict[str, Any], slide_mpp: float | None
+    ) -> bool:
         if not is_ended(before, self.settings):
             return False
         with slide_errors(path, folder):
             wait_for(path)
             source = made_from(path, slide_mpp)
-        return is_finished(folder, before, self.settings, self.model.identity, source)
+        return is_finished(folder, before, {**begun, "source": source})
 
     def _begin(self, path: str, name: str) -> dict[str, Any]:
         """Return the entries of the state file that are known before the slide is open."""
@@ -74,7 +77,7 @@ class SlideJob:
             "slide": name,
             "path": os.path.abspath(path),
             "model": self.model.to_dict(),
-            "settings": deciding_settings(self.settings),
+            "settings": deciding_settings(self.settings, self.model, path),
         }
 
     def _predict(

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from nnunetv2.errors import SettingsError
 from nnunetv2.file_kinds.raw_dataset import channel_names
 from nnunetv2.pathology.prediction.fold_networks import FoldNetworks
+from nnunetv2.pathology.prediction.kept_tissue import KeptTissue
 from nnunetv2.pathology.prediction.model_resolution import model_mpp
 from nnunetv2.pathology.prediction.slide_normalisation import (
     RGB_CHANNELS,
@@ -25,8 +26,12 @@ from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 class TissueFinder(Protocol):
     """What finds the tissue of slides, such as a TissueModel."""
 
-    def find(self, source: SlideSource, reading: Reading) -> TissueMask:
-        """Return the tissue of a slide."""
+    @property
+    def identity(self) -> str:
+        """Text that tells what it finds from what others find."""
+
+    def find(self, source: SlideSource, reading: Reading, kept: KeptTissue | None = None) -> TissueMask:
+        """Return the tissue of a slide, or what an earlier run has found."""
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,27 @@
 """The work on one open slide, step by step: tissue, statistics, tiles, outputs."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, THUMBNAIL_NAME
-from nnunetv2.pathology.outputs.bands import BandFiles
+from nnunetv2.pathology.outputs.bands import BandFiles, work_folder
 from nnunetv2.pathology.outputs.overlay import write_picture
 from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid, coarsening
+from nnunetv2.pathology.outputs.slide_files import require_source
 from nnunetv2.pathology.outputs.written_files import remove_run
+from nnunetv2.pathology.prediction.kept_tissue import KeptTissue
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
-from nnunetv2.pathology.prediction.slide_facts import about_slide, prediction_plan
+from nnunetv2.pathology.prediction.slide_facts import about_slide, prediction_plan, versions
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, SlideSettings
+from nnunetv2.pathology.prediction.slide_stamp import slide_stamp
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState
 from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, training_colours, window_px
 from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
@@ -77,12 +81,18 @@ class SlideWork:
         """Predict the slide, or go on with it, and return its state. Raises UnreadableSlideError and others."""
         seconds = WorkSeconds()
         with seconds.on(PREPARATION):
-            gate, tissue = self._gate()
+            require_source(self.settings.export, self.source.path)
+            predicted, kept = self._predicted_tissue()
+            gate, tissue = find_gate(
+                self.opened.slide, self.opened.view.grid, self.settings, self.options.reading, predicted
+            )
             found = {"share": tissue.share, "mm2": tissue.mm2, "threshold": tissue.threshold}
             self.state.update(**about_slide(self.opened), tissue=found)
             if gate is not None and tissue.with_unread().is_empty:
                 return self._without_tissue()
             prediction, files = self._begin(gate, seconds)
+            if predicted is not None:
+                kept.write(predicted)
             damage = self._damage(gate, files)
         with seconds.on(PREDICTION):
             self._predict(prediction, files, damage)
@@ -97,11 +107,18 @@ class SlideWork:
         files.remove()
         return state
 
-    def _gate(self) -> tuple[TileGate | None, TissueMask]:
-        """Return where predictions are wanted, None for everywhere, and the tissue."""
-        reading, finder = self.options.reading, self.model.tissue
-        predicted = None if finder is None else finder.find(self.source, reading)
-        return find_gate(self.opened.slide, self.opened.view.grid, self.settings, reading, predicted)
+    def _predicted_tissue(self) -> tuple[TissueMask | None, KeptTissue]:
+        """Return the tissue that the model of tissue finds, None without such a model, and where it is kept."""
+        finder = self.model.tissue
+        decided_by = {
+            "slide": slide_stamp(self.state.content["path"]),
+            "slide_mpp": self.source.slide_mpp,
+            "reader": self.opened.slide.reader.name,
+            "model": None if finder is None else finder.identity,
+            "versions": versions(),
+        }
+        kept = KeptTissue(work_folder(self.folder), decided_by)
+        return None if finder is None else finder.find(self.source, self.options.reading, kept), kept
 
     def _begin(self, gate: TileGate | None, seconds: WorkSeconds) -> tuple[SlidePrediction, BandFiles]:
         """Return the prediction and its bands, of which an earlier run may have left some."""
@@ -163,28 +180,35 @@ class SlideWork:
         return ProbabilityGrid(classes, channels, coarsening(mpp, settings.probability_mpp))
 
     def _predict(self, prediction: SlidePrediction, files: BandFiles, damage: SlideDamage) -> None:
-        layout = prediction.grid.layout
         keeps = self.settings.keep_partial
-        total = len(layout.blocks) * len(layout.bands)
-        bar = self.options.make_bar(self.name, total) if self.options.make_bar else None
-        done = total - sum(len(files.unfinished(block)) for block in range(len(layout.blocks)))
-        if bar is not None:
-            bar.update(done)
-        with closing(prediction.finish_bands(files, damage)) as finished:
+        with self._progress(files) as count, closing(prediction.finish_bands(files, damage)) as finished:
             for _ in finished:
                 self.state.count_progress()
                 if not keeps and damage.exceeds(self.settings.max_failed, prediction.gated_px):
-                    break
-                if bar is not None:
-                    bar.update()
+                    self._require_readable(damage)
+                count()
                 self.options.after_band()
         if not keeps:
             self._require_readable(damage)
-        if bar is not None:
-            bar.close()
+
+    @contextmanager
+    def _progress(self, files: BandFiles) -> Iterator[Callable[[], None]]:
+        """Yield what counts a finished band, on a bar that starts with those of earlier runs."""
+        if self.options.make_bar is None:
+            yield lambda: None
+            return
+        blocks, bands = len(files.layout.blocks), len(files.layout.bands)
+        with closing(self.options.make_bar(self.name, blocks * bands)) as bar:
+            bar.update(blocks * bands - sum(len(files.unfinished(block)) for block in range(blocks)))
+            yield bar.update
 
     def _require_readable(self, damage: SlideDamage) -> None:
-        damage.record.require_less_than(self.settings.max_failed, self.source.path)
+        """Raise UnreadableSlideError if too much was lost of what was read so far; the state keeps what was lost."""
+        try:
+            damage.record.require_less_than(self.settings.max_failed, self.source.path)
+        except UnreadableSlideError:
+            self.state.update(read=damage.to_dict())
+            raise
 
     def _write_outputs(
         self, files: BandFiles, damage: SlideDamage, tissue: TissueMask, probabilities: ProbabilityGrid | None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.pathology.prediction.kept_tissue import KeptTissue
 from nnunetv2.pathology.prediction.model_identity import model_identity
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
@@ -26,15 +27,24 @@ class TissueModel:
     model: SlideModel
     mpp: float
 
-    def find(self, source: SlideSource, reading: Reading) -> TissueMask:
+    @property
+    def identity(self) -> str:
+        """Text that tells what it finds from what others find."""
+        return f"{self.model.identity} at {self.mpp:g}"
+
+    def find(self, source: SlideSource, reading: Reading, kept: KeptTissue | None = None) -> TissueMask:
         """Return the tissue of a slide, and what could not be read of it.
+
+        Parameters:
+            kept: what an earlier run may have found.
 
         Raises UnreadableSlideError if the slide has vanished.
         """
         coarse = replace(source, mpp=self.mpp, allow_upsampling=True)
         with RescuingView(coarse, reading.timeout_s) as opened:
             grid, mpp = opened.view.grid, opened.view.mpp or (self.mpp, self.mpp)
-        mask, unread = self._masks(coarse, (grid.width, grid.height), reading)
+        known = None if kept is None else kept.read(grid.height, grid.width)
+        mask, unread = known or self._masks(coarse, (grid.width, grid.height), reading)
         return TissueMask(mask, (grid.scale_x, grid.scale_y), mpp, unread=unread if unread.any() else None)
 
     def _masks(self, source: SlideSource, size: tuple[int, int], reading: Reading) -> tuple[Mask, Mask]:

@@ -56,7 +56,7 @@ def tissue_of(
 
 def _drawn(slide: Slide, source: PathLike, grid: TissueMask, frame: str) -> Mask:
     """Return the areas of a file as a mask on the grid of another."""
-    file = _file_for(slide, Path(source))
+    file = file_for(slide.path, Path(source))
     height, width = grid.mask.shape
     if file.name.lower().endswith(_GEOJSON):
         found = read_geojson(file)
@@ -67,19 +67,20 @@ def _drawn(slide: Slide, source: PathLike, grid: TissueMask, frame: str) -> Mask
         return np.asarray(mask.draw(0, 0, height, width, grid.scale) > 0)
 
 
-def _file_for(slide: Slide, source: Path) -> Path:
+def file_for(slide: PathLike, source: Path) -> Path:
+    """Return the file itself, or the one in a folder that is named like a slide. Raises AnnotationError without one."""
     if not source.is_dir():
         return source
     candidates = list(_candidates(slide, source))
     found = next((path for path in candidates if path.is_file()), None)
     if found is None:
         raise AnnotationError(
-            f"{source}: no file for {slide.path}, expected one of {', '.join(path.name for path in candidates)}"
+            f"{source}: no file for {slide}, expected one of {', '.join(path.name for path in candidates)}"
         )
     return found
 
 
-def _candidates(slide: Slide, folder: Path) -> Iterator[Path]:
-    for stem in dict.fromkeys((Path(slide.path).stem, slide_name(slide.path))):
+def _candidates(slide: PathLike, folder: Path) -> Iterator[Path]:
+    for stem in dict.fromkeys((Path(slide).stem, slide_name(slide))):
         for ending in (*_GEOJSON, *_MASKS):
             yield folder / f"{stem}{ending}"

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import threading
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
@@ -14,7 +15,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from nnunetv2.errors import MissingPixelSizeError, OutputExistsError, SettingsError, UnreadableSlideError
+from nnunetv2.errors import MissingPixelSizeError, OutputExistsError, SettingsError, SlideError, UnreadableSlideError
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+from nnunetv2.pathology.outputs import slide_files
+from nnunetv2.pathology.outputs.bands import BandFiles
 from nnunetv2.pathology.outputs.export_settings import ExportSettings
 from nnunetv2.pathology.outputs.slide_export import export_slide
 from nnunetv2.pathology.prediction.block_rows import BlockRows
@@ -237,6 +241,71 @@ def test_a_finished_slide_is_not_taken_for_another_one_of_its_name_or_for_anothe
         job.run(str(moved), "s", tmp_path / "out", 1.0)
 
 
+def test_a_request_that_is_typed_otherwise_but_means_the_same_finds_a_slide_done(
+    model: SlideModel, tmp_path: Path
+) -> None:
+    file, out = picture(tmp_path, 90, 100), tmp_path / "out"
+    drawn = {"type": "Polygon", "coordinates": [[[0, 0], [80, 0], [80, 80], [0, 80], [0, 0]]]}
+    feature = {"type": "Feature", "geometry": drawn, "properties": {"classification": {"name": "ROI"}}}
+    (tmp_path / "roi.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    asked = SlideSettings(mpp=8.0, tissue="none", roi=str(tmp_path / "roi.geojson"), save=("labels", "overlay"))
+
+    def run(settings: SlideSettings, model: SlideModel = model) -> dict[str, Any]:
+        return SlideJob(model, settings).run(str(file), "a", out, 8.0)
+
+    state = run(asked)
+    assert state["state"] == "done"
+    (tmp_path / "rois").mkdir()
+    moved = shutil.copy(tmp_path / "roi.geojson", tmp_path / "rois/a.geojson")
+    for same in (
+        replace(asked, save=("overlay", "labels", "labels")),
+        replace(asked, classes=("inner", "outer"), simplify_um=3.0, stain="any", tissue_mpp=4.0),
+        replace(asked, dicom_type="labelmap", dicom_codes="codes.json", probability_mpp=9.0, allow_upsampling=True),
+        replace(asked, roi=str(tmp_path / "rois")),
+    ):
+        assert run(same) == state
+    for other, name in (
+        (replace(asked, save=("labels",)), "save"),
+        (replace(asked, classes=("inner",)), "classes"),
+        (replace(asked, margin_um=5.0), "margin_um"),
+    ):
+        with pytest.raises(OutputExistsError, match=f"made with another {name}"):
+            run(other)
+    Path(moved).write_text((tmp_path / "roi.geojson").read_text().replace("80", "60"))
+    with pytest.raises(OutputExistsError, match="made with another roi"):
+        run(replace(asked, roi=str(moved)))
+    sharp = make_predictor()
+    sharp.use_gaussian = False
+    with pytest.raises(OutputExistsError, match="made with another use_gaussian"):
+        run(asked, SlideModel(sharp, "tiny", "77ab"))
+
+
+def test_a_state_that_does_not_say_from_which_slide_it_is_belongs_to_its_path(
+    model: SlideModel, tmp_path: Path
+) -> None:
+    file, out = picture(tmp_path, 64, 64), tmp_path / "out"
+    state = SlideJob(model, LABELS).run(str(file), "a", out, 0.5)
+    del state["source"]
+    (out / "state.json").write_text(json.dumps(state))
+    assert SlideJob(model, LABELS).run(str(file), "a", out, 0.5) == state
+    with pytest.raises(OutputExistsError, match="made from another slide"):
+        SlideJob(model, LABELS).run(str(file.rename(tmp_path / "b.png")), "a", out, 0.5)
+
+
+def test_what_an_output_needs_of_a_slide_is_asked_before_the_slide_is_predicted(
+    model: SlideModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(slide: str, settings: ExportSettings) -> None:
+        raise SlideError(f"{slide}: lacks FrameOfReferenceUID")
+
+    monkeypatch.setattr(slide_files, "require_dicom_levels", lacking)
+    file, out = picture(tmp_path, 64, 64), tmp_path / "out"
+    with pytest.raises(SlideError, match=r"a\.png: lacks FrameOfReferenceUID"):
+        SlideJob(model, EVERYTHING(save=("labels", "dicom"))).run(str(file), "a", out, 0.5)
+    assert [path.name for path in out.iterdir()] == ["state.json"]
+    assert json.loads((out / "state.json").read_text())["state"] == "failed"
+
+
 def test_empty_glass_has_no_tissue(model: SlideModel, tmp_path: Path) -> None:
     Image.fromarray(np.full((400, 500, 3), 243, np.uint8)).save(tmp_path / "glass.png")
     state = SlideJob(model, SlideSettings(mpp=2.0)).run(str(tmp_path / "glass.png"), "glass", tmp_path / "out", 2.0)
@@ -290,6 +359,59 @@ def test_what_cannot_be_read_is_an_object_of_its_own_or_an_error(model: SlideMod
     (unread,) = [f for f in features if f["properties"]["classification"]["name"] == "Not read"]
     assert unread["properties"]["measurements"]["Area µm^2"] == pytest.approx(256 * 256 * 0.25)
     assert broken_rules(tmp_path / "out/objects.geojson.gz") == []
+
+
+class Bar:
+    def __init__(self, name: str, total: int):
+        self.total, self.count, self.is_closed = total, 0, False
+
+    def update(self, number: int = 1) -> None:
+        self.count += number
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_slide_of_which_too_much_is_lost_already_ends_early_and_says_what(model: SlideModel, tmp_path: Path) -> None:
+    damage = Damage(missing_tiles=((0, 0),))
+    write_pyramid(tmp_path / "s.tif", PyramidSettings(512, 2300, block_px=512, glass_share=0.0, damage=damage))
+    bars: list[Bar] = []
+
+    def make_bar(name: str, total: int) -> Bar:
+        bars.append(Bar(name, total))
+        return bars[-1]
+
+    job = SlideJob(model, LABELS, RunOptions(make_bar=make_bar))
+    with pytest.raises(UnreadableSlideError, match="of the tissue could not be read"):
+        job.run(str(tmp_path / "s.tif"), "s", tmp_path / "out")
+    assert {file.name for file in (tmp_path / "out/.work").glob("labels*")} == {"labels_0_0.b2nd"}
+    assert json.loads((tmp_path / "out/state.json").read_text())["read"]["missing_share"] > 0.06
+    assert (bars[0].total, bars[0].is_closed) == (3, True)
+    patient = SlideJob(model, replace(LABELS, max_failed=0.06), RunOptions(make_bar=make_bar))
+    state = patient.run(str(tmp_path / "s.tif"), "s", tmp_path / "out")
+    assert state["read"]["missing_share"] == pytest.approx(256 * 256 / (512 * 2300))
+    assert (bars[1].count, bars[1].is_closed) == (3, True)
+
+
+def test_a_network_that_predicts_nan_names_the_slide(tmp_path: Path) -> None:
+    predictor = make_predictor()
+    for weights in predictor.list_of_parameters[0].values():
+        weights.fill_(float("nan"))
+    file = picture(tmp_path, 64, 64)
+    job = SlideJob(SlideModel(predictor, "tiny", "0"), EVERYTHING(normalization="values:0,0,0/1,1,1"))
+    with pytest.raises(InvalidLogitsError, match=r"a\.png: the network predicted NaN for the tile at x=0, y=0"):
+        job.run(str(file), "a", tmp_path / "out", 0.5)
+    assert str(file) in json.loads((tmp_path / "out/state.json").read_text())["error"]["message"]
+
+
+def test_a_slide_that_is_stopped_while_its_parts_are_removed_stays_done(
+    model: SlideModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, state = picture(tmp_path, 64, 64), tmp_path / "out/state.json"
+    monkeypatch.setattr(BandFiles, "remove", lambda files: stop() if '"done"' in state.read_text() else None)
+    with pytest.raises(KeyboardInterrupt):
+        SlideJob(model, LABELS).run(str(file), "a", tmp_path / "out", 0.5)
+    assert json.loads(state.read_text())["state"] == "done"
 
 
 def test_a_copy_is_read_in_place_of_a_slide_that_all_files_and_messages_name(model: SlideModel, tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""The settings on which the outputs of a slide depend, so that equal requests are equal however they were typed."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.errors import AnnotationError, MissingPixelSizeError
+from nnunetv2.pathology.outputs.export_settings import DICOM, GEOJSON, OVERLAY
+from nnunetv2.pathology.prediction.slide_model import SlideModel
+from nnunetv2.pathology.prediction.slide_settings import AUTO, PROBABILITIES, SlideSettings
+from nnunetv2.pathology.prediction.slide_stamp import content_hash
+from nnunetv2.pathology.tissue.tissue_sources import NONE, file_for
+
+_WITHOUT_EFFECT = ("overwrite", "max_failed", "keep_partial", "memory_gb", "batch_size", "allow_upsampling")
+"""Settings that change no output of a slide that is done, or only by rounding."""
+_SHOWN = (GEOJSON, OVERLAY, DICOM, PROBABILITIES)
+_OF_OUTPUTS = {
+    "dicom_type": (DICOM,),
+    "dicom_codes": (DICOM,),
+    "pyramid": ("labels",),
+    "probability_mpp": (PROBABILITIES,),
+    "classes": _SHOWN,
+    **dict.fromkeys(("simplify_um", "min_area_um2", "objects", "max_objects"), (GEOJSON,)),
+}
+"""Settings that only these outputs, out of `save`, depend on."""
+
+
+def deciding_settings(settings: SlideSettings, model: SlideModel, slide: str) -> dict[str, Any]:
+    """Return name -> value of the settings that decide the outputs of a slide, as JSON values.
+
+    Files and models count by their content, lists of names without their order; what has no effect is left out.
+    """
+    given = settings.to_dict()
+    unused = {*_WITHOUT_EFFECT, *_unused(settings)}
+    return {name: value for name, value in {**given, **_meant(settings, model, slide)}.items() if name not in unused}
+
+
+def _unused(settings: SlideSettings) -> Iterator[str]:
+    """Yield the settings that others make pointless."""
+    yield from (name for name, outputs in _OF_OUTPUTS.items() if not set(outputs) & set(settings.save))
+    if settings.tissue_model is None:
+        yield "tissue_mpp"
+    if settings.tissue != AUTO or settings.tissue_model is not None:
+        yield "stain"
+    if settings.tissue == NONE and settings.roi is None:
+        yield "margin_um"
+
+
+def _meant(settings: SlideSettings, model: SlideModel, slide: str) -> dict[str, Any]:
+    """Return the settings that can be written in several ways, in one."""
+    tissue = settings.tissue if settings.tissue in (AUTO, NONE) else _content(slide, settings.tissue)
+    return {
+        "mpp": _mpp(settings, model),
+        "save": sorted(set(settings.save)),
+        "classes": sorted(settings.export.shown(model.classes)),
+        "ratios": sorted(settings.ratios),
+        "tissue": tissue,
+        "roi": _content(slide, settings.roi),
+        "dicom_codes": _content(slide, settings.dicom_codes),
+        "tissue_model": None if model.tissue is None else model.tissue.identity,
+        "use_gaussian": bool(model.predictor.use_gaussian),
+    }
+
+
+def _mpp(settings: SlideSettings, model: SlideModel) -> float | None:
+    with suppress(MissingPixelSizeError):  # which is told when the slide is opened
+        return model.mpp(settings.mpp)
+    return None
+
+
+def _content(slide: str, source: str | None) -> str | None:
+    """Return what tells the content of a file, or of a slide's file in a folder; its path if it cannot be read."""
+    if source is None:
+        return None
+    with suppress(AnnotationError, OSError):
+        file = file_for(slide, Path(source))
+        if file.is_file():
+            return content_hash(file)
+    return source
