@@ -48,7 +48,7 @@ def work_on_slides(
     output = begin_output(arguments.o, entries, predictor.to_dict())
     own = entries[arguments.part_id :: arguments.num_parts]
     again = arguments.retry_failed or arguments.overwrite
-    with staging(arguments.stage, own, output, again) as local_copy:
+    with staging(arguments.stage, own, output, again, arguments.read_timeout) as local_copy:
         visit = SlideVisit(predictor.with_options(local_copy=local_copy))
         return ArchiveWorker(own, output, visit, arguments.retry_failed, arguments.overwrite, waits, before).work()
     return []

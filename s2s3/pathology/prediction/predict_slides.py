@@ -21,6 +21,7 @@ from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, read_stat
 from nnunetv2.pathology.prediction.slide_summary import write_summary
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.staging import Stage
+from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
 from nnunetv2.pathology.slides.slide_parts import folders_of_slide
 from nnunetv2.reporting.slide_report import write_slide_report
@@ -77,7 +78,7 @@ def predict_slides(
     model.require_slides(entries)
     target = begin_output(output, entries, model.to_dict())
     again = retry_failed or model.settings.overwrite
-    with staging(stage, entries, target, again) as local_copy:
+    with staging(stage, entries, target, again, model.options.read_timeout_s) as local_copy:
         visit = SlideVisit(model.with_options(local_copy=local_copy))
         problems = ArchiveWorker(entries, target, visit, retry_failed, model.settings.overwrite).work()
     finish_output(target, entries)
@@ -112,19 +113,24 @@ def begin_output(output: PathLike, entries: Sequence[SlideEntry], about: Mapping
 
 @contextmanager
 def staging(
-    folder: PathLike | None, entries: Sequence[SlideEntry], output: Path, again: bool = False
+    folder: PathLike | None,
+    entries: Sequence[SlideEntry],
+    output: Path,
+    again: bool = False,
+    timeout_s: float = READ_TIMEOUT_S,
 ) -> Iterator[Callable[[str], AbstractContextManager[str]]]:
     """Yield what says where each slide is read: its copy in a folder on a local disk, if there is one.
 
     Parameters:
         entries: that will be asked for.
         again: whether slides that are done or have failed are predicted once more.
+        timeout_s: without progress, after which a copy is given up.
     """
     if folder is None:
         yield nullcontext
         return
     order = {entry.path: output / entry.name for entry in in_order(entries, output)}
-    with Stage(Path(folder), list(order), lambda path: is_free(order[path], again)) as stage:
+    with Stage(Path(folder), list(order), lambda path: is_free(order[path], again), timeout_s) as stage:
         yield stage.copy
 
 

@@ -3,35 +3,16 @@
 Only speed depends on it: a slide that cannot be copied, or has no room, is read where it is.
 """
 
-import logging
 import os
-import shutil
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.foundation.files import make_folder
-from nnunetv2.pathology.slides.slide_parts import parts_of_slide
+from nnunetv2.pathology.prediction.slide_copy import SlideCopy
+from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from s1.partial_files import partial_name, remove_abandoned
-
-_CHUNK_BYTES = 2**24
-_SPARE_BYTES = 2**30
-"""Of the disk, that copies leave free."""
-_log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class _Copy:
-    """A slide on its way to the local disk."""
-
-    path: str
-    folder: Path
-    stopped: threading.Event = field(default_factory=threading.Event)
-    ready: "Future[Path | None] | None" = None
 
 
 class Stage:
@@ -41,19 +22,26 @@ class Stage:
         folder: made if it is missing; processes may share it.
         order: paths of slides as they will be asked for.
         is_wanted: tells whether a slide is still to be predicted, by nobody else.
+        timeout_s: without progress, after which a copy is given up. While it hangs on, no other is begun.
 
     Raises SettingsError for a folder that cannot be made.
     """
 
-    def __init__(self, folder: Path, order: Sequence[str], is_wanted: Callable[[str], bool]):
+    def __init__(
+        self,
+        folder: Path,
+        order: Sequence[str],
+        is_wanted: Callable[[str], bool],
+        timeout_s: float = READ_TIMEOUT_S,
+    ):
         try:
             self._folder = make_folder(folder, "the folder for copies of slides")
         except OSError as error:
             raise SettingsError(f"--stage {folder}: cannot be used ({error.strerror or error})") from None
         remove_abandoned(self._folder)
-        self._order, self._is_wanted = list(order), is_wanted
-        self._copier = ThreadPoolExecutor(1, "copies slides")
-        self._ahead: _Copy | None = None
+        self._order, self._is_wanted, self._timeout_s = list(order), is_wanted, timeout_s
+        self._copies: dict[str, SlideCopy] = {}
+        self._left: list[SlideCopy] = []
 
     @contextmanager
     def copy(self, path: str) -> Iterator[str]:
@@ -61,24 +49,22 @@ class Stage:
 
         Afterwards the copy is removed.
         """
-        taken = self._taken(path)
         try:
-            place = taken.ready.result() if taken.ready is not None else None
-        except BaseException:  # the user, or a signal
-            taken.stopped.set()
-            shutil.rmtree(taken.folder, ignore_errors=True)
-            raise
-        following = self._following(path)
-        self._ahead = None if following is None else self._begin(following)
-        try:
+            for wrongly_guessed in [other for other in self._copies if other != path]:
+                self._discard(wrongly_guessed)
+            self._begin(path)
+            place = self._copies[path].wait(self._timeout_s) if path in self._copies else None
+            following = self._following(path)
+            if following is not None:
+                self._begin(following)
             yield path if place is None else os.fspath(place)
         finally:
-            shutil.rmtree(taken.folder, ignore_errors=True)
+            self._discard(path)
 
     def close(self) -> None:
-        """End copying and remove what was copied ahead."""
-        self._drop()
-        self._copier.shutdown()
+        """End copying and remove what was copied."""
+        for path in list(self._copies):
+            self._discard(path)
 
     def __enter__(self) -> "Stage":
         return self
@@ -86,66 +72,18 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _taken(self, path: str) -> _Copy:
-        """Return the copy of a slide; another one that was made ahead is dropped."""
-        if self._ahead is None or self._ahead.path != path:
-            self._drop()
-            return self._begin(path)
-        ahead, self._ahead = self._ahead, None
-        return ahead
-
     def _following(self, path: str) -> str | None:
         behind = self._order[self._order.index(path) + 1 :] if path in self._order else []
         return next((other for other in behind if self._is_wanted(other)), None)
 
-    def _begin(self, path: str) -> _Copy:
-        begun = _Copy(path, self._folder / partial_name())
-        begun.ready = self._copier.submit(_copied, begun)
-        return begun
+    def _begin(self, path: str) -> None:
+        """Begin a copy unless there is one, or one hangs, as then the share does."""
+        if path in self._copies or any(copy.is_hanging for copy in (*self._left, *self._copies.values())):
+            return
+        self._copies[path] = SlideCopy(path, self._folder / partial_name())  # known before there is a file
+        self._copies[path].begin()
 
-    def _drop(self) -> None:
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead.ready is not None:
-            ahead.stopped.set()
-            ahead.ready.result()
-            shutil.rmtree(ahead.folder, ignore_errors=True)
-
-
-def _copied(copy: _Copy) -> Path | None:
-    """Copy all files of a slide and return the path of its copy; None if that is not possible or was stopped."""
-    try:
-        return _copy_files(copy)
-    except OSError as error:
-        _log.warning("%s: cannot be copied to %s (%s); it is read where it is", copy.path, copy.folder.parent, error)
-        shutil.rmtree(copy.folder, ignore_errors=True)
-        return None
-
-
-def _copy_files(copy: _Copy) -> Path | None:
-    given = Path(copy.path)
-    root, parts = given if given.is_dir() else given.parent, parts_of_slide(given)
-    if not all(part.is_file() for part in parts):
-        raise OSError("not all of its parts are files")
-    needed = sum(part.stat().st_size for part in parts)
-    if needed + _SPARE_BYTES > shutil.disk_usage(copy.folder.parent).free:
-        _log.warning("%s: no room for it in %s; it is read where it is", copy.path, copy.folder.parent)
-        return None
-    target = copy.folder / root.name if given.is_dir() else copy.folder
-    for part in parts:
-        place = target / part.relative_to(root)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not _copy_file(part, place, copy.stopped):
-            shutil.rmtree(copy.folder, ignore_errors=True)
-            return None
-    return target if given.is_dir() else target / given.name
-
-
-def _copy_file(source: Path, target: Path, stopped: threading.Event) -> bool:
-    """Copy a file with its times; False if it was stopped."""
-    with source.open("rb") as stream, target.open("xb") as copied:
-        while data := stream.read(_CHUNK_BYTES):
-            if stopped.is_set():
-                return False
-            copied.write(data)
-    shutil.copystat(source, target)
-    return True
+    def _discard(self, path: str) -> None:
+        if path in self._copies:
+            self._copies[path].discard()
+            self._left = [copy for copy in (*self._left, self._copies.pop(path)) if copy.is_hanging]

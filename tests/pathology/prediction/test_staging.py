@@ -2,12 +2,14 @@
 
 import shutil
 import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
-from nnunetv2.pathology.prediction import staging
+from nnunetv2.pathology.prediction import slide_copy
+from nnunetv2.pathology.prediction.slide_copy import SlideCopy
 from nnunetv2.pathology.prediction.staging import Stage
 
 Usage = namedtuple("Usage", "total used free")
@@ -36,9 +38,8 @@ def always(path: str) -> bool:
 
 
 def wait_for_next(stage: Stage) -> None:
-    assert stage._ahead is not None
-    assert stage._ahead.ready is not None
-    stage._ahead.ready.result(10)
+    for copy in stage._copies.values():
+        copy.wait(10)
 
 
 def test_the_next_slide_is_there_while_one_is_read_and_both_are_removed(slides: list[str], local: Path) -> None:
@@ -68,22 +69,117 @@ def test_slides_that_others_have_are_left_out_and_a_wrong_guess_is_dropped(slide
             assert copies(local) == ["c.svs"]
 
 
+class Share:
+    """Stands in for copying single files from a share: hangs, as long as it is told, with half of a file there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, hanging: str):
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+        self._copy_file, self._hanging = SlideCopy._copy_file, hanging
+        share = self
+
+        def copy_file(copy: SlideCopy, source: Path, target: Path) -> bool:
+            if source.name == share._hanging:
+                target.with_name("half").write_bytes(b"half")
+                share.begun.set()
+                share.goes_on.wait(60)
+            return share._copy_file(copy, source, target)
+
+        monkeypatch.setattr(SlideCopy, "_copy_file", copy_file)
+
+
+def wait_until_empty(folder: Path) -> None:
+    end = time.monotonic() + 10
+    while list(folder.iterdir()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_a_copy_that_is_not_needed_any_more_stops(
     slides: list[str], local: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "_CHUNK_BYTES", 1)
-    begun, copy_file = threading.Event(), staging._copy_file
-
-    def noted(source: Path, target: Path, stopped: threading.Event) -> bool:
-        begun.set()
-        if source.name == "b.svs":
-            stopped.wait(10)
-        return copy_file(source, target, stopped)
-
-    monkeypatch.setattr(staging, "_copy_file", noted)
+    share = Share(monkeypatch, "b.svs")
     with Stage(local, slides, always) as stage, stage.copy(slides[0]):
-        begun.wait(10)
+        share.begun.wait(10)
+        threading.Timer(0.1, share.goes_on.set).start()
     assert list(local.iterdir()) == []
+
+
+def test_a_share_that_hangs_is_given_up_and_leaves_nothing_when_it_goes_on(
+    slides: list[str], local: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    share = Share(monkeypatch, "a.svs")
+    monkeypatch.setattr(slide_copy, "_ENDS_WITHIN_S", 0.05)
+    with Stage(local, slides, always, timeout_s=0.1) as stage:
+        for path in slides[:2]:  # of the second, no copy is tried
+            with stage.copy(path) as place:
+                assert place == path
+        assert "a.svs: copying it makes no progress for 0.1 s; it is read where it is" in caplog.text
+        assert copies(local) == []
+        share.goes_on.set()
+        wait_until_empty(local)
+        with stage.copy(slides[2]) as place:
+            assert Path(place).name == "c.svs"
+    assert list(local.iterdir()) == []
+
+
+def test_a_copy_ahead_that_hangs_does_not_keep_the_process(
+    slides: list[str], local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = Share(monkeypatch, "b.svs")
+    monkeypatch.setattr(slide_copy, "_ENDS_WITHIN_S", 0.05)
+    with Stage(local, slides, always) as stage, stage.copy(slides[0]):
+        share.begun.wait(10)
+    assert copies(local) == []
+    share.goes_on.set()
+    wait_until_empty(local)
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("copies"))
+
+
+def test_a_disk_that_others_fill_meanwhile_ends_the_copy(
+    slides: list[str], local: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(slide_copy, "_CHUNK_BYTES", 100)
+    free = iter([2**40, 2**40, 2**40, 2**20])
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(2**41, 2**40, next(free)))
+    with Stage(local, slides[:1], always) as stage, stage.copy(slides[0]) as place:
+        assert place == slides[0]
+        assert list(local.iterdir()) == []
+    assert "no room for it" in caplog.text
+
+
+def test_links_among_the_files_of_a_slide_are_not_followed_but_the_slide_may_be_one(
+    tmp_path: Path, local: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "share/m").mkdir(parents=True)
+    (tmp_path / "share/real.svs").write_bytes(b"real")
+    (tmp_path / "share/s.svs").symlink_to("real.svs")
+    (tmp_path / "share/m.mrxs").write_bytes(b"m")
+    (tmp_path / "share/m/Data.dat").symlink_to(tmp_path / "secret")
+    with Stage(local, [], always) as stage:
+        with stage.copy(str(tmp_path / "share/s.svs")) as place:
+            assert Path(place).name == "s.svs"
+            assert not Path(place).is_symlink()
+            assert Path(place).read_bytes() == b"real"
+        with stage.copy(str(tmp_path / "share/m.mrxs")) as place:
+            assert place == str(tmp_path / "share/m.mrxs")
+    assert "Data.dat" in caplog.text
+    assert list(local.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["wait", "_following"])
+def test_an_interrupt_at_any_moment_leaves_no_copy(
+    slides: list[str], local: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        assert [copy.path for copy in stage._copies.values()] == slides[:1]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SlideCopy if moment == "wait" else Stage, moment, interrupted)
+    with Stage(local, slides, always) as stage:
+        with pytest.raises(KeyboardInterrupt), stage.copy(slides[0]):
+            pass
+        assert list(local.iterdir()) == []
 
 
 def test_a_slide_of_several_files_is_copied_with_all_of_them(tmp_path: Path, local: Path) -> None:
@@ -111,45 +207,18 @@ def test_what_has_no_room_or_is_not_there_is_read_where_it_is(
         monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(2**40, 2**40, 2**20))
         with stage.copy(slides[0]) as place:
             assert place == slides[0]
-        assert "a.svs: no room for it" in caplog.text
+        assert f"a.svs: cannot be copied to {local} (no room for it)" in caplog.text
     assert list(local.iterdir()) == []
 
 
 def test_a_copy_that_fails_half_way_leaves_nothing_while_the_slide_is_read(
     slides: list[str], local: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(source: Path, target: Path, stopped: threading.Event) -> bool:
+    def fail(copy: SlideCopy, source: Path, target: Path) -> bool:
         target.write_bytes(b"half")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(staging, "_copy_file", fail)
+    monkeypatch.setattr(SlideCopy, "_copy_file", fail)
     with Stage(local, slides[:1], always) as stage, stage.copy(slides[0]) as place:
         assert place == slides[0]
         assert copies(local) == []
-
-
-def test_an_interrupted_wait_for_a_copy_stops_it_and_removes_it(
-    slides: list[str], local: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun = threading.Event()
-
-    def endless(source: Path, target: Path, stopped: threading.Event) -> bool:
-        target.write_bytes(b"half")
-        begun.set()
-        return not stopped.wait(60)
-
-    class Interrupted:
-        def result(self) -> None:
-            begun.wait(10)
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(staging, "_copy_file", endless)
-    with Stage(local, slides[:1], always) as stage:
-        taken = stage._begin(slides[0])
-        taken.ready, copying = Interrupted(), taken.ready  # type: ignore[assignment]
-        monkeypatch.setattr(stage, "_taken", lambda _: taken)
-        with pytest.raises(KeyboardInterrupt), stage.copy(slides[0]):
-            pass
-        assert copying is not None
-        assert copying.result(10) is None
-    assert copies(local) == []
