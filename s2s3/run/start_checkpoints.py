@@ -46,7 +46,7 @@ def load_newest(trainer: nnUNetTrainer) -> None:
         try:
             trainer.load_checkpoint(file)
         except DamagedCheckpointError as error:
-            trainer.print_to_log_file(f"WARNING: {error}; trying an older checkpoint")
+            trainer.print_to_log_file(f"WARNING: {error}; trying the next one of {FINAL}, {LATEST} and {BEST}")
             damaged.append(error)
         else:
             if damaged:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from nnunetv2.errors import (
     MissingFileError,
     SettingsError,
 )
+from nnunetv2.foundation.stop_signals import Stopped, signals_watched
 from nnunetv2.run import run_training as command
 from nnunetv2.run.training_run import (
     find_free_network_port,
@@ -287,6 +289,52 @@ def test_continuing_takes_the_first_of_final_latest_and_best(nnunet_folders: Nnu
         (Path(trainer.output_folder) / f"checkpoint_{name}.pth").write_text("")
         maybe_load_checkpoint(trainer, True, False)
     assert loaded == ["best", "latest", "final"]
+
+
+class Stoppable(TinyTrainer):
+    """Four epochs; a signal comes in the second step of epoch `signalled`, a stop file before epoch `stopped` ends."""
+
+    signalled, stopped = -1, -1
+
+    def __init__(self, plans, configuration, fold, dataset_json, device=CPU):
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        self.num_epochs = 4
+
+    def train_step(self, batch):
+        if (self.current_epoch, self._so_far.steps) == (self.signalled, 1):
+            signal.raise_signal(signal.SIGTERM)
+        if self.current_epoch == self.stopped:
+            (Path(self.output_folder) / "stop").touch()
+        return super().train_step(batch)
+
+
+def train_until(signalled: int = -1, stopped: int = -1, goes_on: bool = False) -> tuple[int, set[str]]:
+    """Train as `nnUNetv2_train` (with --c) does; return the epoch that it began with and the checkpoints it left."""
+    trainer = make_trainer(SINGLE, trainer_class=Stoppable)
+    trainer.signalled, trainer.stopped = signalled, stopped
+    maybe_load_checkpoint(trainer, goes_on, False)
+    start = trainer.current_epoch
+    with suppress(Stopped), signals_watched():
+        trainer.run_training()
+    found = Path(trainer.output_folder).glob("checkpoint_*.pth")
+    return start, {file.stem.removeprefix("checkpoint_") for file in found}
+
+
+def test_a_training_goes_on_after_a_stop_file_and_a_signal_where_the_signal_came(nnunet_folders: NnunetFolders) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+
+    assert train_until(stopped=0) == (0, {"best", "final"})
+    assert train_until(signalled=2, goes_on=True) == (1, {"best", "latest", "final_earlier"})
+    assert train_until(stopped=2, goes_on=True) == (2, {"best", "final"})
+    assert train_until(goes_on=True) == (3, {"best", "final"})
+
+
+def test_a_repeated_training_goes_on_from_its_own_checkpoint(nnunet_folders: NnunetFolders) -> None:
+    write_preprocessed(SINGLE, nnunet_folders.preprocessed)
+    train_until()
+
+    assert train_until(signalled=1) == (0, {"best", "latest", "final_earlier"})
+    assert train_until(goes_on=True) == (1, {"best", "final"})
 
 
 def cut_off(file: Path) -> None:

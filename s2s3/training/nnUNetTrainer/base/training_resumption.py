@@ -14,6 +14,7 @@ from nnunetv2.training.checkpoints.epoch_so_far import ENTRY, EpochSoFar, loggin
 from nnunetv2.training.checkpoints.optimizer_state import SplitState, join_optimizer_state, split_optimizer_state
 from nnunetv2.training.nnUNetTrainer.base.training_data import TrainingData
 from nnunetv2.training.ranks import current_ranks
+from s1.output_places import same_place
 
 PathLike = str | os.PathLike[str]
 
@@ -30,6 +31,8 @@ class TrainingResumption(TrainingData):
             return
         os.makedirs(os.path.dirname(os.path.abspath(filename)), exist_ok=True)
         write_checkpoint(self._checkpoint_content(), filename)
+        if self._is_of_fold(filename):
+            self._own_checkpoints.written(filename, self.print_to_log_file)
 
     def _checkpoint_content(self) -> dict[str, Any]:
         network = plain_network(self.network)
@@ -111,6 +114,11 @@ class TrainingResumption(TrainingData):
             self.grad_scaler.load_state_dict(content["grad_scaler_state"])
         self._restore_progress(content)
         self._so_far = so_far
+        if not isinstance(source, Mapping) and self._is_of_fold(name):
+            self._own_checkpoints.loaded(name)
+
+    def _is_of_fold(self, file: PathLike) -> bool:
+        return same_place(os.path.dirname(os.path.abspath(file)), self.output_folder)
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
         for change in checkpoint_files.describe_changes(content["init_args"], self.my_init_kwargs):

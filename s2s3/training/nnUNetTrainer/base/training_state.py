@@ -18,6 +18,7 @@ from nnunetv2.domains.dataset_domains import DatasetDomains
 from nnunetv2.errors import SettingsError
 from nnunetv2.foundation.files import make_folder, write_json
 from nnunetv2.foundation.random_streams import NoSeed, RandomStreams, requested_seed, streams_of
+from nnunetv2.training.checkpoints.earlier_checkpoints import OwnCheckpoints
 from nnunetv2.training.checkpoints.epoch_so_far import EpochSoFar
 from nnunetv2.training.domain_balance.domain_sampling import DomainSampling, StockSampling
 from nnunetv2.training.domain_balance.domain_scoring import DomainScoring, StockScoring
@@ -142,6 +143,7 @@ class TrainingState:
         self.edge_loss_weights: Sequence[float] = ()
         self._so_far = EpochSoFar()
         self._entry_of_epoch: dict[str, Any] | None = None
+        self._own_checkpoints = OwnCheckpoints()
 
     @cached_property
     def random_streams(self) -> RandomStreams | NoSeed:
