@@ -66,6 +66,21 @@ def stops_deferred() -> Iterator[StopRequest]:
         raise Stopped(request.number)
 
 
+@contextmanager
+def stops_ignored() -> Iterator[None]:
+    """Ignore signals that ask for an end, where they come to `signals_watched` or `stops_deferred`.
+
+    For what must not be left half-way by a command that is ending already.
+    """
+    numbers = [number for number in _numbers(_STOPPING) if _is_ours(signal.getsignal(number))]
+    with _handled_by(lambda *_: None, numbers):
+        yield
+
+
+def _is_ours(handler: Any) -> bool:
+    return handler is _stop or getattr(handler, "__func__", None) is StopRequest.take
+
+
 def _numbers(names: tuple[str, ...]) -> list[int]:
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
 

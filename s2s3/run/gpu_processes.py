@@ -14,7 +14,7 @@ import torch.multiprocessing as mp
 
 from nnunetv2.errors import DriftError, WorkerDiedError
 from nnunetv2.foundation.files import replacing
-from nnunetv2.foundation.stop_signals import Stopped, signals_watched
+from nnunetv2.foundation.stop_signals import Stopped, signals_watched, stops_deferred
 from nnunetv2.foundation.workers import describe_exit
 
 SECONDS_TO_END = 5.0
@@ -35,7 +35,8 @@ def find_free_network_port() -> int:
 def run_on_gpus(function: Callable[..., None], num_gpus: int, arguments: tuple[Any, ...]) -> None:
     """Run function(rank, *arguments) in one process per GPU, and end all of them when one fails or this one is stopped.
 
-    When this process is stopped, it waits for the others, which may finish a step; a second signal ends them at once.
+    When this process is stopped, it waits for the others, which may finish a step and write a checkpoint. One further
+    signal is forgiven, as some launchers repeat theirs; another one, 10 s after it, or Ctrl-C, ends them at once.
     They connect at MASTER_ADDR:MASTER_PORT, by default on this machine. Raises what the command shows in one line
     (DriftError, OSError) as it was raised in a process; Stopped if a signal stopped one in order, WorkerDiedError if
     one was killed.
@@ -66,8 +67,9 @@ def _end(processes: Sequence[Any]) -> None:
     for process in processes:
         process.terminate()
     try:
-        for process in processes:
-            process.join()
+        with stops_deferred():
+            for process in processes:
+                process.join()
     except BaseException:
         for process in processes:
             process.kill()

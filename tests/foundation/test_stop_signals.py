@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from nnunetv2.foundation import stop_signals
-from nnunetv2.foundation.stop_signals import Stopped, signals_watched, stops_deferred
+from nnunetv2.foundation.stop_signals import Stopped, signals_watched, stops_deferred, stops_ignored
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
@@ -75,3 +75,20 @@ def test_signals_that_are_ignored_stay_ignored() -> None:
     with signals_watched(), stops_deferred():
         send(signal.SIGUSR1)
         assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+
+
+def test_nothing_stops_what_must_not_be_left_half_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stop_signals, "SECONDS_OF_ONE_REQUEST", 0)
+    with signals_watched(), suppress(Stopped), stops_deferred() as request:
+        send(signal.SIGUSR1)
+        with stops_ignored():
+            for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
+                send(number)
+        assert request.number == signal.SIGUSR1
+        send(signal.SIGTERM)
+        pytest.fail("afterwards they are obeyed")
+    received: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
+    with stops_ignored():
+        send(signal.SIGTERM)
+    assert received == [signal.SIGTERM], "handlers of other programs stay"

@@ -15,7 +15,7 @@ from nnunetv2.run import gpu_processes, training_run
 from nnunetv2.run import run_training as public
 from nnunetv2.run.gpu_processes import run_on_gpus
 from tests.conftest import NnunetFolders
-from tests.training.tiny_dataset import CPU, DATASET, TinyDataset, write_preprocessed
+from tests.training.tiny_dataset import CPU, DATASET, TinyDataset, TinyTrainer, write_preprocessed
 
 
 def fail_on_the_second(rank: int) -> None:
@@ -48,6 +48,24 @@ def train_on_the_cpu(rank: int, environment: dict[str, str]) -> None:
     make_trainer: Any = public.get_trainer_from_args
     public.get_trainer_from_args = lambda *names: make_trainer(*names, CPU)
     training_run.run_ddp(rank, DATASET, "2d", 0, "nnUNetTrainer", "nnUNetPlans", *[False] * 3, None, False, False, 2)
+
+
+class SlowDisk(TinyTrainer):
+    """Gets a signal in its second step, and needs five seconds to write a checkpoint."""
+
+    def train_step(self, batch):
+        if self._so_far.steps == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return super().train_step(batch)
+
+    def _checkpoint_content(self):
+        time.sleep(5)
+        return super()._checkpoint_content()
+
+
+def train_on_a_slow_disk(rank: int, environment: dict[str, str]) -> None:
+    public.recursive_find_trainer_class_by_name = lambda _: SlowDisk
+    train_on_the_cpu(rank, environment)
 
 
 @pytest.fixture(autouse=True)
@@ -116,3 +134,15 @@ def test_stopping_the_command_stops_its_processes(tmp_path: Path) -> None:
 def test_a_process_that_a_signal_stopped_is_no_failure() -> None:
     with pytest.raises(Stopped, match="143"):
         run_on_gpus(stop_itself, 1, ())
+
+
+@pytest.mark.slow
+def test_no_process_ends_before_the_checkpoint_of_a_signal_is_written(nnunet_folders: NnunetFolders) -> None:
+    write_preprocessed(TinyDataset(), nnunet_folders.preprocessed)
+
+    with pytest.raises(Stopped, match="143"):
+        run_on_gpus(train_on_a_slow_disk, 2, ({**nnunet_folders.environment, "nnUNet_n_proc_DA": "0"},))
+
+    (fold,) = nnunet_folders.results.glob("*/SlowDisk__*/fold_0")
+    content = torch.load(fold / "checkpoint_latest.pth", weights_only=True)
+    assert content["drift"]["epoch_so_far"]["steps"] == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from nnunetv2.foundation.stop_signals import Stopped, StopRequest, stops_deferred
+from nnunetv2.foundation.stop_signals import Stopped, StopRequest, stops_deferred, stops_ignored
 from nnunetv2.training.checkpoints.epoch_so_far import EpochSoFar
 from nnunetv2.training.dataloading.loader_factory import end_loader
 from nnunetv2.training.nnUNetTrainer.base.training_resumption import TrainingResumption
@@ -116,7 +116,9 @@ class TrainingLoop(TrainingResumption):
         number = current_ranks().highest(request.number, self.device) if request.watched else 0
         if not number:
             return
-        self._save_within_epoch()
+        with stops_ignored():
+            self._save_within_epoch()
+            current_ranks().wait_for_all()  # launchers kill the others soon after the first rank has ended
         stopped = Stopped(number)
         self.print_to_log_file(
             f"Signal {stopped.signal}: the training stops after {self._so_far.steps} training steps of epoch "

@@ -1,6 +1,7 @@
 """What the loop over epochs watches: losses that are not finite, and labels that never occur."""
 
 import math
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import numpy as np
 import pytest
 
 from nnunetv2.errors import NonFiniteLossError
+from nnunetv2.foundation import stop_signals
+from nnunetv2.foundation.stop_signals import Stopped, signals_watched
+from nnunetv2.training.ranks import Ranks
 from tests.conftest import NnunetFolders
 from tests.training.nnUNetTrainer.tiny_runs import SINGLE, run
 from tests.training.tiny_dataset import TinyDataset, TinyTrainer
@@ -60,3 +64,30 @@ def test_labels_that_never_occur_in_the_first_epoch_are_named(
 
     assert log.count("no training patch of the first epoch has label") == (named is not None)
     assert named is None or f"has label {named};" in log
+
+
+class Signalled(TinyTrainer):
+    """Gets a signal in its second step, and another one while its checkpoint is written."""
+
+    def train_step(self, batch):
+        if self._so_far.steps == 1:
+            signal.raise_signal(signal.SIGUSR1)
+        return super().train_step(batch)
+
+    def _checkpoint_content(self):
+        signal.raise_signal(signal.SIGTERM)
+        return super()._checkpoint_content()
+
+
+def test_a_signal_ends_all_ranks_once_the_checkpoint_is_whole(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[bool] = []
+    latest = nnunet_folders.results / SINGLE.name / "Signalled__nnUNetPlans__2d" / "fold_0" / "checkpoint_latest.pth"
+    monkeypatch.setattr(Ranks, "wait_for_all", lambda _: waited.append(latest.is_file()))
+    monkeypatch.setattr(stop_signals, "SECONDS_OF_ONE_REQUEST", 0)
+
+    with pytest.raises(Stopped, match="138"), signals_watched():
+        run(SINGLE, nnunet_folders, Signalled)
+    assert waited[-1] is True, "the ranks wait for the file"
+    assert waited.count(True) == 1
