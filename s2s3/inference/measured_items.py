@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.inference.domain_membership import MembershipRecord
-from nnunetv2.inference.prepared_cases import Item, WatchedItems
+from nnunetv2.inference.prepared_cases import Item, WatchedItems, end_items
 
 
 def measured(items: Iterator[Item], statistics: Sequence[DomainStatistics], folder: Path | None) -> Iterator[Item]:
@@ -38,9 +38,8 @@ class MeasuredItems(WatchedItems):
             self._source.poll()
 
     def close(self) -> None:
-        """Close the other iterator, if that can be done, and write the record."""
+        """End the other iterator and write the record."""
         try:
-            if isinstance(self._source, WatchedItems):
-                self._source.close()
+            end_items(self._source)
         finally:
             self._record.write()

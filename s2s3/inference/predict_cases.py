@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from batchgenerators.dataloading.multi_threaded_augmenter import MultiThreadedAugmenter
 
 from nnunetv2.errors import CaseFailedError, CasesFailedError
 from nnunetv2.foundation.safe_loading.safe_arrays import open_npy
 from nnunetv2.inference.export_queue import ExportQueue, raise_failures
-from nnunetv2.inference.prepared_cases import Item, WatchedItems
+from nnunetv2.inference.prepared_cases import Item, WatchedItems, end_items
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
@@ -68,7 +67,7 @@ def predict_cases(items: Iterable[Item], predict: Predict, export: CaseExport, n
         try:
             _predict_and_submit(items, predict, export, exports, failures)
         finally:
-            _end(items)
+            end_items(items)
         results, failed_exports = exports.collect()
     raise_failures([*failures, *failed_exports])
     return results
@@ -109,10 +108,3 @@ def _collecting_failures(items: Iterable[Item], failures: list[BaseException]) -
         failures.append(error)
     except CasesFailedError as error:
         failures.extend(error.failures)
-
-
-def _end(items: Iterable[Item]) -> None:
-    if isinstance(items, WatchedItems):
-        items.close()
-    elif isinstance(items, MultiThreadedAugmenter):
-        items._finish()

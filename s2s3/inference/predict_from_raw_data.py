@@ -287,8 +287,9 @@ class nnUNetPredictor:
             self.plans_manager,
             self.dataset_json,
             self.configuration_manager,
-            num_processes=num_processes,
-            verbose=verbose,
+            num_processes,
+            self.device.type == "cuda",  # pin_memory
+            verbose,
             **options_for(preprocessing_iterator_fromfiles, wanted=is_measured),
         )
 
@@ -315,8 +316,9 @@ class nnUNetPredictor:
             self.plans_manager,
             self.dataset_json,
             self.configuration_manager,
-            num_processes=num_processes,
-            verbose=self.verbose_preprocessing,
+            num_processes,
+            self.device.type == "cuda",  # pin_memory
+            self.verbose_preprocessing,
         )
 
     def predict_from_list_of_npy_arrays(

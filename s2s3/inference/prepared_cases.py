@@ -7,13 +7,14 @@ which the export needs; and `ofile`, the output name without ending, or None.
 import tempfile
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from batchgenerators.dataloading.multi_threaded_augmenter import MultiThreadedAugmenter
 
 from nnunetv2.errors import DiskFullError
 from nnunetv2.foundation.torch_threads import threads_in_use
@@ -51,6 +52,14 @@ class WatchedItems(Iterator[Item]):
     @abstractmethod
     def close(self) -> None:
         """End the work in the background; items not yet yielded are dropped."""
+
+
+def end_items(items: Iterable[Item]) -> None:
+    """End the work in the background of an iterator over items, if it has any: ours, or a client's augmenter."""
+    if isinstance(items, WatchedItems):
+        items.close()
+    elif isinstance(items, MultiThreadedAugmenter):
+        items._finish()
 
 
 class PreparedCases(WatchedItems):

@@ -7,7 +7,7 @@ from typing import Any
 from nnunetv2.errors import IncompleteModelError
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.output_guard import check_output_file, is_model_archive
-from nnunetv2.model_sharing.model_files import ModelFiles, Wanted, find_dataset_files, find_model_files
+from nnunetv2.model_sharing.model_files import FoundFiles, Wanted, find_dataset_files, find_model_files
 from nnunetv2.model_sharing.zip_archive import write_zip
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
@@ -74,7 +74,7 @@ def _as_tuple(given: Any) -> tuple[Any, ...]:
     return (given,) if isinstance(given, int | str) else tuple(dict.fromkeys(given))
 
 
-def _complain_of_missing(dataset: str, models: dict[str, ModelFiles], strict: bool) -> None:
+def _complain_of_missing(dataset: str, models: dict[str, FoundFiles], strict: bool) -> None:
     missing = [line for model in models.values() for line in model.missing]
     if not any(model.files for model in models.values()):
         raise IncompleteModelError(f"{dataset}: there is no model to export; missing are", missing)

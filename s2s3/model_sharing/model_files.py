@@ -32,7 +32,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class ModelFiles:
+class FoundFiles:
     """The files of one model; none where it cannot predict."""
 
     files: tuple[Path, ...]
@@ -40,40 +40,40 @@ class ModelFiles:
     """One line for each thing that should be there."""
 
 
-def find_model_files(folder: Path, wanted: Wanted) -> ModelFiles:
+def find_model_files(folder: Path, wanted: Wanted) -> FoundFiles:
     """Return the files of the model in `<trainer>__<plans>__<configuration>`.
 
     A fold that lacks a checkpoint is left out as a whole. A model needs plans.json, dataset.json and one fold.
     """
     if not folder.is_dir():
-        return ModelFiles((), (f"{folder.name}: not trained, there is no such folder in {folder.parent}",))
+        return FoundFiles((), (f"{folder.name}: not trained, there is no such folder in {folder.parent}",))
     folds = [_find_fold_files(folder / f"fold_{fold}", wanted) for fold in wanted.folds]
     of_folds = [file for fold in folds for file in fold.files]
     missing = [line for fold in folds for line in fold.missing]
     missing += [f"{folder.name}/{name}" for name in _MODEL_FILES if not (folder / name).is_file()]
     if not of_folds or not all((folder / name).is_file() for name in ("plans.json", "dataset.json")):
-        return ModelFiles((), tuple(missing))
+        return FoundFiles((), tuple(missing))
     merged = folder / f"crossval_results_folds_{folds_tuple_to_string(wanted.folds)}"
     own = [*_result_files(merged, wanted), *_existing(folder, (*_MODEL_FILES, *_MODEL_EXTRAS))]
-    return ModelFiles((*of_folds, *own), tuple(missing))
+    return FoundFiles((*of_folds, *own), tuple(missing))
 
 
-def _find_fold_files(folder: Path, wanted: Wanted) -> ModelFiles:
+def _find_fold_files(folder: Path, wanted: Wanted) -> FoundFiles:
     name = f"{folder.parent.name}/{folder.name}"
     if not folder.is_dir():
-        return ModelFiles(
+        return FoundFiles(
             (), (f"{name}: no such folder; train it with {train_command(folder.parent, _fold_of(folder))}",)
         )
     absent = [checkpoint for checkpoint in wanted.checkpoints if not (folder / checkpoint).is_file()]
     if absent:
-        return ModelFiles((), tuple(f"{name}/{checkpoint} ({_what_there_is(folder)})" for checkpoint in absent))
+        return FoundFiles((), tuple(f"{name}/{checkpoint} ({_what_there_is(folder)})" for checkpoint in absent))
     own = _existing(folder, (*wanted.checkpoints, *_FOLD_EXTRAS))
     validation = folder / "validation"
     but = (".npz", ".pkl")
     scores = _all_files(validation, but) if wanted.with_predictions else _existing(validation, _RESULTS)
     if validation / "summary.json" in scores:
-        return ModelFiles((*own, *scores), ())
-    return ModelFiles((*own, *scores), (f"{name}/validation/summary.json (made by `nnUNetv2_train ... --val`)",))
+        return FoundFiles((*own, *scores), ())
+    return FoundFiles((*own, *scores), (f"{name}/validation/summary.json (made by `nnUNetv2_train ... --val`)",))
 
 
 def _what_there_is(fold_folder: Path) -> str:

@@ -366,6 +366,28 @@ def test_what_stands_in_the_module_in_the_place_of_a_name_is_called(
     assert calls
 
 
+@pytest.mark.parametrize(("name", "number"), [("fromfiles", 9), ("fromnpy", 10)])
+def test_a_replaced_iterator_is_called_as_nnunet_calls_it(
+    model, rgb_images, monkeypatch, name: str, number: int
+) -> None:
+    calls: list[tuple] = []
+    original = getattr(predict_from_raw_data, f"preprocessing_iterator_{name}")
+
+    def with_names_of_its_own(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return original(*arguments)
+
+    monkeypatch.setattr(predict_from_raw_data, f"preprocessing_iterator_{name}", with_names_of_its_own)
+    model.verbose_preprocessing = "verbose"
+    model.predict_from_files([[rgb_images / "a_0000.png"]], None, False, True, 0, 0)
+    model.predict_from_list_of_npy_arrays(
+        [np.ones((3, 1, 8, 8), np.float32)], None, [{"spacing": [999, 1, 1]}], None, 0, False, 0
+    )
+    (arguments,) = calls
+    assert len(arguments) == number
+    assert arguments[-3:] == (0, False, "verbose")
+
+
 def test_a_subclass_that_overrides_the_iterator_method_is_reached(model, rgb_images, tmp_path) -> None:
     model.predict_from_data_iterator = lambda iterator, save, workers: [save, workers]
     assert model.predict_from_files(rgb_images, tmp_path / "out", True, True, 1, 8) == [True, 3]
