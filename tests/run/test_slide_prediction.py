@@ -2,12 +2,16 @@
 
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from nnunetv2.pathology.prediction.run_list import note_slides
+from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.run.slide_command import slide_entry
 from tests.conftest import exit_code_of
 from tests.factories.models import write_model_folder
@@ -66,6 +70,57 @@ def test_all_slides_of_a_folder_are_predicted_and_those_that_fail_are_named_at_t
     again = run(monkeypatch, capsys, *words, "--save", "labels")
     assert again[0] == 2
     assert "failed before; --retry_failed tries again" in again[2]
+
+
+def test_parts_share_the_slides_and_each_knows_all_of_them(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slides, out = draw_slides(tmp_path / "slides"), tmp_path / "out"
+    shutil.copy(slides / "a.png", slides / "c.png")
+    words = ("-i", slides, "-o", out, "-m", model_folder, "--mpp", 0.5, "--slide_mpp", 0.5, "--tissue", "none")
+    words = (*words, "--save", "labels", "--num_parts", 2)
+    for part, names in (("0", ["a", "c"]), ("1", ["a", "b", "c"])):
+        assert run(monkeypatch, capsys, *words, "--part_id", part)[0] == 0
+        assert sorted(file.parent.name for file in out.glob("*/labels.ome.tif")) == names
+        assert set(json.loads((out / "run.json").read_text())["slides"]) == {"a", "b", "c"}
+    assert [row["state"] for row in rows_of(out / "slides.csv")] == ["done"] * 3
+    for wrong in ("2", "-1"):
+        code, _, errors = run(monkeypatch, capsys, *words, "--part_id", wrong)
+        assert code == 2
+        assert len(errors.splitlines()) == 1
+        assert "part_id" in errors
+
+
+def test_status_shows_how_far_the_slides_are_and_releases_the_claims_of_the_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    write_predicted_slide(out / "a")
+    (out / "b").mkdir()
+    (out / "b/.claim").write_text("{}")
+    os.utime(out / "b/.claim", (0, 0))
+    note_slides(out, [SlideEntry("/x/b.svs", "b"), SlideEntry("/x/c.svs", "c")])
+    code, shown, _ = run(monkeypatch, capsys, "status", "-o", out)
+    assert code == 0
+    assert shown.splitlines() == [
+        "a  done       1",
+        "b  waiting    0  unknown (gone)",
+        "c  waiting    0",
+        "",
+        "3 slides: 1 done, 2 waiting",
+    ]
+    _, shown, _ = run(monkeypatch, capsys, "status", "-o", out, "--json")
+    assert [(slide["slide"], slide["state"]) for slide in json.loads(shown)] == [
+        ("a", "done"),
+        ("b", "waiting"),
+        ("c", "waiting"),
+    ]
+    _, shown, _ = run(monkeypatch, capsys, "status", "-o", out, "--release")
+    assert shown.startswith("released: b\n")
+    assert not (out / "b/.claim").exists()
+    code, _, errors = run(monkeypatch, capsys, "status", "-o", tmp_path / "absent")
+    assert code == 2
+    assert errors == f"error: {tmp_path / 'absent'}: no such folder, expected one of drift slide predict\n"
 
 
 def test_predicted_slides_are_exported_and_the_tables_follow(
