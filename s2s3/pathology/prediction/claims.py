@@ -18,6 +18,7 @@ from pathlib import Path
 from nnunetv2.errors import ClaimError
 from nnunetv2.file_kinds.slide_files import SLIDE_CLAIM
 from nnunetv2.foundation.files import make_folder
+from s1.files import blaming
 from s1.json_files import NotJson, check_json, parse_json
 
 CLAIM_NAME = ".claim"
@@ -185,13 +186,17 @@ def _create(folder: Path, owner: ClaimOwner) -> bool:
 
 
 def _create_file(file: Path, content: bytes) -> bool:
-    """Create a file; False if there is one, or a link, of this name."""
+    """Create a file; False if there is one, or a link, of this name. On a full disk none is left."""
     try:
         descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except FileExistsError:
         return False
-    with open(descriptor, "wb") as stream:
-        stream.write(content)
+    try:
+        with blaming(file), open(descriptor, "wb") as stream:
+            stream.write(content)
+    except OSError:
+        file.unlink(missing_ok=True)  # an empty claim would be waited for until it is stale
+        raise
     return True
 
 

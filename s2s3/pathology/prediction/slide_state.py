@@ -1,5 +1,6 @@
 """The file state.json of a slide: what is being done with it, what was, and how it went."""
 
+import errno
 import socket
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -56,12 +57,18 @@ class SlideState:
     def stop(self, error: BaseException | None = None) -> None:
         """Enter that something which is no fault of the slide stopped it: the user, a full disk, other settings.
 
-        How it ended stays if it had ended already.
+        How it ended stays if it had ended already. On a disk too full even for that, the state goes, as a slide without
+        one is waiting, too; one that seems to run would count as ended by its process.
         """
         if read_state(self._file.parent).get("state") in ENDED:
             return
         attempts = max(0, self.content["attempts"] - 1)
-        self.update(state=WAITING, attempts=attempts, error=None if error is None else _described(error))
+        try:
+            self.update(state=WAITING, attempts=attempts, error=None if error is None else _described(error))
+        except OSError as full:
+            if full.errno in (errno.ENOSPC, errno.EDQUOT):
+                self._file.unlink(missing_ok=True)
+            raise
 
     def finish(self, state: str, **entries: Any) -> dict[str, Any]:
         """Enter how it ended; return all entries."""

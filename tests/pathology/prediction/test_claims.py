@@ -184,3 +184,18 @@ def test_of_40_slides_and_8_processes_two_of_them_killed_each_is_done_once_and_n
         assert worker.exitcode == 0
     assert {(tmp_path / str(slide) / "done").read_text() for slide in range(40)} <= set("234567")
     assert [os.listdir(tmp_path / str(slide)) for slide in range(40)] == [["done"]] * 40
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
+def test_a_full_disk_leaves_no_empty_claim_that_others_would_wait_for(tmp_path: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            take_claim(tmp_path / "a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert raised.value.filename == str(tmp_path / "a/.claim")
+    assert list((tmp_path / "a").iterdir()) == []

@@ -1,7 +1,9 @@
 """One slide through a whole prediction: equal to the prediction of a picture, resumable, honest about damage."""
 
+import errno
 import gzip
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -24,6 +26,7 @@ from nnunetv2.pathology.outputs.slide_export import export_slide
 from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
+from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
 from nnunetv2.pathology.prediction.slide_predictor import SlideResult
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
@@ -412,6 +415,32 @@ def test_a_slide_that_is_stopped_while_its_parts_are_removed_stays_done(
     with pytest.raises(KeyboardInterrupt):
         SlideJob(model, LABELS).run(str(file), "a", tmp_path / "out", 0.5)
     assert json.loads(state.read_text())["state"] == "done"
+
+
+def test_a_disk_too_full_for_the_state_counts_no_attempt(
+    model: SlideModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, out = picture(tmp_path, 64, 64), tmp_path / "out"
+    replace_file, is_full = os.replace, threading.Event()
+
+    def replace_or_fail(source: str, target: str) -> None:
+        if is_full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        replace_file(source, target)
+
+    def fill(*_: object, **__: object) -> None:
+        is_full.set()
+        raise OSError(errno.ENOSPC, "No space left on device", str(out / "x"))
+
+    monkeypatch.setattr(os, "replace", replace_or_fail)
+    with monkeypatch.context() as patched:
+        patched.setattr(SlideOutputs, "write", fill)
+        for _ in range(4):
+            with pytest.raises(OSError, match="No space left"):
+                SlideJob(model, LABELS).run(str(file), "a", out, 0.5)
+            assert [path.name for path in out.iterdir()] == [".work"]
+            is_full.clear()
+    assert SlideJob(model, LABELS).run(str(file), "a", out, 0.5)["attempts"] == 1
 
 
 def test_a_copy_is_read_in_place_of_a_slide_that_all_files_and_messages_name(model: SlideModel, tmp_path: Path) -> None:
