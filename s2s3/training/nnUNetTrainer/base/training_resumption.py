@@ -95,9 +95,10 @@ class TrainingResumption(TrainingData):
         Raises CheckpointError, before anything changes, if it is damaged, incomplete or of another network.
         """
         source = checkpoint if filename_or_checkpoint is None else filename_or_checkpoint
-        if not self.was_initialized:
-            self.initialize()
         content = checkpoint_files.checkpoint_of(source, self.device)
+        if not self.was_initialized:
+            self.follow_normalization_of(content["network_weights"])
+            self.initialize()
         name = "the checkpoint" if isinstance(source, Mapping) else str(source)
         network = plain_network(self.network)
         weights = content["network_weights"]

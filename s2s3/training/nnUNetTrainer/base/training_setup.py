@@ -22,8 +22,8 @@ from nnunetv2.training.loss.segmentation_loss import (
     segmentation_loss,
     supervise_deeply,
 )
+from nnunetv2.training.nnUNetTrainer.base.normalization_choice import NormalizationChoice
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
-from nnunetv2.training.nnUNetTrainer.base.training_state import TrainingState
 from nnunetv2.training.ranks import current_ranks, share_batch
 from nnunetv2.training.run_folder.network_plot import caption_network, planned_stages, plot_network
 from nnunetv2.training.run_folder.run_folders import require_preprocessed
@@ -45,7 +45,7 @@ HYPERPARAMETERS = (
 """Attributes that are passed to external loggers."""
 
 
-class TrainingSetup(TrainingState):
+class TrainingSetup(NormalizationChoice):
     """Everything that is built once, before the first epoch."""
 
     domain_ratio_mode: RatioMode | str = "auto"
@@ -70,6 +70,7 @@ class TrainingSetup(TrainingState):
             self.plans_manager, self.configuration_manager, self.dataset_json
         )
         self._balance_domains()
+        self._choose_normalization()
         with self.random_streams.stream("initial weights"):
             network = self._build_network().to(self.device)
         self.network = torch.compile(network) if self._do_i_compile() else network

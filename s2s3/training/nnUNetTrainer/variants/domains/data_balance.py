@@ -35,6 +35,13 @@ class nnUNetTrainerNoDomains(nnUNetTrainer):
     use_edge_heads = False
     select_by_balanced_dice = False
     stratify_splits = False
+    batch_norm_on_domains = False
+
+
+class nnUNetTrainerPlannedNorm(nnUNetTrainer):
+    """Folds and selection by domain, with the normalization layers that the plans name."""
+
+    batch_norm_on_domains = False
 
 
 class nnUNetTrainerBalancedBatches(nnUNetTrainerNoDomains):

@@ -8,3 +8,4 @@ class nnUNetTrainerJointBalancing(nnUNetTrainer):
 
     balance_batches = True
     use_edge_heads = True
+    batch_norm_on_domains = False

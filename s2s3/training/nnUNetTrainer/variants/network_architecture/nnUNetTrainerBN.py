@@ -1,11 +1,18 @@
 """Training a network with batch normalization."""
 
-from typing import Any
-
 from torch import nn
 
+from nnunetv2.networks.normalization import with_batch_norm
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import nnUNetTrainerNoDomains
+from nnunetv2.training.nnUNetTrainer.variants.domains.intensity import (
+    nnUNetTrainerStainTransferJitter,
+    nnUNetTrainerVariedStain,
+)
+from nnunetv2.training.nnUNetTrainer.variants.domains.joint_balancing import nnUNetTrainerJointBalancing
+from nnunetv2.training.nnUNetTrainer.variants.weight_averaging.nnUNetTrainerUniformAverage import (
+    nnUNetTrainerNoDomainsUniformAverage,
+)
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
@@ -37,10 +44,17 @@ class nnUNetTrainerNoDomainsBN(nnUNetTrainerBN, nnUNetTrainerNoDomains):
     """Batch normalization without anything that depends on domains."""
 
 
-def with_batch_norm(arguments: dict[str, Any], dims: int) -> dict[str, Any]:
-    """Return a copy of a network's arguments with the normalization replaced."""
-    return {
-        **arguments,
-        "norm_op": f"torch.nn.modules.batchnorm.BatchNorm{dims}d",
-        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
-    }
+class nnUNetTrainerJointBalancingBN(nnUNetTrainerBN, nnUNetTrainerJointBalancing):
+    """Joint balancing with batch normalization."""
+
+
+class nnUNetTrainerStainTransferJitterBN(nnUNetTrainerBN, nnUNetTrainerStainTransferJitter):
+    """Stain transfer and jitter with batch normalization."""
+
+
+class nnUNetTrainerVariedStainBN(nnUNetTrainerBN, nnUNetTrainerVariedStain):
+    """Varied stains with batch normalization."""
+
+
+class nnUNetTrainerUniformAverageBN(nnUNetTrainerBN, nnUNetTrainerNoDomainsUniformAverage):
+    """Uniformly averaged weights with batch normalization, without anything that depends on domains."""

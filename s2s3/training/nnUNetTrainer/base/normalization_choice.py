@@ -1,0 +1,83 @@
+"""Which normalization layers the network has: those of the plans or, on several domains, batch normalization."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.file_kinds.plans_files import PLANS
+from nnunetv2.foundation.files import read_json
+from nnunetv2.model_sharing.model_advice import BEST, FINAL, LATEST
+from nnunetv2.networks.normalization import has_running_statistics, names_instance_norm, with_batch_norm
+from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
+from nnunetv2.training.nnUNetTrainer.base.training_state import TrainingState
+
+SMALLEST_BATCH = 4
+"""Images from which the statistics of a batch are taken; batch normalization was measured with as many."""
+
+
+class NormalizationChoice(TrainingState):
+    """Changes the plans of a training before its network is built; plans.json of the model says the same."""
+
+    batch_norm_on_domains = True
+    """On several domains of 2D images, train with batch normalization, by the rule of docs/ablation.md."""
+
+    def _choose_normalization(self) -> None:
+        """Plan batch normalization if it helps here, unless the model began without it; say so in the log."""
+        arguments = self.configuration_manager.network_arch_init_kwargs
+        if not self.batch_norm_on_domains or not self._may_have_batch_norm(arguments):
+            return
+        began_with = _network_arguments_of(self.output_folder_base, self.configuration_name)
+        if began_with is not None and names_instance_norm(began_with):
+            self.print_to_log_file(
+                f"The network has the normalization of the plans, as the folds that {self.output_folder_base} has "
+                "already; move them away to train with batch normalization, which several domains gain from."
+            )
+            return
+        self._plan_network(with_batch_norm(arguments, len(self.configuration_manager.patch_size)))
+        self.print_to_log_file(
+            "The network has batch normalization, since the dataset has several domains (docs/ablation.md); "
+            "nnUNetTrainerPlannedNorm keeps that of the plans."
+        )
+
+    def _may_have_batch_norm(self, arguments: Mapping[str, Any]) -> bool:
+        planned = self.configuration_manager
+        own: Any = type(self)
+        builds_as_planned = own.build_network_architecture is trainer_module().nnUNetTrainer.build_network_architecture
+        return (
+            len(self.dataset_domains.names) > 1
+            and builds_as_planned
+            and names_instance_norm(arguments)
+            and len(planned.patch_size) == 2
+            and planned.batch_size >= SMALLEST_BATCH
+            and not (self.is_ddp and self.device.type == "cpu")  # torch synchronises batch statistics on GPUs only
+        )
+
+    def _plan_network(self, arguments: dict[str, Any]) -> None:
+        """Replace the arguments of the network in the plans of this training."""
+        name, planned = self.configuration_name, self.configuration_manager.configuration
+        own = {key: value for key, value in planned.items() if key != "inherits_from"}
+        own["architecture"] = {**own["architecture"], "arch_kwargs": arguments}
+        plans = self.plans_manager.plans
+        plans = {**plans, "configurations": {**plans["configurations"], name: own}}
+        self.plans_manager = trainer_module().PlansManager(plans)
+        self.configuration_manager = self.plans_manager.get_configuration(name)
+        self.my_init_kwargs = {**self.my_init_kwargs, "plans": plans}
+        self.logger.update_config({"plans": plans})
+
+    def follow_normalization_of(self, weight_names: Iterable[str]) -> None:
+        """Keep the normalization of the plans if weights to start from have been trained with it.
+
+        Has no effect once the network is built.
+        """
+        self.batch_norm_on_domains = self.batch_norm_on_domains and has_running_statistics(weight_names)
+
+
+def _network_arguments_of(model_folder: str, configuration: str) -> Mapping[str, Any] | None:
+    """Return the arguments of the network of a model that has a checkpoint, None if it has none."""
+    folder = Path(model_folder)
+    has_checkpoint = any(any(folder.glob(f"fold_*/{name}")) for name in (FINAL, LATEST, BEST))
+    if not has_checkpoint or not (folder / "plans.json").is_file():
+        return None
+    plans = trainer_module().PlansManager(read_json(folder / "plans.json", PLANS))
+    arguments: Mapping[str, Any] = plans.get_configuration(configuration).network_arch_init_kwargs
+    return arguments
