@@ -20,18 +20,25 @@ def load_pretrained_weights(network: "nn.Module", fname: str | os.PathLike[str],
     CheckpointMismatchError, an AssertionError, if a weight is missing or has another shape.
     """
     from nnunetv2.boundary.edge_branch import plain_network
-    from nnunetv2.foundation.safe_loading.safe_checkpoint import load_checkpoint_file
     from nnunetv2.training.run_folder.run_log import say
+
+    plain = plain_network(network)
+    own = plain.state_dict()
+    chosen = transferable(own, weights_of(fname), str(fname))
+    plain.load_state_dict({**own, **chosen})
+    if verbose:
+        say(f"Loaded {len(chosen)} tensors from {fname}: {', '.join(chosen)}")
+
+
+def weights_of(fname: str | os.PathLike[str]) -> "dict[str, Tensor]":
+    """Return the weights in a checkpoint, by name. Raises IncompleteCheckpointError if it has none."""
+    from nnunetv2.foundation.safe_loading.safe_checkpoint import load_checkpoint_file
 
     content = load_checkpoint_file(fname, "cpu")
     if "network_weights" not in content:
         raise IncompleteCheckpointError(f"{fname} lacks network_weights; it contains {', '.join(map(str, content))}")
-    plain = plain_network(network)
-    own = plain.state_dict()
-    chosen = transferable(own, content["network_weights"], str(fname))
-    plain.load_state_dict({**own, **chosen})
-    if verbose:
-        say(f"Loaded {len(chosen)} tensors from {fname}: {', '.join(chosen)}")
+    weights: dict[str, Tensor] = content["network_weights"]
+    return weights
 
 
 def transferable(own: "dict[str, Tensor]", weights: "dict[str, Tensor]", source: str) -> "dict[str, Tensor]":

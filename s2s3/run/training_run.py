@@ -22,6 +22,7 @@ from nnunetv2.foundation.torch_threads import set_threads_for
 from nnunetv2.model_sharing.model_advice import BEST, FINAL
 from nnunetv2.run import run_training as public
 from nnunetv2.run.gpu_processes import find_free_network_port, run_on_gpus
+from nnunetv2.run.load_pretrained_weights import weights_of
 from nnunetv2.run.rank_group import as_launched_rank, is_launched, join_group, leave_group, naming_missing_ranks
 from nnunetv2.run.start_checkpoints import checkpoint_to_validate, load_newest, refuse_own_checkpoint
 from nnunetv2.training.dataloading.case_splits import fold_of
@@ -128,6 +129,7 @@ def maybe_load_checkpoint(
     elif pretrained_weights_file is not None:
         refuse_own_checkpoint(pretrained_weights_file, nnunet_trainer.output_folder)
         if not nnunet_trainer.was_initialized:
+            nnunet_trainer.follow_normalization_of(weights_of(pretrained_weights_file))
             nnunet_trainer.initialize()
         public.load_pretrained_weights(nnunet_trainer.network, pretrained_weights_file, verbose=True)
 

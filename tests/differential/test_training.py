@@ -324,6 +324,53 @@ def test_nnunet_resumes_from_a_checkpoint_of_joint_balancing(
     assert list(after["optimizer_state"]["state"]) == list(saved["optimizer_state"]["state"])
 
 
+DEFAULT_TRAINING = """
+    import json
+    import sys
+    from os.path import join
+
+    import torch
+
+    from nnunetv2.paths import nnUNet_preprocessed
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    name = sys.argv[1]
+    read = lambda file: json.load(open(join(nnUNet_preprocessed, name, file)))
+    trainer = nnUNetTrainer(read("nnUNetPlans.json"), "2d", 0, read("dataset.json"), torch.device("cpu"))
+    trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 1, 3, 1
+    trainer.run_training()
+"""
+PREDICT = """
+    import sys
+
+    import numpy as np
+    import torch
+
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    predictor = nnUNetPredictor(device=torch.device("cpu"), perform_everything_on_device=False, allow_tqdm=False)
+    predictor.initialize_from_trained_model_folder(sys.argv[1], (0,), "checkpoint_final.pth")
+    image = np.random.default_rng(3).normal(size=(3, 1, 60, 50)).astype(np.float32)
+    logits = predictor.predict_logits_from_preprocessed_data(torch.from_numpy(image))
+    np.save(sys.argv[2], np.asarray(logits))
+"""
+
+
+def test_nnunet_predicts_the_same_with_our_model_of_several_domains_and_its_batch_normalization(tmp_path: Path) -> None:
+    dataset = TinyDataset(name="Dataset906_Slides", domains=("a", "b"), batch_size=4)
+    folders = make_folders(tmp_path / "folders")
+    write_preprocessed(dataset, folders.preprocessed)
+    environment = {**ENVIRONMENT, **folders.environment}
+    run_ours(DEFAULT_TRAINING, dataset.name, env=environment)
+    model = folders.results / dataset.name / "nnUNetTrainer__nnUNetPlans__2d"
+    assert "BatchNorm2d" in (model / "plans.json").read_text()
+
+    for name, run in (("ours", run_ours), ("oracle", run_oracle)):
+        run(PREDICT, model, tmp_path / f"{name}.npy", env=environment)
+
+    np.testing.assert_array_equal(*(np.load(tmp_path / f"{name}.npy") for name in ("ours", "oracle")))
+
+
 def test_nnunet_repeats_the_epoch_in_which_a_signal_stopped_our_training(tmp_path: Path) -> None:
     dataset, ours, target = DATASETS["labels"], make_folders(tmp_path / "ours"), make_folders(tmp_path / "oracle")
     for folders in (ours, target):

@@ -163,6 +163,7 @@ class TinyTrainer(nnUNetTrainer):
 
     balance_batches = True
     use_edge_heads = True
+    batch_norm_on_domains = False
 
     def __init__(self, plans, configuration, fold, dataset_json, device=CPU):
         super().__init__(plans, configuration, fold, dataset_json, device)

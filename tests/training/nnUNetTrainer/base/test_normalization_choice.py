@@ -1,0 +1,140 @@
+"""Batch normalization on several domains, and the cases in which the plans' normalization stays."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.run.training_run import maybe_load_checkpoint
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import (
+    nnUNetTrainerNoDomains,
+    nnUNetTrainerPlannedNorm,
+)
+from nnunetv2.training.nnUNetTrainer.variants.domains.joint_balancing import nnUNetTrainerJointBalancing
+from tests.conftest import NnunetFolders
+from tests.training.nnUNetTrainer.tiny_runs import SEVERAL, run
+from tests.training.tiny_dataset import CPU, TinyDataset, make_trainer, write_preprocessed
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
+SLIDES = replace(SEVERAL, batch_size=4)
+
+
+class ShortTrainer(nnUNetTrainer):
+    """The default trainer for two epochs of three steps."""
+
+    def __init__(self, plans, configuration, fold, dataset_json, device=CPU):
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        self.num_epochs = 2
+        self.num_iterations_per_epoch = 3
+        self.num_val_iterations_per_epoch = 2
+
+
+class PlannedTrainer(ShortTrainer):
+    batch_norm_on_domains = False
+
+
+class OwnNetworkTrainer(ShortTrainer):
+    @staticmethod
+    def build_network_architecture(*arguments: Any, **keywords: Any) -> nn.Module:
+        return nnUNetTrainer.build_network_architecture(*arguments, **keywords)
+
+
+def kinds_of(trainer: Any) -> set[type]:
+    """Return the types of the normalization layers of an initialised trainer's network."""
+    wanted = (nn.InstanceNorm2d, nn.InstanceNorm3d, nn.BatchNorm2d, nn.BatchNorm3d)
+    return {type(layer) for layer in plain_network(trainer.network).modules() if isinstance(layer, wanted)}
+
+
+def kinds_planned(plans: dict[str, Any]) -> str:
+    return plans["configurations"]["2d"]["architecture"]["arch_kwargs"]["norm_op"].rpartition(".")[2]
+
+
+def initialised(dataset: TinyDataset, trainer_class: type[nnUNetTrainer] = ShortTrainer, fold: int = 0) -> Any:
+    trainer = make_trainer(dataset, fold, trainer_class)
+    trainer.initialize()
+    return trainer
+
+
+def test_on_several_domains_network_plans_and_checkpoint_have_batch_normalization(
+    nnunet_folders: NnunetFolders,
+) -> None:
+    trainer = run(SLIDES, nnunet_folders, ShortTrainer)
+
+    assert kinds_of(trainer) == {nn.BatchNorm2d}
+    model = Path(trainer.output_folder_base)
+    assert kinds_planned(json.loads((model / "plans.json").read_text())) == "BatchNorm2d"
+    checkpoint = torch.load(model / "fold_0" / "checkpoint_final.pth", weights_only=True)
+    assert kinds_planned(checkpoint["init_args"]["plans"]) == "BatchNorm2d"
+    planned = json.loads((nnunet_folders.preprocessed / SLIDES.name / "nnUNetPlans.json").read_text())
+    assert kinds_planned(planned) == "InstanceNorm2d"
+    other_fold = initialised(SLIDES, fold=1)
+    assert kinds_of(other_fold) == {nn.BatchNorm2d}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "trainer_class"),
+    [
+        (replace(SLIDES, domains=()), ShortTrainer),
+        (replace(SLIDES, domains=("north",)), ShortTrainer),
+        (replace(SLIDES, batch_size=3), ShortTrainer),
+        (replace(SLIDES, dims=3), ShortTrainer),
+        (SLIDES, OwnNetworkTrainer),
+        (SLIDES, nnUNetTrainerNoDomains),
+        (SLIDES, nnUNetTrainerPlannedNorm),
+        (SLIDES, nnUNetTrainerJointBalancing),
+    ],
+    ids=[
+        "no domains",
+        "one domain",
+        "small batches",
+        "volumes",
+        "own network",
+        "NoDomains",
+        "PlannedNorm",
+        "published",
+    ],
+)
+def test_elsewhere_the_normalization_of_the_plans_stays(
+    nnunet_folders: NnunetFolders, dataset: TinyDataset, trainer_class: type[nnUNetTrainer]
+) -> None:
+    write_preprocessed(dataset, nnunet_folders.preprocessed)
+    trainer = initialised(dataset, trainer_class)
+    assert kinds_of(trainer) == {nn.InstanceNorm2d if dataset.dims == 2 else nn.InstanceNorm3d}
+    assert trainer.plans_manager.plans == {**dataset.plans()}
+
+
+def test_a_model_with_a_fold_of_planned_normalization_keeps_it_in_all_folds(nnunet_folders: NnunetFolders) -> None:
+    first = run(SLIDES, nnunet_folders, PlannedTrainer)
+    model = Path(first.output_folder_base)
+    model.rename(model.with_name("ShortTrainer__nnUNetPlans__2d"))
+
+    second = initialised(SLIDES, fold=1)
+
+    assert kinds_of(second) == {nn.InstanceNorm2d}
+    assert "has the normalization of the plans, as the folds" in Path(second.log_file).read_text()
+
+
+def test_resuming_keeps_the_normalization_of_the_checkpoint(nnunet_folders: NnunetFolders) -> None:
+    first = run(SLIDES, nnunet_folders, PlannedTrainer)
+    second = make_trainer(SLIDES, trainer_class=ShortTrainer)
+    second.load_checkpoint(Path(first.output_folder) / "checkpoint_final.pth")
+    assert kinds_of(second) == {nn.InstanceNorm2d}
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"), [(PlannedTrainer, nn.InstanceNorm2d), (ShortTrainer, nn.BatchNorm2d)], ids=["planned", "batch"]
+)
+def test_pretrained_weights_decide_on_the_normalization(
+    nnunet_folders: NnunetFolders, tmp_path: Path, source: type[nnUNetTrainer], kind: type
+) -> None:
+    first = run(SLIDES, nnunet_folders, source)
+    weights = Path(first.output_folder).rename(tmp_path / "pretrained") / "checkpoint_final.pth"
+    second = make_trainer(SLIDES, trainer_class=ShortTrainer)
+    maybe_load_checkpoint(second, False, False, str(weights))
+    assert kinds_of(second) == {kind}
