@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _LARGEST_SEED = 2**32 - 1
 REFERENCE = "nnUNetTrainerNoDomains"
 PARTS = (
+    "nnUNetTrainerNoDomainsBN",
     "nnUNetTrainerNoDomainsUniformAverage",
     "nnUNetTrainerJointBalancing",
     "nnUNetTrainerNoBatchBalance",

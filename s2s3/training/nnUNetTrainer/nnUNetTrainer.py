@@ -49,7 +49,7 @@ from s1.file_endings import label_ending
 
 
 class nnUNetTrainer(TrainingLoop):
-    """Trains one fold of a configuration as nnU-Net does, with folds, validation and selection by domain."""
+    """Trains one fold of a configuration as nnU-Net does; docs/domains.md says what differs on several domains."""
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
         """Return the optimizer and a scheduler whose `step` takes the epoch."""
