@@ -94,6 +94,12 @@ def show_curves(logger: Any, curves: DomainCurves, group: str, epoch: int) -> No
             external.log(f"{group}/{name}", curve[-1], epoch)
 
 
+def send_further(logger: Any, key: str, value: float, epoch: int) -> None:
+    """Send the value of an epoch to external loggers, if the logger has any; it is not part of checkpoints."""
+    for external in getattr(logger, "loggers", ()):
+        external.log(key, value, epoch)
+
+
 def training_curves(
     logged: Mapping[str, Sequence[Any]], domains: DomainCurves, mixing_ratios: Mapping[str, float]
 ) -> dict[str, Any]:

@@ -9,6 +9,9 @@ import torch
 from nnunetv2.foundation.stop_signals import Stopped, StopRequest, stops_deferred, stops_ignored
 from nnunetv2.training.checkpoints.epoch_so_far import EpochSoFar
 from nnunetv2.training.dataloading.loader_factory import end_loader
+from nnunetv2.training.limits.advice import Measured, in_one_line
+from nnunetv2.training.limits.pace import Pace, is_due
+from nnunetv2.training.logging.training_curves import send_further
 from nnunetv2.training.nnUNetTrainer.base.training_resumption import TrainingResumption
 from nnunetv2.training.ranks import current_ranks
 from nnunetv2.training.run_folder.run_folders import STOP_FILE, take_stop_file
@@ -24,6 +27,7 @@ class TrainingLoop(TrainingResumption):
     """Runs the epochs of a training."""
 
     _stop_request = StopRequest()
+    _first_epoch = 0
     on_train_start: Callable[[], None]
     on_train_end: Callable[[], None]
     on_epoch_start: Callable[[], None]
@@ -39,6 +43,7 @@ class TrainingLoop(TrainingResumption):
         """Run the remaining epochs; always end the loader processes afterwards."""
         try:
             self.on_train_start()
+            self._first_epoch = self.current_epoch
             with stops_deferred() as self._stop_request:
                 for _ in range(self.current_epoch, self.num_epochs):
                     self._run_epoch()
@@ -67,14 +72,24 @@ class TrainingLoop(TrainingResumption):
         if steps.start:
             self.print_to_log_file(f"Epoch {self.current_epoch} goes on after {steps.start} training steps")
         unseen = UnseenLabels(None if self.current_epoch or steps.start else self.label_manager)
+        pace = Pace(self.dataloader_train, self.device)
         for number in with_progress(steps, f"Epoch {self.current_epoch}", self.local_rank == 0):
-            batch = next(self.dataloader_train)
+            batch = pace.next_batch()
             unseen.look(batch)
             self._so_far.add(self._train_on(batch, number))
             self._stop_if_asked()
+        self._report_pace(pace.measured(type(self)))
         self.on_train_epoch_end(self._so_far.train_outputs)
         self._report_unseen(unseen)
         self._so_far.is_trained = True
+
+    def _report_pace(self, measured: Measured | None) -> None:
+        """Say what limits the training (rank 0): in the log after some epochs, to other loggers after each."""
+        if measured is None or self.local_rank != 0:
+            return
+        send_further(self.logger, "time/waiting_for_data", measured.waiting_share, self.current_epoch)
+        if is_due(self.current_epoch, self._first_epoch):
+            self.print_to_log_file(in_one_line(measured))
 
     def _train_on(self, batch: Batch, number: int) -> Output:
         with self._step_stream("training step", number):

@@ -4,6 +4,7 @@ import math
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -91,3 +92,23 @@ def test_a_signal_ends_all_ranks_once_the_checkpoint_is_whole(
         run(SINGLE, nnunet_folders, Signalled)
     assert waited[-1] is True, "the ranks wait for the file"
     assert waited.count(True) == 1
+
+
+def test_the_first_epoch_says_what_limits_the_training_and_other_loggers_hear_it_each_time(
+    nnunet_folders: NnunetFolders,
+) -> None:
+    heard: list[tuple[str, int]] = []
+
+    class Heard(TinyTrainer):
+        def on_train_start(self) -> None:
+            super().on_train_start()
+            listener = SimpleNamespace(log=lambda key, value, step: heard.append((key, step)))
+            self.logger.loggers.append(listener)
+
+    trainer = run(SINGLE, nnunet_folders, Heard)
+    lines = [line for line in Path(trainer.log_file).read_text().splitlines() if "Speed:" in line]
+    assert len(lines) == 1
+    assert "waited for data" in lines[0]
+    assert "to change: nnUNet_n_proc_DA=" in lines[0] or "to change: nothing" in lines[0]
+    assert [step for key, step in heard if key == "time/waiting_for_data"] == [0, 1]
+    assert "time/waiting_for_data" not in trainer.logger.get_checkpoint()
