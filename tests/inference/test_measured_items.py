@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from batchgenerators.dataloading.multi_threaded_augmenter import MultiThreadedAugmenter
 
 from nnunetv2.inference.measured_items import MeasuredItems, measured
@@ -35,14 +34,28 @@ def test_items_pass_and_are_recorded() -> None:
     assert record.cases == ["a"]
 
 
-def test_an_augmenter_of_a_client_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended: list[int] = []
-    monkeypatch.setattr(MultiThreadedAugmenter, "_finish", lambda augmenter: ended.append(id(augmenter)))
-    augmenter, record = MultiThreadedAugmenter(items(), None, 1), Record()
+class Augmenter(MultiThreadedAugmenter):
+    """An augmenter without processes."""
+
+    def __init__(self) -> None:
+        self.ends = 0
+
+    def __iter__(self) -> "Augmenter":
+        return self
+
+    def _finish(self, timeout: int = 10) -> None:
+        self.ends += 1
+
+    def __del__(self) -> None:
+        """There is nothing to end."""
+
+
+def test_an_augmenter_of_a_client_is_ended() -> None:
+    augmenter, record = Augmenter(), Record()
     found = MeasuredItems(augmenter, record)  # type: ignore[arg-type]
     found.poll()
     found.close()
-    assert ended == [id(augmenter)]
+    assert augmenter.ends == 1
     assert record.is_written
 
 
