@@ -1,4 +1,7 @@
-"""Augmentation of whole batches: what the fast pipeline does to each sample, all at once."""
+"""Augmentation of whole batches: what the fast pipeline does to each sample, all at once.
+
+`test_whole_chain` compares every step with that of the default pipeline.
+"""
 
 import copy
 import pickle

@@ -1,4 +1,7 @@
-"""The fast pipeline beside the default one: the same shapes, types and distributions."""
+"""The fast pipeline beside the default one: the same shapes, types and distributions.
+
+The distributions show what moves samples; `test_whole_chain` compares every step, also those of intensities.
+"""
 
 from typing import Any
 
