@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from nnunetv2.domains.dataset_domains import DatasetDomains, read_domains_file
+from nnunetv2.domains.dataset_domains import DOMAINS, DatasetDomains, read_domains_file
 from nnunetv2.errors import DomainMapError
 from nnunetv2.evaluation.summary_file import load_summary_json
 from s1.listed_files import list_files
@@ -18,9 +18,12 @@ def read_domains(domains_file: PathLike | None) -> DatasetDomains:
 
 
 def domains_of_folder(folder: PathLike) -> DatasetDomains:
-    """Return the domains of a model or dataset folder, none if it has no domains.json."""
-    file = Path(folder) / "domains.json"
-    return read_domains(file if is_given(file, DomainMapError) else None)
+    """Return the domains of a model or dataset folder, none if it has no domains.json or a single domain there.
+
+    A training has none then either, so the scores of folds and of the cross-validation have the same tables.
+    """
+    file = Path(folder) / DOMAINS
+    return read_domains(file if is_given(file, DomainMapError) else None).without_single_domain()
 
 
 def check_domains(domains: DatasetDomains, folder: PathLike, file_ending: str) -> None:

@@ -175,7 +175,7 @@ def test_stage_1_never_imports_the_package() -> None:
             assert not {used for used in imported_modules(module, file) if is_within(used, "nnunetv2")}, module
 
 
-def test_reporting_uses_nobody() -> None:
+def test_reporting_reads_files_and_uses_no_part_that_calculates() -> None:
     for module, file in module_files():
         if is_within(module, "nnunetv2.reporting"):
             for used in imported_modules(module, file):

@@ -8,7 +8,6 @@ from torch import Tensor
 from nnunetv2.training.data_augmentation.batched.batch_augmentation import BatchAugmentation, Drawn, WidePatches
 
 DRAWN = "drawn"
-WIDE = "wide"
 
 
 class DrawsEarly(BasicTransform):
