@@ -15,8 +15,8 @@ _ENCRYPTED = 0x1
 def check_checkpoint_file(path: Path) -> None:
     """Raise ValueError, BadZipFile or what `check_checkpoint` raises unless torch may load the file.
 
-    Refused are files of torch before 1.6 and tar files, entries that are compressed, overlap or have the same name, and
-    descriptions of more than the file holds.
+    Refused are files of torch before 1.6 and tar files, entries that are compressed, overlap or have the same name,
+    descriptions of more than the file holds, and entries whose checksum does not fit (0.4 s a gigabyte).
     """
     with path.open("rb") as stream:
         if stream.read(len(_BEGINNING)) != _BEGINNING:
@@ -32,6 +32,13 @@ def check_checkpoint_file(path: Path) -> None:
         storages = {name.removeprefix(prefix): size for name, size in sizes.items() if name.startswith(prefix)}
         with archive.open(f"{folder}/data.pkl") as stream:
             check_checkpoint(stream, sizes[f"{folder}/data.pkl"], storages)
+        _check_sums(archive)
+
+
+def _check_sums(archive: zipfile.ZipFile) -> None:
+    changed = archive.testzip()
+    if changed is not None:
+        raise ValueError(f"the checksum of its entry {changed[:60]!r} is another one, so that its numbers have changed")
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], file_bytes: int) -> None:

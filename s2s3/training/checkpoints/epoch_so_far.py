@@ -52,6 +52,8 @@ class EpochSoFar:
     def from_entry(cls, entry: Mapping[str, Any], rank: int, world_size: int) -> "EpochSoFar":
         """Return what `to_entry` has stored, of which each rank gets its share, also of another number of ranks.
 
+        If that is fewer than one output a rank, and they are still needed, the epoch begins anew.
+
         Raises CheckpointError if it has another form.
         """
         if not entry:
@@ -64,8 +66,17 @@ class EpochSoFar:
                 f"the checkpoint's {ENTRY!r} is {describe_content(dict(entry))}, expected steps, is_trained and "
                 "train_outputs; continue from an older checkpoint"
             )
-        own = [output for number, outputs in enumerate(saved) if number % world_size == rank for output in outputs]
+        own = _share(saved, rank, world_size)
+        if not is_trained and steps * len(saved) < world_size:
+            return cls()
         return cls([_with_arrays(output) for output in own], steps, is_trained)
+
+
+def _share(saved: Sequence[Outputs], rank: int, world_size: int) -> Outputs:
+    """Return the outputs that a rank goes on with: those of whole ranks, or of more ranks than before its part."""
+    if world_size <= len(saved):
+        return [output for outputs in saved[rank::world_size] for output in outputs]
+    return [output for step in zip(*saved, strict=True) for output in step][rank::world_size]
 
 
 def logging_so_far(logging: Mapping[str, Any], epoch: int, is_trained: bool) -> dict[str, Any]:

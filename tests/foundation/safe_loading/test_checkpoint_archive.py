@@ -214,3 +214,22 @@ def test_an_empty_zip_file_is_refused(file: Path) -> None:
         for name, content in rewrite_names.items():
             archive.writestr(name, content)
     refused(file, r"data\.pkl")
+
+
+def place_of(file: Path, name: str) -> tuple[int, int]:
+    """Return where the bytes of an entry are in the file, and how many."""
+    with zipfile.ZipFile(file) as archive:
+        entry = next(entry for entry in archive.infolist() if entry.filename.endswith(name))
+    header = file.read_bytes()[entry.header_offset :][:30]
+    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    return entry.header_offset + 30 + lengths, entry.file_size
+
+
+@pytest.mark.parametrize("name", ["data.pkl", "data/0", "data/1"])
+def test_a_flipped_bit_in_any_entry_is_damage(file: Path, name: str) -> None:
+    start, length = place_of(file, name)
+    whole_file = file.read_bytes()
+    for place in range(start, start + length, max(1, length // 12)):
+        file.write_bytes(whole_file[:place] + bytes([whole_file[place] ^ 0x10]) + whole_file[place + 1 :])
+        with pytest.raises(CheckpointError):
+            load_checkpoint_file(file, "cpu")

@@ -35,13 +35,20 @@ def test_outputs_are_the_same_after_they_were_in_a_file(tmp_path: Path) -> None:
         assert (ours["edge_loss"], ours["domain"]) == (0.1, ["a"])
 
 
-@pytest.mark.parametrize(("ranks", "shares"), [(2, [[0, 1], [2, 3]]), (1, [[0, 1, 2, 3]]), (3, [[0, 1], [2, 3], []])])
+@pytest.mark.parametrize(("ranks", "shares"), [(2, [[0, 1], [2, 3]]), (1, [[0, 1, 2, 3]]), (3, [[0, 3], [2], [1]])])
 def test_every_output_has_a_rank_also_if_there_are_more_or_fewer(ranks: int, shares: list[list[float]]) -> None:
     entry = so_far(0, 1).to_entry([so_far(0, 1).train_outputs, so_far(2, 3).train_outputs])
     found = [EpochSoFar.from_entry(entry, rank, ranks) for rank in range(ranks)]
 
     assert [[float(output["loss"]) for output in epoch.train_outputs] for epoch in found] == shares
     assert {epoch.steps for epoch in found} == {2}
+
+
+def test_an_epoch_with_fewer_outputs_than_ranks_begins_anew_unless_they_are_used_already() -> None:
+    entry = so_far(0, 1).to_entry([so_far(0, 1).train_outputs])
+    assert [EpochSoFar.from_entry(entry, rank, 3) for rank in range(3)] == [EpochSoFar()] * 3
+    found = [EpochSoFar.from_entry({**entry, "is_trained": True}, rank, 3) for rank in range(3)]
+    assert {(epoch.steps, epoch.is_trained) for epoch in found} == {(2, True)}
 
 
 def test_at_the_start_of_an_epoch_there_is_nothing_to_store() -> None:

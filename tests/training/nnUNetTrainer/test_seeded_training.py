@@ -196,6 +196,27 @@ def test_an_epoch_whose_outputs_cannot_be_stored_begins_anew(
     assert trained(SINGLE, OwnOutput, go_on=True).current_epoch == 4
 
 
+def test_domain_losses_of_an_epoch_that_begins_anew_are_counted_once(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OwnOutput(SeededAdaptive):
+        def train_step(self, batch):
+            return {**super().train_step(batch), "remark": object()}
+
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
+    write_preprocessed(SEVERAL, nnunet_folders.preprocessed)
+    monkeypatch.setattr(
+        OwnOutput,
+        "on_train_epoch_end",
+        lambda self, outputs: SeededAdaptive.on_train_epoch_end(self, [{"loss": one["loss"]} for one in outputs]),
+    )
+    trainer = stopped_by_signal(SEVERAL, OwnOutput, "training")
+    assert trainer._losses_of_epoch, "the steps before the signal had some"
+    again = make_trainer(SEVERAL, trainer_class=OwnOutput)
+    again.load_checkpoint(Path(trainer.output_folder) / "checkpoint_latest.pth")
+    assert again._losses_of_epoch == {}
+
+
 def test_a_file_ends_the_training_after_the_epoch(
     nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:

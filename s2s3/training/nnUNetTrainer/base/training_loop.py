@@ -135,9 +135,12 @@ class TrainingLoop(TrainingResumption):
             self._save_within_epoch()
             current_ranks().wait_for_all()  # launchers kill the others soon after the first rank has ended
         stopped = Stopped(number)
+        kept = (
+            "its steps are lost, as checkpointing is disabled" if self.disable_checkpointing else "continue it with --c"
+        )
         self.print_to_log_file(
             f"Signal {stopped.signal}: the training stops after {self._so_far.steps} training steps of epoch "
-            f"{self.current_epoch}; continue it with --c"
+            f"{self.current_epoch}; {kept}"
         )
         raise stopped
 

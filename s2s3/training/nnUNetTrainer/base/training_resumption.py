@@ -62,7 +62,7 @@ class TrainingResumption(TrainingData):
         self.current_epoch -= 1  # save_checkpoint stores the epoch after the current one
         self.save_checkpoint(os.path.join(self.output_folder, LATEST))
         self.current_epoch += 1
-        if self._so_far.steps and not self._entry_of_epoch:
+        if self._so_far.steps and not self._entry_of_epoch and not self.disable_checkpointing:
             self.print_to_log_file("train_step returns what no checkpoint can hold: its epoch begins anew")
         self._entry_of_epoch = None
 

@@ -2,6 +2,7 @@
 
 import math
 import signal
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,3 +113,13 @@ def test_the_first_epoch_says_what_limits_the_training_and_other_loggers_hear_it
     assert "to change: nnUNet_n_proc_DA=" in lines[0] or "to change: nothing" in lines[0]
     assert [step for key, step in heard if key == "time/waiting_for_data"] == [0, 1]
     assert "time/waiting_for_data" not in trainer.logger.get_checkpoint()
+
+
+def test_a_training_without_checkpoints_is_not_to_be_continued(nnunet_folders: NnunetFolders) -> None:
+    kind = type("Signalled", (Signalled,), {"disable_checkpointing": True})
+    with suppress(Stopped), signals_watched():
+        run(SINGLE, nnunet_folders, kind)
+
+    (log,) = nnunet_folders.results.glob("*/*/fold_0/training_log_*.txt")
+    assert "its steps are lost, as checkpointing is disabled" in log.read_text()
+    assert "--c" not in log.read_text()

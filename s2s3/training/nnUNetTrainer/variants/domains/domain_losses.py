@@ -131,7 +131,8 @@ class nnUNetTrainerAdaptiveRatios(KnowsDomainLosses):
         self.print_to_log_file("Mixing ratios of the next epoch:", _in_words(self.adaptive_ratios.ratios))
 
     def _further_state(self) -> dict[str, Any]:
-        so_far = {_LOSSES: self._losses_of_epoch} if self._losses_of_epoch else {}
+        is_kept = self._losses_of_epoch and self._entry_of_epoch  # else the epoch begins anew, and counts them again
+        so_far = {_LOSSES: self._losses_of_epoch} if is_kept else {}
         return {**super()._further_state(), "adaptive_ratios": self.adaptive_ratios.to_dict(), **so_far}
 
     def _restore_progress(self, content: Mapping[str, Any]) -> None:
