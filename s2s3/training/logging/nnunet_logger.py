@@ -1,11 +1,18 @@
 """The trainer's logger, which writes to the local lists and to external loggers."""
 
+import logging
 import os
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.foundation.plain_values import to_plain
+from nnunetv2.training.logging.external_loggers import (
+    ExternalLogger,
+    FailureGuard,
+    requested_names,
+    start_logger,
+)
 from nnunetv2.training.logging.local_logger import LocalLogger, averaged_dice, nnUNetLogger
 from nnunetv2.training.logging.wandb_logger import ENABLED_VARIABLE, WandbLogger, get_cluster_job_id
 from s1.environment import text_variable
@@ -15,29 +22,23 @@ __all__ = ["LocalLogger", "MetaLogger", "WandbLogger", "get_cluster_job_id", "nn
 SWITCHES = {"0": False, "False": False, "false": False, "1": True, "True": True, "true": True}
 
 
-class ExternalLogger(Protocol):
-    """The interface of the entries of `MetaLogger.loggers`."""
-
-    def update_config(self, config: dict[str, Any]) -> None:
-        """Add entries to the run's configuration."""
-
-    def log(self, key: str, value: Any, step: int) -> None:
-        """Log the value of an epoch."""
-
-    def log_summary(self, key: str, value: Any) -> None:
-        """Log a number about the whole run."""
-
-
 class MetaLogger:
-    """Writes everything to `local_logger` first, then to each of `loggers` (Weights & Biases, if switched on)."""
+    """Writes everything to `local_logger` first, then to each of `loggers` (DRIFT_LOGGERS, Weights & Biases).
+
+    A logger that fails costs one warning and its own values.
+    """
 
     def __init__(self, output_folder: str | os.PathLike[str], resume: bool, verbose: bool = False):
         self.output_folder = output_folder
         self.resume = resume
         self.loggers: list[ExternalLogger] = []
         self.local_logger = LocalLogger(verbose)
-        if self._is_logger_enabled(ENABLED_VARIABLE) and _is_first_rank():
-            self.loggers.append(WandbLogger(output_folder, resume))
+        self._guard = FailureGuard(logging.getLogger(__name__).warning)
+        names = requested_names()
+        if self._is_logger_enabled(ENABLED_VARIABLE) and "wandb" not in names:
+            names.append("wandb")
+        if _is_first_rank():
+            self.loggers += [start_logger(name, output_folder, resume) for name in names]
 
     @property
     def my_fantastic_logging(self) -> dict[str, list[Any]]:
@@ -50,8 +51,7 @@ class MetaLogger:
 
     def update_config(self, config: dict[str, Any]) -> None:
         """Pass the configuration to the external loggers."""
-        for logger in self.loggers:
-            logger.update_config(config)
+        self._guard.each(self.loggers, lambda logger: logger.update_config(config))
 
     def log(self, key: str, value: Any, step: int) -> None:
         """Store the value of an epoch; with `mean_fg_dice` also its moving average `ema_fg_dice`."""
@@ -63,8 +63,7 @@ class MetaLogger:
 
     def log_summary(self, key: str, value: Any) -> None:
         """Pass a number about the whole run to the external loggers."""
-        for logger in self.loggers:
-            logger.log_summary(key, to_plain(value))
+        self._guard.each(self.loggers, lambda logger: logger.log_summary(key, to_plain(value)))
 
     def get_value(self, key: str, step: int | None) -> Any:
         """Return one entry (-1 is the last) or, for step None, the whole list."""
@@ -82,13 +81,16 @@ class MetaLogger:
         """Restore the lists of a checkpoint."""
         self.local_logger.load_checkpoint(checkpoint)
 
+    def log_further(self, key: str, value: Any, step: int) -> None:
+        """Send the value of an epoch to the external loggers only, so that it is not part of checkpoints."""
+        self._guard.each(self.loggers, lambda logger: logger.log(key, value, step), step)
+
     def _forward(self, key: str, value: Any, step: int) -> None:
-        for logger in self.loggers:
-            if isinstance(value, list | tuple):
-                for number, entry in enumerate(value, start=1):
-                    logger.log(f"{key}/class_{number}", entry, step)
-            else:
-                logger.log(key, value, step)
+        if isinstance(value, list | tuple):
+            for number, entry in enumerate(value, start=1):
+                self.log_further(f"{key}/class_{number}", entry, step)
+        else:
+            self.log_further(key, value, step)
 
     def _is_logger_enabled(self, env_var: str) -> bool:
         setting = text_variable(env_var, "0")

@@ -78,6 +78,13 @@ class DomainCurves:
         groups = {"dice": dice, "losses": {"edge loss": self.edge_loss}}
         return {group: {name: curve for name, curve in curves.items() if curve} for group, curves in groups.items()}
 
+    def sent(self) -> dict[str, dict[str, list[float]]]:
+        """Return the curves for external loggers, by group and plain name."""
+        dice = {f"val/dice/{name}": curve for name, curve in self.dice.items()}
+        means = {"val/balanced_dice": self.balanced_dice, "val/worst_domain_dice": self.worst_domain_dice}
+        groups = {"dice": {**dice, **means}, "losses": {"train/edge_loss": self.edge_loss}}
+        return {group: {name: curve for name, curve in curves.items() if curve} for group, curves in groups.items()}
+
 
 def show_curves(logger: Any, curves: DomainCurves, group: str, epoch: int) -> None:
     """Have the logger draw the curves in progress.png, and send those of a group to external loggers, if it can.
@@ -89,15 +96,17 @@ def show_curves(logger: Any, curves: DomainCurves, group: str, epoch: int) -> No
     local = getattr(logger, "local_logger", logger)
     if isinstance(local, LocalLogger):
         local.further_curves = curves
-    for external in getattr(logger, "loggers", ()):
-        for name, curve in curves.drawn()[group].items():
-            external.log(f"{group}/{name}", curve[-1], epoch)
+    for name, curve in curves.sent()[group].items():
+        send_further(logger, name, curve[-1], epoch)
 
 
 def send_further(logger: Any, key: str, value: float, epoch: int) -> None:
     """Send the value of an epoch to external loggers, if the logger has any; it is not part of checkpoints."""
-    for external in getattr(logger, "loggers", ()):
-        external.log(key, value, epoch)
+    log_further = getattr(logger, "log_further", None)
+    for hears in (
+        [external.log for external in getattr(logger, "loggers", ())] if log_further is None else [log_further]
+    ):
+        hears(key, value, epoch)
 
 
 def training_curves(

@@ -64,6 +64,7 @@ def _import_wandb() -> Any:
         import wandb
     except ImportError:
         raise SettingsError(
-            f"{ENABLED_VARIABLE} is set, but the package wandb is not installed: `pip install wandb`, or unset it"
+            f"{ENABLED_VARIABLE} is set, or DRIFT_LOGGERS names wandb, but the package wandb is not installed: "
+            "`pip install wandb`, or unset it"
         ) from None
     return wandb

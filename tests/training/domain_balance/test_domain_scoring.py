@@ -45,8 +45,8 @@ def test_a_logger_with_no_methods_at_all_is_left_alone_and_external_ones_hear_ev
         domains.log_validation({"A": counts(50), "B": counts(50)}, 0, logger)
 
     dice = counts(50).dice()[0]
-    names = ("A", "B", "balanced", "worst domain")
-    assert heard == [("losses/edge loss", 0.5, 0), *((f"dice/{name}", pytest.approx(dice), 0) for name in names)]
+    names = ("val/dice/A", "val/dice/B", "val/balanced_dice", "val/worst_domain_dice")
+    assert heard == [("train/edge_loss", 0.5, 0), *((name, pytest.approx(dice), 0) for name in names)]
 
 
 def test_a_validation_batch_is_tagged_only_if_its_cases_share_a_domain() -> None:
