@@ -103,10 +103,11 @@ def show_curves(logger: Any, curves: DomainCurves, group: str, epoch: int) -> No
 def send_further(logger: Any, key: str, value: float, epoch: int) -> None:
     """Send the value of an epoch to external loggers, if the logger has any; it is not part of checkpoints."""
     log_further = getattr(logger, "log_further", None)
-    for hears in (
-        [external.log for external in getattr(logger, "loggers", ())] if log_further is None else [log_further]
-    ):
-        hears(key, value, epoch)
+    if log_further is not None:
+        log_further(key, value, epoch)
+        return
+    for external in getattr(logger, "loggers", ()):
+        external.log(key, value, epoch)
 
 
 def training_curves(

@@ -206,6 +206,7 @@ def test_tensorboard_itself_reads_a_resumed_run(tmp_path: Path) -> None:
 
 def test_mlflow_itself_takes_a_resumed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow = pytest.importorskip("mlflow", reason="needs the extra 'loggers'")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "runs").as_uri())
     for resume in (False, True):
         logger = MlflowLogger(tmp_path, resume)
