@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FOREIGN = "OMP_|GOMP_|KMP_|SLURM_|LSB_|MASTER_|DRIFT_(?!KEY|VERSION)"
+FOREIGN = "OMP_|GOMP_|KMP_|SLURM_|LSB_|MASTER_|MLFLOW_|DRIFT_(?!KEY|VERSION)"
 NAME = re.compile(rf"nnUNet_[a-z]\w*|(?:{FOREIGN})[A-Z_]+|(?:LOCAL_)?(?:RANK|WORLD_SIZE)")
-READ_BY_LIBRARIES = {"TMPDIR"}
+READ_BY_LIBRARIES = {"TMPDIR", "MLFLOW_TRACKING_URI"}
 
 
 def documented() -> set[str]:
