@@ -1,4 +1,4 @@
-"""`drift doctor`: is this machine ready?"""
+"""`drift doctor`: is this machine ready, and what would limit a training on it?"""
 
 import argparse
 import os
@@ -7,7 +7,9 @@ from importlib import metadata
 from pathlib import Path
 
 from nnunetv2 import drift_version
+from nnunetv2.errors import ArgumentError
 from nnunetv2.foundation.command_line import command
+from nnunetv2.run.run_training import DEVICES
 from s1.cpus import network_threads, requested_threads, usable_cpus
 from s1.environment import folder_list_variable, folder_variable, text_variable
 
@@ -76,8 +78,10 @@ def cpu_state() -> str:
 
 @command
 def doctor_entry() -> None:
-    """Print one line a check and exit with 2 if one fails."""
-    argparse.ArgumentParser(prog="drift doctor", description=__doc__).parse_args()
+    """Print one line a check and exit with 2 if one fails; with a dataset, measure the speed of its training."""
+    arguments = _parser().parse_args()
+    if (arguments.d is None) != (arguments.c is None):
+        raise ArgumentError("-d and -c belong together: drift doctor -d 110 -c 2d measures what limits a training")
     states = [(True, f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")]
     states += [library_state(name) for name in LIBRARIES]
     states += [folder_state(variable) for variable in FOLDERS]
@@ -86,3 +90,26 @@ def doctor_entry() -> None:
         print(f"{'ok' if good else 'MISSING':<9}{sentence}")
     if not all(good for good, _ in states):
         raise SystemExit(2)
+    if arguments.d is not None:
+        _measure(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="drift doctor", description=__doc__)
+    parser.add_argument("-d", help="dataset, name or id: also measure for half a minute what would limit its training")
+    parser.add_argument("-c", help="configuration of the plans, for example 2d")
+    parser.add_argument("-f", default="0", help="fold (default 0)")
+    parser.add_argument("-tr", default="nnUNetTrainer", help="trainer class (default nnUNetTrainer)")
+    parser.add_argument("-p", default="nnUNetPlans", help="name of the plans (default nnUNetPlans)")
+    parser.add_argument("-device", default="cuda", help=f"{', '.join(DEVICES)} (default cuda)")
+    return parser
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    from nnunetv2.run.training_run import check_device, set_up_device
+    from nnunetv2.run.training_speed import training_speed
+
+    device = set_up_device(arguments.device, DEVICES)
+    check_device(device, 1)
+    for line in training_speed(arguments.d, arguments.c, arguments.f, arguments.tr, arguments.p, device):
+        print(line, flush=True)

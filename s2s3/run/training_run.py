@@ -157,7 +157,7 @@ def run_training(
     """
     _check_arguments(num_gpus, continue_training, only_run_validation, disable_checkpointing, val_with_best, device)
     fold = fold_of(fold)
-    _check_device(device, num_gpus)
+    check_device(device, num_gpus)
     if _starts_as_usual(public.recursive_find_trainer_class_by_name(trainer_class_name)):
         _check_preprocessed(dataset_name_or_id, configuration, plans_identifier)
     if num_gpus > 1:
@@ -224,7 +224,8 @@ def _check_arguments(
         raise ArgumentError(f"-num_gpus {num_gpus} needs -device cuda, got -device {device.type}")
 
 
-def _check_device(device: torch.device, num_gpus: int) -> None:
+def check_device(device: torch.device, num_gpus: int) -> None:
+    """Raise SettingsError if there is no such device here."""
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SettingsError("no CUDA device is available; train on the CPU with -device cpu")
     if device.type == "cuda" and num_gpus > torch.cuda.device_count():

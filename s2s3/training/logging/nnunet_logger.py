@@ -34,11 +34,14 @@ class MetaLogger:
         self.loggers: list[ExternalLogger] = []
         self.local_logger = LocalLogger(verbose)
         self._guard = FailureGuard(logging.getLogger(__name__).warning)
+        self._start_loggers()
+
+    def _start_loggers(self) -> None:
         names = requested_names()
         if self._is_logger_enabled(ENABLED_VARIABLE) and "wandb" not in names:
             names.append("wandb")
         if _is_first_rank():
-            self.loggers += [start_logger(name, output_folder, resume) for name in names]
+            self.loggers += [start_logger(name, self.output_folder, self.resume) for name in names]
 
     @property
     def my_fantastic_logging(self) -> dict[str, list[Any]]:
