@@ -22,6 +22,10 @@ from tests.training.tiny_dataset import CPU, TinyDataset, TinyTrainer, make_trai
 SEVERAL = TinyDataset(domains=("north", "south"))
 KILLS = 50
 KILLS_A_RUN = 5
+LEAST_AFTER_A_STEP = 0.6
+"""Share of the kills that have to hit a training that has begun its first step."""
+DIFFERENT_STEPS = 8
+MOMENTS = "moments.txt"
 TIMES = ("epoch_start_timestamps", "epoch_end_timestamps", "epoch_seconds")
 
 
@@ -33,6 +37,11 @@ class Short(TinyTrainer):
     def __init__(self, plans, configuration, fold, dataset_json, device=CPU):
         super().__init__(plans, configuration, fold, dataset_json, device)
         self.num_epochs = 12
+
+    def train_step(self, batch):
+        with Path(self.output_folder, MOMENTS).open("a") as file:
+            file.write(f"epoch {self.current_epoch}, step {self._so_far.steps}\n")
+        return super().train_step(batch)
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
         pass
@@ -84,20 +93,36 @@ def plain(value: Any) -> Any:
     return value.numpy().tobytes() if isinstance(value, torch.Tensor) else value
 
 
-def kill_again_and_again(context: Any, folders: NnunetFolders, moments: random.Random, longest: float) -> int:
-    """Train to the end, killed up to KILLS_A_RUN times at random moments; return the number of kills."""
+def wait_for_a_step(process: Any, file: Path) -> None:
+    """Wait until a training begins a step, or has ended."""
+    while not file.is_file() and process.exitcode is None:
+        process.join(0.02)
+
+
+def kill_again_and_again(context: Any, folders: NnunetFolders, fold: Path, moments: random.Random) -> list[str]:
+    """Train to the end, killed up to KILLS_A_RUN times at random moments, every sixth time also before the first step.
+
+    Returns epoch and step of each kill; of those before the first step, an empty text.
+    """
+    hit: list[str] = []
     for number in range(KILLS_A_RUN):
+        (fold / MOMENTS).unlink(missing_ok=True)
         process = start(context, folders, moments.choice((0, 1, 4)), *(["--c"] if number else []))
-        process.join(moments.uniform(0.2, longest))
+        if moments.random() < 1 / 6:
+            process.join(moments.uniform(0.2, 4))
+        else:
+            wait_for_a_step(process, fold / MOMENTS)
+            process.join(moments.uniform(0, 2))
         if process.exitcode is not None:
             assert process.exitcode == 0
-            return number
+            return hit
         process.kill()
         process.join()
+        hit.append((fold / MOMENTS).read_text().splitlines()[-1] if (fold / MOMENTS).is_file() else "")
     process = start(context, folders, moments.choice((0, 1, 4)), "--c")
     process.join()
     assert process.exitcode == 0
-    return KILLS_A_RUN
+    return hit
 
 
 @pytest.mark.slow
@@ -110,8 +135,11 @@ def test_killed_trainings_end_as_one_that_was_left_alone(nnunet_folders: NnunetF
     expected = results(fold)
     assert set(expected) == {"curves", "checkpoint_best.pth", "checkpoint_final.pth"}
 
-    moments, kills = random.Random(0), 0
-    while kills < KILLS:
+    moments, hit = random.Random(0), []
+    while len(hit) < KILLS:
         shutil.rmtree(nnunet_folders.results / SEVERAL.name)
-        kills += kill_again_and_again(server, nnunet_folders, moments, longest=4.0)
+        hit += kill_again_and_again(server, nnunet_folders, fold, moments)
         assert results(fold) == expected
+    after_a_step = [moment for moment in hit if moment]
+    assert len(after_a_step) > len(hit) * LEAST_AFTER_A_STEP, f"epoch and step of the kills: {hit}"
+    assert len(set(after_a_step)) >= DIFFERENT_STEPS, f"epoch and step of the kills: {hit}"
