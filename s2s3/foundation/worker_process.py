@@ -140,7 +140,7 @@ def describe_exit(code: int | None) -> str:
     if code is None:
         return "the worker process closed its connection without an answer"
     if code < 0:
-        name = signal.Signals(-code).name
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
         hint = "; the system probably ran out of memory, use fewer processes" if name == "SIGKILL" else ""
         return f"the worker process was killed by signal {name}{hint}"
     return (

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ SECONDS_TO_END = 5.0
 
 
 _SIGNALLED = 128
-"""Exit codes above this are those of commands that a signal has stopped."""
+"""Exit codes of commands that a signal has stopped are this and its number."""
 
 
 def find_free_network_port() -> int:
@@ -56,7 +57,7 @@ def run_on_gpus(function: Callable[..., None], num_gpus: int, arguments: tuple[A
                 raise pickle.loads(mistakes[0].read_bytes()) from None
             if isinstance(end, mp.ProcessRaisedException):
                 raise
-            if (end.exit_code or 0) > _SIGNALLED:
+            if (end.exit_code or 0) - _SIGNALLED in set(signal.Signals):
                 raise Stopped(end.exit_code - _SIGNALLED) from None
             raise WorkerDiedError(f"GPU {end.error_index}: {describe_exit(end.exit_code)}") from None
         finally:

@@ -204,6 +204,7 @@ def test_a_killed_worker_is_noticed_at_once(name: str) -> None:
 def test_only_a_kill_from_outside_hints_at_memory() -> None:
     assert "out of memory" in describe_exit(-signal.SIGKILL)
     assert "out of memory" not in describe_exit(-signal.SIGSEGV)
+    assert "signal 40" in describe_exit(-40), "a signal without a name"
 
 
 def test_a_worker_killed_between_two_cases_is_noticed() -> None:

@@ -131,6 +131,15 @@ def test_stopping_the_command_stops_its_processes(tmp_path: Path) -> None:
             os.kill(process, 0)
 
 
+def end_with_200(rank: int) -> None:
+    os._exit(200)
+
+
+def test_an_exit_code_that_is_of_no_signal_is_named() -> None:
+    with pytest.raises(WorkerDiedError, match=r"GPU 0: .* exit code 200"):
+        run_on_gpus(end_with_200, 1, ())
+
+
 def test_a_process_that_a_signal_stopped_is_no_failure() -> None:
     with pytest.raises(Stopped, match="143"):
         run_on_gpus(stop_itself, 1, ())

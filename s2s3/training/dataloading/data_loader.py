@@ -277,8 +277,9 @@ def stack_samples(samples: Sequence[Sample], memory: BatchMemory | None = None) 
 
 def _as_tensor(patch: np.ndarray, dtype: type[np.generic], of: Any) -> torch.Tensor:
     """Return a patch as a tensor of its own, which may change; what was read from a file is one already."""
-    convert = np.array if isinstance(of, np.ndarray) else np.ascontiguousarray
-    return torch.from_numpy(convert(patch, dtype=dtype))
+    if isinstance(of, np.ndarray):
+        return torch.from_numpy(np.array(patch, dtype=dtype, order="C"))
+    return torch.from_numpy(np.ascontiguousarray(patch, dtype=dtype))
 
 
 def _in_3d(sizes: Sequence[int] | np.ndarray, filling: int = 1) -> tuple[int, ...]:

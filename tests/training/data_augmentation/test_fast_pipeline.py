@@ -3,6 +3,7 @@
 The distributions show what moves samples; `test_whole_chain` compares every step, also those of intensities.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -86,3 +87,19 @@ def test_the_previous_stage_is_disturbed_as_by_the_default() -> None:
         shares.append(torch.stack(samples).flatten(2).mean(2).numpy().T)
     for expected, found in zip(*shares, strict=True):
         assert ks_2samp(found.round(3), expected.round(3)).pvalue > LEAST_P
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_patches_with_an_axis_of_length_1_are_mirrored(axis: int) -> None:
+    patch = tuple(1 if number == axis else 6 for number in range(3))
+    _, fast, _ = pipelines(patch)
+    image, labels = np.random.default_rng(1).random((2, *patch)), np.zeros((1, *patch), np.int16)
+    augmentation = fast.transforms[0].augmentation
+    drawn = augmentation.draw(2)
+    drawn.changes.mirror[:] = True
+    _, mirrored, _ = drawn.mirror_patch(image, labels)
+
+    assert np.array_equal(mirrored, image[:, ::-1, ::-1, ::-1])
+    torch.from_numpy(np.ascontiguousarray(mirrored, dtype=np.float64))
+    only = replace(drawn, changes=replace(drawn.changes, mirror=np.arange(3)[None] == axis))
+    torch.from_numpy(np.ascontiguousarray(only.mirror_patch(image, labels)[2]))

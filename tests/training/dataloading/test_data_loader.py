@@ -222,3 +222,11 @@ def test_copies_of_the_transforms_share_only_what_blurring_has_measured() -> Non
     )
     assert blur is not own
     assert blur.benchmark_use_fft is own.benchmark_use_fft
+
+
+@pytest.mark.parametrize("of", [np.zeros(1), None], ids=["in memory", "in a file"])
+def test_patches_are_contiguous_however_their_array_lay(of: Any) -> None:
+    patch = np.arange(24.0).reshape(2, 3, 4).T
+    tensor = data_loader._as_tensor(patch, np.float32, of=of)
+    assert tensor.is_contiguous()
+    assert np.array_equal(tensor.numpy(), patch)

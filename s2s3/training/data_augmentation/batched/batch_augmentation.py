@@ -28,8 +28,12 @@ class Drawn:
         return bool(self.changes.moves.any())
 
     def mirror_patch(self, image: np.ndarray, labels: np.ndarray) -> tuple["Drawn", np.ndarray, np.ndarray]:
-        """Mirror a sample's patch, image and labels (C, *spatial), as views; return what is then still to be done."""
-        axes = tuple(int(axis) + 1 for axis in np.flatnonzero(self.changes.mirror[0]))
+        """Mirror a sample's patch, image and labels (C, *spatial), as views; return what is then still to be done.
+
+        Axes of length 1 stay as they are: mirrored they would step backwards, which torch refuses.
+        """
+        chosen = np.flatnonzero(self.changes.mirror[0])
+        axes = tuple(int(axis) + 1 for axis in chosen if image.shape[axis + 1] > 1)
         changes = replace(self.changes, mirror=np.zeros_like(self.changes.mirror))
         return replace(self, changes=changes), np.flip(image, axes), np.flip(labels, axes)
 
@@ -86,8 +90,8 @@ class BatchAugmentation:
     ) -> tuple[Tensor, Tensor | list[Tensor]]:
         """Return images (B, C, *patch) and targets; the inputs are changed in place.
 
-        Mirroring comes first, for the others commute with it: noise is as likely either way, blur and lower resolution
-        are symmetric.
+        Mirroring comes first, for the others commute with it: noise is as likely either way, blur is symmetric, and
+        so is lower resolution but for pixels half-way between two that are kept.
 
         Parameters:
             images, labels: (B, C, *patch) float32 and (B, 1 or 2, *patch) int16, contiguous; those of samples in `wide`
