@@ -2,13 +2,15 @@
 
     record_calls.py DATASET=CONFIGURATION ...      preprocessed datasets
 
-{name: [[number of positional arguments, [keywords]], ...]} of the functions and classes called in the module.
+{name: [[number of positional arguments, [keywords]], ...]} of the functions and classes called in the module, and the
+names of the methods that were running, outermost first, whenever a method of the trainer was called through `self`.
 """
 
+import functools
 import json
 import os
 import sys
-from inspect import ismodule
+from inspect import isfunction, ismodule
 from os.path import join
 
 import torch
@@ -20,6 +22,7 @@ NOT_REPLACED = ("nnUNetTrainer", "DDP", "OptimizedModule", "datetime")
 """The class itself, and classes of which the module only asks `isinstance` or calls class methods."""
 
 calls = {}
+chains, running = set(), []
 
 
 def note(name, arguments, options):
@@ -76,6 +79,33 @@ class OneStep(module.nnUNetTrainer):
         """Draw nothing."""
 
 
+def noting(name, method):
+    """Return a method that notes its calls."""
+
+    @functools.wraps(method)
+    def called(*arguments, **options):
+        running.append(name)
+        chains.add(tuple(running))
+        try:
+            return method(*arguments, **options)
+        finally:
+            running.pop()
+
+    return called
+
+
+def record_methods():
+    """Let the trainer override every method by one that notes its calls."""
+    for kind in reversed(module.nnUNetTrainer.__mro__):
+        for name, found in vars(kind).items():
+            if name.startswith("__") or name in ("plot_network_architecture", "print_to_log_file"):
+                continue
+            if isfunction(found):
+                setattr(OneStep, name, noting(name, found))
+            if isinstance(found, staticmethod):
+                setattr(OneStep, name, staticmethod(noting(name, found.__func__)))
+
+
 def make_trainer(dataset, configuration):
     """Return the trainer of a preprocessed dataset."""
     folder = join(nnUNet_preprocessed, dataset)
@@ -96,8 +126,9 @@ def make_loaders(trainer):
 
 if __name__ == "__main__":
     record()
+    record_methods()
     for argument in sys.argv[1:]:
         os.environ["nnUNet_n_proc_DA"] = "0"
         make_trainer(*argument.split("=")).run_training()
     make_loaders(make_trainer(*sys.argv[1].split("=")))
-    sys.stdout.write(f"CALLS{json.dumps(calls)}\n")
+    sys.stdout.write(f"CALLS{json.dumps([calls, sorted(chains)])}\n")
