@@ -1,11 +1,12 @@
-"""Compare a training step with joint balancing to stock nnU-Net 2.8.1: time and memory on the CPU.
+"""Compare a training step of ours on several domains to stock nnU-Net 2.8.1: time and memory on the CPU.
 
 Both train the same 2D network (as planned: 7 stages, 32 to 512 features) on the same dataset of two domains, each in
-its own process: next batch, forward, loss, backward, clipping, optimizer. Ours has balanced batches, edge heads and the
-boundary loss, the other is the released package. The two take turns (A B A B ...), and the ratio of each pair counts,
-so other load on the machine affects both.
+its own process: next batch, forward, loss, backward, clipping, optimizer. Ours is joint balancing (balanced batches,
+edge heads and the boundary loss) or, with `--ours default`, batch normalization; the other is the released package.
+The two take turns (A B A B ...), and the ratio of each pair counts, so other load on the machine affects both.
 
-    python benchmarks/training_step.py [--pairs 5] [--size 256] [--batch 8] [--threads 2] [--features 32 64 ...]
+    python benchmarks/training_step.py [--ours default] [--pairs 5] [--size 256] [--batch 8] [--threads 2]
+                                       [--features 32 64 ...]
 """
 
 import argparse
@@ -41,7 +42,9 @@ np.random.seed(0)
 torch.manual_seed(0)
 plans = {**json.load(open(os.path.join(folder, "nnUNetPlans.json"))), "continue_training": False}
 dataset_json = json.load(open(os.path.join(folder, "dataset.json")))
-nnUNetTrainer.balance_batches = nnUNetTrainer.use_edge_heads = True  # stock ignores them
+if sys.argv[3] == "joint":  # stock ignores these
+    nnUNetTrainer.balance_batches = nnUNetTrainer.use_edge_heads = True
+    nnUNetTrainer.batch_norm_on_domains = False
 trainer = nnUNetTrainer(plans, "2d", 0, dataset_json, torch.device("cpu"))
 trainer.plot_network_architecture = lambda: None
 trainer.on_train_start()
@@ -59,11 +62,11 @@ for line in sys.stdin:
 class Trainee:
     """A training in a separate process that makes one step on request."""
 
-    def __init__(self, root: Path, environment: dict[str, str], threads: int):
+    def __init__(self, root: Path, environment: dict[str, str], threads: int, ours: str):
         variables = {f"nnUNet_{name}": str(root / name) for name in ("raw", "results")}
         settings = {"nnUNet_n_proc_DA": "0", "nnUNet_compile": "f", "OMP_NUM_THREADS": str(threads)}
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", WORKER, DATASET, str(threads)],
+            [sys.executable, "-W", "ignore", "-c", WORKER, DATASET, str(threads), ours],
             env={**os.environ, **variables, **settings, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -137,21 +140,21 @@ def write_case(target: Path, size: int, seed: int) -> None:
 
 
 def measure(
-    pairs: int, size: int, batch: int, threads: int, features: Sequence[int] = FEATURES
+    pairs: int, size: int, batch: int, threads: int, features: Sequence[int] = FEATURES, ours: str = "joint"
 ) -> list[tuple[dict[str, float], dict[str, float]]]:
-    """Return the steps of stock and joint training, pair by pair, after one warm-up step."""
+    """Return the steps of stock and of our training, pair by pair, after one warm-up step."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_dataset(root, size, batch, features)
         preprocessed = {"nnUNet_preprocessed": str(root / "preprocessed")}
-        stock = Trainee(root / "stock", {**preprocessed, "PYTHONPATH": str(ROOT / ".oracle")}, threads)
-        joint = Trainee(root / "joint", preprocessed, threads)
+        stock = Trainee(root / "stock", {**preprocessed, "PYTHONPATH": str(ROOT / ".oracle")}, threads, ours)
+        own = Trainee(root / "own", preprocessed, threads, ours)
         try:
-            stock.step(), joint.step()
-            return [(stock.step(), joint.step()) for _ in range(pairs)]
+            stock.step(), own.step()
+            return [(stock.step(), own.step()) for _ in range(pairs)]
         finally:
             stock.end()
-            joint.end()
+            own.end()
 
 
 def main() -> None:
@@ -160,22 +163,25 @@ def main() -> None:
     for name, default in {"pairs": 5, "size": 256, "batch": 8, "threads": 2}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--features", type=int, nargs="+", default=FEATURES, help="of each stage of the network")
+    parser.add_argument("--ours", choices=("joint", "default"), default="joint", help="our trainer")
     arguments = parser.parse_args()
-    steps = measure(arguments.pairs, arguments.size, arguments.batch, arguments.threads, arguments.features)
+    steps = measure(
+        arguments.pairs, arguments.size, arguments.batch, arguments.threads, arguments.features, arguments.ours
+    )
     size, stages = arguments.size, " ".join(map(str, arguments.features))
     print(f"{size} x {size}, batch {arguments.batch}, {arguments.threads} threads, features {stages}")
     for name, unit in {"cpu": "CPU seconds", "wall": "wall seconds"}.items():
-        stock, joint = (statistics.median(pair[side][name] for pair in steps) for side in (0, 1))
+        stock, own = (statistics.median(pair[side][name] for pair in steps) for side in (0, 1))
         ratios = [ours[name] / theirs[name] for theirs, ours in steps]
         print(
-            f"step, {unit}: stock {stock:.2f}, joint balancing {joint:.2f}, median of {len(ratios)} ratios "
+            f"step, {unit}: stock {stock:.2f}, ours ({arguments.ours}) {own:.2f}, median of {len(ratios)} ratios "
             f"{statistics.median(ratios):.3f} (from {min(ratios):.3f} to {max(ratios):.3f}, target {TARGET_TIME})"
         )
-    stock, joint = (steps[-1][side]["peak_kb"] / 2**10 for side in (0, 1))
-    own = [(steps[-1][side]["peak_kb"] - steps[-1][side]["start_kb"]) / 2**10 for side in (0, 1)]
+    stock, peak = (steps[-1][side]["peak_kb"] / 2**10 for side in (0, 1))
+    grown = [(steps[-1][side]["peak_kb"] - steps[-1][side]["start_kb"]) / 2**10 for side in (0, 1)]
     print(
-        f"peak memory of the process, MB: stock {stock:.0f}, joint balancing {joint:.0f}, ratio {joint / stock:.3f} "
-        f"(target {TARGET_MEMORY}); above what it used before the first step: {own[1] / own[0]:.3f}"
+        f"peak memory of the process, MB: stock {stock:.0f}, ours {peak:.0f}, ratio {peak / stock:.3f} "
+        f"(target {TARGET_MEMORY}); above what it used before the first step: {grown[1] / grown[0]:.3f}"
     )
 
 
