@@ -7,6 +7,7 @@ of which extends the previous one: TrainingState, TrainingSetup, TrainingData, T
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from os.path import isfile, join
 from pathlib import Path
 from time import time
@@ -181,7 +182,8 @@ class nnUNetTrainer(TrainingLoop):
             self.print_to_log_file(f"New best EMA pseudo Dice: {round(score, 4)}")
             self.save_checkpoint(join(self.output_folder, "checkpoint_best.pth"))
         if self.local_rank == 0:
-            self.logger.plot_progress_png(self.output_folder)
+            draw = partial(self.logger.plot_progress_png, self.output_folder)
+            self._drawing.start(draw, Path(self.output_folder) / "progress.png")
             curves = training_curves(
                 self.logger.get_checkpoint(), self.domain_scoring.curves, self.domain_sampling.train_ratios
             )

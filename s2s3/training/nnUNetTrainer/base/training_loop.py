@@ -52,6 +52,7 @@ class TrainingLoop(TrainingResumption):
                         break
             self.on_train_end()
         finally:
+            self._drawing.wait()
             end_loader(self.dataloader_train)
             end_loader(self.dataloader_val)
 

@@ -22,6 +22,7 @@ from nnunetv2.training.checkpoints.earlier_checkpoints import OwnCheckpoints
 from nnunetv2.training.checkpoints.epoch_so_far import EpochSoFar
 from nnunetv2.training.domain_balance.domain_sampling import DomainSampling, StockSampling
 from nnunetv2.training.domain_balance.domain_scoring import DomainScoring, StockScoring
+from nnunetv2.training.logging.background_drawing import BackgroundDrawing
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.ranks import current_ranks
 from nnunetv2.training.run_folder import run_log
@@ -143,6 +144,7 @@ class TrainingState:
         self.edge_loss_weights: Sequence[float] = ()
         self._so_far = EpochSoFar()
         self._entry_of_epoch: dict[str, Any] | None = None
+        self._drawing = BackgroundDrawing()
         self._own_checkpoints = OwnCheckpoints()
 
     @cached_property

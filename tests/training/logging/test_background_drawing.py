@@ -1,0 +1,39 @@
+"""Pictures are drawn while a training goes on."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.training.logging.background_drawing import BackgroundDrawing
+
+
+def test_the_first_picture_is_there_at_once_and_later_ones_do_not_wait(tmp_path: Path) -> None:
+    drawing, target, go_on = BackgroundDrawing(), tmp_path / "progress.png", threading.Event()
+    drawing.start(lambda: target.write_text("first") and None, target)
+    assert target.read_text() == "first"
+
+    def draw_late() -> None:
+        assert go_on.wait(10)
+        target.write_text("second")
+
+    drawing.start(draw_late, target)
+    assert target.read_text() == "first"
+    go_on.set()
+    drawing.wait()
+    assert target.read_text() == "second"
+
+
+def test_drawings_keep_their_order(tmp_path: Path) -> None:
+    drawing, target, drawn = BackgroundDrawing(), tmp_path, []
+    for number in range(5):
+        drawing.start(lambda number=number: drawn.append(number), target)
+    drawing.wait()
+    assert drawn == [0, 1, 2, 3, 4]
+
+
+def test_a_drawing_that_fails_costs_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    drawing = BackgroundDrawing()
+    drawing.start(lambda: (tmp_path / "none" / "x").write_text("") and None, tmp_path / "progress.png")
+    drawing.wait()
+    assert "progress.png could not be drawn: " in caplog.text
