@@ -24,7 +24,7 @@ KILLS = 50
 KILLS_A_RUN = 5
 LEAST_AFTER_A_STEP = 0.6
 """Share of the kills that have to hit a training that has begun its first step."""
-DIFFERENT_STEPS = 8
+DIFFERENT_STEPS = 6
 MOMENTS = "moments.txt"
 TIMES = ("epoch_start_timestamps", "epoch_end_timestamps", "epoch_seconds")
 
