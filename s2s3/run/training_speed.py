@@ -16,7 +16,7 @@ from nnunetv2.training.limits.pace import Pace
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 
-SECONDS_OF_A_PART = 9.0
+SECONDS_OF_A_PART = 7.0
 
 
 class _NoExternalLoggers(MetaLogger):
@@ -91,7 +91,7 @@ def _together(trainer: Any) -> Measured:
 
 
 def _seconds_each(call: Callable[[], Any]) -> float:
-    """Call for about nine seconds, at least once; return the mean seconds of a call."""
+    """Call for SECONDS_OF_A_PART, at least once; return the mean seconds of a call."""
     start, calls = time.perf_counter(), 0
     while not calls or time.perf_counter() - start < SECONDS_OF_A_PART:
         call()
