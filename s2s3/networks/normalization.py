@@ -12,8 +12,18 @@ def with_batch_norm(arguments: Mapping[str, Any], dims: int) -> dict[str, Any]:
 
 
 def names_instance_norm(arguments: Mapping[str, Any]) -> bool:
-    """Tell whether the normalization of a network's arguments is nnU-Net's."""
-    return str(arguments.get("norm_op", "")).startswith("torch.nn.modules.instancenorm.InstanceNorm")
+    """Tell whether the normalization of a network's arguments is nnU-Net's, which keeps no running statistics."""
+    keeps_statistics = (arguments.get("norm_op_kwargs") or {}).get("track_running_stats", False)
+    return _operator(arguments).startswith("torch.nn.modules.instancenorm.InstanceNorm") and not keeps_statistics
+
+
+def names_batch_norm(arguments: Mapping[str, Any]) -> bool:
+    """Tell whether the normalization of a network's arguments is batch normalization."""
+    return _operator(arguments).startswith("torch.nn.modules.batchnorm.BatchNorm")
+
+
+def _operator(arguments: Mapping[str, Any]) -> str:
+    return str(arguments.get("norm_op", ""))
 
 
 def has_running_statistics(weight_names: Iterable[str]) -> bool:

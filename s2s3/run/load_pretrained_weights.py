@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from nnunetv2.errors import IncompleteCheckpointError
+from nnunetv2.networks.normalization import has_running_statistics
 from nnunetv2.networks.weights import check_weights, named_as_in
 
 if TYPE_CHECKING:
@@ -24,8 +25,14 @@ def load_pretrained_weights(network: "nn.Module", fname: str | os.PathLike[str],
 
     plain = plain_network(network)
     own = plain.state_dict()
-    chosen = transferable(own, weights_of(fname), str(fname))
+    weights = weights_of(fname)
+    chosen = transferable(own, weights, str(fname))
     plain.load_state_dict({**own, **chosen})
+    if has_running_statistics(weights) and not has_running_statistics(own):
+        say(
+            f"WARNING: {fname} was trained with batch normalization, which this network lacks; its weights fit less "
+            "well. Plans with the network of that model's plans.json start from them as they are."
+        )
     if verbose:
         say(f"Loaded {len(chosen)} tensors from {fname}: {', '.join(chosen)}")
 

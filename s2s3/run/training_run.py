@@ -129,7 +129,7 @@ def maybe_load_checkpoint(
     elif pretrained_weights_file is not None:
         refuse_own_checkpoint(pretrained_weights_file, nnunet_trainer.output_folder)
         if not nnunet_trainer.was_initialized:
-            nnunet_trainer.follow_normalization_of(weights_of(pretrained_weights_file))
+            nnunet_trainer.follow_pretrained(weights_of(pretrained_weights_file))
             nnunet_trainer.initialize()
         public.load_pretrained_weights(nnunet_trainer.network, pretrained_weights_file, verbose=True)
 

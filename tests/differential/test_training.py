@@ -371,6 +371,45 @@ def test_nnunet_predicts_the_same_with_our_model_of_several_domains_and_its_batc
     np.testing.assert_array_equal(*(np.load(tmp_path / f"{name}.npy") for name in ("ours", "oracle")))
 
 
+RESUME_WITH_PLANS = """
+    import json
+    import sys
+    from os.path import join
+
+    import torch
+
+    from nnunetv2.paths import nnUNet_preprocessed
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    name, plans, checkpoint = sys.argv[1:]
+    read = lambda file: json.load(open(file))
+    dataset_json = read(join(nnUNet_preprocessed, name, "dataset.json"))
+    trainer = nnUNetTrainer({**read(plans), "continue_training": False}, "2d", 0, dataset_json, torch.device("cpu"))
+    trainer.load_checkpoint(checkpoint)
+    trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 2, 3, 1
+    trainer.logger.plot_progress_png = trainer.plot_network_architecture = lambda *folder: None
+    trainer.run_training()
+"""
+
+
+def test_nnunet_resumes_from_our_batch_normalization_with_the_plans_of_the_model(tmp_path: Path) -> None:
+    dataset = TinyDataset(name="Dataset906_Slides", domains=("a", "b"), batch_size=4)
+    folders = make_folders(tmp_path / "folders")
+    write_preprocessed(dataset, folders.preprocessed)
+    environment = {**ENVIRONMENT, **folders.environment}
+    run_ours(DEFAULT_TRAINING, dataset.name, env=environment)
+    model = folders.results / dataset.name / "nnUNetTrainer__nnUNetPlans__2d"
+    saved = model.rename(tmp_path / "saved")
+    checkpoint = saved / "fold_0" / "checkpoint_final.pth"
+
+    run_oracle(RESUME_WITH_PLANS, dataset.name, saved / "plans.json", checkpoint, env=environment)
+
+    after, before = load(model / "fold_0" / "checkpoint_final.pth"), load(checkpoint)
+    assert (before["current_epoch"], after["current_epoch"]) == (1, 2)
+    steps = next(name for name in before["network_weights"] if name.endswith("num_batches_tracked"))
+    assert (int(before["network_weights"][steps]), int(after["network_weights"][steps])) == (3, 6)
+
+
 def test_nnunet_repeats_the_epoch_in_which_a_signal_stopped_our_training(tmp_path: Path) -> None:
     dataset, ours, target = DATASETS["labels"], make_folders(tmp_path / "ours"), make_folders(tmp_path / "oracle")
     for folders in (ours, target):

@@ -81,3 +81,15 @@ def test_verbose_lists_the_loaded_weights(tmp_path: Path, capsys: pytest.Capture
     load_pretrained_weights(make_network(1.0), save(make_network(2.0).state_dict(), tmp_path), verbose=True)
 
     assert "Loaded 2 tensors" in capsys.readouterr().out
+
+
+def test_weights_trained_with_batch_normalization_are_named_when_the_network_has_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = {**make_network(2.0).state_dict(), "body.running_mean": torch.zeros(3)}
+
+    load_pretrained_weights(make_network(1.0), save(make_network(2.0).state_dict(), tmp_path))
+    assert not capsys.readouterr().out
+    load_pretrained_weights(make_network(1.0), save(weights, tmp_path))
+
+    assert "pretrained.pth was trained with batch normalization, which this network lacks" in capsys.readouterr().out

@@ -4,10 +4,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.errors import SettingsError
 from nnunetv2.file_kinds.plans_files import PLANS
 from nnunetv2.foundation.files import read_json
 from nnunetv2.model_sharing.model_advice import BEST, FINAL, LATEST
-from nnunetv2.networks.normalization import has_running_statistics, names_instance_norm, with_batch_norm
+from nnunetv2.networks.normalization import (
+    has_running_statistics,
+    names_batch_norm,
+    names_instance_norm,
+    with_batch_norm,
+)
 from nnunetv2.training.nnUNetTrainer.base.replaceable import trainer_module
 from nnunetv2.training.nnUNetTrainer.base.training_state import TrainingState
 
@@ -21,11 +27,33 @@ class NormalizationChoice(TrainingState):
     batch_norm_on_domains = True
     """On several domains of 2D images, train with batch normalization, by the rule of docs/ablation.md."""
 
+    batch_size: int
+    _goes_on_with_batch_norm = False
+
     def _choose_normalization(self) -> None:
         """Plan batch normalization if it helps here, unless the model began without it; say so in the log."""
-        arguments = self.configuration_manager.network_arch_init_kwargs
-        if not self.batch_norm_on_domains or not self._may_have_batch_norm(arguments):
+        if not self._may_have_batch_norm():
             return
+        if self._goes_on_with_batch_norm:
+            self._plan_batch_norm("The network has batch normalization, as the checkpoint.")
+        elif self._gains_from_batch_norm():
+            self._plan_as_the_folds_before()
+
+    def _may_have_batch_norm(self) -> bool:
+        own: Any = type(self)
+        return (
+            self.batch_norm_on_domains
+            and own.build_network_architecture is trainer_module().nnUNetTrainer.build_network_architecture
+            and names_instance_norm(self.configuration_manager.network_arch_init_kwargs)
+            and not (self.is_ddp and self.device.type == "cpu")  # torch synchronises batch statistics on GPUs only
+        )
+
+    def _gains_from_batch_norm(self) -> bool:
+        planned = self.configuration_manager
+        images = planned.batch_size if self.is_ddp else self.batch_size
+        return len(self.dataset_domains.names) > 1 and len(planned.patch_size) == 2 and images >= SMALLEST_BATCH
+
+    def _plan_as_the_folds_before(self) -> None:
         began_with = _network_arguments_of(self.output_folder_base, self.configuration_name)
         if began_with is not None and names_instance_norm(began_with):
             self.print_to_log_file(
@@ -33,24 +61,15 @@ class NormalizationChoice(TrainingState):
                 "already; move them away to train with batch normalization, which several domains gain from."
             )
             return
-        self._plan_network(with_batch_norm(arguments, len(self.configuration_manager.patch_size)))
-        self.print_to_log_file(
+        self._plan_batch_norm(
             "The network has batch normalization, since the dataset has several domains (docs/ablation.md); "
             "nnUNetTrainerPlannedNorm keeps that of the plans."
         )
 
-    def _may_have_batch_norm(self, arguments: Mapping[str, Any]) -> bool:
+    def _plan_batch_norm(self, reason: str) -> None:
         planned = self.configuration_manager
-        own: Any = type(self)
-        builds_as_planned = own.build_network_architecture is trainer_module().nnUNetTrainer.build_network_architecture
-        return (
-            len(self.dataset_domains.names) > 1
-            and builds_as_planned
-            and names_instance_norm(arguments)
-            and len(planned.patch_size) == 2
-            and planned.batch_size >= SMALLEST_BATCH
-            and not (self.is_ddp and self.device.type == "cpu")  # torch synchronises batch statistics on GPUs only
-        )
+        self._plan_network(with_batch_norm(planned.network_arch_init_kwargs, len(planned.patch_size)))
+        self.print_to_log_file(reason)
 
     def _plan_network(self, arguments: dict[str, Any]) -> None:
         """Replace the arguments of the network in the plans of this training."""
@@ -64,18 +83,37 @@ class NormalizationChoice(TrainingState):
         self.my_init_kwargs = {**self.my_init_kwargs, "plans": plans}
         self.logger.update_config({"plans": plans})
 
-    def follow_normalization_of(self, weight_names: Iterable[str]) -> None:
+    def follow_checkpoint(self, weight_names: Iterable[str]) -> None:
+        """Plan the normalization that the weights of a checkpoint have been trained with.
+
+        So a fold goes on, or is validated, also after its dataset has lost its domains. Has no effect once the
+        network is built.
+        """
+        self._goes_on_with_batch_norm = has_running_statistics(weight_names)
+        self.batch_norm_on_domains = self.batch_norm_on_domains and self._goes_on_with_batch_norm
+
+    def follow_pretrained(self, weight_names: Iterable[str]) -> None:
         """Keep the normalization of the plans if weights to start from have been trained with it.
 
-        Has no effect once the network is built.
+        Has no effect once the network is built. Raises SettingsError if other folds of the model have batch
+        normalization, since the plans.json of a model describes one network for all of its folds.
         """
-        self.batch_norm_on_domains = self.batch_norm_on_domains and has_running_statistics(weight_names)
+        if not self._may_have_batch_norm() or has_running_statistics(weight_names):
+            return
+        others = _network_arguments_of(self.output_folder_base, self.configuration_name, but=f"fold_{self.fold}")
+        if others is not None and names_batch_norm(others):
+            raise SettingsError(
+                f"-pretrained_weights has no batch normalization, but the other folds in {self.output_folder_base} "
+                "have; train this fold with -tr nnUNetTrainerPlannedNorm, or move those folds away"
+            )
+        self.batch_norm_on_domains = False
 
 
-def _network_arguments_of(model_folder: str, configuration: str) -> Mapping[str, Any] | None:
-    """Return the arguments of the network of a model that has a checkpoint, None if it has none."""
+def _network_arguments_of(model_folder: str, configuration: str, but: str = "") -> Mapping[str, Any] | None:
+    """Return the arguments of the network of a model with a checkpoint, None if no fold has one, `but` left out."""
     folder = Path(model_folder)
-    has_checkpoint = any(any(folder.glob(f"fold_*/{name}")) for name in (FINAL, LATEST, BEST))
+    folds = [fold for fold in folder.glob("fold_*") if fold.name != but]
+    has_checkpoint = any((fold / name).is_file() for fold in folds for name in (FINAL, LATEST, BEST))
     if not has_checkpoint or not (folder / "plans.json").is_file():
         return None
     plans = trainer_module().PlansManager(read_json(folder / "plans.json", PLANS))

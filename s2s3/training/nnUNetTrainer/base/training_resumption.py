@@ -97,7 +97,7 @@ class TrainingResumption(TrainingData):
         source = checkpoint if filename_or_checkpoint is None else filename_or_checkpoint
         content = checkpoint_files.checkpoint_of(source, self.device)
         if not self.was_initialized:
-            self.follow_normalization_of(content["network_weights"])
+            self.follow_checkpoint(content["network_weights"])
             self.initialize()
         name = "the checkpoint" if isinstance(source, Mapping) else str(source)
         network = plain_network(self.network)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from nnunetv2.boundary.edge_branch import plain_network
+from nnunetv2.errors import SettingsError
 from nnunetv2.run.training_run import maybe_load_checkpoint
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import (
@@ -37,6 +38,11 @@ class ShortTrainer(nnUNetTrainer):
 
 class PlannedTrainer(ShortTrainer):
     batch_norm_on_domains = False
+
+
+class SingleImageTrainer(ShortTrainer):
+    def _set_batch_size_and_oversample(self) -> None:
+        self.batch_size = 1
 
 
 class OwnNetworkTrainer(ShortTrainer):
@@ -84,6 +90,7 @@ def test_on_several_domains_network_plans_and_checkpoint_have_batch_normalizatio
         (replace(SLIDES, domains=("north",)), ShortTrainer),
         (replace(SLIDES, batch_size=3), ShortTrainer),
         (replace(SLIDES, dims=3), ShortTrainer),
+        (SLIDES, SingleImageTrainer),
         (SLIDES, OwnNetworkTrainer),
         (SLIDES, nnUNetTrainerNoDomains),
         (SLIDES, nnUNetTrainerPlannedNorm),
@@ -94,6 +101,7 @@ def test_on_several_domains_network_plans_and_checkpoint_have_batch_normalizatio
         "one domain",
         "small batches",
         "volumes",
+        "own batches",
         "own network",
         "NoDomains",
         "PlannedNorm",
@@ -125,6 +133,39 @@ def test_resuming_keeps_the_normalization_of_the_checkpoint(nnunet_folders: Nnun
     second = make_trainer(SLIDES, trainer_class=ShortTrainer)
     second.load_checkpoint(Path(first.output_folder) / "checkpoint_final.pth")
     assert kinds_of(second) == {nn.InstanceNorm2d}
+
+
+def test_a_checkpoint_with_batch_normalization_is_gone_on_with_when_the_domains_are_gone(
+    nnunet_folders: NnunetFolders,
+) -> None:
+    first = run(SLIDES, nnunet_folders, ShortTrainer)
+    (nnunet_folders.preprocessed / SLIDES.name / "domains.json").unlink()
+
+    second = make_trainer(SLIDES, trainer_class=ShortTrainer)
+    maybe_load_checkpoint(second, True, False)
+
+    assert kinds_of(second) == {nn.BatchNorm2d}
+    assert second.current_epoch == 2
+    expected, own = (plain_network(trainer.network).state_dict() for trainer in (first, second))
+    assert all(torch.equal(own[name], expected[name]) for name in expected)
+
+
+def test_pretrained_weights_of_another_normalization_than_that_of_other_folds_are_refused(
+    nnunet_folders: NnunetFolders, tmp_path: Path
+) -> None:
+    planned = run(SLIDES, nnunet_folders, PlannedTrainer)
+    weights = str(Path(planned.output_folder).rename(tmp_path / "pretrained") / "checkpoint_final.pth")
+    first = make_trainer(SLIDES, trainer_class=ShortTrainer)
+    first.run_training()
+
+    with pytest.raises(SettingsError, match=r"the other folds in .* have; train this fold with -tr"):
+        maybe_load_checkpoint(make_trainer(SLIDES, 1, ShortTrainer), False, False, weights)
+
+    model = Path(first.output_folder_base)
+    assert kinds_planned(json.loads((model / "plans.json").read_text())) == "BatchNorm2d"
+    anew = make_trainer(SLIDES, trainer_class=ShortTrainer)
+    maybe_load_checkpoint(anew, False, False, weights)
+    assert kinds_of(anew) == {nn.InstanceNorm2d}
 
 
 @pytest.mark.parametrize(
