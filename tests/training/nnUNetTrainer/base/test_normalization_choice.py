@@ -117,6 +117,20 @@ def test_elsewhere_the_normalization_of_the_plans_stays(
     assert trainer.plans_manager.plans == {**dataset.plans()}
 
 
+def test_layers_that_share_statistics_among_gpus_have_the_same_weights_and_predictions(
+    nnunet_folders: NnunetFolders,
+) -> None:
+    network = run(SLIDES, nnunet_folders, ShortTrainer).network.eval()
+    names, image = list(network.state_dict()), torch.randn(1, 3, 32, 32)
+    expected = network(image)
+
+    shared = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+
+    assert {type(layer) for layer in shared.modules()} & {nn.BatchNorm2d, nn.SyncBatchNorm} == {nn.SyncBatchNorm}
+    assert list(shared.state_dict()) == names
+    assert all(torch.equal(own, wanted) for own, wanted in zip(shared(image), expected, strict=True))
+
+
 def test_a_model_with_a_fold_of_planned_normalization_keeps_it_in_all_folds(nnunet_folders: NnunetFolders) -> None:
     first = run(SLIDES, nnunet_folders, PlannedTrainer)
     model = Path(first.output_folder_base)
