@@ -137,11 +137,6 @@ def regrid(grid: ViewGrid, level: Level) -> ViewGrid:
     )
 
 
-def view_to_content(grid: ViewGrid, x: float, y: float) -> tuple[float, float]:
-    """Return the content coordinates of a corner or edge of view pixels."""
-    return x * grid.scale_x, y * grid.scale_y
-
-
 def level_box(grid: ViewGrid, view: Box, level_size: tuple[int, int]) -> Box:
     """Return the level pixels from which a box of the view is computed, with a margin for the filter.
 

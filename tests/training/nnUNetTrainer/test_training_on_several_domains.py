@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from nnunetv2.boundary.edge_branch import EdgeBranch
+from nnunetv2.domains.dataset_domains import read_dataset_domains
+from nnunetv2.domains.domain_summary import summarize_domains
 from nnunetv2.errors import DomainMapError
 from nnunetv2.training.dataloading.balanced_loader import BalancedDataLoader
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
@@ -221,3 +223,37 @@ def test_the_cases_are_split_once_before_a_training_and_these_are_measured(
     assert measured == [SEVERAL.case_names[:cases]]
     assert Path(trainer.log_file).read_text().count("Desired fold") == (trainer_class is not OwnSplit)
     assert "do_split" not in vars(trainer)
+
+
+class WithoutBalancedBatches(TinyTrainer):
+    balance_batches = use_edge_heads = False
+
+
+class UniformBatches(TinyTrainer):
+    domain_ratio_mode = "uniform"
+
+
+@pytest.mark.parametrize("trainer_class", [WithoutBalancedBatches, UniformBatches, TinyTrainer])
+def test_curves_validation_and_evaluation_weight_the_domains_alike_whatever_batches_are_drawn_by(
+    nnunet_folders: NnunetFolders, trainer_class: type[TinyTrainer]
+) -> None:
+    dataset = write_preprocessed(SEVERAL, nnunet_folders.preprocessed)
+    ratios = {"north": 0.8, "south": 0.2}
+    domains = json.loads((dataset / "domains.json").read_text())
+    (dataset / "domains.json").write_text(json.dumps({**domains, "ratios": ratios}))
+    trainer = make_trainer(SEVERAL, trainer_class=trainer_class)
+    trainer.run_training()
+    trainer.perform_actual_validation()
+
+    fold = Path(trainer.output_folder)
+    curves = json.loads((fold / "training_curves.json").read_text())
+    last = {name: curve["dice"][-1] for name, curve in curves["domains"].items()}
+    assert curves["balanced_dice"][-1] == pytest.approx(sum(ratios[name] * last[name] for name in ratios))
+    summary = json.loads((fold / "validation" / "domain_summary.json").read_text())
+    assert summary["ratios"] == ratios
+    evaluated = summarize_domains(
+        json.loads((fold / "validation" / "summary.json").read_text()), read_dataset_domains(dataset)
+    )
+    assert evaluated["balanced"] == pytest.approx(summary["balanced"])
+    expected = sum(ratios[name] * summary["domains"][name]["foreground"]["Dice"]["mean"] for name in ratios)
+    assert summary["balanced"]["Dice"] == pytest.approx(expected)
