@@ -26,7 +26,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml setup.py | $(BIN)/python
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	$(BIN)/python -m pip install --quiet -e ".[dev,dev-slides]"
 	mkdir -p .typecheck && ln -sfn ../s2s3 .typecheck/nnunetv2
 	touch $@
 
