@@ -73,7 +73,7 @@ $(LOWEST)/.installed: pyproject.toml setup.py | $(VENV)/.installed-dev
 	$(LOWEST)/bin/python -m pip install --quiet --no-deps -e .
 	$(BIN)/python -m tests.packaging.lowest_versions tools > $(LOWEST)/tools.txt
 	grep -v monai $(LOWEST)/tools.txt > $(LOWEST)/usual_tools.txt
-	$(LOWEST)/bin/python -m pip install --quiet -c $(LOWEST)/lowest.txt -r $(LOWEST)/usual_tools.txt
+	$(LOWEST)/bin/python -m pip install --quiet -c $(LOWEST)/lowest.txt -r $(LOWEST)/usual_tools.txt "setuptools>=77"
 	$(LOWEST)/bin/python -m pip install --quiet --no-deps -r $(LOWEST)/tools.txt
 	touch $@
 
