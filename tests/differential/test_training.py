@@ -356,17 +356,24 @@ PREDICT = """
 """
 
 
-def test_nnunet_predicts_the_same_with_our_model_of_several_domains_and_its_batch_normalization(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def batch_normalized(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyDataset, NnunetFolders, Path]:
+    """Our default training on two domains; the last is the model's folder."""
     dataset = TinyDataset(name="Dataset906_Slides", domains=("a", "b"), batch_size=4)
-    folders = make_folders(tmp_path / "folders")
+    folders = make_folders(tmp_path_factory.mktemp("batch_normalized"))
     write_preprocessed(dataset, folders.preprocessed)
-    environment = {**ENVIRONMENT, **folders.environment}
-    run_ours(DEFAULT_TRAINING, dataset.name, env=environment)
-    model = folders.results / dataset.name / "nnUNetTrainer__nnUNetPlans__2d"
+    run_ours(DEFAULT_TRAINING, dataset.name, env={**ENVIRONMENT, **folders.environment})
+    return dataset, folders, folders.results / dataset.name / "nnUNetTrainer__nnUNetPlans__2d"
+
+
+def test_nnunet_predicts_the_same_with_our_model_of_several_domains_and_its_batch_normalization(
+    batch_normalized: tuple[TinyDataset, NnunetFolders, Path], tmp_path: Path
+) -> None:
+    _, folders, model = batch_normalized
     assert "BatchNorm2d" in (model / "plans.json").read_text()
 
     for name, run in (("ours", run_ours), ("oracle", run_oracle)):
-        run(PREDICT, model, tmp_path / f"{name}.npy", env=environment)
+        run(PREDICT, model, tmp_path / f"{name}.npy", env={**ENVIRONMENT, **folders.environment})
 
     np.testing.assert_array_equal(*(np.load(tmp_path / f"{name}.npy") for name in ("ours", "oracle")))
 
@@ -392,19 +399,18 @@ RESUME_WITH_PLANS = """
 """
 
 
-def test_nnunet_resumes_from_our_batch_normalization_with_the_plans_of_the_model(tmp_path: Path) -> None:
-    dataset = TinyDataset(name="Dataset906_Slides", domains=("a", "b"), batch_size=4)
-    folders = make_folders(tmp_path / "folders")
-    write_preprocessed(dataset, folders.preprocessed)
-    environment = {**ENVIRONMENT, **folders.environment}
-    run_ours(DEFAULT_TRAINING, dataset.name, env=environment)
-    model = folders.results / dataset.name / "nnUNetTrainer__nnUNetPlans__2d"
-    saved = model.rename(tmp_path / "saved")
-    checkpoint = saved / "fold_0" / "checkpoint_final.pth"
+def test_nnunet_resumes_from_our_batch_normalization_with_the_plans_of_the_model(
+    batch_normalized: tuple[TinyDataset, NnunetFolders, Path], tmp_path: Path
+) -> None:
+    dataset, folders, model = batch_normalized
+    checkpoint = model / "fold_0" / "checkpoint_final.pth"
+    target = make_folders(tmp_path)
+    write_preprocessed(dataset, target.preprocessed)
 
-    run_oracle(RESUME_WITH_PLANS, dataset.name, saved / "plans.json", checkpoint, env=environment)
+    environment = {**ENVIRONMENT, **target.environment}
+    run_oracle(RESUME_WITH_PLANS, dataset.name, model / "plans.json", checkpoint, env=environment)
 
-    after, before = load(model / "fold_0" / "checkpoint_final.pth"), load(checkpoint)
+    after, before = load(target.results / checkpoint.relative_to(folders.results)), load(checkpoint)
     assert (before["current_epoch"], after["current_epoch"]) == (1, 2)
     steps = next(name for name in before["network_weights"] if name.endswith("num_batches_tracked"))
     assert (int(before["network_weights"][steps]), int(after["network_weights"][steps])) == (3, 6)
