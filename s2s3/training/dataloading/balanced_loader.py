@@ -97,6 +97,11 @@ class BalancedDataLoader(nnUNetDataLoader):
         step = self.thread_id + rounds * self.number_of_threads_in_multithreaded
         return np.array(self._drawn(step * self.slots_per_step + self.first_slot, self.batch_size))
 
+    def announce_need(self, step: int) -> None:
+        """Let the present ratios hold at a step for whose batch the training waits, see SharedRatios.prolong."""
+        if isinstance(self._ratios, SharedRatios):
+            self._ratios.prolong(step)
+
     def _wait_for_ratios(self, step: int) -> int:
         """Return the first step of the ratios that hold at a step; waits for them if they follow the training."""
         return self._ratios.wait_for(step) if isinstance(self._ratios, SharedRatios) else 0

@@ -77,6 +77,12 @@ class SeededBatches:
     def announce_case(self, announce: Any) -> None:
         self.loader.announce_case = announce
 
+    def announce_need(self, turn: int) -> None:
+        """Say in the training's process that it waits for the batch with this number, counted from the first one."""
+        announce = getattr(self.loader, "announce_need", None)
+        if announce is not None:
+            announce(self._first_batch + turn)
+
     def set_thread_id(self, thread_id: int) -> None:
         """Set the number of this augmentation process."""
         self.thread_id = thread_id

@@ -1,6 +1,7 @@
 """Mixing ratios that loader processes see change."""
 
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator, Mapping
 from multiprocessing import RawArray
@@ -20,6 +21,7 @@ class SharedRatios(Mapping[str, float]):
         self._names = tuple(ratios)
         self._values = RawArray("d", [ratios[name] for name in self._names])
         self._steps = RawArray("q", [0, _ALWAYS])
+        self._training = os.getpid()
 
     def set(self, ratios: Mapping[str, float], steps: range | None = None) -> None:
         """Give every domain a new ratio.
@@ -32,11 +34,17 @@ class SharedRatios(Mapping[str, float]):
         if steps is not None:
             self._steps[0], self._steps[1] = steps.start, steps.stop
 
+    def prolong(self, step: int) -> None:
+        """Let the ratios hold at a step too: the training waits for its batch, and cannot change them meanwhile."""
+        self._steps[1] = max(self._steps[1], step + 1)
+
     def wait_for(self, step: int) -> int:
         """Wait until the ratios of a step are set; return the first step for which they hold.
 
-        Raises EOFError in a process whose parent has ended meanwhile.
+        Does not wait in the process that sets them. Raises EOFError in a process whose parent has ended meanwhile.
         """
+        if os.getpid() == self._training:
+            self.prolong(step)
         while step >= self._steps[1]:
             parent = multiprocessing.parent_process()
             if parent is not None and not parent.is_alive():

@@ -23,30 +23,41 @@ class SupervisedAugmenter(NonDetMultiThreadedAugmenter):
 
     `next` raises CaseFailedError for a case that could not be loaded or augmented, WorkerDiedError for a process that
     was killed; both end all processes and drop the batches that are ready.
+
+    A generator with a method `announce_need` is told the number of each batch, from 0, before it is waited for.
     """
 
     _receiver: BatchReceiver | None = None
+    _batches_taken = 0
 
     def __next__(self) -> dict[str, Any]:
         """Return the next batch, starting the processes if needed."""
         if self._receiver is None:
             self._start()
         assert self._receiver is not None
+        self._announce_need()
         while self._receiver.failure is None:
             try:
                 item = self._receiver.batches.get(timeout=SECONDS_BETWEEN_CHECKS)
             except queue.Empty:
                 continue
             if item is not None:
+                self._batches_taken += 1
                 return item
         failure = self._receiver.failure
         self._finish()
         raise failure
 
+    def _announce_need(self) -> None:
+        announce = getattr(self.generator, "announce_need", None)
+        if announce is not None:
+            announce(self._batches_taken)
+
     def _start(self) -> None:
         if self._receiver is not None:
             return
         self.generator.number_of_threads_in_multithreaded = self.num_processes
+        self._batches_taken = 0
         workers = [self._start_worker(number) for number in range(self.num_processes)]
         self._processes = [worker.process for worker in workers]
         in_turn = getattr(self.generator, "in_turn", False)

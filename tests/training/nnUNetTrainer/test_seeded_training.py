@@ -47,6 +47,14 @@ class SeededAdaptive(Seeded, nnUNetTrainerAdaptiveRatios):
     use_edge_heads = False
 
 
+class SeededTwoBatches(SeededAdaptive):
+    """Takes two batches in each training step."""
+
+    def train_step(self, batch):
+        super().train_step(batch)
+        return super().train_step(next(self.dataloader_train))
+
+
 class SeededFast(Seeded, nnUNetTrainerFastDA):
     """Augments in another way."""
 
@@ -240,7 +248,11 @@ def test_a_file_ends_the_training_after_the_epoch(
 
 @pytest.mark.parametrize(
     ("kind", "numbers"),
-    [(Seeded, (0, 1, 4)), *((kind, (0, 4)) for kind in (SeededAdaptive, SeededFast, SeededOnDevice))],
+    [
+        (Seeded, (0, 1, 4)),
+        *((kind, (0, 4)) for kind in (SeededAdaptive, SeededFast, SeededOnDevice)),
+        pytest.param(SeededTwoBatches, (0, 2), marks=pytest.mark.slow),  # test_shared_ratios.py has the cheap ones
+    ],
 )
 def test_the_number_of_processes_changes_nothing(
     nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, kind: Any, numbers: tuple[int, ...]
