@@ -3,6 +3,7 @@
 # make demo-slide  from annotated slides to objects for QuPath on slides made on the spot: under five minutes
 # make ablation    which parts help, shown on that dataset; measured on real data where DRIFT_REAL_DATA names some
 # make test        all default tests
+# make docs       the documentation as pages in site/; fails for broken links and undocumented public names
 # make coverage    the same, counting the lines that run; fails below the floor in pyproject.toml
 # make test-lowest the same at the lowest versions of all dependencies
 # They first install everything into .venv, at the versions pinned in requirements.txt and pyproject.toml.
@@ -11,7 +12,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-gpu
+.PHONY: help demo docs demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-gpu
 .PHONY: benchmarks clean
 
 help:
@@ -51,6 +52,13 @@ demo-slide: install
 # ARGS are options of `drift ablate`.
 ablation: install
 	$(BIN)/python -m sample_data.ablation $(ARGS)
+
+$(VENV)/.installed-docs: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	touch $@
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 test: install-dev oracle
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not gpu and not real"
@@ -94,4 +102,4 @@ benchmarks: install-dev oracle
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
-	rm -rf $(VENV) $(LOWEST) .oracle .demo .ablation build dist *.egg-info
+	rm -rf $(VENV) $(LOWEST) .oracle .demo .ablation site build dist *.egg-info

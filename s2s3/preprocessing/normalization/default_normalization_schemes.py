@@ -50,6 +50,7 @@ class ZScoreNormalization(ImageNormalization):
     leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = True
 
     def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        """Return z-scores (x, y, z), with a mask of its pixels. Raises CallError for a mask without `seg`."""
         image = image.astype(self.target_dtype, copy=False)
         if not self.use_mask_for_norm:
             return self._standardised(image)
@@ -75,6 +76,7 @@ class CTNormalization(ImageNormalization):
     leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = False
 
     def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        """Return the normalised channel (x, y, z)."""
         properties = self.intensityproperties
         image = image.astype(self.target_dtype, copy=False)
         np.clip(image, properties["percentile_00_5"], properties["percentile_99_5"], out=image)
@@ -89,6 +91,7 @@ class NoNormalization(ImageNormalization):
     leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = False
 
     def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        """Return the channel (x, y, z) as it is, in the target type."""
         return image.astype(self.target_dtype, copy=False)
 
 
@@ -98,6 +101,7 @@ class RescaleTo01Normalization(ImageNormalization):
     leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = False
 
     def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        """Return the channel (x, y, z), from 0 to 1."""
         image = image.astype(self.target_dtype, copy=False)
         image -= image.min()
         image /= max(image.max(), self._smallest_divisor())
@@ -110,6 +114,7 @@ class RGBTo01Normalization(ImageNormalization):
     leaves_pixels_outside_mask_at_zero_if_use_mask_for_norm_is_true = False
 
     def run(self, image: np.ndarray, seg: np.ndarray | None = None) -> np.ndarray:
+        """Return the channel (x, y, z), from 0 to 1. Raises UnfitImageError for values outside 0..255."""
         smallest, largest = image.min(), image.max()
         if not (smallest >= 0 and largest <= 255):  # NaN fails both comparisons
             raise UnfitImageError(

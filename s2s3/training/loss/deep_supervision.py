@@ -21,7 +21,7 @@ class DeepSupervisionWrapper(nn.Module):
         self.loss = loss
 
     def forward(self, *args: Sequence[Tensor]) -> Tensor:
-        """Return sum_i w_i * loss(args[0][i], args[1][i], ...); arguments must be lists or tuples."""
+        """Return `sum_i w_i * loss(args[0][i], args[1][i], ...)`; arguments must be lists or tuples."""
         if not all(isinstance(argument, list | tuple) for argument in args):
             kinds = ", ".join(type(argument).__name__ for argument in args)
             raise CallError(f"deep supervision got {kinds}; expected lists or tuples with one tensor per resolution")

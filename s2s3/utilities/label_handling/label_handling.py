@@ -66,10 +66,12 @@ class LabelManager:
 
     @property
     def has_regions(self) -> bool:
+        """Whether labels overlap, so that each channel is a region of its own."""
         return self._has_regions
 
     @property
     def has_ignore_label(self) -> bool:
+        """Whether some pixels are neither learnt nor scored."""
         return self.ignore_label is not None
 
     @property
@@ -84,10 +86,12 @@ class LabelManager:
 
     @property
     def ignore_label(self) -> int | None:
+        """Value of the pixels that are neither learnt nor scored, None if there are none."""
         return self._ignore_label
 
     @property
     def foreground_labels(self) -> list[int]:
+        """Sorted labels without background and ignore label."""
         return cast("list[int]", self.filter_background(self.all_labels))
 
     @property

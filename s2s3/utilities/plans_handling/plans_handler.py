@@ -19,8 +19,9 @@ from nnunetv2.foundation.late_names import late_names
 # Clients replace these two names in this module; they have to be called through it.
 from nnunetv2.utilities.find_class_by_name import derives_from, is_of_client, recursive_find_python_class
 from nnunetv2.utilities.label_handling.label_handling import get_labelmanager_class_from_plans
+from nnunetv2.utilities.plans_handling.configuration_entries import ConfigurationEntries
 from nnunetv2.utilities.plans_handling.inheritance import check_configuration, with_inherited
-from nnunetv2.utilities.plans_handling.old_plans import NamesOfOldPlans, add_architecture
+from nnunetv2.utilities.plans_handling.old_plans import add_architecture
 from nnunetv2.utilities.plans_handling.plans_entries import check_call, describe_plans, named_by, required_entry
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _find_class(sub_package: str, name: Any, base: type) -> Any:
     return found if is_suitable else None
 
 
-class ConfigurationManager(NamesOfOldPlans):
+class ConfigurationManager(ConfigurationEntries):
     """One configuration of the plans, inheritance resolved; absent entries raise MissingEntryError, a KeyError.
 
     Raises nothing for values of wrong types: clients pass dicts of their own, and files are checked by PlansManager.
@@ -67,23 +68,8 @@ class ConfigurationManager(NamesOfOldPlans):
     def __repr__(self) -> str:
         return repr(self.configuration)
 
-    def _get(self, key: str) -> Any:
-        return required_entry(self.configuration, key, f"{self.source}: the configuration")
-
-    def _architecture(self, key: str) -> Any:
-        return required_entry(self._get("architecture"), key, f"{self.source}: the block 'architecture'")
-
     def _network_argument(self, key: str) -> Any:
         return required_entry(self.network_arch_init_kwargs, key, f"{self.source}: the block 'arch_kwargs'")
-
-    @property
-    def data_identifier(self) -> str:
-        """Folder of the preprocessed data."""
-        return self._get("data_identifier")
-
-    @property
-    def preprocessor_name(self) -> str:
-        return self._get("preprocessor_name")
 
     @property
     def preprocessor_class(self) -> Any:
@@ -91,44 +77,6 @@ class ConfigurationManager(NamesOfOldPlans):
         from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 
         return _find_class("preprocessing", self.preprocessor_name, DefaultPreprocessor)
-
-    @property
-    def batch_size(self) -> int:
-        return self._get("batch_size")
-
-    @property
-    def patch_size(self) -> list[int]:
-        return self._get("patch_size")
-
-    @property
-    def median_image_size_in_voxels(self) -> list[float]:
-        return self._get("median_image_size_in_voxels")
-
-    @property
-    def spacing(self) -> list[float]:
-        """Target spacing, axes transposed; two numbers for 2D."""
-        return self._get("spacing")
-
-    @property
-    def normalization_schemes(self) -> list[str]:
-        return self._get("normalization_schemes")
-
-    @property
-    def use_mask_for_norm(self) -> list[bool]:
-        return self._get("use_mask_for_norm")
-
-    @property
-    def network_arch_class_name(self) -> str:
-        return self._architecture("network_class_name")
-
-    @property
-    def network_arch_init_kwargs(self) -> dict[str, Any]:
-        return self._architecture("arch_kwargs")
-
-    @property
-    def network_arch_init_kwargs_req_import(self) -> list[str]:
-        """Names of those network arguments that are dotted names of objects."""
-        return self._architecture("_kw_requires_import")
 
     @property
     def pool_op_kernel_sizes(self) -> list[list[int]]:
@@ -151,10 +99,12 @@ class ConfigurationManager(NamesOfOldPlans):
 
     @property
     def resampling_fn_probabilities(self) -> Callable[..., Any]:
+        """Resamples what the network predicts to the shape of the image."""
         return self._resampling_function("resampling_fn_probabilities")
 
     @property
     def resampling_fn_seg(self) -> Callable[..., Any]:
+        """Resamples segmentations."""
         return self._resampling_function("resampling_fn_seg")
 
     def _resampling_function(self, key: str) -> Callable[..., Any]:
@@ -165,20 +115,6 @@ class ConfigurationManager(NamesOfOldPlans):
             function = recursive_find_resampling_fn_by_name(self._get(key))
             check_call(function, keywords)
         return partial(function, **keywords)
-
-    @property
-    def batch_dice(self) -> bool:
-        return self._get("batch_dice")
-
-    @property
-    def next_stage_names(self) -> list[str] | None:
-        """Configurations that continue from this one's predictions."""
-        names = self.configuration.get("next_stage")
-        return [names] if isinstance(names, str) else names
-
-    @property
-    def previous_stage_name(self) -> str | None:
-        return self.configuration.get("previous_stage")
 
 
 class PlansManager:
@@ -222,18 +158,22 @@ class PlansManager:
 
     @property
     def dataset_name(self) -> str:
+        """Dataset that was planned, such as Dataset004_Hippocampus."""
         return self._get("dataset_name")
 
     @property
     def plans_name(self) -> str:
+        """Identifier of the plans, such as nnUNetPlans."""
         return self._get("plans_name")
 
     @property
     def original_median_spacing_after_transp(self) -> list[float]:
+        """Median spacing of the images, axes transposed."""
         return self._get("original_median_spacing_after_transp")
 
     @property
     def original_median_shape_after_transp(self) -> list[int]:
+        """Median shape of the images, axes transposed."""
         return self._get("original_median_shape_after_transp")
 
     @property
@@ -247,14 +187,17 @@ class PlansManager:
 
     @property
     def transpose_forward(self) -> list[int]:
+        """Order of an image's axes in preprocessed data."""
         return self._get("transpose_forward")
 
     @property
     def transpose_backward(self) -> list[int]:
+        """The order that undoes `transpose_forward`."""
         return self._get("transpose_backward")
 
     @property
     def available_configurations(self) -> list[str]:
+        """Names of all configurations."""
         return list(self._get("configurations"))
 
     @property
@@ -266,10 +209,12 @@ class PlansManager:
 
     @property
     def experiment_planner_name(self) -> str:
+        """Name of the class that made the plans."""
         return self._get("experiment_planner_used")
 
     @property
     def label_manager_class(self) -> type[LabelManager]:
+        """The class that the plans name, by default LabelManager."""
         with named_by(self, "label_manager"):
             return get_labelmanager_class_from_plans(self.plans)
 
@@ -280,6 +225,7 @@ class PlansManager:
 
     @property
     def foreground_intensity_properties_per_channel(self) -> dict[str, dict[str, float]]:
+        """Channel -> statistics of the foreground's intensities over the dataset."""
         if "foreground_intensity_properties_per_channel" not in self.plans:
             return required_entry(self.plans, "foreground_intensity_properties_by_modality", "plans")
         return self.plans["foreground_intensity_properties_per_channel"]
