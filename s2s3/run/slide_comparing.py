@@ -39,9 +39,8 @@ def comparison_text(arguments: argparse.Namespace) -> str:
     model = slide_predictor(arguments, settings[0], device).model
     mpp = model.mpp(arguments.mpp)
     draw = None if arguments.a is None else _reference(arguments, model, mpp)
-    source = SlideSource(
-        entry.path, mpp, arguments.reader, entry.mpp or arguments.slide_mpp, arguments.allow_upsampling
-    )
+    slide_mpp, icc = entry.mpp or arguments.slide_mpp, model.icc(arguments.icc)
+    source = SlideSource(entry.path, mpp, arguments.reader, slide_mpp, arguments.allow_upsampling, icc)
     reading = Reading(default_readers() if arguments.nr is None else arguments.nr, arguments.read_timeout)
     compared = ComparedSlide(model, source, entry.name, settings[0], arguments.edge, reading)
     comparison = compared.compare(modes, draw)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from nnunetv2.run.slide_tiling_arguments import add_renaming, add_slide_opening
+from nnunetv2.run.slide_tiling_arguments import ICC, add_renaming, add_slide_opening
 
 _UNITS = {"M": 1e-3, "G": 1.0, "T": 1e3}
 
@@ -72,6 +72,7 @@ def _add_what_is_predicted(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--mpp", type=float, metavar="UM", help="micrometres per pixel of the model (default: as dataset.json says)")
     add("--allow_upsampling", action="store_true", help="enlarge slides that are much coarser than the model")
+    add("--icc", choices=ICC, help="srgb: convert colours by the slides' profiles (default: as dataset.json says)")
     add(
         "--tissue",
         default="auto",

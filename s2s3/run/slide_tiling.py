@@ -93,5 +93,6 @@ def _settings(arguments: argparse.Namespace) -> TilingSettings:
         stain=arguments.stain,
         allow_upsampling=arguments.allow_upsampling,
         reader=arguments.reader,
+        icc=arguments.icc,
         seed=arguments.seed,
     )

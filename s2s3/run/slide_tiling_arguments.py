@@ -6,6 +6,7 @@ from collections.abc import Callable
 from nnunetv2.dataset_conversion.label_arguments import named_label
 
 READERS = ["auto", "openslide", "tifffile", "wsidicom", "pillow"]
+ICC = ["none", "srgb"]
 
 
 def add_tile(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +87,7 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add("--table", "--mpp_of", metavar="CSV", help="table with the column slide and any of group, domain, mpp")
     add("--allow_upsampling", action="store_true", help="enlarge slides that are much coarser than --mpp")
+    add("--icc", default="none", choices=ICC, help="srgb: convert colours by the slides' profiles (default: as stored)")
 
 
 def add_slide_opening(parser: argparse._ActionsContainer) -> None:

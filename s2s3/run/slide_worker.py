@@ -90,6 +90,7 @@ def network_settings(arguments: argparse.Namespace, **more: Any) -> SlideSetting
         stain=arguments.stain,
         margin_um=arguments.margin,
         allow_upsampling=arguments.allow_upsampling,
+        icc=arguments.icc,
         max_failed=arguments.max_failed,
         frame=arguments.frame,
         **more,

@@ -11,6 +11,7 @@ from nnunetv2.foundation.files import replacing, write_json
 from nnunetv2.pathology.dataset.class_labels import ClassLabels
 from nnunetv2.pathology.dataset.slide_domains import Grouping, SlideFacts
 from nnunetv2.pathology.dataset.tiling_settings import CHANNELS, TilingSettings
+from nnunetv2.pathology.slides.colour_profile import NONE
 from nnunetv2.pathology.slides.model_entry import ENTRY
 from s1.domain_files import write_domain_map
 from s1.domain_map import DomainMap
@@ -97,7 +98,7 @@ class TiledDataset:
             "tile": self.settings.tile,
             "reader": ", ".join(sorted({record["reader"] for record in self.records})),
             "resampling": RESAMPLING,
-            "icc": None,
+            "icc": None if self.settings.icc == NONE else self.settings.icc,
         }
         further: dict[str, Any] = {"converted_by": "drift slide tile", ENTRY: drift}
         generate_dataset_json(str(folder), channels, labels, len(self.cases), ".png", **further)

@@ -76,7 +76,8 @@ def _problem_lines(error: DriftError, task: SlideTask) -> tuple[str, ...]:
 
 def _source(task: SlideTask) -> SlideSource:
     settings = task.settings
-    return SlideSource(task.slide.path, settings.mpp, settings.reader, task.slide.mpp, settings.allow_upsampling)
+    how = settings.reader, task.slide.mpp, settings.allow_upsampling, settings.icc
+    return SlideSource(task.slide.path, settings.mpp, *how)
 
 
 def _tiled(task: SlideTask, opened: RescuingView, folder: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from nnunetv2.errors import SettingsError
 from nnunetv2.pathology.annotations.annotation_set import FRAMES
 from nnunetv2.pathology.annotations.asap_xml import HOLE_GROUPS
 from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
+from nnunetv2.pathology.slides.colour_profile import ICC, NONE
 from nnunetv2.pathology.slides.pixel_size import LARGEST_UM, SMALLEST_UM, is_plausible
 from nnunetv2.pathology.tissue.tissue_mask import STAINS
 
@@ -53,6 +54,8 @@ class TilingSettings:
     stain: str = "he"
     allow_upsampling: bool = False
     reader: str = "auto"
+    icc: str = NONE
+    """`srgb` converts the colours of slides by the profiles in their files."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -91,7 +94,7 @@ class TilingSettings:
         for name in ("min_tissue", "min_labelled", "background_share"):
             if not 0 <= getattr(self, name) <= 1:
                 yield f"--{name} {getattr(self, name):g}: expected a share from 0 to 1"
-        choices = {"outside": UNANNOTATED, "channels": tuple(CHANNELS), "frame": FRAMES, "stain": STAINS}
+        choices = {"outside": UNANNOTATED, "channels": tuple(CHANNELS), "frame": FRAMES, "stain": STAINS, "icc": ICC}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 yield f"{name} {getattr(self, name)!r}: expected one of {', '.join(known)}"

@@ -52,6 +52,7 @@ def _meant(settings: SlideSettings, model: SlideModel, slide: str) -> dict[str, 
     tissue = settings.tissue if settings.tissue in (AUTO, NONE) else _content(slide, settings.tissue)
     return {
         "mpp": _mpp(settings, model),
+        "icc": model.icc(settings.icc),
         "save": sorted(set(settings.save)),
         "classes": sorted(settings.export.shown(model.classes)),
         "ratios": sorted(settings.ratios),

@@ -18,6 +18,7 @@ def about_slide(opened: RescuingView) -> dict[str, Any]:
         "reader": slide.reader.name,
         "mpp": [slide.mpp.x, slide.mpp.y],
         "mpp_source": slide.mpp.source,
+        "icc": slide.colours.icc,
         "origin": list(slide.origin),
         "size": list(slide.size),
         "view": {
@@ -54,6 +55,7 @@ def prediction_plan(
         "slide": slide_stamp(about["path"]),
         "view": about["view"],
         "reader": about["reader"],
+        "icc": about["icc"],
         "model": {"hash": model.identity},
         "device": device,
         "gaussian": bool(model.predictor.use_gaussian),

@@ -86,7 +86,8 @@ class SlideJob:
         settings = self.settings
         mpp = self.model.mpp(settings.mpp)
         with self.options.local_copy(path) as place, naming(path, place):
-            source = SlideSource(place, mpp, self.options.reader, slide_mpp, settings.allow_upsampling)
+            how = self.options.reader, slide_mpp, settings.allow_upsampling, self.model.icc(settings.icc)
+            source = SlideSource(place, mpp, *how)
             with RescuingView(source, self.options.read_timeout_s) as opened:
                 state.update(source=made_from(path, slide_mpp))
                 return SlideWork(self.model, settings, self.options, source, opened, name, folder, state).do()

@@ -17,6 +17,7 @@ from nnunetv2.pathology.prediction.slide_normalisation import (
     slide_normalisation,
 )
 from nnunetv2.pathology.settings_dicts import settings_to_dict
+from nnunetv2.pathology.slides.colour_profile import ICC, NONE
 from nnunetv2.pathology.slides.model_entry import ENTRY, slide_entry
 from nnunetv2.pathology.slides.reader_process import Reading
 from nnunetv2.pathology.slides.rescue import SlideSource
@@ -71,12 +72,6 @@ class SlideModel:
         if self.predictor.label_manager is None or self.num_input_channels != RGB_CHANNELS:
             raise SettingsError(
                 f"model {self.name} is for images of {self.num_input_channels} channel(s); slides have red, green, blue"
-            )
-        profile = slide_entry(self.predictor.dataset_json, "icc")
-        if profile is not None:
-            raise SettingsError(
-                f"model {self.name}: its dataset.json says {ENTRY}.icc = {profile!r}; this version does not convert the"
-                " colours of slides and predicts with null only"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -145,6 +140,17 @@ class SlideModel:
             tuple(float(v["min"]) for v in values),
             tuple(float(v["max"]) for v in values),
         )
+
+    def icc(self, given: str | None) -> str:
+        """Return what becomes of the colours of slides: as given, else as dataset.json says of the training's.
+
+        Raises SettingsError for an entry that this version does not know.
+        """
+        stated = slide_entry(self.predictor.dataset_json, "icc")
+        if given is None and stated not in (None, *ICC):
+            known = ", ".join(["null", *map(repr, ICC)])
+            raise SettingsError(f"model {self.name}: its dataset.json says {ENTRY}.icc = {stated!r}, expected {known}")
+        return given or stated or NONE
 
     def mpp(self, given: float | None) -> float:
         """Return the micrometres per pixel to predict at; see `model_mpp`."""

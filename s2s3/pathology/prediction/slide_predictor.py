@@ -85,6 +85,7 @@ class SlidePredictor:
         )
         self.model = SlideModel(predictor, name or _model_name(predictor), model_identity(predictor), files, tissue)
         self.model.mpp(self.settings.mpp)
+        self.model.icc(self.settings.icc)
         self.settings.export.require_classes(list(self.model.classes))
         require_packages(self.settings.export)
 

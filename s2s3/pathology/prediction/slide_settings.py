@@ -8,6 +8,7 @@ from nnunetv2.errors import ArgumentError
 from nnunetv2.pathology.outputs.export_settings import EXPORTS, ExportSettings
 from nnunetv2.pathology.prediction.slide_statistics import given_statistics
 from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
+from nnunetv2.pathology.slides.colour_profile import ICC
 
 WINDOW = "window"
 NORMALIZATIONS = ("slide", "image", WINDOW, "dataset")
@@ -53,6 +54,9 @@ class SlideSettings:
     """`slide`: statistics of windows on tissue, `image`: of all pixels, `window`: of a window around each tile,
     `dataset`: of the training data, or `values:m1,m2,m3/s1,s2,s3`."""
     allow_upsampling: bool = False
+    icc: str | None = None
+    """What becomes of the slides' colours: `none`, or `srgb` by the profiles in their files; None: as the model's
+    dataset.json says."""
     """Whether slides that are much coarser than the model may be enlarged."""
     max_failed: float = 0.01
     """Share of the tissue that may be unreadable."""
@@ -94,6 +98,7 @@ class SlideSettings:
             "--tissue_model": self.tissue_model is None or self.tissue == AUTO,
             "--pyramid": self.pyramid in PYRAMIDS,
             "--margin": 0 <= self.margin_um < 1e6,
+            "--icc": self.icc in (None, *ICC),
             "--max_failed": 0 <= self.max_failed <= 1,
             "--save": set(self.save) <= {*OUTPUTS, *EXPORTS, PROBABILITIES},
             "--probability_mpp": self.probability_mpp is None or 0.05 <= self.probability_mpp <= 1e4,

@@ -114,6 +114,7 @@ class SlideWork:
             "slide": slide_stamp(self.state.content["path"]),
             "slide_mpp": self.source.slide_mpp,
             "reader": self.opened.slide.reader.name,
+            "icc": self.source.icc,
             "model": None if finder is None else finder.identity,
             "versions": versions(),
         }

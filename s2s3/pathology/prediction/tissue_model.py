@@ -40,7 +40,7 @@ class TissueModel:
 
         Raises UnreadableSlideError if the slide has vanished.
         """
-        coarse = replace(source, mpp=self.mpp, allow_upsampling=True)
+        coarse = replace(source, mpp=self.mpp, allow_upsampling=True, icc=self.model.icc(None))
         with RescuingView(coarse, reading.timeout_s) as opened:
             grid, mpp = opened.view.grid, opened.view.mpp or (self.mpp, self.mpp)
         known = None if kept is None else kept.read(grid.height, grid.width)
@@ -68,8 +68,10 @@ class TissueModel:
 
 
 def load_tissue_model(folder: str, mpp: float, device: torch.device) -> TissueModel:
-    """Return the model of a folder, with all of its folds."""
+    """Return the model of a folder, with all of its folds. Raises SettingsError for one that cannot be used."""
     predictor = nnUNetPredictor(use_mirroring=False, device=device, allow_tqdm=False)
     found = predictor.auto_detect_available_folds(folder, "checkpoint_final.pth")
     predictor.initialize_from_trained_model_folder(folder, tuple(found) or ("all",), "checkpoint_final.pth")
-    return TissueModel(SlideModel(predictor, Path(folder).name, model_identity(predictor)), mpp)
+    model = SlideModel(predictor, Path(folder).name, model_identity(predictor))
+    model.icc(None)
+    return TissueModel(model, mpp)

@@ -31,7 +31,9 @@ class DicomReader:
 
         self.name = f"wsidicom {wsidicom.__version__}"
         try:
-            self._slide: Any = wsidicom.WsiDicom.open(files_of_series(path))
+            files = files_of_series(path)
+            self._file = files[0]
+            self._slide: Any = wsidicom.WsiDicom.open(files)
             self._levels = list(self._slide.pyramid)
             sizes = [(level.size.width, level.size.height) for level in self._levels]
             self.properties: Mapping[str, str] = _properties(self._slide)
@@ -51,6 +53,18 @@ class DicomReader:
         if region.mode != "RGB":
             raise SlideError(f"{WANTED}, got {region.mode}")
         return np.array(region), np.ones((box.height, box.width), bool)
+
+    def icc_profile(self) -> bytes | None:
+        """Return the ICC profile of the first optical path."""
+        import pydicom
+
+        try:
+            header = pydicom.dcmread(self._file, stop_before_pixels=True, specific_tags=["OpticalPathSequence"])
+            paths: Any = header.get("OpticalPathSequence") or [{}]
+            profile = paths[0].get("ICCProfile")
+        except Exception as error:  # whatever a damaged file makes pydicom raise
+            raise reason("pydicom", error) from None
+        return bytes(profile) if profile else None
 
     def close(self) -> None:
         """Close the files."""

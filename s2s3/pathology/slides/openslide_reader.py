@@ -48,6 +48,17 @@ class OpenSlideReader:
             raise reason("OpenSlide", error) from None
         return _composite(np.asarray(region), self._background)
 
+    def icc_profile(self) -> bytes | None:
+        """Return the ICC profile of the finest level; a damaged one is an error here already."""
+        if self._handle is None or self._process != os.getpid():
+            self._open()
+        try:
+            profile = self._handle.color_profile
+        except Exception as error:  # OpenSlide's, or whatever a damaged profile makes littlecms raise
+            self.close()
+            raise reason("OpenSlide: colour profile", error) from None
+        return None if profile is None else bytes(profile.tobytes())
+
     def close(self) -> None:
         """Close the handle; the next read opens another."""
         if self._handle is not None:

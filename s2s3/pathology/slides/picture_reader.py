@@ -37,6 +37,17 @@ class PictureReader:
         part = self._pixels[box.y : box.bottom, box.x : box.right]
         return np.ascontiguousarray(part), np.ones(part.shape[:2], bool)
 
+    def icc_profile(self) -> bytes | None:
+        """Return the ICC profile of the picture."""
+        from PIL import Image
+
+        try:
+            with Image.open(self._path) as picture:
+                profile = picture.info.get("icc_profile")
+        except Exception as error:  # whatever a damaged file makes Pillow raise
+            raise reason("Pillow", error) from None
+        return profile if isinstance(profile, bytes) and profile else None
+
     def close(self) -> None:
         """Let go of the pixels."""
         self._pixels = None

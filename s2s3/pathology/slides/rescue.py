@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnunetv2.errors import DriftError, SlideError, UnreadableSlideError
+from nnunetv2.pathology.slides.colour_profile import NONE
 from nnunetv2.pathology.slides.geometry import Box, cells_of, choose_level, regrid
 from nnunetv2.pathology.slides.reader_choice import AUTO, opening, second_readers
 from nnunetv2.pathology.slides.slide import Slide, open_slide
@@ -64,12 +65,14 @@ class SlideSource:
     slide_mpp: float | None = None
     """Micrometres per pixel of the finest level, instead of what the file states."""
     allow_upsampling: bool = False
+    icc: str = NONE
+    """What becomes of the colours: `none`, or `srgb` by the profile in the file."""
 
 
 def small_source(slide: Slide, mpp: float, reader: str = AUTO) -> SlideSource:
     """Return how to open a small view of an open slide, with the pixel size that its user gave, if any."""
     by_user = slide.mpp.mean if slide.mpp.source == "user" else None
-    return SlideSource(slide.path, mpp, reader, by_user, allow_upsampling=True)
+    return SlideSource(slide.path, mpp, reader, by_user, allow_upsampling=True, icc=slide.colours.icc)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class RescuingView:
 
     def __init__(self, source: SlideSource, timeout_s: float | None = None):
         self._source, self._timeout_s = source, timeout_s
-        self.slide: Slide = open_slide(source.path, source.reader, source.slide_mpp, timeout_s)
+        self.slide: Slide = open_slide(source.path, source.reader, source.slide_mpp, timeout_s, source.icc)
         try:
             self.view = _view_of(self.slide, source)
         except DriftError:
@@ -179,7 +182,8 @@ class RescuingView:
         """The slide opened with another library that sees the same finest level."""
         for name in second_readers(self._source.path, self.slide.reader.name):
             try:
-                other = Slide(self.slide.path, self._opened_by(name), self._source.slide_mpp)
+                opened, colours = self._opened_by(name), self.slide.colours
+                other = Slide(self.slide.path, opened, self._source.slide_mpp, colours=colours)
             except DriftError:
                 continue
             if other.size == self.slide.size and other.origin == self.slide.origin:

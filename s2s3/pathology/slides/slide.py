@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from nnunetv2.errors import DriftError, SlideError, SlideTooCoarseError
+from nnunetv2.pathology.slides.colour_profile import NONE, UNCHANGED, Colours, colours_of
 from nnunetv2.pathology.slides.geometry import Box, Level, PixelSize, view_grid
 from nnunetv2.pathology.slides.pixel_size import missing_pixel_size, slide_pixel_size
 from nnunetv2.pathology.slides.reader_choice import open_reader
@@ -23,14 +24,22 @@ class Slide:
         size: width and height of the finest level.
         levels: the pyramid, finest first.
         origin: corner (x, y) of the scanned area in the file's finest level.
+        colours: what becomes of the colours of the file.
         pixel_size: micrometres per pixel and who states it; None if nobody does.
         properties: what the file says about itself.
         warnings: one line for each thing that is unusual, without the path.
     """
 
-    def __init__(self, path: PathLike, reader: SlideReader, mpp: float | None = None, warnings: Sequence[str] = ()):
+    def __init__(
+        self,
+        path: PathLike,
+        reader: SlideReader,
+        mpp: float | None = None,
+        warnings: Sequence[str] = (),
+        colours: Colours = UNCHANGED,
+    ):
         self.path = os.fspath(path)
-        self.reader = reader
+        self.reader, self.colours = reader, colours
         self.levels: tuple[Level, ...] = tuple(reader.levels)
         self.size = self.levels[0].width, self.levels[0].height
         self.origin = reader.origin
@@ -103,24 +112,34 @@ class Slide:
 
     def _read(self, level: int, box: Box) -> tuple[Pixels, Valid]:
         try:
-            return self.reader.read(level, box)
+            pixels, valid = self.reader.read(level, box)
+            return self.colours.converted(pixels, valid), valid
         except SlideError as error:
             raise type(error)(f"{self.path}: {error}") from None
 
 
-def open_slide(path: PathLike, reader: str = "auto", mpp: float | None = None, timeout_s: float | None = None) -> Slide:
+def open_slide(
+    path: PathLike,
+    reader: str = "auto",
+    mpp: float | None = None,
+    timeout_s: float | None = None,
+    icc: str = NONE,
+) -> Slide:
     """Open a whole slide: any format of OpenSlide, TIFF, DICOM (one file of a series, or its folder) or a picture.
 
     Parameters:
         reader: `auto`, or the name of the library: `openslide`, `tifffile`, `wsidicom` or `pillow`.
         mpp: micrometres per pixel of the finest level, instead of what the file states.
         timeout_s: how long opening it, and each read, may take; None: any time.
+        icc: `none` leaves colours as they are stored, `srgb` converts them by the profile in the file.
 
-    Raises UnreadableSlideError if no library opens it, SlideError for other images than 8-bit RGB.
+    Raises UnreadableSlideError if no library opens it, SlideError for other images than 8-bit RGB, and for a colour
+    profile that is needed and damaged.
     """
     opened, warnings = _opened(path, reader, timeout_s)
     try:
-        return Slide(path, opened, mpp, warnings)
+        colours, doubts = _colours(path, opened, icc)
+        return Slide(path, opened, mpp, [*warnings, *doubts], colours)
     except DriftError:
         opened.close()
         raise
@@ -131,6 +150,13 @@ def _opened(path: PathLike, reader: str, timeout_s: float | None) -> tuple[Slide
     if timeout_s is None:
         return opened, warnings
     return WatchedReader(opened, lambda: open_reader(path, reader)[0], timeout_s), warnings
+
+
+def _colours(path: PathLike, reader: SlideReader, icc: str) -> tuple[Colours, list[str]]:
+    try:
+        return colours_of(reader, icc)
+    except SlideError as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
 def _number(size_um: float) -> str:

@@ -5,7 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from nnunetv2.errors import UnreadableSlideError
+from nnunetv2.errors import SlideError, UnreadableSlideError
+from nnunetv2.pathology.slides.colour_profile import profile_name
 from nnunetv2.pathology.slides.geometry import cells
 from nnunetv2.pathology.slides.read_record import ReadRecord
 from nnunetv2.pathology.slides.reader_process import read_blocks
@@ -42,6 +43,7 @@ class SlideInfo:
                 filter(None, [facts["scanner"], _serial(facts["serial"]), _power(facts["objective"])])
             ),
             "reader": facts["reader"],
+            "colours": facts["icc_profile"] or "",
             "origin": "{}, {}".format(*facts["origin"]) if any(facts["origin"]) else "",
         }
         shown = [f"  {name:<12}{text}" for name, text in rows.items() if text]
@@ -51,7 +53,8 @@ class SlideInfo:
 def slide_info(path: str, reader: str = "auto", mpp: float | None = None, timeout_s: float | None = None) -> SlideInfo:
     """Return what the header of a slide says. Raises SlideError if it cannot be opened, in so many seconds if given."""
     with open_slide(path, reader, mpp, timeout_s) as slide:
-        return SlideInfo(path, _facts(slide), slide.warnings)
+        facts = _facts(slide)
+        return SlideInfo(path, facts, facts["warnings"])
 
 
 def checked(info: SlideInfo, reader: str, readers: int, timeout_s: float) -> tuple[SlideInfo, ReadRecord]:
@@ -88,7 +91,7 @@ def damage(path: str, record: ReadRecord) -> UnreadableSlideError | None:
 
 
 def _facts(slide: Slide) -> dict[str, Any]:
-    size = slide.pixel_size
+    size, (profile, doubts) = slide.pixel_size, _colour_profile(slide)
     return {
         "path": slide.path,
         "size": list(slide.size),
@@ -103,8 +106,17 @@ def _facts(slide: Slide) -> dict[str, Any]:
         "serial": scanner_serial(slide.properties),
         "objective": objective(slide.properties),
         "reader": slide.reader.name,
-        "warnings": list(slide.warnings),
+        "icc_profile": profile,
+        "warnings": [*slide.warnings, *doubts],
     }
+
+
+def _colour_profile(slide: Slide) -> tuple[str | None, list[str]]:
+    """Return what the colour profile of a slide calls itself, None without one; and a line if it is damaged."""
+    try:
+        return profile_name(slide.reader.icc_profile()) or None, []
+    except SlideError as error:
+        return None, [str(error)]
 
 
 def _serial(number: str) -> str:

@@ -49,6 +49,9 @@ class SlideReader(Protocol):
         Raises UnreadableSlideError, whose text is the library's reason; a later call may succeed.
         """
 
+    def icc_profile(self) -> bytes | None:
+        """Return the ICC profile of the file's colours, None if it has none. Raises UnreadableSlideError."""
+
     def close(self) -> None:
         """Close the file."""
 

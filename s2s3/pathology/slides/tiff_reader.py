@@ -15,6 +15,7 @@ _RGB = 3
 _RGBA = 4
 _UNITS = {2: "inch", 3: "centimeter"}
 _COLOUR = ("RGB", "YCBCR")
+_ICC_PROFILE = 34675
 
 
 class TiffReader:
@@ -42,6 +43,11 @@ class TiffReader:
         if not valid.all():
             pixels[~valid] = 255
         return pixels, valid
+
+    def icc_profile(self) -> bytes | None:
+        """Return the ICC profile of the finest level."""
+        tag = self._pyramid.pages[0].tags.get(_ICC_PROFILE)
+        return tag.value if tag is not None and isinstance(tag.value, bytes) and tag.value else None
 
     def close(self) -> None:
         """Close the file."""

@@ -108,6 +108,10 @@ class WatchedReader:
             self._thread = WatchedThread()
             raise
 
+    def icc_profile(self) -> bytes | None:
+        """Return the ICC profile of the file's colours; raises HangingReadError, and as the reader."""
+        return within(self._timeout_s, "reading its colour profile", self._opened().icc_profile)
+
     def close(self) -> None:
         """Close the file, unless a call hangs in it."""
         self._thread.end()

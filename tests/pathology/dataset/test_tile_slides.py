@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from nnunetv2.errors import DatasetError, OutputExistsError, SettingsError, SlideError
@@ -26,6 +27,7 @@ from nnunetv2.pathology.slides.slide import open_slide
 from sample_data.pyramids import Damage
 from tests.conftest import NnunetFolders
 from tests.pathology.dataset.annotated_slides import tiling, write_annotated, write_geojson, write_mask
+from tests.pathology.slides.slide_files import profile_that_swaps_red_and_blue
 
 ALL = {"min_tissue": 0.0, "tissue": "none", "background_share": 1.0}
 
@@ -73,6 +75,20 @@ def test_tiles_have_the_pixels_of_the_slide_and_the_labels_of_the_areas(
         "converted_by": 0,
         "drift": {"mpp": 0.5, "tile": 512, "reader": "openslide 4.0.1", "resampling": "triangle", "icc": None},
     }
+
+
+def test_tiles_have_the_colours_of_the_slides_profile_if_asked_for_and_the_dataset_says_so(
+    tmp_path: Path, nnunet_folders: NnunetFolders
+) -> None:
+    slide, drawn = tmp_path / "a.tif", np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    profile = {"iccprofile": profile_that_swaps_red_and_blue()}
+    tifffile.imwrite(slide, drawn, tile=(256, 256), photometric="rgb", metadata=None, **profile)
+    write_geojson(tmp_path / "a.geojson", ("Tumor", (100, 100, 400, 300)))
+    slides = [replace(entry, mpp=0.5) for entry in tiling(slide).slides]
+    result = tile_slides(replace(tiling(slide, icc="srgb", **ALL), slides=slides), num_processes=0)
+    tile = np.asarray(Image.open(result.folder / "imagesTr" / "a_x000000_y000000_0000.png")).astype(int)
+    assert np.abs(tile - drawn[..., ::-1]).max() <= 2
+    assert dataset_json(result)["drift"]["icc"] == "srgb"
 
 
 def test_the_dataset_has_tables_groups_and_domains_and_passes_the_checks_of_planning(

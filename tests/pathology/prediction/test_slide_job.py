@@ -28,19 +28,20 @@ from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
-from nnunetv2.pathology.prediction.slide_predictor import SlideResult
+from nnunetv2.pathology.prediction.slide_predictor import SlidePredictor, SlideResult
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.staging import Stage
 from nnunetv2.pathology.slides import reader_choice
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import Block
-from nnunetv2.pathology.slides.slide import Slide
+from nnunetv2.pathology.slides.slide import Slide, open_slide
 from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
 from tests.factories.models import build_tiny_network
 from tests.factories.plans import make_dataset_json
 from tests.pathology.prediction.small_slides import labels_of, make_predictor, picture
 from tests.pathology.qupath_rules import broken_rules
+from tests.pathology.slides.slide_files import profile_that_swaps_red_and_blue
 
 EVERYTHING = partial(SlideSettings, mpp=0.5, tissue="none", normalization="image")
 
@@ -66,6 +67,34 @@ def test_a_picture_as_a_slide_has_the_labels_of_a_picture(
     assert state["state"] == "done"
     assert len(np.unique(expected)) == 3
     assert np.array_equal(labels_of(tmp_path / "out"), expected)
+
+
+def test_colours_follow_the_profile_of_a_slide_as_they_did_in_training(tmp_path: Path) -> None:
+    with Image.open(picture(tmp_path, 100, 130)) as drawn:
+        drawn.save(tmp_path / "b.png", icc_profile=profile_that_swaps_red_and_blue())
+    with open_slide(tmp_path / "b.png", icc="srgb") as slide:
+        Image.fromarray(slide.read(0, Box(0, 0, 130, 100))[0]).save(tmp_path / "c.png")
+    trained_so, as_stored = make_predictor(), make_predictor()
+    trained_so.dataset_json["drift"] = {"icc": "srgb"}
+    labels = {}
+    for name, predictor, icc in (("b", trained_so, None), ("c", as_stored, None), ("b", as_stored, "none")):
+        settings, out = replace(LABELS_OF_OVERLAPPING_TILES, icc=icc), tmp_path / f"{name}_{icc}"
+        job = SlideJob(SlideModel(predictor, "tiny", "77ab"), settings)
+        state = job.run(str(tmp_path / f"{name}.png"), name, out, 0.5)
+        labels[name, icc] = labels_of(out)
+        assert state["icc"] == state["settings"]["icc"] == ("srgb" if predictor is trained_so else "none")
+    assert np.array_equal(labels["b", None], labels["c", None])
+    assert not np.array_equal(labels["b", None], labels["b", "none"])
+
+
+def test_colours_that_this_version_does_not_know_are_named() -> None:
+    predictor = make_predictor()
+    predictor.dataset_json["drift"] = {"icc": "adobe", "mpp": 0.5}
+    with pytest.raises(
+        SettingsError, match=r"its dataset\.json says drift\.icc = 'adobe', expected null, 'none', 'srgb'"
+    ):
+        SlidePredictor(predictor)
+    assert SlidePredictor(predictor, SlideSettings(icc="none")).model.icc("none") == "none"
 
 
 def test_two_folds_average_their_logits(tmp_path: Path) -> None:

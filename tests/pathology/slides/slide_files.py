@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from PIL import ImageCms
+
 from sample_data.pyramids import PyramidSettings, SyntheticSlide, write_pyramid
 
 SMALL: dict[str, Any] = {"width": 1500, "height": 1100, "block_px": 512, "drawn_px": 128, "tile_px": 128}
@@ -11,3 +13,12 @@ SMALL: dict[str, Any] = {"width": 1500, "height": 1100, "block_px": 512, "drawn_
 def write_small_slide(path: Path, **changes: Any) -> SyntheticSlide:
     """Write a slide of 1500 x 1100 pixels with levels 1500, 750 (width) in tiles of 128."""
     return write_pyramid(path, PyramidSettings(**{**SMALL, **changes}))
+
+
+def standard_profile() -> bytes:
+    return bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+
+
+def profile_that_swaps_red_and_blue() -> bytes:
+    """The profile of a scanner whose red is blue: that of sRGB with two entries of its table exchanged."""
+    return standard_profile().replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nnunetv2.errors import SlideError, UnreadableSlideError
+from nnunetv2.pathology.slides.colour_profile import profile_name
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource
 from nnunetv2.pathology.slides.slide import open_slide
@@ -43,6 +44,13 @@ def test_both_libraries_read_the_same_bits_of_level_0(real_data: Path, name: str
         box = Box(0, 0, *one.size).within(1000, 1000)
         pixels = one.read(0, box)[0]
         np.testing.assert_array_equal(pixels, other.read(0, box)[0])
+
+
+def test_the_profile_of_a_dicom_slide_is_the_same_through_both_libraries(real_data: Path) -> None:
+    pytest.importorskip("wsidicom")
+    path = real_data / "wsi" / "dicom_cmu"
+    with open_slide(path, "openslide") as one, open_slide(path, "wsidicom") as other:
+        assert profile_name(one.reader.icc_profile()) == profile_name(other.reader.icc_profile()) == "sRGB built-in"
 
 
 def test_a_pixel_hash_of_the_scanned_slide_stays_the_same(real_data: Path) -> None:
