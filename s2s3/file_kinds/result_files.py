@@ -74,6 +74,17 @@ PREDICT_DOMAINS = JsonFile(
     "domains of predicted cases", Record({"cases": MapOf(optional(_MEMBERSHIP))}), largest_mib=CASE_LIST_MIB
 )
 
+DOMAIN_SCORES = Record({"cases": whole_number(0), "foreground": _MEANS, "classes": MapOf(_MEANS)})
+"""Dice and IoU of a domain, with intervals, of all classes and of each."""
+COMPARISON: dict[str, Schema] = {
+    "mean_over_domains": _PAIR,
+    "balanced": _PAIR,
+    "worst_domain": _CHOSEN_DOMAIN,
+    "best_domain": _CHOSEN_DOMAIN,
+    "gap": _KNOWN,
+}
+"""What is said about the domains together."""
+
 _BAD_CASE = Record({"case": TEXT, "domain": TEXT, "Dice": NUMBER, "prediction_file": TEXT, "reference_file": TEXT})
 
 DOMAIN_SUMMARY = JsonFile(
@@ -81,12 +92,8 @@ DOMAIN_SUMMARY = JsonFile(
     Record(
         {
             "classes": ListOf(CLASS),
-            "domains": MapOf(Record({"cases": whole_number(0), "foreground": _MEANS, "classes": MapOf(_MEANS)}), 1),
-            "mean_over_domains": _PAIR,
-            "balanced": _PAIR,
-            "worst_domain": _CHOSEN_DOMAIN,
-            "best_domain": _CHOSEN_DOMAIN,
-            "gap": _KNOWN,
+            "domains": MapOf(DOMAIN_SCORES, 1),
+            **COMPARISON,
             "worst_cases": ListOf(_BAD_CASE),
         },
         {"summary_sha256": TEXT},

@@ -7,6 +7,8 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
+from s1.json_files import CASE_LIST_MIB, MIB
+
 _DRIVE = re.compile(r"[A-Za-z]:")
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
 """Names that are devices on Windows, with any ending."""
@@ -27,6 +29,7 @@ def entry_problem(entry: zipfile.ZipInfo) -> str | None:
         or _place_problem(entry.orig_filename)
         or _name_problem(entry.orig_filename)
         or _kind_problem(entry)
+        or _json_problem(entry)
     )
 
 
@@ -61,6 +64,13 @@ def _kind_problem(entry: zipfile.ZipInfo) -> str | None:
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link" if kind == stat.S_IFLNK else "is no ordinary file"
     return "is encrypted" if entry.flag_bits & _ENCRYPTED else None
+
+
+def _json_problem(entry: zipfile.ZipInfo) -> str | None:
+    """Say that no command would read a file of JSON, as it is too large."""
+    if not entry.filename.lower().endswith(".json") or entry.file_size <= CASE_LIST_MIB * MIB:
+        return None
+    return f"has {entry.file_size / MIB:.0f} MiB of JSON, expected at most {CASE_LIST_MIB}"
 
 
 def clashes(entries: Sequence[zipfile.ZipInfo]) -> Iterator[str]:

@@ -3,9 +3,13 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from nnunetv2.foundation.command_line import command, fold
 from nnunetv2.foundation.late_names import late_names
+
+if TYPE_CHECKING:
+    from nnunetv2.model_sharing.model_import import InstalledModel
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(
@@ -30,14 +34,15 @@ def print_license_warning() -> None:
 def download_by_url() -> None:
     """Run `nnUNetv2_download_pretrained_model_by_url`."""
     parser = argparse.ArgumentParser(
-        description="Download a zip file of trained models and install it into nnUNet_results. Of a model that is "
-        "there already, files of the same names are replaced."
+        description="Download a zip file of trained models and install it into nnUNet_results, if none of them is "
+        "there already."
     )
     parser.add_argument("url", help="http:// or https:// address of the zip file")
+    _add_overwrite(parser)
     arguments = parser.parse_args()
     from nnunetv2.model_sharing.model_download import download_and_install
 
-    _report_installed(download_and_install(arguments.url))
+    _report_installed(download_and_install(arguments.url, arguments.overwrite))
     print_license_warning()
 
 
@@ -45,19 +50,31 @@ def download_by_url() -> None:
 def install_from_zip_entry_point() -> None:
     """Run `nnUNetv2_install_pretrained_model_from_zip`."""
     parser = argparse.ArgumentParser(
-        description="Install the trained models of a zip file into nnUNet_results. Of a model that is there already, "
-        "files of the same names are replaced."
+        description="Install the trained models of a zip file into nnUNet_results, if none of them is there already."
     )
     parser.add_argument("zip", help="zip file, as nnUNetv2_export_model_to_zip makes it")
+    _add_overwrite(parser)
     arguments = parser.parse_args()
     from nnunetv2.model_sharing.model_import import install_archive
 
-    _report_installed(install_archive(arguments.zip, arguments.zip))
+    _report_installed(install_archive(arguments.zip, arguments.zip, arguments.overwrite))
 
 
-def _report_installed(models: Iterable[str]) -> None:
+def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files of the same names of a model that is there; its other files stay",
+    )
+
+
+def _report_installed(models: "Iterable[InstalledModel]") -> None:
+    from nnunetv2.model_sharing.card_page import card_lines
+
     for model in models:
-        sys.stdout.write(f"installed {model}\n")
+        sys.stdout.write(f"installed {model.name}\n")
+        lines = card_lines(model.card) if model.card else ()
+        sys.stdout.writelines(f"  {line}\n" for line in lines)
 
 
 @command
@@ -76,6 +93,8 @@ def export_pretrained_model_entry() -> None:
         not arguments.not_strict,
         tuple(arguments.chk),
         arguments.exp_cv_preds,
+        arguments.intended_use,
+        arguments.not_tested_on,
     )
     sys.stdout.write(f"{arguments.o}\n")
 
@@ -98,6 +117,14 @@ def _export_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--exp_cv_preds", action="store_true", help="also pack the segmentations of the validation cases"
+    )
+    parser.add_argument("--intended_use", metavar="TEXT", help="for the model's card: what the model is for")
+    parser.add_argument(
+        "--not_tested_on",
+        nargs="+",
+        default=(),
+        metavar="TEXT",
+        help="for the model's card: what its scores say nothing about, besides what follows from its files",
     )
     return parser
 

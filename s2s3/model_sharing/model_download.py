@@ -8,7 +8,7 @@ from typing import Any
 from nnunetv2.errors import DownloadError
 from nnunetv2.foundation.files import make_folder, replacing
 from nnunetv2.foundation.late_names import late_names
-from nnunetv2.model_sharing.model_import import install_archive
+from nnunetv2.model_sharing.model_import import InstalledModel, install_archive
 from nnunetv2.model_sharing.zip_archive import PathLike, byte_bar, require_free_space
 from nnunetv2.paths import nnUNet_results
 from s1.partial_files import partial_folder
@@ -21,16 +21,20 @@ _MAY_STAY = "!#$%&'()*+,/:;=?@[]~"
 """Characters of a URL that are not quoted, so that a quoted URL stays as it is."""
 
 
-def download_and_install_from_url(url: str) -> None:
-    """Download a zip file of models and install it; the downloaded file is removed in every case."""
-    download_and_install(url)
+def download_and_install_from_url(url: str, overwrite: bool | None = None) -> None:
+    """Download a zip file of models and install it; the downloaded file is removed in every case.
+
+    Parameters:
+        overwrite: as for `install_model_from_zip_file`.
+    """
+    download_and_install(url, overwrite)
 
 
-def download_and_install(url: str) -> list[str]:
-    """Download and install; return the models, `<data set>/<model>`."""
+def download_and_install(url: str, overwrite: bool | None) -> list[InstalledModel]:
+    """Download and install; return the models."""
     results = make_folder(nnUNet_results.require(), "nnUNet_results")
     with partial_folder(results) as folder:
-        return install_archive(download_file(url, str(folder / "model.zip")), url)
+        return install_archive(download_file(url, str(folder / "model.zip")), url, overwrite)
 
 
 def download_file(url: str, local_filename: str, chunk_size: int | None = 8192 * 16) -> str:

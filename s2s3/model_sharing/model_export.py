@@ -1,17 +1,22 @@
 """Pack trained models into a zip file whose entries are named relative to nnUNet_results."""
 
+import hashlib
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import IncompleteModelError
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.output_guard import check_output_file, is_model_archive
+from nnunetv2.model_sharing.card_page import card_page
+from nnunetv2.model_sharing.model_card import CARD_FILE, CARD_PAGE, Card, CardTexts, describe_model
 from nnunetv2.model_sharing.model_files import FoundFiles, Wanted, find_dataset_files, find_model_files
-from nnunetv2.model_sharing.zip_archive import write_zip
+from nnunetv2.model_sharing.zip_archive import PackedFile, write_zip
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.file_path_utilities import get_output_folder
+from s1.files import json_bytes
 
 # Other people's code looks for these names here, where nnU-Net imports them.
 __getattr__, __dir__ = late_names(
@@ -43,19 +48,24 @@ def export_pretrained_model(
     strict: bool = True,
     save_checkpoints: tuple[str, ...] = ("checkpoint_final.pth",),
     export_crossval_predictions: bool = False,
+    intended_use: str | None = None,
+    not_tested_on: Sequence[str] = (),
 ) -> None:
-    """Write checkpoints, plans, scores and domain files of the models, and their ensembles, to `output_file`.
+    """Write checkpoints, plans, scores, domain files and cards of the models, and their ensembles, to `output_file`.
 
     Parameters:
         strict: whether a configuration, fold or file that is not there is an error; else it is left out, with a
             warning. A fold without one of the checkpoints counts as not there.
         export_crossval_predictions: also pack the segmentations of the validation cases.
+        intended_use: what the models are for, on their cards.
+        not_tested_on: what their scores say nothing about, besides what follows from their files.
 
     Raises IncompleteModelError, which lists everything that is missing; nothing is written then. The code of a
     trainer of one's own is not packed.
     """
     check_output_file(output_file, "a zip file of models", is_model_archive, {})
     dataset = maybe_convert_to_dataset_name(dataset_name_or_id)
+    texts = CardTexts(intended_use, tuple(not_tested_on))
     wanted = Wanted(_as_tuple(folds), _as_tuple(save_checkpoints), export_crossval_predictions)
     names = [
         Path(get_output_folder(dataset, trainer, plans_identifier, name)).name for name in _as_tuple(configurations)
@@ -63,10 +73,31 @@ def export_pretrained_model(
     folder = nnUNet_results / dataset
     models = {name: find_model_files(folder / name, wanted) for name in names}
     _complain_of_missing(dataset, models, strict)
-    exported = [name for name, model in models.items() if model.files]
+    cards = {
+        folder / name: describe_model(folder / name, model.files, wanted, texts)
+        for name, model in models.items()
+        if model.files
+    }
     files = [file for model in models.values() for file in model.files]
-    files += find_dataset_files(folder, exported, wanted)
-    write_zip([(file, file.relative_to(folder.parent).as_posix()) for file in files], output_file)
+    files += find_dataset_files(folder, [model.name for model in cards], wanted)
+    named = [(file, file.relative_to(folder.parent).as_posix()) for file in files]
+    write_zip(named, output_file, lambda packed: _card_files(cards, packed))
+
+
+def _card_files(cards: Mapping[Path, Card], packed: Mapping[str, PackedFile]) -> dict[str, bytes]:
+    """Return the two files of each model's card by name; a card lists the files of its model and those of no model."""
+    names = {model: f"{model.parent.name}/{model.name}/" for model in cards}
+    shared = [name for name in packed if not name.startswith(tuple(names.values()))]
+    contents = {}
+    for model, card in cards.items():
+        own = [name for name in packed if name.startswith(names[model])]
+        page = card_page(card).encode()
+        listed = {name: packed[name] for name in (*own, *shared)}
+        listed[names[model] + CARD_PAGE] = PackedFile(len(page), hashlib.sha256(page).hexdigest())
+        entries = {name: {"bytes": file.size_bytes, "sha256": file.sha256} for name, file in listed.items()}
+        contents[names[model] + CARD_PAGE] = page
+        contents[names[model] + CARD_FILE] = json_bytes({**card, "files": entries})
+    return contents
 
 
 def _as_tuple(given: Any) -> tuple[Any, ...]:

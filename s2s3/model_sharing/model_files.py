@@ -53,9 +53,13 @@ def find_model_files(folder: Path, wanted: Wanted) -> FoundFiles:
     missing += [f"{folder.name}/{name}" for name in _MODEL_FILES if not (folder / name).is_file()]
     if not of_folds or not all((folder / name).is_file() for name in ("plans.json", "dataset.json")):
         return FoundFiles((), tuple(missing))
-    merged = folder / f"crossval_results_folds_{folds_tuple_to_string(wanted.folds)}"
-    own = [*_result_files(merged, wanted), *_existing(folder, (*_MODEL_FILES, *_MODEL_EXTRAS))]
+    own = [*_result_files(merged_results(folder, wanted), wanted), *_existing(folder, (*_MODEL_FILES, *_MODEL_EXTRAS))]
     return FoundFiles((*of_folds, *own), tuple(missing))
+
+
+def merged_results(folder: Path, wanted: Wanted) -> Path:
+    """Return the folder for the results of all wanted folds of a model together, which need not exist."""
+    return folder / f"crossval_results_folds_{folds_tuple_to_string(wanted.folds)}"
 
 
 def _find_fold_files(folder: Path, wanted: Wanted) -> FoundFiles:

@@ -3,11 +3,14 @@
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
 from nnunetv2.errors import ArchiveError, MissingFileError
 from nnunetv2.foundation.files import make_folder
+from nnunetv2.model_sharing.bundle_check import Card, check_hashes, check_listed, read_cards
+from nnunetv2.model_sharing.existing_files import refuse_overwriting
 from nnunetv2.model_sharing.zip_archive import PathLike, files_by_path, opened_zip, top_folders, unpack
 from nnunetv2.paths import nnUNet_results
 from s1.listed_files import is_hidden
@@ -16,17 +19,32 @@ from s1.partial_files import partial_folder
 _log = logging.getLogger(__name__)
 
 
-def install_model_from_zip_file(zip_file: PathLike) -> None:
-    """Unpack the models of a zip file into nnUNet_results; files of the same names are replaced, with a warning.
+@dataclass(frozen=True)
+class InstalledModel:
+    """A model that was installed."""
+
+    name: str
+    """`<data set>/<model>`."""
+    card: Card | None
+    """None in zip files of nnU-Net, which have none."""
+
+
+def install_model_from_zip_file(zip_file: PathLike, overwrite: bool | None = None) -> None:
+    """Unpack the models of a zip file into nnUNet_results.
 
     Raises ArchiveError, before anything is unpacked, for an entry that would land elsewhere (absolute path, `..`,
-    link) and for a zip file that is damaged or holds no folder Dataset...; other things at its top are left out.
+    link) and for a zip file that is damaged, differs from the cards of its models, or holds no folder Dataset...;
+    other things at its top are left out.
+
+    Parameters:
+        overwrite: whether a model that is there is replaced, with a warning; if not, it raises OutputExistsError. None:
+            only by zip files without a card, as in nnU-Net.
     """
-    install_archive(zip_file, str(zip_file))
+    install_archive(zip_file, str(zip_file), overwrite)
 
 
-def install_archive(zip_file: PathLike, shown_as: str) -> list[str]:
-    """Install as `install_model_from_zip_file` does; return the models, `<data set>/<model>`."""
+def install_archive(zip_file: PathLike, shown_as: str, overwrite: bool | None) -> list[InstalledModel]:
+    """Install as `install_model_from_zip_file` does; return the models, sorted by name."""
     results = make_folder(nnUNet_results.require(), "nnUNet_results")
     if not os.path.isfile(zip_file):
         raise MissingFileError(f"zip file not found: {zip_file}")
@@ -34,12 +52,16 @@ def install_archive(zip_file: PathLike, shown_as: str) -> list[str]:
         files = _without_hidden(files_by_path(archive, shown_as))
         belonging = {path: entry for path, entry in files.items() if _is_of_a_dataset(path)}
         _report_stray(shown_as, files.keys() - belonging.keys(), bool(belonging))
+        cards = read_cards(archive, belonging, shown_as)
+        check_listed(cards, belonging, shown_as)
         models = sorted({"/".join(path.parts[:2]) for path in belonging if "__" in path.parts[1]})
         with partial_folder(results) as staging:
-            unpack(archive, belonging, staging)
+            check_hashes(cards, unpack(archive, belonging, staging), shown_as)
+            if not (not cards if overwrite is None else overwrite):
+                refuse_overwriting(staging, results, models, list(belonging))
             _report_overwriting(results, models, belonging.keys())
             _move_into(staging, results)
-    return models
+    return [InstalledModel(model, cards.get(model)) for model in models]
 
 
 def _without_hidden(files: Mapping[PurePosixPath, ZipInfo]) -> dict[PurePosixPath, ZipInfo]:

@@ -1,26 +1,28 @@
 """Zip files of models: written under a progress bar, and unpacked only if no entry could land elsewhere."""
 
 import errno
+import hashlib
 import lzma
 import os
 import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from nnunetv2.errors import ArchiveError, DriftError
 from nnunetv2.foundation.files import replacing
 from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.model_sharing.entry_names import clashes, entry_problem, size_problem
+from s1.problem_lists import raise_together
 
 _CHUNK_BYTES = 1 << 20
 _BROKEN = (ValueError, RuntimeError, OverflowError, struct.error, lzma.LZMAError)
 """What `zipfile` raises for files that are damaged, besides BadZipFile."""
-_LISTED = 10
 _LONGEST_SHOWN = 300
 
 PathLike = str | os.PathLike[str]
@@ -34,21 +36,50 @@ def byte_bar(total: int | None, description: str) -> Any:
     return tqdm(total=total, desc=description, mininterval=redraw_interval_s(), **units)
 
 
-def write_zip(files: Sequence[tuple[Path, str]], target: PathLike) -> None:
-    """Write files, deflated, under the names given with them; `target` appears when it is complete."""
+@dataclass(frozen=True)
+class PackedFile:
+    """What a file in an archive has to be once it is unpacked."""
+
+    size_bytes: int
+    sha256: str
+
+
+def write_zip(
+    files: Sequence[tuple[Path, str]],
+    target: PathLike,
+    texts: Callable[[Mapping[str, PackedFile]], Mapping[str, bytes]] = lambda _: {},
+) -> None:
+    """Write files, deflated, under the names given with them; `target` appears when it is complete.
+
+    Parameters:
+        texts: given the files as they were packed, by name, returns the content of more files, by name.
+    """
     total = sum(file.stat().st_size for file, _ in files)
     with (
         replacing(target) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
         byte_bar(total, "packing") as bar,
     ):
-        for file, name in files:
-            entry = zipfile.ZipInfo.from_file(file, name, strict_timestamps=False)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with file.open("rb") as source, archive.open(entry, "w") as stream:
-                while chunk := source.read(_CHUNK_BYTES):
-                    stream.write(chunk)
-                    bar.update(len(chunk))
+        packed = {name: _pack(file, name, archive, bar) for file, name in files}
+        for name, content in texts(packed).items():
+            archive.writestr(name, content)
+
+
+def _pack(file: Path, name: str, archive: zipfile.ZipFile, bar: Any) -> PackedFile:
+    entry = zipfile.ZipInfo.from_file(file, name, strict_timestamps=False)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with file.open("rb") as source, archive.open(entry, "w") as stream:
+        return _copy(source, stream, bar)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], bar: Any) -> PackedFile:
+    size_bytes, digest = 0, hashlib.sha256()
+    while chunk := source.read(_CHUNK_BYTES):
+        target.write(chunk)
+        digest.update(chunk)
+        size_bytes += len(chunk)
+        bar.update(len(chunk))
+    return PackedFile(size_bytes, digest.hexdigest())
 
 
 @contextmanager
@@ -75,33 +106,31 @@ def files_by_path(archive: zipfile.ZipFile, shown_as: str) -> dict[PurePosixPath
     problem = size_problem(entries, archive.start_dir)
     if problem:
         raise ArchiveError(f"{shown_as}: nothing was unpacked, because {problem}")
-    problems = [
-        f"{_shortened(entry.orig_filename)!r} {reason}" for entry in entries if (reason := entry_problem(entry))
-    ]
-    problems = problems or list(clashes(entries))
-    if problems:
-        more = [f"and {len(problems) - _LISTED} more"] if len(problems) > _LISTED else []
-        listed = "".join(f"\n  {line}" for line in [*problems[:_LISTED], *more])
-        raise ArchiveError(f"{shown_as}: nothing was unpacked, because of these entries:{listed}")
+    problems = [f"{_shown(entry)} {reason}" for entry in entries if (reason := entry_problem(entry))]
+    summary = "has entries that must not be unpacked; nothing was"
+    raise_together(ArchiveError, summary, problems or list(clashes(entries)), shown_as)
     return {PurePosixPath(entry.filename): entry for entry in entries if not entry.is_dir()}
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]} ..."
+def _shown(entry: zipfile.ZipInfo) -> str:
+    name = entry.orig_filename
+    return f"the entry {name if len(name) <= _LONGEST_SHOWN else f'{name[:_LONGEST_SHOWN]} ...'!r}"
 
 
-def unpack(archive: zipfile.ZipFile, files: dict[PurePosixPath, zipfile.ZipInfo], folder: Path) -> None:
-    """Write the files below an empty folder, with checksums tested."""
+def unpack(
+    archive: zipfile.ZipFile, files: Mapping[PurePosixPath, zipfile.ZipInfo], folder: Path
+) -> dict[PurePosixPath, PackedFile]:
+    """Write the files below an empty folder, with checksums tested, and return what was written."""
     total = sum(entry.file_size for entry in files.values())
     require_free_space(folder, total)
     with byte_bar(total, "unpacking") as bar:
-        for path, entry in files.items():
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(entry) as source, target.open("xb") as stream:
-                while chunk := source.read(_CHUNK_BYTES):
-                    stream.write(chunk)
-                    bar.update(len(chunk))
+        return {path: _unpack_one(archive, entry, folder / path, bar) for path, entry in files.items()}
+
+
+def _unpack_one(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, bar: Any) -> PackedFile:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with archive.open(entry) as source, target.open("xb") as stream:
+        return _copy(source, stream, bar)
 
 
 def require_free_space(folder: PathLike, wanted_bytes: int) -> None:

@@ -1,12 +1,15 @@
 """Folders as training leaves them, filled with a few bytes, and what lies in a folder or zip file."""
 
+import json
 import os
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 DATASET = "Dataset905_Glands"
 DOMAIN_FILES = ("domains.json", "prism_dd.json", "groups.json")
+CARDS = ("MODEL_CARD.md", "drift_model_card.json")
 _MODEL = ("plans.json", "dataset.json", "dataset_fingerprint.json")
 _FOLD = (
     "checkpoint_final.pth",
@@ -55,7 +58,47 @@ def write_choice(results: Path) -> None:
 def _fill(folder: Path, names: Iterable[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        (folder / name).write_bytes(os.urandom(64))
+        content = CONTENTS.get(name)
+        (folder / name).write_bytes(os.urandom(64) if content is None else _unique_json(content))
+
+
+def _unique_json(content: dict[str, Any]) -> bytes:
+    more = {} if content.keys() == {"domains"} else {"unique": os.urandom(8).hex()}
+    return json.dumps({**content, **more}).encode()
+
+
+def domain_scores(mean: float, cases: int) -> dict[str, Any]:
+    """Return the scores of a domain, of one class."""
+    score = {"mean": mean, "interval": [mean - 0.1, mean + 0.1], "cases": cases}
+    both = {"Dice": score, "IoU": score}
+    return {"cases": cases, "foreground": both, "classes": {"1": both}}
+
+
+_PAIR = {"Dice": 0.7, "IoU": 0.6}
+_CASE = {"metrics": {"1": _PAIR}, "reference_file": "secret_case.png", "prediction_file": "secret_case.png"}
+CONTENTS: dict[str, dict[str, Any]] = {
+    "dataset.json": {
+        "labels": {"background": 0, "gland": 1},
+        "file_ending": ".png",
+        "channel_names": {"0": "R", "1": "G", "2": "B"},
+        "numTraining": 5,
+    },
+    "plans.json": {"configurations": {"2d": {"spacing": [1.0, 1.0], "patch_size": [64, 64]}}},
+    "debug.json": {"torch_version": "2.13.0", "hostname": "secret_host", "gpu_name": "H200"},
+    "domains.json": {"domains": {"colon": ["a", "b", "c"], "breast": ["d", "e"]}},
+    "summary.json": {"metric_per_case": [_CASE] * 4, "mean": {"1": _PAIR}, "foreground_mean": _PAIR},
+    "domain_summary.json": {
+        "classes": ["1"],
+        "domains": {"colon": domain_scores(0.8, 2), "breast": domain_scores(0.6, 2)},
+        "mean_over_domains": _PAIR,
+        "balanced": _PAIR,
+        "worst_domain": {"domain": "breast", "Dice": 0.6},
+        "best_domain": {"domain": "colon", "Dice": 0.8},
+        "gap": 0.2,
+        "worst_cases": [],
+    },
+}
+"""Content of the files that cards are made from; no two files have the same where more entries are allowed."""
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -69,6 +112,10 @@ def names_in(zip_file: Path) -> set[str]:
         names = archive.namelist()
     assert len(set(names)) == len(names)
     return set(names)
+
+
+def names_without_cards(zip_file: Path) -> set[str]:
+    return {name for name in names_in(zip_file) if not name.endswith(CARDS)}
 
 
 def write_zip(path: Path, entries: dict[str, bytes | str]) -> Path:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nnunetv2.errors import ArchiveError
-from nnunetv2.model_sharing.entry_names import size_problem
+from nnunetv2.model_sharing.entry_names import entry_problem, size_problem
 from nnunetv2.model_sharing.model_import import install_model_from_zip_file
 from tests.conftest import NnunetFolders
 from tests.model_sharing.factories import DATASET, files_below, model_name, write_zip
@@ -140,6 +140,14 @@ def test_sizes_that_are_not_there_and_too_many_entries_are_refused() -> None:
     entry.compress_size = 1
     assert "would unpack 0.0 MB to 1099.5 GB" in str(size_problem([entry], 100))
     assert "200000 entries, expected at most 100000" in str(size_problem([entry] * 200_000, 100))
+
+
+def test_a_file_of_json_that_no_command_would_read_is_refused() -> None:
+    entry = zipfile.ZipInfo(f"{MODEL}/plans.JSON")
+    entry.file_size = 256 << 20
+    assert entry_problem(entry) is None
+    entry.file_size += 1 << 20
+    assert entry_problem(entry) == "has 257 MiB of JSON, expected at most 256"
 
 
 VALID = io.BytesIO()

@@ -14,7 +14,7 @@ from nnunetv2.model_sharing.entry_points import (
     print_license_warning,
 )
 from tests.conftest import NnunetFolders
-from tests.model_sharing.factories import DATASET, files_below, model_name, names_in, write_model
+from tests.model_sharing.factories import DATASET, files_below, model_name, names_in, names_without_cards, write_model
 
 
 def test_a_model_goes_from_one_machine_to_another(
@@ -33,9 +33,12 @@ def test_a_model_goes_from_one_machine_to_another(
     there = files_below(nnunet_folders.results)
     monkeypatch.setenv("nnUNet_results", str(tmp_path / "elsewhere"))
     run_command(install_from_zip_entry_point, file)
-    assert capsys.readouterr().out == f"installed {DATASET}/{model_name()}\n"
+    first, *card = capsys.readouterr().out.splitlines()
+    assert first == f"installed {DATASET}/{model_name()}"
+    assert card[0] == "  trained on 5 case(s)"
     arrived = files_below(tmp_path / "elsewhere")
-    assert arrived == {name: there[name] for name in names_in(file)}
+    assert arrived.keys() == names_in(file)
+    assert there.items() >= {name: arrived[name] for name in names_without_cards(file)}.items()
     assert f"{DATASET}/{model_name()}/fold_all/checkpoint_best.pth" in arrived
 
 
@@ -88,3 +91,29 @@ def test_the_zip_file_replaces_only_a_zip_file_of_models(
     run_command(export_pretrained_model_entry, "-d", 905, "-c", "2d", "-f", 0, "-o", checkpoint, exit_code=2)
     assert "is not a zip file of models" in capsys.readouterr().err
     assert files_below(nnunet_folders.results) == there
+
+
+def test_an_installation_shows_the_card_and_replaces_a_model_only_when_told_to(
+    nnunet_folders: NnunetFolders, tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_model(nnunet_folders.results, folds=[0], domains=True)
+    purpose = ("--intended_use", "counting glands", "--not_tested_on", "frozen sections")
+    run_command(export_pretrained_model_entry, "-d", 905, "-c", "2d", "-f", 0, "-o", tmp_path / "m.zip", *purpose)
+    (model / "plans.json").write_text("mine")
+    before = files_below(nnunet_folders.results)
+    capsys.readouterr()
+    run_command(install_from_zip_entry_point, tmp_path / "m.zip", exit_code=2)
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"{model} is there already, with other files (3, for example plans.json); nothing was installed" in error
+    assert error.endswith("replace it with --overwrite")
+    assert files_below(nnunet_folders.results) == before
+    run_command(install_from_zip_entry_point, tmp_path / "m.zip", "--overwrite")
+    assert (model / "plans.json").read_text() != "mine"
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  trained on 5 case(s) of 2 domain(s): colon 3, breast 2",
+        "  Dice 0.700 on 4 validation case(s), colon 0.800 [0.700, 0.900], breast 0.600 [0.500, 0.700]",
+        "  for counting glands",
+        "  not tested on frozen sections; sources of images other than colon, breast; pixel sizes far from 1 x 1; "
+        "clinical use",
+        "  18 file(s), each with the SHA-256 that the card says",
+    ]

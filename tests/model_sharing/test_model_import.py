@@ -87,9 +87,9 @@ def test_two_entries_for_one_file_are_refused(results: Path, tmp_path: Path) -> 
 
 def test_many_bad_entries_are_shown_in_few_lines(results: Path, tmp_path: Path) -> None:
     file = write_zip(tmp_path / "model.zip", {f"../{number}": b"x" for number in range(50)})
-    with pytest.raises(ArchiveError, match="and 40 more") as caught:
+    with pytest.raises(ArchiveError, match="and 30 more") as caught:
         install_model_from_zip_file(file)
-    assert len(str(caught.value).splitlines()) == 12
+    assert len(str(caught.value).splitlines()) == 22
 
 
 def test_what_is_no_zip_file_is_said_so_as_nnunet_does(results: Path, tmp_path: Path) -> None:
