@@ -1,11 +1,14 @@
 """Dice, IoU and counts of one prediction against its reference."""
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnunetv2.errors import WrongShapeError
+from nnunetv2.evaluation.label_pairs import LabelPairs, count_pairs
+from nnunetv2.imageio.label_reading import read_labels
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -65,16 +68,47 @@ def compute_metrics(
 
     Voxels with the ignore label in the reference are not counted. Raises WrongShapeError if the shapes differ.
     """
-    reference, _ = image_reader_writer.read_seg(os.fspath(reference_file))
-    prediction, _ = image_reader_writer.read_seg(os.fspath(prediction_file))
+    metrics, _ = score_files(reference_file, prediction_file, image_reader_writer, labels_or_regions, ignore_label)
+    return metrics
+
+
+def score_files(
+    reference_file: PathLike,
+    prediction_file: PathLike,
+    image_reader_writer: "BaseReaderWriter",
+    labels_or_regions: Sequence[LabelOrRegion],
+    ignore_label: int | None = None,
+) -> tuple[dict[str, Any], LabelPairs]:
+    """Return what compute_metrics does, and the values that the two images hold."""
+    files = (reference_file, prediction_file)
+    reference, prediction = (read_labels(image_reader_writer, os.fspath(file)) for file in files)
     if reference.shape != prediction.shape:
         raise WrongShapeError(
             f"{prediction_file} has shape {prediction.shape[1:]}, its reference {reference_file} {reference.shape[1:]}"
         )
-    ignored = None if ignore_label is None else reference == ignore_label
-    metrics: dict[Any, dict[str, float]] = {}
-    for entry in labels_or_regions:
-        masks = (region_or_label_to_mask(reference, entry), region_or_label_to_mask(prediction, entry))
-        key = tuple(entry) if isinstance(entry, list) else entry
-        metrics[key] = metrics_from_counts(*compute_tp_fp_fn_tn(*masks, ignored))
-    return {"reference_file": reference_file, "prediction_file": prediction_file, "metrics": metrics}
+    pairs = count_pairs(reference, prediction)
+    metrics = {
+        tuple(entry) if isinstance(entry, list) else entry: metrics_from_counts(*counts_of(pairs, entry, ignore_label))
+        for entry in labels_or_regions
+    }
+    return {"reference_file": reference_file, "prediction_file": prediction_file, "metrics": metrics}, pairs
+
+
+def counts_of(
+    pairs: LabelPairs, region_or_label: LabelOrRegion, ignore_label: int | None = None
+) -> tuple[int, int, int, int]:
+    """Count the true and false positives, false and true negatives of a label or region as compute_tp_fp_fn_tn does."""
+    in_reference, in_prediction = (
+        region_or_label_to_mask(values, region_or_label) for values in (pairs.reference, pairs.prediction)
+    )
+    counted = pairs.reference != ignore_label if ignore_label is not None else True
+    kinds = (
+        in_reference & in_prediction,
+        ~in_reference & in_prediction,
+        in_reference & ~in_prediction,
+        ~in_reference & ~in_prediction,
+    )
+    true_positive, false_positive, false_negative, true_negative = (
+        int(pairs.voxels[kind & counted].sum()) for kind in kinds
+    )
+    return true_positive, false_positive, false_negative, true_negative

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunetv2.errors import DatasetError
-from nnunetv2.evaluation.case_metrics import LabelOrRegion
+from nnunetv2.evaluation.case_metrics import LabelOrRegion, compute_metrics, score_files
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 
 _MOST_VALUES = 10
 _WHITE = 255
-_MANY_LABELS = 8
-"""From here on, one pass that finds all values takes less time than one for each label."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +31,20 @@ class WatchingReader:
     """Reads label images as another reader does, and notes their values."""
 
     def __init__(self, reader: "BaseReaderWriter", labels: Collection[int]):
-        self._reader, self._labels = reader, sorted(labels)
+        self._reader, self._labels = reader, labels
         self.seen: list[LabelFile] = []
 
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as the other reader does."""
         segmentation, properties = self._reader.read_seg(seg_fname)
-        self.seen.append(_values_of(seg_fname, segmentation, self._labels))
+        self.seen.append(_values_of(seg_fname, np.unique(segmentation), self._labels))
         return segmentation, properties
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_reader"], name)
 
 
-def _values_of(file: str, segmentation: np.ndarray, labels: Collection[int]) -> LabelFile:
-    values = segmentation if len(labels) < _MANY_LABELS else _distinct_values(segmentation)
+def _values_of(file: str, values: np.ndarray, labels: Collection[int]) -> LabelFile:
     left, has_labels = values != 0, False
     for label in labels:
         if label != 0:
@@ -56,15 +53,6 @@ def _values_of(file: str, segmentation: np.ndarray, labels: Collection[int]) -> 
             left &= ~is_label
     others = np.unique(values[left])[-_MOST_VALUES:] if left.any() else ()
     return LabelFile(file, has_labels, tuple(float(value) for value in others))
-
-
-def _distinct_values(segmentation: np.ndarray) -> np.ndarray:
-    """Return the values of an image, by counting them if all are whole, which takes no sorting."""
-    with np.errstate(invalid="ignore"):
-        whole = segmentation.astype(np.uint16)
-    return (
-        np.flatnonzero(np.bincount(whole.ravel())) if np.array_equal(whole, segmentation) else np.unique(segmentation)
-    )
 
 
 def score_case(
@@ -81,6 +69,10 @@ def score_case(
     Parameters:
         labels: the values that count as labels.
     """
+    if compute is compute_metrics:
+        metrics, pairs = score_files(reference_file, prediction_file, reader, labels_or_regions, ignore_label)
+        held = ((reference_file, pairs.reference), (prediction_file, pairs.prediction))
+        return metrics, [_values_of(file, np.unique(values), labels) for file, values in held]
     watching = WatchingReader(reader, labels)
     metrics = compute(reference_file, prediction_file, watching, list(labels_or_regions), ignore_label)
     return metrics, watching.seen
