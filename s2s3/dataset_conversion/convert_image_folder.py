@@ -48,6 +48,23 @@ class ConversionSettings:
     """Copy the images, which have to be JPEG files, instead of storing them as PNG."""
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a new raw dataset consists of."""
+
+    dataset_name: str
+    pairs: Mapping[str, Pair]
+    """Case -> its files."""
+    labels: Mapping[str, int] | None = None
+    relabel: Mapping[int, int] = field(default_factory=dict)
+    domains: DomainMap | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Case -> patient or slide."""
+    keep_jpeg: bool = False
+    problems: Sequence[str] = ()
+    """What is wrong already; listed together with what is found while files are read."""
+
+
 def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -> Counter[str]:
     """Write the dataset to nnUNet_raw, all or nothing, and return the number of cases per domain.
 
@@ -57,28 +74,62 @@ def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -
     pairs, problems = _pairs_of(settings)
     problems += unusable_labels(settings.labels) if settings.labels else []
     domains, groups = _read_table(settings.table, list(pairs)) if settings.table and not problems else (None, {})
-    with new_raw_dataset(settings.dataset_name) as target:
+    return convert_pairs(
+        Contents(
+            settings.dataset_name,
+            pairs,
+            settings.labels,
+            settings.relabel,
+            domains,
+            groups,
+            settings.keep_jpeg,
+            problems,
+        ),
+        num_processes,
+    )
+
+
+def convert_pairs(contents: Contents, num_processes: int) -> Counter[str]:
+    """Write a dataset of pairs of files to nnUNet_raw, all or nothing, and return the number of cases per domain.
+
+    Raises DatasetError listing every problem.
+    """
+    with new_raw_dataset(contents.dataset_name) as target:
         (target / "imagesTr").mkdir()
         (target / "labelsTr").mkdir()
         tasks = [
-            (case, (pair, case, target, dict(settings.relabel), settings.keep_jpeg)) for case, pair in pairs.items()
+            (case, (pair, case, target, dict(contents.relabel), contents.keep_jpeg))
+            for case, pair in contents.pairs.items()
         ]
-        converted = dict(zip(pairs, run_cases(convert_pair, tasks, num_processes, "convert"), strict=True))
-        problems += [problem for case in converted.values() for problem in case.problems]
-        found = sorted({0}.union(*(case.labels for case in converted.values())))
-        labels = settings.labels or labels_named_by_number(len(found))
-        problems += unknown_value_problems(converted, found, sorted(labels.values())) + _channel_problems(converted)
-        if found == [0] and not problems:
-            problems = ["no mask contains anything but background (0)"]
-        if problems:
-            raise DatasetError(f"{len(problems)} problem(s), nothing was written:", problems)
-        _write_dataset_json(target, converted, labels, ".jpg" if settings.keep_jpeg else ".png")
-        if domains is not None:
-            write_domain_map(domains, target / "domains.json")
-        if groups:
-            write_json({"groups": groups}, target / "groups.json")
+        converted = dict(zip(contents.pairs, run_cases(convert_pair, tasks, num_processes, "convert"), strict=True))
+        labels = _checked_labels(contents, converted)
+        _write_descriptions(contents, converted, labels, target)
     _log.info("%d cases with the labels %s", len(converted), listed(list(labels)))
-    return Counter({name: len(cases) for name, cases in domains.domains.items()} if domains else {})
+    domains = contents.domains.domains if contents.domains else {}
+    return Counter({name: len(cases) for name, cases in domains.items()})
+
+
+def _checked_labels(contents: Contents, converted: Mapping[str, ConvertedCase]) -> Mapping[str, int]:
+    """Return the labels, by default as found. Raises DatasetError listing all problems."""
+    found = sorted({0}.union(*(case.labels for case in converted.values())))
+    labels = contents.labels or labels_named_by_number(len(found))
+    problems = [*contents.problems, *(problem for case in converted.values() for problem in case.problems)]
+    problems += unknown_value_problems(converted, found, sorted(labels.values())) + _channel_problems(converted)
+    if found == [0] and not problems:
+        problems = ["no mask contains anything but background (0)"]
+    if problems:
+        raise DatasetError(f"{len(problems)} problem(s), nothing was written:", problems)
+    return labels
+
+
+def _write_descriptions(
+    contents: Contents, converted: Mapping[str, ConvertedCase], labels: Mapping[str, int], target: Path
+) -> None:
+    _write_dataset_json(target, converted, labels, ".jpg" if contents.keep_jpeg else ".png")
+    if contents.domains is not None:
+        write_domain_map(contents.domains, target / "domains.json")
+    if contents.groups:
+        write_json({"groups": dict(contents.groups)}, target / "groups.json")
 
 
 def _pairs_of(settings: ConversionSettings) -> tuple[dict[str, Pair], list[str]]:

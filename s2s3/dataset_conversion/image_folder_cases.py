@@ -100,7 +100,7 @@ def convert_pair(
         pixels = without_alpha(image.pixels, pair.image)
     except DriftError as error:
         return ConvertedCase((str(error),))
-    problems = tuple(_pair_problems(image, mask, pair, keep_jpeg))
+    problems = tuple(pair_problems(image, mask, pair, keep_jpeg))
     if problems:
         return ConvertedCase(problems)
     labels = _relabelled(mask.pixels.astype(np.uint16), relabel)
@@ -112,7 +112,8 @@ def convert_pair(
     return ConvertedCase((), channels, tuple(np.unique(labels).tolist()))
 
 
-def _pair_problems(image: Picture, mask: Picture, pair: Pair, keep_jpeg: bool) -> Iterator[str]:
+def pair_problems(image: Picture, mask: Picture, pair: Pair, keep_jpeg: bool = False) -> Iterator[str]:
+    """Yield a line, beginning with a file, for everything that makes an image and its mask unusable together."""
     pixels, labels = image.pixels, mask.pixels
     if keep_jpeg and not is_jpeg(pair.image):
         yield f"{pair.image}: is not a JPEG file; leave out --keep-jpeg to store all images as PNG"
@@ -129,10 +130,10 @@ def _pair_problems(image: Picture, mask: Picture, pair: Pair, keep_jpeg: bool) -
 
 
 def _relabelled(labels: np.ndarray, relabel: Mapping[int, int]) -> np.ndarray:
-    changed = labels.copy()
+    table = np.arange(np.iinfo(np.uint16).max + 1, dtype=np.uint16)
     for old, new in relabel.items():
-        changed[labels == old] = new
-    return changed
+        table[old] = new
+    return table[labels]
 
 
 def _write_image(pixels: np.ndarray, source: Path, target: Path) -> None:

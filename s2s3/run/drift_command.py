@@ -8,6 +8,11 @@ from nnunetv2.errors import SettingsError
 from nnunetv2.foundation.command_line import command
 
 SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
+    "start": (
+        "nnunetv2.dataset_proposal.command_line",
+        "start_entry",
+        "propose a dataset from a folder of images and masks",
+    ),
     "prism": ("s1.PRISMDD", "main", "measure how domains differ and derive the mixing ratios"),
     "domains": ("nnunetv2.domains.command_line", "domains_entry", "make domains.json from a CSV, a pattern or ranges"),
     "splits": ("nnunetv2.domains.command_line", "splits_entry", "write folds stratified by domain, or one domain out"),

@@ -29,6 +29,7 @@ LAYERS: list[set[str]] = [
     {
         "nnunetv2.inference",
         "nnunetv2.dataset_conversion",
+        "nnunetv2.dataset_proposal",
         "nnunetv2.pathology.dataset",
         "nnunetv2.ensembling",
     },
@@ -189,6 +190,7 @@ def test_stage_1_is_only_used_for_files_images_prism_results_errors_cpus_and_the
     allowed = {
         "s1",
         "s1.cpus",
+        "s1.domain_discovery",
         "s1.domain_files",
         "s1.domain_map",
         "s1.domain_map_makers",

@@ -1,0 +1,163 @@
+"""A raw dataset as it would be made from a folder: cases, labels, domains, groups, and what stands in the way."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nnunetv2.dataset_proposal.case_inspection import CaseFacts, inspect_case
+from nnunetv2.dataset_proposal.found_files import FoundFiles, advice_about, find_files
+from nnunetv2.dataset_proposal.paired_cases import FoundCase, pair_pictures
+from nnunetv2.dataset_proposal.problem import Problem
+from nnunetv2.dataset_proposal.proposed_labels import ProposedLabels, propose_labels
+from nnunetv2.dataset_proposal.proposed_origins import (
+    Origins,
+    looks_like_origins,
+    origins_from_names,
+    origins_from_table,
+)
+from nnunetv2.dataset_proposal.similar_images import domains_by_looks
+from nnunetv2.foundation.workers import run_cases
+from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
+
+FEWEST_CASES = 5
+"""As many as folds; nnU-Net's splits need one case for each."""
+
+
+@dataclass(frozen=True)
+class StartSettings:
+    """What the user said; everything else is found out."""
+
+    folder: Path
+    masks: Path | None = None
+    dataset_id: int | None = None
+    name: str | None = None
+    table: Path | None = None
+    labels: Mapping[str, int] | None = None
+    relabel: Mapping[int, int] = field(default_factory=dict)
+    look_at_images: bool = True
+    """Whether to propose domains by the looks of images where nothing names them."""
+    skip: bool = False
+    """Whether to leave out cases with problems instead of refusing the folder."""
+    num_processes: int = 2
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What would be written."""
+
+    dataset_name: str
+    cases: list[FoundCase]
+    """Those without problems."""
+    facts: dict[str, CaseFacts]
+    """Of these cases."""
+    labels: ProposedLabels
+    origins: Origins
+    problems: list[Problem]
+    """What has to be mended, or was left out where the user asked for that."""
+    notes: list[str]
+    left_out: int = 0
+    """Cases with problems, where the user asked to leave them out."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the dataset can be written."""
+        return bool(self.cases) and (not self.problems or self.left_out > 0)
+
+
+def propose(settings: StartSettings) -> Proposal:
+    """Look at everything in a folder. Raises DatasetError if it is none, or a dataset already."""
+    found = find_files(settings.folder)
+    more = find_files(settings.masks) if settings.masks else FoundFiles([], [])
+    pictures = sorted({*found.pictures, *more.pictures})
+    pairing = pair_pictures(pictures, settings.folder, settings.masks)
+    facts = _inspected(pairing.cases, settings.num_processes)
+    of_files = [*found.problems, *more.problems, *pairing.problems]
+    of_cases = [problem for case in facts.values() for problem in case.problems]
+    of_cases += _odd_channels(pairing.cases, facts)
+    odd = {problem.where for problem in of_cases}
+    cases = [case for case in pairing.cases if not odd & {str(case.pair.image), str(case.pair.mask)}]
+    facts = {case.name: facts[case.name] for case in cases}
+    values = {value for case in facts.values() for value in case.values}
+    labels = propose_labels(values, settings.labels, settings.relabel)
+    origins, of_origins = _origins(cases, found.tables, settings)
+    whole = [*origins.problems, *(labels.problems if cases else ())]
+    skipped = of_files + of_cases
+    return Proposal(
+        _dataset_name(settings),
+        cases,
+        facts,
+        labels,
+        origins,
+        [*whole, *skipped],
+        [*pairing.notes, *of_origins, *labels.notes, *_notes(found, facts, origins)],
+        len(skipped) if settings.skip and not whole else 0,
+    )
+
+
+def _inspected(cases: Sequence[FoundCase], num_processes: int) -> dict[str, CaseFacts]:
+    tasks = [(case.name, (case,)) for case in cases]
+    return dict(zip((case.name for case in cases), run_cases(inspect_case, tasks, num_processes, "look"), strict=True))
+
+
+def _odd_channels(cases: Sequence[FoundCase], facts: Mapping[str, CaseFacts]) -> list[Problem]:
+    """Return a problem for each image that is grey where most are RGB, or the other way."""
+    counts = Counter(case.channels for case in facts.values() if not case.problems)
+    usual = counts.most_common(1)[0][0] if counts else 0
+    kinds = {1: "grey", 3: "RGB"}
+    return [
+        Problem(
+            str(case.pair.image),
+            f"is {kinds[facts[case.name].channels]}, most others are {kinds[usual]}",
+            f"save it as {kinds[usual]}, or leave it out with --skip",
+        )
+        for case in cases
+        if facts[case.name].channels not in (0, usual)
+    ]
+
+
+def _origins(cases: Sequence[FoundCase], tables: Sequence[Path], settings: StartSettings) -> tuple[Origins, list[str]]:
+    """Return domains and groups from a table, else from names, else domains from the looks of images; and notes."""
+    candidates = [settings.table] if settings.table else [table for table in tables if looks_like_origins(table)]
+    notes = []
+    if len(candidates) > 1:
+        notes = [f"{len(candidates)} tables name domains, so none is read; choose one with --csv"]
+    if len(candidates) == 1 and candidates[0] and cases:
+        return origins_from_table(candidates[0], cases), notes
+    origins = origins_from_names(cases)
+    if origins.domains or not settings.look_at_images:
+        return origins, notes
+    return domains_by_looks(cases, origins), notes
+
+
+def _notes(found: FoundFiles, facts: Mapping[str, CaseFacts], origins: Origins) -> Iterable[str]:
+    for kind, number in found.others.items():
+        yield f"{number} files are {kind}: {advice_about(kind)}"
+    if 0 < len(facts) < FEWEST_CASES:
+        yield f"only {len(facts)} cases: train with fold `all`, since five folds need five cases"
+    few = [name for name, number in Counter(origins.domains.values()).items() if number < FEWEST_CASES]
+    if few:
+        yield f"fewer than {FEWEST_CASES} cases of {', '.join(few)}: some folds hold none of them out"
+    same = _same_pixels(facts)
+    if same:
+        yield f"{len(same)} images occur more than once, such as {' and '.join(same[0][:3])}: keep one of each"
+
+
+def _same_pixels(facts: Mapping[str, CaseFacts]) -> list[list[str]]:
+    by_hash: dict[str, list[str]] = {}
+    for name, case in facts.items():
+        by_hash.setdefault(case.pixels_sha256, []).append(name)
+    return [names for names in by_hash.values() if len(names) > 1]
+
+
+def _dataset_name(settings: StartSettings) -> str:
+    number = settings.dataset_id if settings.dataset_id is not None else free_dataset_id()
+    words = re.findall(r"[A-Za-z0-9]+", settings.name or settings.folder.resolve().name)
+    name = settings.name or "".join(word[:1].upper() + word[1:] for word in words) or "Images"
+    return f"Dataset{number:03d}_{name}"
+
+
+def free_dataset_id() -> int:
+    """Return the lowest number, from 1, that no dataset has."""
+    return next(number for number in range(1, 100_000) if not len(find_candidate_datasets(number)))

@@ -1,0 +1,89 @@
+"""Images and masks find each other in the arrangements of folders that people have."""
+
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.dataset_proposal.paired_cases import Pairing, pair_pictures
+
+ROOT = Path("/data")
+
+
+def pair(*paths: str, masks: str | None = None) -> Pairing:
+    return pair_pictures([ROOT / path for path in paths], ROOT, ROOT / masks if masks else None)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("images/a.png", "masks/a.png"),
+        ("images/a.jpg", "masks/a_mask.png"),
+        ("a.png", "a_seg.png"),
+        ("img_a.png", "mask_a.png"),
+        ("tissue images/a.png", "label masks/a.png"),
+        ("x/images/a.png", "y/masks/a.png"),
+    ],
+)
+def test_an_image_finds_its_mask(paths: tuple[str, str]) -> None:
+    pairing = pair(*paths)
+    assert [(case.pair.image, case.pair.mask) for case in pairing.cases] == [(ROOT / paths[0], ROOT / paths[1])]
+    assert (pairing.problems, pairing.notes) == ([], [])
+
+
+def test_equal_names_in_several_hospitals_get_their_folders_before_them() -> None:
+    pairing = pair("n h/images/1.png", "n h/masks/1.png", "s/images/1.png", "s/masks/1.png")
+    assert [(case.name, case.place) for case in pairing.cases] == [("n_h_1", ("n h",)), ("s_1", ("s",))]
+    assert pairing.problems == []
+
+
+def test_files_without_a_partner_are_problems_that_say_what_to_do() -> None:
+    pairing = pair("images/a.png", "masks/a.png", "images/b.png", "masks/c.png")
+    assert [(Path(p.where).name, p.what) for p in pairing.problems] == [
+        ("b.png", "no mask for this image"),
+        ("c.png", "no image for this mask"),
+    ]
+    assert all("same name" in problem.fix for problem in pairing.problems)
+
+
+def test_two_masks_of_one_image_are_no_choice_of_ours() -> None:
+    pairing = pair("images/a.png", "masks/a.png", "masks/a_mask.png", "images/b.png", "masks/b.png")
+    assert [case.name for case in pairing.cases] == ["b"]
+    assert pairing.problems[0].what == "it is not clear which mask belongs to this image: a.png, a_mask.png"
+    assert len(pairing.problems) == 3
+
+
+def test_pictures_of_another_kind_beside_images_are_left_out_with_a_word() -> None:
+    pairing = pair("images/a.png", "masks/a.png", "thumbnails/a2.png")
+    assert [case.name for case in pairing.cases] == ["a"]
+    assert pairing.problems == []
+    assert "1 other pictures without a mask are left out" in pairing.notes[0]
+
+
+def test_pictures_for_testing_are_left_out_with_a_word() -> None:
+    pairing = pair("train/images/a.png", "train/masks/a.png", "test/images/b.png", "test/masks/b.png")
+    assert [case.name for case in pairing.cases] == ["a"]
+    assert pairing.notes == ["2 pictures in folders for testing are left out of the training data"]
+
+
+def test_a_folder_of_masks_may_be_given_where_names_say_nothing() -> None:
+    pairing = pair("he/a.png", "out/a.png", masks="out")
+    assert [(case.name, case.pair.mask) for case in pairing.cases] == [("a", ROOT / "out/a.png")]
+
+
+@pytest.mark.parametrize(
+    ("paths", "what"),
+    [
+        ((), "no images (.png, .tif, .bmp, .jpg)"),
+        (("a.png", "b.png"), "images, but no masks"),
+        (("masks/a.png",), "only masks, no images"),
+    ],
+)
+def test_a_folder_without_pairs_is_one_problem(paths: tuple[str, ...], what: str) -> None:
+    pairing = pair(*paths)
+    assert [problem.what for problem in pairing.problems] == [what]
+    assert pairing.cases == []
+
+
+def test_two_images_of_one_name_are_named() -> None:
+    pairing = pair("images/A.png", "masks/A.png", "other/images/a.png", "other/masks/a.png")
+    assert [case.name for case in pairing.cases] == ["A", "other_a"]
