@@ -59,7 +59,7 @@ class TileSum:
         """
         for channel in self._logits:
             channel /= self._total_weight
-            _check_finite(channel)
+            require_finite(channel)
         return self._logits
 
 
@@ -83,7 +83,8 @@ def _add(total: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return total.add_(other) if fits else total.float() + other
 
 
-def _check_finite(channel: torch.Tensor) -> None:
+def require_finite(channel: torch.Tensor) -> None:
+    """Raise LogitOverflowError for infinite values, InvalidLogitsError for NaN alone."""
     if torch.isfinite(channel).all():
         return
     if torch.isnan(channel).any() and not torch.isinf(channel).any():

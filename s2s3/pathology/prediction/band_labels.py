@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from nnunetv2.inference.label_conversion import label_dtype
-from nnunetv2.pathology.prediction.stripe_accumulation import Band
+from nnunetv2.inference.stripe_accumulation import Band
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 _ROWS_AT_ONCE = 128

@@ -11,6 +11,8 @@ import torch
 
 from nnunetv2.inference.label_conversion import label_dtype
 from nnunetv2.inference.sliding_window_prediction import tile_weights
+from nnunetv2.inference.stripe_accumulation import Band, StripeAccumulation
+from nnunetv2.inference.stripe_grid import StripeGrid
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.pathology.outputs.bands import BandFiles
 from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid
@@ -21,8 +23,6 @@ from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_statistics import LARGEST_WINDOW_PX
 from nnunetv2.pathology.prediction.slide_tiles import SlideTiles
-from nnunetv2.pathology.prediction.stripe_accumulation import Band, StripeAccumulation
-from nnunetv2.pathology.prediction.stripe_grid import StripeGrid
 from nnunetv2.pathology.prediction.stripe_memory import bytes_per_column, widest_block
 from nnunetv2.pathology.prediction.tile_gate import TileGate
 from nnunetv2.pathology.prediction.tile_normaliser import TileNormaliser

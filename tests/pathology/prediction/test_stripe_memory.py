@@ -10,8 +10,8 @@ ACCUMULATE = """
 import resource, sys
 import torch
 from nnunetv2.pathology.outputs.band_layout import BandLayout
-from nnunetv2.pathology.prediction.stripe_accumulation import StripeAccumulation
-from nnunetv2.pathology.prediction.stripe_grid import StripeGrid
+from nnunetv2.inference.stripe_accumulation import StripeAccumulation
+from nnunetv2.inference.stripe_grid import StripeGrid
 torch.set_num_threads(1)
 tile = torch.randn(3, 512, 512)
 grid = StripeGrid(BandLayout(80_000, 100_000, int(sys.argv[1])), (512, 512), 1.0)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+from nnunetv2.inference.stripe_grid import StripeGrid
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError, require_finite
 from nnunetv2.pathology.outputs.band_layout import Span
-from nnunetv2.pathology.prediction.stripe_grid import StripeGrid
 
 PredictRow = Callable[[int, Sequence[int]], Iterable[torch.Tensor]]
 """(top of the tiles, left end of each) -> logits of each tile, (K, *tile), in the same order.
@@ -50,6 +50,8 @@ class StripeAccumulation:
         num_channels: K of the logits.
         weights: importance of each pixel of a tile, (*tile) on `device`; None weights all pixels equally.
         gate: which tiles are predicted; by default all.
+        repeats_in_float32: whether a band that half precision cannot hold is summed again; otherwise the caller, for
+            whom all bands have to be summed alike, gets a LogitOverflowError.
     """
 
     grid: StripeGrid
@@ -58,6 +60,7 @@ class StripeAccumulation:
     weights: torch.Tensor | None
     device: torch.device
     gate: Gate = lambda top, left: True
+    repeats_in_float32: bool = True
 
     def bands_of_block(self, block: int, bands: Iterable[int] | None = None) -> Iterator[Band]:
         """Yield bands of a column block, top to bottom: those asked for, ascending, or all.
@@ -95,7 +98,10 @@ class StripeAccumulation:
         """Return a band; if half precision cannot hold its sum, the band is summed again with float32."""
         rows, columns = self.grid.layout.bands[band], self.grid.layout.blocks[block]
         logits, covered = stripe.mean(rows)
-        if not _all_finite(logits):
+        if not self.repeats_in_float32:
+            for channel in logits:
+                require_finite(channel)
+        elif not _all_finite(logits):
             logits = self._mean_in_float32(block, band)
         return Band(block, band, rows, columns, logits, covered)
 

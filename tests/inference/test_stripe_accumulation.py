@@ -9,11 +9,11 @@ import torch
 
 from nnunetv2.inference.network_input import pad_to_tile
 from nnunetv2.inference.sliding_window_prediction import compute_gaussian, tile_slicers
+from nnunetv2.inference.stripe_accumulation import Band, StripeAccumulation
+from nnunetv2.inference.stripe_grid import StripeGrid
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError, TileSum
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.pathology.prediction.band_labels import band_labels, band_probabilities
-from nnunetv2.pathology.prediction.stripe_accumulation import Band, StripeAccumulation
-from nnunetv2.pathology.prediction.stripe_grid import StripeGrid
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 CPU = torch.device("cpu")
