@@ -39,6 +39,16 @@ class BaseReaderWriter(ABC):
             is a placeholder larger than the other two. They also hold whatever write_seg needs.
         """
 
+    def read_stored(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[list[np.ndarray], dict[str, Any]]:
+        """Read the files of one case without joining them; values may be of the type in the files, where it is smaller.
+
+        Returns:
+            arrays (c, x, y, z), which `stack_channels` joins to what read_images returns,
+            the properties of read_images.
+        """
+        images, properties = self.read_images(image_fnames)
+        return [images], properties
+
     @abstractmethod
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as (1, x, y, z) float32, with properties like those of read_images."""

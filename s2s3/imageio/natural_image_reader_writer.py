@@ -1,5 +1,6 @@
 """2D grey, RGB or RGBA images, one or several files per case."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,10 +21,14 @@ class NaturalImage2DIO(BaseReaderWriter):
 
     def read_images(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[np.ndarray, dict[str, Any]]:
         """Read the files of one case as (C, 1, H, W) float32, unscaled; alpha is a channel."""
-        pictures = [read_picture(name) for name in image_fnames]
-        require_same("orientation tag", [[picture.orientation] for picture in pictures], image_fnames)
-        images = [_channels_first(picture.pixels) for picture in pictures]
-        return stack_channels(images, image_fnames), _properties(pictures[0].orientation)
+        images, properties = _read_files(image_fnames)
+        return stack_channels(images, image_fnames), properties
+
+    def read_stored(self, image_fnames: list[str] | tuple[str, ...]) -> tuple[list[np.ndarray], dict[str, Any]]:
+        """Read each file as (c, 1, H, W), a view of pixels as stored; a subclass with its own read_images is asked."""
+        if type(self).read_images is not _read_images_of_this_package:
+            return super().read_stored(image_fnames)
+        return _read_files(image_fnames)
 
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read labels as (1, 1, H, W) float32; colour files are refused, the labels of a palette are its indices."""
@@ -35,6 +40,15 @@ class NaturalImage2DIO(BaseReaderWriter):
         if seg.ndim != 3 or seg.shape[0] != 1:
             raise CallError(f"{output_fname}: expected a 2D label map of shape (1, H, W), got {seg.shape}")
         write_label_pixels(seg[0].astype(stored_dtype(seg), copy=False), output_fname)
+
+
+_read_images_of_this_package = NaturalImage2DIO.read_images
+
+
+def _read_files(image_fnames: Sequence[str]) -> tuple[list[np.ndarray], dict[str, Any]]:
+    pictures = [read_picture(name) for name in image_fnames]
+    require_same("orientation tag", [[picture.orientation] for picture in pictures], image_fnames)
+    return [_channels_first(picture.pixels) for picture in pictures], _properties(pictures[0].orientation)
 
 
 def _properties(orientation: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import SettingsError
+from nnunetv2.errors import InvalidValueError, SettingsError
 from nnunetv2.file_kinds.result_files import FINISHED_CASE
 from nnunetv2.foundation.file_lock import FileLock
 from nnunetv2.foundation.files import replacing
@@ -150,3 +150,14 @@ class ResumableFolder:
 
 def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
+
+
+def data_folder(dataset_folder: Path, data_identifier: str) -> Path:
+    """Return the folder for the cases, which is emptied of anything else, so that it must not be another one."""
+    plain = Path(data_identifier).name == data_identifier and data_identifier not in ("", "..", "gt_segmentations")
+    if not plain:
+        raise InvalidValueError(
+            f"plans of {dataset_folder.name}: data_identifier is {data_identifier!r}, expected the name of a folder of "
+            "its own for the preprocessed cases"
+        )
+    return dataset_folder / data_identifier

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os.path import isdir, isfile, join
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnunetv2.errors import DatasetLayoutError, InvalidValueError, UnfitImageError
+from nnunetv2.errors import DatasetLayoutError
 from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.file_kinds.raw_dataset import channel_names
 from nnunetv2.foundation.files import read_json
@@ -29,15 +28,15 @@ from nnunetv2.preprocessing.case_checks import channel_problems, raise_first, sh
 from nnunetv2.preprocessing.dataset_run import DatasetRun
 from nnunetv2.preprocessing.foreground_locations import Locations, classes_to_locate, sample_foreground_locations
 from nnunetv2.preprocessing.label_types import compact_labels, signed_labels
+from nnunetv2.preprocessing.normalization.channel_normalizers import make_normalizers
 from nnunetv2.preprocessing.normalization.default_normalization_schemes import ImageNormalization
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
-from nnunetv2.preprocessing.resumable_folder import ResumableFolder
+from nnunetv2.preprocessing.resumable_folder import ResumableFolder, data_folder
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 
 # Clients replace this name in this module; it has to be called through it.
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class, require_class
 from nnunetv2.utilities.label_handling.label_handling import labels_in_masks
-from nnunetv2.utilities.plans_handling.plans_entries import named_by
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
@@ -121,16 +120,27 @@ class DefaultPreprocessor:
         """
         dataset_json = _as_dict(dataset_json)
         case = read_case(image_files, seg_file, plans_manager)
-        names = image_files[0], str(seg_file)
         if type(self).run_case_npy is not _run_case_npy_of_this_package:  # overridden, or replaced by a client
-            with self._handing_over(*names, case.seg_properties):
+            with self._handing_over(image_files[0], str(seg_file), case.seg_properties):
                 return self.run_case_npy(
                     case.data, case.seg, case.properties, plans_manager, configuration_manager, dataset_json
                 )
+        return self.run_read_case(case, image_files, seg_file, plans_manager, configuration_manager, dataset_json)
+
+    def run_read_case(
+        self,
+        case: Case,
+        image_files: list[str],
+        seg_file: str | None,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        dataset_json: dict[str, Any],
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+        """Check and preprocess what was read, without the copies of run_case_npy: nobody else has these arrays."""
         check_array(case.data, case.properties, image_files[0])
         raise_first(channel_problems(len(case.data), image_files, len(channel_names(dataset_json))))
-        check_segmentation(case, *names, self._known_labels(case, plans_manager, dataset_json))
-        # without the copies of run_case_npy: nobody else has these arrays
+        known_labels = self._known_labels(case, plans_manager, dataset_json)
+        check_segmentation(case, image_files[0], str(seg_file), known_labels)
         return self._preprocess(case, plans_manager, configuration_manager, dataset_json)
 
     @contextmanager
@@ -191,17 +201,10 @@ class DefaultPreprocessor:
         foreground_intensity_properties_per_channel: dict[str, Any],
     ) -> np.ndarray:
         """Normalise each channel of (C, x, y, z) by its scheme; `data` is overwritten if it is contiguous."""
-        schemes = configuration_manager.normalization_schemes
-        if len(data) != len(schemes):
-            raise UnfitImageError(f"the image has {len(data)} channel(s), the plans normalise {len(schemes)}")
-        with named_by(configuration_manager, "normalization_schemes"):
-            classes = {name: _find_normalization(name) for name in schemes}
+        properties = foreground_intensity_properties_per_channel
+        normalizers = make_normalizers(len(data), configuration_manager, properties, find_normalization)
         result = data if data.flags.c_contiguous else np.empty(data.shape, dtype=data.dtype)
-        for index, scheme in enumerate(schemes):
-            normalizer = classes[scheme](
-                use_mask_for_norm=configuration_manager.use_mask_for_norm[index],
-                intensityproperties=foreground_intensity_properties_per_channel[str(index)],
-            )
+        for index, normalizer in enumerate(normalizers):
             result[index] = normalizer.run(data[index], seg[0])
         return result
 
@@ -231,7 +234,7 @@ class DefaultPreprocessor:
         plans, dataset_json = _load_plans(dataset_name, plans_identifier)
         configuration = plans.get_configuration(configuration_name)
         cases = get_filenames_of_train_images_and_targets(join(nnUNet_raw, dataset_name), dataset_json)
-        target = ResumableFolder(_data_folder(nnUNet_preprocessed / dataset_name, configuration.data_identifier))
+        target = ResumableFolder(data_folder(nnUNet_preprocessed / dataset_name, configuration.data_identifier))
         run = DatasetRun(self, target, plans, configuration, dataset_json)
         run.store_all(cases, num_processes, f"preprocessing {configuration_name}")
 
@@ -272,20 +275,10 @@ def _as_dict(dataset_json: dict[str, Any] | str) -> dict[str, Any]:
     return dataset_json if isinstance(dataset_json, dict) else read_json(dataset_json, MODEL_DATASET)
 
 
-def _find_normalization(name: str) -> Any:
+def find_normalization(name: str) -> Any:
+    """Return the class of a normalisation scheme; SettingsError if there is none of this name."""
     package = "nnunetv2.preprocessing.normalization"
     return require_class(package, name, "normalization scheme", ImageNormalization, recursive_find_python_class)
-
-
-def _data_folder(dataset_folder: Path, data_identifier: str) -> Path:
-    """Return the folder for the cases, which is emptied of anything else, so that it must not be another one."""
-    plain = Path(data_identifier).name == data_identifier and data_identifier not in ("", "..", "gt_segmentations")
-    if not plain:
-        raise InvalidValueError(
-            f"plans of {dataset_folder.name}: data_identifier is {data_identifier!r}, expected the name of a folder of "
-            "its own for the preprocessed cases"
-        )
-    return dataset_folder / data_identifier
 
 
 def _load_plans(dataset_name: str, plans_identifier: str) -> tuple[PlansManager, dict[str, Any]]:

@@ -1,0 +1,148 @@
+"""The reference is `run_case` of the default preprocessor, which has the whole image as float32."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nnunetv2.errors import UnfitImageError
+from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
+from nnunetv2.preprocessing import plane_case
+from nnunetv2.preprocessing.plane_case import run_plane_case
+from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.preprocessing.stored_plane import StoredPlane
+from nnunetv2.utilities.plans_handling.model_description import ModelDescription
+from tests.preprocessing.factories import DATASET_JSON, managers, plans
+
+KINDS = ["full", "black border", "black above", "black", "one column"]
+
+
+def picture(kind: str) -> np.ndarray:
+    pixels = np.random.default_rng(0).integers(1, 256, (61, 130, 3), dtype=np.uint8)
+    dark = {"black border": np.s_[5:50, 7:99], "black above": np.s_[9:], "one column": np.s_[3:44, 8:9]}
+    if kind == "full":
+        return pixels
+    shown = np.zeros_like(pixels)
+    if kind in dark:
+        shown[dark[kind]] = pixels[dark[kind]]
+    return shown
+
+
+def saved(folder: Path, pixels: np.ndarray, name: str = "a_0000.png") -> str:
+    Image.fromarray(pixels).save(folder / name)
+    return str(folder / name)
+
+
+def model(content: dict[str, Any] | None = None, channels: int = 3) -> ModelDescription:
+    names = {str(number): f"channel{number}" for number in range(channels)}
+    content = content or plans()
+    entries = content["configurations"]["2d"]
+    entries |= {f"resampling_fn_probabilities{end}": entries[f"resampling_fn_data{end}"] for end in ("", "_kwargs")}
+    manager, configuration = managers(content)
+    return ModelDescription.of(manager, configuration, {**DATASET_JSON, "channel_names": names})
+
+
+def whole(files: list[str], described: ModelDescription) -> tuple[np.ndarray, dict[str, Any]]:
+    managers_of_it = described.plans, described.configuration, described.dataset_json
+    data, _, properties = DefaultPreprocessor(verbose=False).run_case(files, None, *managers_of_it)
+    return data, properties
+
+
+def in_parts(plane: StoredPlane) -> np.ndarray:
+    """Put the plane together from parts."""
+    result = np.full((len(plane), *plane.shape[2:]), np.nan, dtype=np.float32)
+    tops, lefts = range(0, plane.shape[2], 13), range(0, plane.shape[3], 40)
+    for top, left in itertools.product(tops, lefts):
+        place = slice(top, min(top + 13, plane.shape[2])), slice(left, min(left + 40, plane.shape[3]))
+        result[(slice(None), *place)] = plane.part(*place)
+    return result[:, None]
+
+
+@pytest.mark.parametrize("scheme", ["ZScoreNormalization", "RescaleTo01Normalization", "RGBTo01Normalization"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_in_parts_has_the_bits_of_the_preprocessed_image(tmp_path, kind, scheme):
+    files, described = [saved(tmp_path, picture(kind))], model(plans(schemes=(scheme,) * 3))
+    plane, properties = run_plane_case(files, described, DefaultPreprocessor(verbose=False))
+    data, expected = whole(files, described)
+    assert isinstance(plane, StoredPlane)
+    assert plane.images[0].dtype == np.uint8
+    assert properties == expected
+    assert plane.shape == data.shape
+    assert np.array_equal(in_parts(plane), data)
+
+
+def test_channels_in_files_of_their_own_are_normalised_each_by_its_scheme(tmp_path):
+    pixels = picture("black border")
+    files = [saved(tmp_path, pixels[..., index], f"a_000{index}.png") for index in range(2)]
+    described = model(plans(schemes=("ZScoreNormalization", "CTNormalization")), channels=2)
+    plane, properties = run_plane_case(files, described, DefaultPreprocessor(verbose=False))
+    data, expected = whole(files, described)
+    assert isinstance(plane, StoredPlane)
+    assert properties == expected
+    assert np.array_equal(in_parts(plane), data)
+
+
+class OfAClient(DefaultPreprocessor):
+    pass
+
+
+class ReaderOfAClient(NaturalImage2DIO):
+    def read_images(self, image_fnames):
+        images, properties = super().read_images(image_fnames)
+        return images + 1, properties
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        plans(spacing=(2.0, 1.0)),
+        plans(transpose_forward=(0, 2, 1)),
+        plans(use_mask_for_norm=[True] * 3),
+        plans(spacing=(1.0, 1.0, 1.0)),
+    ],
+    ids=["resampled", "turned", "with a mask", "three axes"],
+)
+def test_a_case_that_is_needed_at_once_is_preprocessed_as_any_other(tmp_path, content):
+    files, described = [saved(tmp_path, picture("black border"))], model(content)
+    data, properties = run_plane_case(files, described, DefaultPreprocessor(verbose=False))
+    expected, expected_properties = whole(files, described)
+    assert isinstance(data, np.ndarray)
+    assert np.array_equal(data, expected)
+    assert properties == expected_properties
+
+
+def test_a_turned_photo_is_preprocessed_as_any_other(tmp_path):
+    file = str(tmp_path / "a_0000.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture("full")).save(file, exif=exif)
+    data, _ = run_plane_case([file], model(), DefaultPreprocessor(verbose=False))
+    assert np.array_equal(data, whole([file], model())[0])
+
+
+def test_preprocessors_and_readers_of_clients_are_asked(tmp_path, monkeypatch):
+    files = [saved(tmp_path, picture("full"))]
+    data, _ = run_plane_case(files, model(), OfAClient(verbose=False))
+    assert isinstance(data, np.ndarray)
+    described = model(plans(schemes=("NoNormalization",) * 3))
+    monkeypatch.setattr(type(described.plans), "image_reader_writer_class", ReaderOfAClient)
+    plane, _ = run_plane_case(files, described, DefaultPreprocessor(verbose=False))
+    assert in_parts(plane)[:, 0].transpose(1, 2, 0).min() == picture("full").min() + 1
+    monkeypatch.setattr(DefaultPreprocessor, "_normalize", lambda self, data, *_: data * 0)
+    data, _ = run_plane_case(files, model(), DefaultPreprocessor(verbose=False))
+    assert not data.any()
+
+
+def test_another_number_of_channels_is_refused_with_the_file(tmp_path):
+    file = saved(tmp_path, picture("full")[..., 0])
+    with pytest.raises(UnfitImageError, match=r"a_0000.png: 1 channel\(s\), dataset.json names 3"):
+        run_plane_case([file], model(), DefaultPreprocessor(verbose=False))
+
+
+def test_the_image_is_not_converted_as_a_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(plane_case, "stack_channels", lambda *_: pytest.fail("joined"))
+    plane, _ = run_plane_case([saved(tmp_path, picture("full"))], model(), DefaultPreprocessor(verbose=False))
+    assert isinstance(plane, StoredPlane)
