@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.inference.array_handoff import HandedArray, hand_over, take
+from nnunetv2.preprocessing.plane_case import run_plane_case
+from nnunetv2.preprocessing.stored_plane import StoredPlane
 from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
@@ -32,6 +34,15 @@ def prepare_files(
     return data if previous_stage_file is None else _with_previous_stage(data, seg, model), properties
 
 
+def prepare_files_in_parts(
+    image_files: Sequence[PathLike], previous_stage_file: PathLike | None, model: ModelDescription, preprocessor: Any
+) -> tuple[np.ndarray | StoredPlane, dict[str, Any]]:
+    """Like `prepare_files`, but return a StoredPlane where the image can be normalised part by part."""
+    if previous_stage_file is not None:
+        return prepare_files(image_files, previous_stage_file, model, preprocessor)
+    return run_plane_case([os.fspath(file) for file in image_files], model, preprocessor)
+
+
 def prepare_array(
     image: np.ndarray,
     previous_stage: np.ndarray | None,
@@ -46,10 +57,17 @@ def prepare_array(
     return data if previous_stage is None else _with_previous_stage(data, seg, model), properties
 
 
-def prepare_in_worker(folder: str, function: Any, *arguments: Any) -> tuple[HandedArray, dict[str, Any]]:
-    """Call `prepare_files` or `prepare_array` in a worker; return the array through a file in `folder`."""
+def prepare_in_worker(folder: str, function: Any, *arguments: Any) -> tuple[HandedArray | StoredPlane, dict[str, Any]]:
+    """Call a function of this module in a worker; return the arrays through files in `folder`, see `taken`."""
     data, properties = function(*map(take, arguments))
+    if isinstance(data, StoredPlane):
+        return data.with_images(lambda image: hand_over(image, folder)), properties
     return hand_over(data, folder), properties
+
+
+def taken(data: Any) -> Any:
+    """Return what a worker has prepared, with the arrays of its files."""
+    return data.with_images(take) if isinstance(data, StoredPlane) else take(data)
 
 
 def _with_previous_stage(data: np.ndarray, seg: np.ndarray, model: ModelDescription) -> np.ndarray:

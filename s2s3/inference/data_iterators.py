@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from batchgenerators.dataloading.data_loader import DataLoader
 
-from nnunetv2.inference.case_preparation import PathLike, prepare_array, prepare_files
+from nnunetv2.inference.case_preparation import PathLike, prepare_array, prepare_files, prepare_files_in_parts
 from nnunetv2.inference.prepared_cases import CaseToPrepare, Item, PreparedCases, make_item
 from nnunetv2.preprocessing.preprocessor_lookup import require_preprocessor_class
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
@@ -32,6 +32,7 @@ def preprocessing_iterator_fromfiles(
     pin_memory: bool = False,
     verbose: bool = False,
     keep_colours: bool = False,
+    in_parts: bool = False,
 ) -> PreparedCases:
     """Return an iterator over the preprocessed cases, in the given order.
 
@@ -42,6 +43,7 @@ def preprocessing_iterator_fromfiles(
         num_processes: worker processes, at most one per case; 0 preprocesses in this process.
         pin_memory: ignored, as in nnU-Net.
         keep_colours: describe the colours of RGB images in their properties.
+        in_parts: give 2D images that can be normalised part by part as a StoredPlane instead of a tensor.
     """
     model = ModelDescription.of(plans_manager, configuration_manager, dataset_json)
     preprocessor = require_preprocessor_class(configuration_manager)(verbose=verbose)
@@ -56,7 +58,7 @@ def preprocessing_iterator_fromfiles(
             strict=True,
         )
     ]
-    return PreparedCases(prepare_files, cases, num_processes)
+    return PreparedCases(prepare_files_in_parts if in_parts else prepare_files, cases, num_processes)
 
 
 def preprocessing_iterator_fromnpy(

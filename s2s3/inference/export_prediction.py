@@ -138,6 +138,23 @@ def export_prediction_from_logits(
         num_threads_torch=num_threads_torch,
     )
     segmentation, probabilities = converted if save_probabilities else (converted, None)
+    write_case(segmentation, probabilities, properties_dict, plans_manager, dataset_json, output_file_truncated)
+
+
+def write_label_image(segmentation: np.ndarray, *case: Any) -> None:
+    """Write `<name><ending of labels>` of a case that needs no conversion any more; arguments as of `write_case`."""
+    write_case(segmentation, None, *case)
+
+
+def write_case(
+    segmentation: np.ndarray,
+    probabilities: np.ndarray | None,
+    properties_dict: dict[str, Any],
+    plans_manager: PlansManager,
+    dataset_json: dict[str, Any],
+    output_file_truncated: PathLike,
+) -> None:
+    """Write the files of `export_prediction_from_logits`, for a segmentation (x, y, z) in the original geometry."""
     target = Path(output_file_truncated)
     name = f"{target.name}{label_ending(dataset_json['file_ending'])}"
     with arriving_together(target.parent, last=name) as folder:

@@ -33,6 +33,19 @@ def labels_and_probabilities(
     inside = tuple(slice(int(first), int(end)) for first, end in bounding_box)
     segmentation = np.zeros(tuple(shape), dtype=label_dtype(label_manager))
     probabilities = _all_background(label_manager, logits.shape[0], shape) if with_probabilities else None
+    write_labels(
+        segmentation[inside],
+        logits,
+        label_manager,
+        None if probabilities is None else probabilities[(slice(None), *inside)],
+    )
+    return segmentation, probabilities
+
+
+def write_labels(
+    segmentation: np.ndarray, logits: np.ndarray, label_manager: LabelManager, probabilities: np.ndarray | None = None
+) -> None:
+    """Fill a segmentation (x, y, z) and, if they are given, probabilities (K, x, y, z) from logits (K, x, y, z)."""
     labels = _labels_of_channels(label_manager, logits.shape[0])
     for slab in _slabs(logits.shape[1:], label_manager):
         part = logits[(slice(None), *slab)]
@@ -40,10 +53,9 @@ def labels_and_probabilities(
             channels = label_manager.convert_logits_to_segmentation(part)
         else:
             part = label_manager.apply_inference_nonlin(part).cpu().numpy()
-            probabilities[(slice(None), *inside)][(slice(None), *slab)] = part
+            probabilities[(slice(None), *slab)] = part
             channels = label_manager.convert_probabilities_to_segmentation(part)
-        segmentation[inside][slab] = channels if labels is None else labels[channels]
-    return segmentation, probabilities
+        segmentation[slab] = channels if labels is None else labels[channels]
 
 
 def probabilities_to_labels(probabilities: np.ndarray, label_manager: LabelManager) -> np.ndarray:

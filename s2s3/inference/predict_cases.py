@@ -11,9 +11,11 @@ import torch
 
 from nnunetv2.errors import CaseFailedError, CasesFailedError
 from nnunetv2.foundation.safe_loading.safe_arrays import open_npy
+from nnunetv2.inference.export_prediction import write_label_image
 from nnunetv2.inference.export_queue import ExportQueue, raise_failures
 from nnunetv2.inference.prepared_cases import Item, WatchedItems, end_items
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+from nnunetv2.preprocessing.stored_plane import StoredPlane
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 
@@ -27,12 +29,16 @@ class RunningCase:
     """Goes on with what is done in the background, without blocking; raises WorkerDiedError if a worker was killed."""
 
 
-Predict = Callable[[torch.Tensor, RunningCase], torch.Tensor]
+Predict = Callable[[Any, RunningCase], Any]
+"""(data of an item, the case) -> logits, a tensor (K, x, y, z), or of a StoredPlane the label image, (1, H, W)."""
 
 
 @dataclass(frozen=True)
 class CaseExport:
-    """What is done with the logits (K, x, y, z) of a case: they become a result or, for a case with a name, files."""
+    """What is done with the logits (K, x, y, z) of a case: they become a result or, for a case with a name, files.
+
+    The label image of a case that was predicted in stripes is written.
+    """
 
     model: ModelDescription
     convert: Callable[..., Any]
@@ -42,8 +48,10 @@ class CaseExport:
     save_probabilities: bool
 
     def step(self, item: Item) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Return a function that takes the logits, and its further arguments."""
+        """Return a function that takes what was predicted, and its further arguments."""
         model, properties, ofile = self.model, item["data_properties"], item["ofile"]
+        if isinstance(item["data"], StoredPlane):
+            return write_label_image, (properties, model.plans, model.dataset_json, ofile)
         if ofile is None:
             described: tuple[Any, ...] = (model.plans, model.configuration, model.labels, properties)
             return self.convert, (*described, self.save_probabilities)
@@ -84,16 +92,17 @@ def _predict_and_submit(
     for number, item in enumerate(_collecting_failures(items, failures)):
         name = os.path.basename(item["ofile"]) if item["ofile"] else f"number {number}"
         try:
-            logits = predict(_load(item["data"]), RunningCase(name, poll))
+            predicted = predict(_load(item["data"]), RunningCase(name, poll))
         except InvalidLogitsError as error:
             failures.append(CaseFailedError(name, str(error)))
             continue
         function, arguments = export.step(item)
-        exports.submit(name, function, logits, *arguments)
+        exports.submit(name, function, predicted, *arguments)
+        del item, predicted  # which would be in memory while the next case is prepared
 
 
-def _load(data: Any) -> torch.Tensor:
-    """Return the data of an item as a tensor; if it is the path of an .npy file, read and remove the file."""
+def _load(data: Any) -> Any:
+    """Return the data of an item as a tensor, or plane; if it is the path of an .npy file, read and remove the file."""
     if isinstance(data, str | os.PathLike):
         file, data = Path(data), np.array(open_npy(data))
         file.unlink()

@@ -50,8 +50,10 @@ from nnunetv2.inference.sliding_window_prediction import (
     tile_slicers,
     tile_weights,
 )
+from nnunetv2.inference.stripewise_predictor import StripewisePredictor, parts_left_out
 from nnunetv2.inference.tile_accumulation import mean_of_folds
 from nnunetv2.networks.compiled_networks import compile_if_asked, load_weights
+from nnunetv2.preprocessing.stored_plane import StoredPlane
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
@@ -62,7 +64,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from s1.file_endings import label_ending
 
 
-class nnUNetPredictor:
+class nnUNetPredictor(StripewisePredictor):
     """Predicts segmentations with a trained model.
 
     Attributes may be changed at any time; they are read when a prediction needs them. `perform_everything_on_gpu` is
@@ -190,9 +192,13 @@ class nnUNetPredictor:
         inputs, outputs, previous = self._start_run(run_record.call_arguments(locals()), part_id, num_parts)
         if not inputs:
             return None
-        items = self._internal_get_data_iterator_from_lists_of_filenames(
-            inputs, previous, outputs, num_processes_preprocessing
-        )
+        if self._works_in_stripes(outputs, save_probabilities):
+            cases = (inputs, previous, outputs)
+            items = self._prepare_files(cases, num_processes_preprocessing, self.verbose_preprocessing, in_parts=True)
+        else:
+            items = self._internal_get_data_iterator_from_lists_of_filenames(
+                inputs, previous, outputs, num_processes_preprocessing
+            )
         return self.predict_from_data_iterator(
             measured(items, self.domain_statistics, output_folder_of(output_folder_or_list_of_truncated_output_files)),
             save_probabilities,
@@ -218,7 +224,8 @@ class nnUNetPredictor:
         if not inputs:
             return None
         # As in nnU-Net: `verbose_preprocessing` is for preprocessing in worker processes.
-        items = self._prepare_files((inputs, previous, outputs), num_processes=0, verbose=self.verbose)
+        in_parts = self._works_in_stripes(outputs, save_probabilities)
+        items = self._prepare_files((inputs, previous, outputs), 0, self.verbose, in_parts)
         folder = output_folder_of(output_folder_or_list_of_truncated_output_files)
         results = self._predict_items(measured(items, self.domain_statistics, folder), save_probabilities, 0)
         return results if outputs is None else []
@@ -276,7 +283,9 @@ class nnUNetPredictor:
         cases = (input_list_of_lists, seg_from_prev_stage_files, output_filenames_truncated)
         return self._prepare_files(cases, num_processes, self.verbose_preprocessing)
 
-    def _prepare_files(self, cases: tuple[Any, Any, Any], num_processes: int, verbose: bool) -> Iterator[Item]:
+    def _prepare_files(
+        self, cases: tuple[Any, Any, Any], num_processes: int, verbose: bool, in_parts: bool = False
+    ) -> Iterator[Item]:
         """Return an iterator over cases, given as their files, files of the previous stage, and output names."""
         inputs, previous, outputs = cases
         is_measured = bool(self.domain_statistics) and outputs is not None
@@ -291,6 +300,7 @@ class nnUNetPredictor:
             self.device.type == "cuda",  # pin_memory
             verbose,
             **options_for(preprocessing_iterator_fromfiles, wanted=is_measured),
+            **({"in_parts": True} if in_parts else {}),
         )
 
     def get_data_iterator_from_raw_npy_data(
@@ -396,11 +406,12 @@ class nnUNetPredictor:
             save_probabilities,
         )
 
-    def _predict_case(self, data: torch.Tensor, case: RunningCase) -> torch.Tensor:
-        """Predict the logits of a case, which the loop over its tiles finds here: nnU-Net's methods cannot pass it."""
+    def _predict_case(self, data: Any, case: RunningCase) -> Any:
+        """Predict a case, which the loop over its tiles finds here: nnU-Net's methods cannot pass it."""
         self._running_case = case
         try:
-            return self.predict_logits_from_preprocessed_data(data)
+            is_plane = isinstance(data, StoredPlane)
+            return (self._predict_labels_of_plane if is_plane else self.predict_logits_from_preprocessed_data)(data)
         finally:
             self._running_case = RunningCase()
 
@@ -421,16 +432,13 @@ class nnUNetPredictor:
         Raises InvalidLogitsError if the network predicts NaN or infinite values.
         """
         network_input.require_image(input_image)
-        self.network = self.network.to(self.device)
-        self.network.eval()
-        empty_cache(self.device)
+        self._prepare_network()
         with torch.autocast("cuda") if self.device.type == "cuda" else dummy_context():
             image, crop = network_input.pad_to_tile(input_image, self.configuration_manager.patch_size)
             slicers = self._internal_get_sliding_window_slicers(image.shape[1:])
             predict = partial(self._internal_predict_sliding_window_return_logits, image, slicers)
             with network_input.explaining_failures(image, self._model_description()):
-                on_device = self.perform_everything_on_device and self.device.type != "cpu"
-                logits = predict_tiles.where_memory_allows(predict, on_device, partial(empty_cache, self.device))
+                logits = predict_tiles.where_memory_allows(predict, *self._results_on_device())
         empty_cache(self.device)
         return logits[crop]
 
@@ -442,8 +450,11 @@ class nnUNetPredictor:
         self, data: torch.Tensor, slicers: list[Slicer], do_on_device: bool = True
     ) -> torch.Tensor:
         """Return the logits of a padded image; float32 only if half precision cannot hold them."""
+        return predict_tiles.predict_tiles(data, slicers, self._tile_work(do_on_device))
+
+    def _tile_work(self, do_on_device: bool) -> predict_tiles.TileWork:
         results_device = self.device if do_on_device else torch.device("cpu")
-        work = predict_tiles.TileWork(
+        return predict_tiles.TileWork(
             predict_tile=self._internal_maybe_mirror_and_predict,
             num_channels=self.label_manager.num_segmentation_heads,
             weights=self._tile_weights(results_device),
@@ -452,7 +463,6 @@ class nnUNetPredictor:
             make_bar=self._make_bar,
             before_tile=self._running_case.poll,
         )
-        return predict_tiles.predict_tiles(data, slicers, work)
 
     def _tile_weights(self, device: torch.device) -> torch.Tensor | None:
         return tile_weights(self.configuration_manager.patch_size, self.use_gaussian, device, compute_gaussian)
@@ -465,6 +475,9 @@ class nnUNetPredictor:
         """Return the logits of a batch (B, C, *tile), averaged over the mirrored versions if mirroring is on."""
         axes = self.allowed_mirroring_axes if self.use_mirroring else None
         return predict_tiles.mean_of_mirrored(self.network, x, axes or ())
+
+
+nnUNetPredictor._left_out_in_stripes = parts_left_out(nnUNetPredictor, globals())
 
 
 def predict_as_asked(arguments: Namespace) -> None:

@@ -7,13 +7,15 @@ and whoever cannot keep the logits of a whole image in memory sums up `predicted
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from nnunetv2.errors import CallError
 from nnunetv2.inference.sliding_window_prediction import Slicer, mirror_combinations
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError, LogitOverflowError, TileSum
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,7 @@ def mean_of_mirrored(
     return prediction
 
 
-def where_memory_allows(
-    predict: Callable[[bool], torch.Tensor], on_device: bool, make_room: Callable[[], None]
-) -> torch.Tensor:
+def where_memory_allows(predict: Callable[[bool], Result], on_device: bool, make_room: Callable[[], None]) -> Result:
     """Call `predict`, with False instead of `on_device` if the device runs out of memory."""
     try:
         return predict(on_device)

@@ -1,7 +1,8 @@
 """Items for prediction, and an iterator over cases, preprocessed in worker processes or one at a time in this process.
 
-An item is a dict of `data`, a float32 tensor (C, x, y, z) with the one-hot previous stage appended; `data_properties`,
-which the export needs; and `ofile`, the output name without ending, or None.
+An item is a dict of `data`, a float32 tensor (C, x, y, z) with the one-hot previous stage appended, or a StoredPlane if
+the case is predicted in stripes; `data_properties`, which the export needs; and `ofile`, the output name without
+ending, or None.
 """
 
 import tempfile
@@ -19,9 +20,10 @@ from batchgenerators.dataloading.multi_threaded_augmenter import MultiThreadedAu
 from nnunetv2.errors import DiskFullError
 from nnunetv2.foundation.torch_threads import threads_in_use
 from nnunetv2.foundation.workers import Task, WorkerPool
-from nnunetv2.inference.array_handoff import hand_over, take
-from nnunetv2.inference.case_preparation import prepare_in_worker
+from nnunetv2.inference.array_handoff import hand_over
+from nnunetv2.inference.case_preparation import prepare_in_worker, taken
 from nnunetv2.inference.export_queue import raise_failures
+from nnunetv2.preprocessing.stored_plane import StoredPlane
 from s1.partial_files import partial_folder
 
 Item = dict[str, Any]
@@ -36,10 +38,18 @@ class CaseToPrepare:
     ofile: str | None
 
 
-def make_item(data: np.ndarray, properties: dict[str, Any], ofile: str | None) -> Item:
-    """Return an item: `data` as a contiguous float32 tensor, `data_properties` and `ofile`."""
+def make_item(data: np.ndarray | StoredPlane, properties: dict[str, Any], ofile: str | None) -> Item:
+    """Return an item: `data` as a contiguous float32 tensor unless it is a plane, `data_properties` and `ofile`."""
+    if isinstance(data, StoredPlane):
+        return {"data": data, "data_properties": properties, "ofile": ofile}
     tensor = torch.from_numpy(np.ascontiguousarray(data, dtype=np.float32))
     return {"data": tensor, "data_properties": properties, "ofile": ofile}
+
+
+def _item_of(task: Task, ofile: str | None) -> Item:
+    """Return the item of a finished task, which forgets it: only who takes the item keeps its data in memory."""
+    (data, properties), task.result = task.result, None
+    return make_item(taken(data), properties, ofile)
 
 
 class WatchedItems(Iterator[Item]):
@@ -68,13 +78,13 @@ class PreparedCases(WatchedItems):
     A full disk is raised at once.
 
     Parameters:
-        prepare: `prepare_files` or `prepare_array`.
+        prepare: a function of `case_preparation`.
         num_workers: processes, at most one per case; 0 prepares in this process.
     """
 
     def __init__(
         self,
-        prepare: Callable[..., tuple[np.ndarray, dict[str, Any]]],
+        prepare: Callable[..., tuple[np.ndarray | StoredPlane, dict[str, Any]]],
         cases: Sequence[CaseToPrepare],
         num_workers: int,
     ):
@@ -111,8 +121,7 @@ class PreparedCases(WatchedItems):
                 if task.error is not None:
                     failures.append(task.error)
                     continue
-                (data, properties), task.result = task.result, None
-                yield make_item(take(data), properties, case.ofile)
+                yield _item_of(task, case.ofile)
         raise_failures(failures)
 
     def _submit(self, case: CaseToPrepare, folder: str) -> Task:

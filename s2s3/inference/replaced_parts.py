@@ -1,0 +1,34 @@
+"""Tells whether a client has put something of its own in the place of parts that another way of working leaves out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class OriginalParts:
+    """Methods of a class and functions of a module, as they were when the module was imported."""
+
+    methods: Mapping[str, Any]
+    functions: Mapping[str, Any]
+    namespace: Mapping[str, Any]
+    """The globals of the module."""
+
+    @classmethod
+    def of(
+        cls, kind: type, methods: Sequence[str], namespace: Mapping[str, Any], functions: Sequence[str]
+    ) -> "OriginalParts":
+        """Note the methods of a class and the functions of a module, given as its globals."""
+        return cls(
+            MappingProxyType({name: getattr(kind, name) for name in methods}),
+            MappingProxyType({name: namespace[name] for name in functions}),
+            namespace,
+        )
+
+    def are_in_use(self, instance: object) -> bool:
+        """Tell whether neither a subclass, nor the class, nor the instance, nor the module has anything else."""
+        methods = all(
+            getattr(getattr(instance, name), "__func__", None) is method for name, method in self.methods.items()
+        )
+        return methods and all(self.namespace[name] is function for name, function in self.functions.items())

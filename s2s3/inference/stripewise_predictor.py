@@ -1,0 +1,109 @@
+"""The part of nnUNetPredictor that predicts 2D images in stripes, so that no logits of a whole image are needed."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from nnunetv2.domains.domain_statistics import DomainStatistics
+from nnunetv2.inference.plane_labels import labels_of_plane
+from nnunetv2.inference.predict_stripes import PaddedPlane, StripeWork
+from nnunetv2.inference.predict_tiles import TileWork, where_memory_allows
+from nnunetv2.inference.replaced_parts import OriginalParts
+from nnunetv2.inference.sliding_window_prediction import Slicer
+from nnunetv2.inference.tile_accumulation import LogitOverflowError
+from nnunetv2.networks.compiled_networks import load_weights
+from nnunetv2.preprocessing.stored_plane import StoredPlane
+from nnunetv2.utilities.helpers import dummy_context, empty_cache
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
+
+METHODS_LEFT_OUT = (
+    "predict_from_data_iterator",
+    "predict_logits_from_preprocessed_data",
+    "predict_sliding_window_return_logits",
+    "_internal_get_data_iterator_from_lists_of_filenames",
+    "_internal_get_sliding_window_slicers",
+    "_internal_predict_sliding_window_return_logits",
+)
+"""What gets or makes whole images; where a subclass or a client has its own, nothing is predicted in stripes."""
+FUNCTIONS_LEFT_OUT = (
+    "compute_steps_for_sliding_window",
+    "convert_predicted_logits_to_segmentation_with_correct_shape",
+    "export_prediction_from_logits",
+    "preprocessing_iterator_fromfiles",
+)
+"""The same, of the module of the predictor."""
+
+
+def parts_left_out(predictor_class: type, namespace: dict[str, Any]) -> OriginalParts:
+    """Note what prediction in stripes leaves out, of a class and of the globals of its module."""
+    return OriginalParts.of(predictor_class, METHODS_LEFT_OUT, namespace, FUNCTIONS_LEFT_OUT)
+
+
+class StripewisePredictor:
+    """Predicts label images of planes; a base of nnUNetPredictor, whose attributes and hooks it uses."""
+
+    device: torch.device
+    perform_everything_on_device: bool
+    tile_step_size: float
+    network: Any
+    configuration_manager: Any
+    label_manager: Any
+    list_of_parameters: Any
+    domain_statistics: Sequence[DomainStatistics]
+    _left_out_in_stripes: ClassVar[OriginalParts]
+
+    @abstractmethod
+    def predict_logits_from_preprocessed_data(self, data: torch.Tensor) -> torch.Tensor:
+        """Return the mean logits of all folds of a whole image."""
+
+    @abstractmethod
+    def _internal_get_sliding_window_slicers(self, image_size: Sequence[int]) -> list[Slicer]:
+        """Return the positions of all tiles."""
+
+    @abstractmethod
+    def _tile_work(self, do_on_device: bool) -> TileWork:
+        """Return how tiles are predicted."""
+
+    def _works_in_stripes(self, outputs: list[str] | None, save_probabilities: bool) -> bool:
+        """Tell whether logits of whole 2D images are not needed: by nobody's own methods, functions or labels."""
+        return (
+            outputs is not None
+            and not save_probabilities
+            and not self.domain_statistics
+            and type(self.label_manager) is LabelManager
+            and self._left_out_in_stripes.are_in_use(self)
+        )
+
+    @torch.inference_mode()
+    def _predict_labels_of_plane(self, plane: StoredPlane) -> np.ndarray:
+        """Return the label image (1, H, W) that the logits of the whole image would give."""
+        self._prepare_network()
+        try:
+            with torch.autocast("cuda") if self.device.type == "cuda" else dummy_context():
+                return where_memory_allows(partial(self._labels_from_stripes, plane), *self._results_on_device())
+        except LogitOverflowError:
+            pass  # all logits at once, with float32 where needed, outside of the handler, which keeps stripes in memory
+        whole = slice(0, plane.shape[2]), slice(0, plane.shape[3])
+        logits = self.predict_logits_from_preprocessed_data(torch.from_numpy(plane.part(*whole)[:, None]))
+        return labels_of_plane(plane, [((0, plane.shape[2]), logits[:, 0])], self.label_manager)
+
+    def _labels_from_stripes(self, plane: StoredPlane, do_on_device: bool) -> np.ndarray:
+        padded = PaddedPlane(plane, self.configuration_manager.patch_size)
+        folds = [partial(load_weights, self.network, weights) for weights in self.list_of_parameters]
+        slicers = self._internal_get_sliding_window_slicers(padded.shape[1:])
+        work = StripeWork(padded, slicers, self.tile_step_size, self._tile_work(do_on_device), folds)
+        return labels_of_plane(plane, work.logits(), self.label_manager)
+
+    def _prepare_network(self) -> None:
+        self.network = self.network.to(self.device)
+        self.network.eval()
+        empty_cache(self.device)
+
+    def _results_on_device(self) -> tuple[bool, Callable[[], None]]:
+        """Return whether results are collected on the device, and what makes room there."""
+        on_device = self.perform_everything_on_device and self.device.type != "cpu"
+        return on_device, partial(empty_cache, self.device)
