@@ -11,8 +11,8 @@ from tqdm import tqdm
 from nnunetv2.errors import ArgumentError
 from nnunetv2.foundation.freed_memory import return_freed_memory
 from nnunetv2.foundation.progress import redraw_interval_s
-from nnunetv2.pathology.prediction.archive import ArchiveWorker, Marks
-from nnunetv2.pathology.prediction.predict_slides import SlideVisit, begin_output, staging
+from nnunetv2.pathology.prediction.archive import Marks
+from nnunetv2.pathology.prediction.predict_slides import begin_output, share_slides
 from nnunetv2.pathology.prediction.slide_predictor import SlidePredictor, load_slide_predictor
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_work import RunOptions
@@ -47,11 +47,7 @@ def work_on_slides(
     predictor.require_slides(entries)
     output = begin_output(arguments.o, entries, predictor.to_dict())
     own = entries[arguments.part_id :: arguments.num_parts]
-    again = arguments.retry_failed or arguments.overwrite
-    with staging(arguments.stage, own, output, again, arguments.read_timeout) as local_copy:
-        visit = SlideVisit(predictor.with_options(local_copy=local_copy))
-        return ArchiveWorker(own, output, visit, arguments.retry_failed, arguments.overwrite, waits, before).work()
-    return []
+    return share_slides(predictor, own, output, arguments.stage, arguments.retry_failed, waits=waits, before=before)
 
 
 def slide_settings(arguments: argparse.Namespace) -> SlideSettings:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from nnunetv2.pathology.dataset.tiling_settings import TilingSettings
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.pathology.slides.slide_parts import folders_of_slide, parts_of_slide
+from nnunetv2.pathology.slides.watched_reader import HangingReadError, within
 from nnunetv2.paths import nnUNet_raw
 from s1.output_places import same_place
 from s1.problem_lists import raise_together
@@ -99,7 +101,8 @@ def _annotations(tiling: Tiling) -> tuple[dict[str, Path], list[str]]:
         try:
             if len(slide.name) > _LONGEST_NAME:
                 raise SlideError(f"{slide.path}: its name has more than {_LONGEST_NAME} characters; rename it")
-            found[slide.name] = find_annotation(slide, tiling.places)
+            what = f"{slide.path}: looking for its annotation"
+            found[slide.name] = within(tiling.read_timeout_s, what, partial(find_annotation, slide, tiling.places))
         except DriftError as error:
             problems.append(str(error))
     return found, problems
@@ -145,20 +148,20 @@ class _Run:
         """Return the records of all finished slides, by name, and a line for each slide that failed."""
         from tqdm import tqdm
 
-        slides, problems = self._slides()
-        records = self.journal.finished({slide.name: self._stamps(slide) for slide in slides})
+        slides, stamps, problems = self._slides()
+        records = self.journal.finished(stamps)
         left = [slide for slide in slides if slide.name not in records]
         if left:
             (self.journal.dataset / DATASET).unlink(missing_ok=True)
         options = {"desc": "slides", "total": len(slides), "initial": len(slides) - len(left)}
         with tqdm(disable=not show_progress, mininterval=redraw_interval_s(), **options) as bar:
-            for slide, stamps, task in self._finished_tasks(left, num_processes):
+            for slide, task in self._finished_tasks(left, num_processes):
                 answer = _answer(task, slide)
                 if answer.problems:
                     problems += answer.problems
                 else:
                     record = {**answer.record}
-                    self.journal.finish(record, stamps)
+                    self.journal.finish(record, stamps[slide.name])
                     records[slide.name] = record
                 bar.update()
         for slide in slides:
@@ -166,10 +169,13 @@ class _Run:
                 records[slide.name]["table"] = {"domain": slide.domain or "", "group": slide.group or ""}
         return [records[name] for name in sorted(records)], problems
 
-    def _slides(self) -> tuple[list[SlideEntry], list[str]]:
-        """Return the slides that have annotations, and a line for each whose name another slide took before."""
-        before = self.journal.slide_paths()
-        slides, problems = [], []
+    def _slides(self) -> tuple[list[SlideEntry], dict[str, list[Stamp]], list[str]]:
+        """Return the slides that have annotations, and the stamps of their files by name.
+
+        And a line for each slide whose name another one took before, or whose files hang.
+        """
+        before, timeout_s = self.journal.slide_paths(), self.tiling.read_timeout_s
+        slides, stamps, problems = [], {}, []
         for slide in self.tiling.slides:
             other = before.get(slide.name.lower())
             if other is not None and os.path.exists(other) and not same_place(other, slide.path):
@@ -177,18 +183,21 @@ class _Run:
                     f"{slide.path}: {other}, cut by an earlier command, has the same name; rename one of them"
                 )
             elif slide.name in self.annotations:
-                slides.append(slide)
-        return slides, problems
+                try:
+                    what = f"{slide.path}: looking at its files"
+                    stamps[slide.name] = within(timeout_s, what, partial(self._stamps, slide))
+                    slides.append(slide)
+                except HangingReadError as error:
+                    problems.append(str(error))
+        return slides, stamps, problems
 
-    def _finished_tasks(
-        self, slides: Sequence[SlideEntry], num_processes: int
-    ) -> Iterator[tuple[SlideEntry, list[Stamp], Task]]:
-        """Yield slides as they are finished, with stamps of their files from before."""
+    def _finished_tasks(self, slides: Sequence[SlideEntry], num_processes: int) -> Iterator[tuple[SlideEntry, Task]]:
+        """Yield slides as they are finished."""
         with WorkerPool(min(num_processes, len(slides)), survive_deaths=True) as pool:
             waiting = []
             for slide in slides:
-                stamps, folder = self._stamps(slide), self.journal.staging(slide.name)
-                waiting.append((slide, stamps, pool.submit(slide.name, tile_slide, self._task(slide), folder)))
+                folder = self.journal.staging(slide.name)
+                waiting.append((slide, pool.submit(slide.name, tile_slide, self._task(slide), folder)))
                 pool.poll()
                 yield from _take_finished(waiting)
             while waiting:
@@ -215,12 +224,10 @@ def _files_of(slide: str) -> list[Path]:
     return list(dict.fromkeys([Path(slide), *parts]))
 
 
-def _take_finished(
-    waiting: list[tuple[SlideEntry, list[Stamp], Task]],
-) -> Iterator[tuple[SlideEntry, list[Stamp], Task]]:
+def _take_finished(waiting: list[tuple[SlideEntry, Task]]) -> Iterator[tuple[SlideEntry, Task]]:
     """Yield and remove the entries whose task has finished."""
-    finished = [entry for entry in waiting if entry[2].finished]
-    waiting[:] = [entry for entry in waiting if not entry[2].finished]
+    finished = [entry for entry in waiting if entry[1].finished]
+    waiting[:] = [entry for entry in waiting if not entry[1].finished]
     yield from finished
 
 

@@ -104,7 +104,7 @@ def _small_labels(slide: LabelledSlide, height: int, width: int) -> npt.NDArray[
         ((np.arange(count) + 0.5) * length / count).astype(int)
         for count, length in ((height, slide.height), (width, slide.width))
     )
-    small = np.zeros((height, width), np.int64)
+    small = np.zeros((height, width), np.uint16)
     for top in range(0, slide.height, _STRIP_PX):
         inside = (rows >= top) & (rows < top + _STRIP_PX)
         strip = slide.read_labels(top, 0, min(_STRIP_PX, slide.height - top), slide.width)

@@ -6,16 +6,20 @@ waited for, as they may die: then their slides are free again.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import ClaimError, DriftError
 from nnunetv2.pathology.prediction.claims import Claim, claiming, find_claim
 from nnunetv2.pathology.prediction.slide_state import ENDED, FAILED, RUNNING, enter_failure, read_state
+from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.pathology.slides.slide_parts import slide_bytes
+from nnunetv2.pathology.slides.watched_reader import HangingReadError, within
 
 MOST_ATTEMPTS = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
@@ -38,6 +42,7 @@ class ArchiveWorker:
         overwrite: whether slides are predicted anew; those that another worker has done meanwhile are not.
         before: what `marks_of` returned when the command began; None: it begins now.
         waits: whether slides of other workers are waited for; if not, they are left to them.
+        equal: name of a slide -> that of an equal one, which has its turn before.
 
     The list `problems` has a line for each slide that could not be predicted.
     """
@@ -49,6 +54,7 @@ class ArchiveWorker:
     overwrite: bool = False
     waits: bool = True
     before: "Marks | None" = None
+    equal: Mapping[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def work(self) -> list[str]:
@@ -57,7 +63,7 @@ class ArchiveWorker:
         An error that is not the slide's, as of a full disk, ends it with that error.
         """
         self._before = marks_of(self.output, self.entries) if self.before is None else self.before
-        left, wait_s = in_order(self.entries, self.output), _FIRST_WAIT_S
+        left, wait_s = in_order(self.entries, self.output, self.equal), _FIRST_WAIT_S
         while left:
             remaining = self._those_of_others(left)
             if remaining and not self.waits:
@@ -70,8 +76,12 @@ class ArchiveWorker:
         return self.problems
 
     def _those_of_others(self, entries: Sequence[SlideEntry]) -> list[SlideEntry]:
-        """Predict each slide that nobody has; return the others."""
-        return [entry for entry in entries if not self._is_visited(entry)]
+        """Predict each slide that nobody has; return the others, and those that are equal to one of them."""
+        left: dict[str, SlideEntry] = {}
+        for entry in entries:
+            if self.equal.get(entry.name) in left or not self._is_visited(entry):
+                left[entry.name] = entry
+        return list(left.values())
 
     def _is_visited(self, entry: SlideEntry) -> bool:
         """Do what is to be done for a slide; False if another process has it."""
@@ -114,13 +124,28 @@ class ArchiveWorker:
         return f"failed {attempts} times; --overwrite predicts it anew" if attempts >= MOST_ATTEMPTS else None
 
 
-def in_order(entries: Sequence[SlideEntry], output: Path) -> list[SlideEntry]:
-    """Return the largest first, as they decide when all is done; those that ended their process last."""
+def in_order(entries: Sequence[SlideEntry], output: Path, equal: Container[str] = ()) -> list[SlideEntry]:
+    """Return the largest first, as they decide when all is done; then those that ended their process.
 
-    def key(entry: SlideEntry) -> tuple[bool, int]:
-        return read_state(output / entry.name).get("state") == RUNNING, -slide_bytes(entry.path)
+    Parameters:
+        equal: names of slides that are equal to another one; they are last.
+    """
+    sizes = _sizes(entries)
+
+    def key(entry: SlideEntry) -> tuple[bool, bool, int]:
+        has_ended_its_process = read_state(output / entry.name).get("state") == RUNNING
+        return entry.name in equal, has_ended_its_process, -sizes.get(entry.name, 0)
 
     return sorted(entries, key=key)
+
+
+def _sizes(entries: Sequence[SlideEntry]) -> dict[str, int]:
+    """Return the bytes of each slide, up to one at which the network share hangs: the order is no more than good."""
+    sizes: dict[str, int] = {}
+    with suppress(HangingReadError):
+        for entry in entries:
+            sizes[entry.name] = within(READ_TIMEOUT_S, entry.path, partial(slide_bytes, entry.path))
+    return sizes
 
 
 def is_free(folder: Path, again: bool = False) -> bool:

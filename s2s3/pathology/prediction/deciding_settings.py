@@ -1,7 +1,8 @@
 """The settings on which the outputs of a slide depend, so that equal requests are equal however they were typed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from nnunetv2.pathology.outputs.export_settings import DICOM, GEOJSON, OVERLAY
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_settings import AUTO, PROBABILITIES, SlideSettings
 from nnunetv2.pathology.prediction.slide_stamp import content_hash
+from nnunetv2.pathology.slides.watched_reader import within
 from nnunetv2.pathology.tissue.tissue_sources import NONE, file_for
 
 _WITHOUT_EFFECT = ("overwrite", "max_failed", "keep_partial", "memory_gb", "batch_size", "allow_upsampling")
@@ -26,14 +28,22 @@ _OF_OUTPUTS = {
 """Settings that only these outputs, out of `save`, depend on."""
 
 
-def deciding_settings(settings: SlideSettings, model: SlideModel, slide: str) -> dict[str, Any]:
+def deciding_settings(
+    settings: SlideSettings, model: SlideModel, slide: str, timeout_s: float | None = None
+) -> dict[str, Any]:
     """Return name -> value of the settings that decide the outputs of a slide, as JSON values.
 
     Files and models count by their content, lists of names without their order; what has no effect is left out.
+
+    Parameters:
+        timeout_s: how long looking for a file, or reading a part of it, may take; None: any time.
+
+    Raises HangingReadError if it takes longer.
     """
     given = settings.to_dict()
     unused = {*_WITHOUT_EFFECT, *_unused(settings)}
-    return {name: value for name, value in {**given, **_meant(settings, model, slide)}.items() if name not in unused}
+    meant = _meant(settings, model, partial(_content, slide, timeout_s))
+    return {name: value for name, value in {**given, **meant}.items() if name not in unused}
 
 
 def _unused(settings: SlideSettings) -> Iterator[str]:
@@ -47,9 +57,9 @@ def _unused(settings: SlideSettings) -> Iterator[str]:
         yield "margin_um"
 
 
-def _meant(settings: SlideSettings, model: SlideModel, slide: str) -> dict[str, Any]:
+def _meant(settings: SlideSettings, model: SlideModel, content: Callable[[str | None], str | None]) -> dict[str, Any]:
     """Return the settings that can be written in several ways, in one."""
-    tissue = settings.tissue if settings.tissue in (AUTO, NONE) else _content(slide, settings.tissue)
+    tissue = settings.tissue if settings.tissue in (AUTO, NONE) else content(settings.tissue)
     return {
         "mpp": _mpp(settings, model),
         "icc": model.icc(settings.icc),
@@ -57,8 +67,8 @@ def _meant(settings: SlideSettings, model: SlideModel, slide: str) -> dict[str, 
         "classes": sorted(settings.export.shown(model.classes)),
         "ratios": sorted(settings.ratios),
         "tissue": tissue,
-        "roi": _content(slide, settings.roi),
-        "dicom_codes": _content(slide, settings.dicom_codes),
+        "roi": content(settings.roi),
+        "dicom_codes": content(settings.dicom_codes),
         "tissue_model": None if model.tissue is None else model.tissue.identity,
         "use_gaussian": bool(model.predictor.use_gaussian),
     }
@@ -70,12 +80,17 @@ def _mpp(settings: SlideSettings, model: SlideModel) -> float | None:
     return None
 
 
-def _content(slide: str, source: str | None) -> str | None:
+def _content(slide: str, timeout_s: float | None, source: str | None) -> str | None:
     """Return what tells the content of a file, or of a slide's file in a folder; its path if it cannot be read."""
     if source is None:
         return None
-    with suppress(AnnotationError, OSError):
+
+    def found() -> Path | None:
         file = file_for(slide, Path(source))
-        if file.is_file():
-            return content_hash(file)
+        return file if file.is_file() else None
+
+    with suppress(AnnotationError, OSError):
+        file = within(timeout_s, f"{source}: looking for it", found)
+        if file is not None:
+            return content_hash(file, timeout_s)
     return source

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from nnunetv2.foundation.files import make_folder
 from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.pathology.prediction.archive import ArchiveWorker, in_order, is_free
 from nnunetv2.pathology.prediction.claims import Claim
+from nnunetv2.pathology.prediction.equal_slides import EqualSlide, seemingly_equal
 from nnunetv2.pathology.prediction.run_list import note_slides
 from nnunetv2.pathology.prediction.slide_predictor import PathLike, SlidePredictor, SlideResult, load_slide_predictor
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
@@ -77,10 +78,7 @@ def predict_slides(
         model = SlidePredictor(model, settings, options)
     model.require_slides(entries)
     target = begin_output(output, entries, model.to_dict())
-    again = retry_failed or model.settings.overwrite
-    with staging(stage, entries, target, again, model.options.read_timeout_s) as local_copy:
-        visit = SlideVisit(model.with_options(local_copy=local_copy))
-        problems = ArchiveWorker(entries, target, visit, retry_failed, model.settings.overwrite).work()
+    problems = share_slides(model, entries, target, stage, retry_failed)
     finish_output(target, entries)
     results = {entry.name: SlideResult.read(target / entry.name) for entry in entries if _is_over(target / entry.name)}
     return PredictedSlides(results, tuple(problems))
@@ -109,6 +107,30 @@ def begin_output(output: PathLike, entries: Sequence[SlideEntry], about: Mapping
     folder = make_folder(output, "the output folder")
     note_slides(folder, entries, about)
     return folder
+
+
+def share_slides(
+    predictor: SlidePredictor,
+    entries: Sequence[SlideEntry],
+    output: Path,
+    stage: PathLike | None = None,
+    retry_failed: bool = False,
+    **sharing: Any,
+) -> list[str]:
+    """Predict slides, which other processes may do, too, until none is left; return a line for each problem.
+
+    Parameters:
+        stage, retry_failed: as of `predict_slides`.
+        sharing: further parameters of ArchiveWorker.
+    """
+    timeout_s, overwrite = predictor.options.read_timeout_s, predictor.settings.overwrite
+    equal = seemingly_equal(entries, output, timeout_s)
+    others = [entry for entry in entries if entry.name not in equal]
+    with staging(stage, others, output, retry_failed or overwrite, timeout_s) as local_copy:
+        visit = SlideVisit(predictor.with_options(local_copy=local_copy), equal)
+        names = {name: first.entry.name for name, first in equal.items()}
+        return ArchiveWorker(entries, output, visit, retry_failed, overwrite, equal=names, **sharing).work()
+    return []
 
 
 @contextmanager
@@ -143,12 +165,17 @@ def finish_output(output: Path, entries: Sequence[SlideEntry]) -> None:
 
 @dataclass(frozen=True)
 class SlideVisit:
-    """Predicts a slide that is claimed, and says how it went."""
+    """Predicts a slide that is claimed, and says how it went.
+
+    Parameters:
+        equal: name of a slide -> one whose outputs it can take over.
+    """
 
     predictor: SlidePredictor
+    equal: Mapping[str, EqualSlide] = field(default_factory=dict)
 
     def __call__(self, entry: SlideEntry, folder: Path, claim: Claim, anew: bool) -> None:
-        state = self.predictor.predict_claimed(entry, folder, claim, anew)
+        state = self.predictor.predict_claimed(entry, folder, claim, anew, self.equal.get(entry.name))
         _log.info("%s: %s (%s)", entry.name, _WORDS[state["state"]], folder)
         for warning in state.get("warnings", ()):
             _log.warning("%s: %s", entry.path, warning)

@@ -14,11 +14,14 @@ _OF_OUTPUTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @contextmanager
-def slide_errors(path: str, folder: Path) -> Iterator[None]:
+def slide_errors(path: str, folder: Path, timeout_s: float | None = None) -> Iterator[None]:
     """Turn errors of the system into UnreadableSlideError, unless they are about the output folder or a full disk.
 
     Those of the network, which knows no files, get the name of the slide. A slide that has vanished, as on a network
     share, is waited for, so that the next attempt finds it.
+
+    Parameters:
+        timeout_s: how long the share may take to say whether it is there.
     """
     try:
         yield
@@ -29,7 +32,7 @@ def slide_errors(path: str, folder: Path) -> Iterator[None]:
         of_outputs = any(Path(name).is_relative_to(folder) for name in names)
         if isinstance(error, DriftError) or error.errno in _OF_OUTPUTS or of_outputs:
             raise
-        wait_for(path)
+        wait_for(path, timeout_s)
         raise UnreadableSlideError(f"{path}: cannot be read ({describe_os_error(error)})") from error
 
 

@@ -52,7 +52,7 @@ def prediction_plan(
     device = prediction.model.predictor.device.type
     model, layout, kept = prediction.model, prediction.grid.layout, prediction.probabilities
     return {
-        "slide": slide_stamp(about["path"]),
+        "slide": slide_stamp(about["path"], prediction.read_timeout_s),
         "view": about["view"],
         "reader": about["reader"],
         "icc": about["icc"],

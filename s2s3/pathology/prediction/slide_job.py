@@ -12,6 +12,7 @@ from nnunetv2.pathology.outputs.bands import remove_bands
 from nnunetv2.pathology.outputs.written_files import remove_run
 from nnunetv2.pathology.prediction.deciding_settings import deciding_settings
 from nnunetv2.pathology.prediction.earlier_outputs import is_ended, is_finished
+from nnunetv2.pathology.prediction.equal_slides import EqualSlide, take_over
 from nnunetv2.pathology.prediction.slide_errors import naming, slide_errors
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
@@ -31,8 +32,19 @@ class SlideJob:
     settings: SlideSettings
     options: RunOptions = field(default_factory=RunOptions)
 
-    def run(self, path: str, name: str, folder: Path, slide_mpp: float | None = None) -> dict[str, Any]:
+    def run(
+        self,
+        path: str,
+        name: str,
+        folder: Path,
+        slide_mpp: float | None = None,
+        equal: EqualSlide | None = None,
+    ) -> dict[str, Any]:
         """Predict a slide into its folder and return its state; a stopped run goes on where it was.
+
+        Parameters:
+            slide_mpp: micrometres per pixel of the finest level, instead of what the file states.
+            equal: a slide whose outputs are taken over if they are what this one's would be.
 
         Raises SlideError, SettingsError or another DriftError, which the state file keeps too.
         """
@@ -41,10 +53,13 @@ class SlideJob:
         if self._is_finished(path, folder, before, begun, slide_mpp):
             remove_bands(folder)  # of a run that was killed after its last entry
             return before
+        linked = None if equal is None else self._linked(path, folder, begun, slide_mpp, equal)
+        if linked is not None:
+            return linked
         state = SlideState(folder, begun, self.options.check)
         try:
-            with slide_errors(path, folder):
-                wait_for(path)
+            with slide_errors(path, folder, self.options.read_timeout_s):
+                wait_for(path, self.options.read_timeout_s)
                 if self.settings.overwrite:
                     remove_run(folder)
                 return self._predict(path, name, folder, state, slide_mpp)
@@ -66,10 +81,21 @@ class SlideJob:
     ) -> bool:
         if not is_ended(before, self.settings):
             return False
-        with slide_errors(path, folder):
-            wait_for(path)
-            source = made_from(path, slide_mpp)
-        return is_finished(folder, before, {**begun, "source": source})
+        return is_finished(folder, before, {**begun, "source": self._source(path, folder, slide_mpp)})
+
+    def _linked(
+        self, path: str, folder: Path, begun: dict[str, Any], slide_mpp: float | None, equal: EqualSlide
+    ) -> dict[str, Any] | None:
+        wanted = {**begun, "source": self._source(path, folder, slide_mpp)}
+        timeout_s = self.options.read_timeout_s
+        with slide_errors(path, folder, timeout_s):
+            return take_over(equal, wanted, folder, self.options.check, timeout_s)
+
+    def _source(self, path: str, folder: Path, slide_mpp: float | None) -> dict[str, Any]:
+        timeout_s = self.options.read_timeout_s
+        with slide_errors(path, folder, timeout_s):
+            wait_for(path, timeout_s)
+            return made_from(path, slide_mpp, timeout_s)
 
     def _begin(self, path: str, name: str) -> dict[str, Any]:
         """Return the entries of the state file that are known before the slide is open."""
@@ -77,7 +103,7 @@ class SlideJob:
             "slide": name,
             "path": os.path.abspath(path),
             "model": self.model.to_dict(),
-            "settings": deciding_settings(self.settings, self.model, path),
+            "settings": deciding_settings(self.settings, self.model, path, self.options.read_timeout_s),
         }
 
     def _predict(
@@ -89,5 +115,5 @@ class SlideJob:
             how = self.options.reader, slide_mpp, settings.allow_upsampling, self.model.icc(settings.icc)
             source = SlideSource(place, mpp, *how)
             with RescuingView(source, self.options.read_timeout_s) as opened:
-                state.update(source=made_from(path, slide_mpp))
+                state.update(source=made_from(path, slide_mpp, self.options.read_timeout_s))
                 return SlideWork(self.model, settings, self.options, source, opened, name, folder, state).do()

@@ -14,6 +14,7 @@ from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.outputs.slide_files import require_inputs, require_packages
 from nnunetv2.pathology.prediction.claims import Claim, claiming
+from nnunetv2.pathology.prediction.equal_slides import EqualSlide
 from nnunetv2.pathology.prediction.model_identity import model_identity
 from nnunetv2.pathology.prediction.slide_facts import versions
 from nnunetv2.pathology.prediction.slide_job import SlideJob
@@ -122,14 +123,17 @@ class SlidePredictor:
             self.predict_claimed(entry, target, claim, self.settings.overwrite)
         return SlideResult.read(target)
 
-    def predict_claimed(self, entry: SlideEntry, folder: Path, claim: Claim, anew: bool) -> dict[str, Any]:
+    def predict_claimed(
+        self, entry: SlideEntry, folder: Path, claim: Claim, anew: bool, equal: EqualSlide | None = None
+    ) -> dict[str, Any]:
         """Predict a slide into a folder that is claimed for it and return its state; raises as `predict`.
 
         Parameters:
             anew: whether what is there is replaced.
+            equal: a slide whose outputs are taken over if they are what this one's would be.
         """
         settings, options = replace(self.settings, overwrite=anew), replace(self.options, check=claim.check)
-        return SlideJob(self.model, settings, options).run(entry.path, entry.name, folder, entry.mpp)
+        return SlideJob(self.model, settings, options).run(entry.path, entry.name, folder, entry.mpp, equal)
 
 
 def load_slide_predictor(

@@ -7,24 +7,30 @@ from typing import Any
 
 from nnunetv2.pathology.outputs.bands import file_stamp
 from nnunetv2.pathology.slides.slide_parts import parts_of_slide
+from nnunetv2.pathology.slides.watched_reader import watched_chunks, within
 
-_CHUNK_BYTES = 2**20
 
-
-def made_from(path: str, slide_mpp: float | None) -> dict[str, Any]:
+def made_from(path: str, slide_mpp: float | None, timeout_s: float | None = None) -> dict[str, Any]:
     """Return what a finished slide is known by, wherever it lies: size and hash of its file or files, given pixel size.
 
-    Raises OSError if the slide is not there.
+    Raises as `slide_stamp`.
     """
-    stamp = slide_stamp(path)
+    stamp = slide_stamp(path, timeout_s)
     return {"size": stamp["size"], "hash": stamp["hash"], "slide_mpp": slide_mpp}
 
 
-def slide_stamp(path: str) -> dict[str, Any]:
+def slide_stamp(path: str, timeout_s: float | None = None) -> dict[str, Any]:
     """Return path, size and a hash: of a single file's two ends, or of the names, sizes and times of several files.
 
-    Raises OSError if the slide is not there.
+    Parameters:
+        timeout_s: how long that may take; None: any time.
+
+    Raises OSError if the slide is not there, HangingReadError if it takes longer.
     """
+    return within(timeout_s, f"{path}: looking at its file", lambda: _stamp(path))
+
+
+def _stamp(path: str) -> dict[str, Any]:
     parts = parts_of_slide(path)
     if parts == [Path(path)]:
         return file_stamp(path)
@@ -36,10 +42,15 @@ def slide_stamp(path: str) -> dict[str, Any]:
     return {"path": os.path.abspath(path), "files": len(parts), "size": size, "hash": digest.hexdigest()}
 
 
-def content_hash(path: Path) -> str:
-    """Return the SHA-256 of a file of any size. Raises OSError if it cannot be read."""
+def content_hash(path: Path, timeout_s: float | None = None) -> str:
+    """Return the SHA-256 of a file of any size.
+
+    Parameters:
+        timeout_s: how long reading a part of it may take; None: any time.
+
+    Raises OSError if it cannot be read, HangingReadError if it takes longer.
+    """
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while data := stream.read(_CHUNK_BYTES):
-            digest.update(data)
+    for data in watched_chunks(path, timeout_s):
+        digest.update(data)
     return digest.hexdigest()

@@ -111,7 +111,7 @@ class SlideWork:
         """Return the tissue that the model of tissue finds, None without such a model, and where it is kept."""
         finder = self.model.tissue
         decided_by = {
-            "slide": slide_stamp(self.state.content["path"]),
+            "slide": slide_stamp(self.state.content["path"], self.options.read_timeout_s),
             "slide_mpp": self.source.slide_mpp,
             "reader": self.opened.slide.reader.name,
             "icc": self.source.icc,

@@ -126,7 +126,7 @@ class RescuingView:
             try:
                 return _block(box, *self._read_twice(box))
             except SlideError:
-                wait_for(self._source.path)
+                wait_for(self._source.path, self._timeout_s)
         if start == Step.WHITE:
             return failed(box, _LOST)
         return _joined(box, [self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)])
@@ -234,11 +234,15 @@ def _joined(box: Box, parts: list[Block]) -> Block:
     return Block(box, pixels, state, tuple(damaged for part in parts for damaged in part.damaged))
 
 
-def wait_for(path: str) -> None:
-    """Wait for a file that has vanished; raise UnreadableSlideError if it does not come back."""
+def wait_for(path: str, timeout_s: float | None = None) -> None:
+    """Wait for a file that has vanished; raise UnreadableSlideError if it does not come back.
+
+    Parameters:
+        timeout_s: how long a network share may take to say whether it is there; None: any time.
+    """
     for seconds in (*BACK_OFF_S, None):
         try:
-            os.stat(path)
+            within(timeout_s, f"{path}: looking for it", lambda: os.stat(path))
             return
         except OSError as error:
             if seconds is None:

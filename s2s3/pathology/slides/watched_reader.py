@@ -3,9 +3,13 @@
 A call that hangs cannot be ended from within its process; it stays behind in a thread that nobody waits for.
 """
 
+import os
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack
+from functools import partial
+from io import FileIO
 from typing import Any, TypeVar
 
 from nnunetv2.errors import UnreadableSlideError
@@ -14,6 +18,7 @@ from nnunetv2.pathology.slides.slide_reader import Pixels, SlideReader, Valid
 
 MOST_HANGS = 4
 """Reads of a slide that may hang, before all others fail at once."""
+_CHUNK_BYTES = 2**22
 Result = TypeVar("Result")
 
 
@@ -38,6 +43,21 @@ def within(seconds: float | None, what: str, call: Callable[[], Result]) -> Resu
         watched.end()
 
 
+def watched_chunks(path: str | os.PathLike[str], timeout_s: float | None) -> Generator[bytes, None, None]:
+    """Yield the bytes of a file in parts.
+
+    Raises HangingReadError if opening it, or reading a part, takes longer than the limit; OSError as usual.
+    """
+    watched, place, opened = WatchedThread(), os.fspath(path), ExitStack()
+    try:
+        what = f"{place}: opening it"
+        stream = watched.run(timeout_s, what, lambda: opened.enter_context(FileIO(place)))
+        while data := watched.run(timeout_s, f"{place}: reading it", partial(stream.read, _CHUNK_BYTES)):
+            yield data
+    finally:
+        watched.end(opened.close)  # when what hangs goes on
+
+
 class WatchedThread:
     """A thread for calls that may hang, one after the other; one thread, as each has memory of its own."""
 
@@ -46,7 +66,7 @@ class WatchedThread:
         self._answers: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def run(self, seconds: float, what: str, call: Callable[[], Result]) -> Result:
+    def run(self, seconds: float | None, what: str, call: Callable[[], Result]) -> Result:
         """Return the result of a call, or raise its error.
 
         Raises HangingReadError after so many seconds; the thread can then not be used any more.
@@ -61,8 +81,10 @@ class WatchedThread:
         result: Result = answer
         return result
 
-    def end(self) -> None:
-        """End the thread when its call has ended."""
+    def end(self, last: Callable[[], Any] | None = None) -> None:
+        """End the thread when its call has ended, and one more call, whose result nobody needs."""
+        if last is not None:
+            self._calls.put(last)
         self._calls.put(None)
 
     def _serve(self) -> None:

@@ -1,22 +1,29 @@
 """Slides whose opening or reading hangs: one line after the timeout, and the other slides go on."""
 
+import hashlib
+import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nnunetv2.errors import UnreadableSlideError
-from nnunetv2.pathology.slides import reader_choice
+from nnunetv2.errors import DatasetError, UnreadableSlideError
+from nnunetv2.pathology.dataset import tile_slides
+from nnunetv2.pathology.prediction.slide_stamp import content_hash, slide_stamp
+from nnunetv2.pathology.slides import reader_choice, rescue
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.openslide_reader import OpenSlideReader
-from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource, wait_for
 from nnunetv2.pathology.slides.slide import open_slide
 from nnunetv2.pathology.slides.tiff_reader import TiffReader
-from nnunetv2.pathology.slides.watched_reader import MOST_HANGS, HangingReadError, within
+from nnunetv2.pathology.slides.watched_reader import MOST_HANGS, HangingReadError, watched_chunks, within
 from nnunetv2.run.slide_command import slide_entry
+from tests.conftest import NnunetFolders
+from tests.pathology.dataset.annotated_slides import tiling, write_geojson
 from tests.pathology.slides.slide_files import write_small_slide
 
 BOX = Box(0, 0, 64, 64)
@@ -93,3 +100,38 @@ def test_commands_name_a_slide_that_hangs_and_go_on_with_the_others(
     shown = capsys.readouterr()
     assert shown.err == f"error: {tmp_path / 'a.tif'}: opening it takes more than 0.2 s (--read_timeout)\n"
     assert str(tmp_path / "b.tif") in shown.out
+
+
+@pytest.fixture
+def silent_file(tmp_path: Path) -> Iterator[Path]:
+    """A file whose opening hangs until the test ends, as on a network share that is away."""
+    path = tmp_path / "silent.svs"
+    os.mkfifo(path)
+    yield path
+    os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a named pipe")
+def test_a_file_that_does_not_open_in_time_is_given_up(silent_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(HangingReadError, match=r"silent\.svs: opening it takes more than 0\.05 s"):
+        list(watched_chunks(silent_file, 0.05))
+    with pytest.raises(HangingReadError, match=r"silent\.svs: looking at its file takes more than"):
+        slide_stamp(str(silent_file), 0.05)
+    whole = tmp_path / "whole.svs"
+    whole.write_bytes(bytes(5_000_000))
+    assert b"".join(watched_chunks(whole, 30)) == b"".join(watched_chunks(whole, None)) == whole.read_bytes()
+    assert content_hash(whole, 30) == hashlib.sha256(whole.read_bytes()).hexdigest()
+
+
+def test_looking_for_a_slide_that_hangs_fails_after_the_timeout(
+    tmp_path: Path, hang: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, nnunet_folders: NnunetFolders
+) -> None:
+    write_small_slide(tmp_path / "a.tif")
+    write_geojson(tmp_path / "a.geojson", ("Tumor", (0, 0, 9, 9)))
+    with monkeypatch.context() as share:
+        share.setattr(rescue.os, "stat", hang)
+        with pytest.raises(HangingReadError, match=r"a\.tif: looking for it takes more than 0\.05 s"):
+            wait_for(str(tmp_path / "a.tif"), 0.05)
+    monkeypatch.setattr(tile_slides, "_files_of", hang)
+    with pytest.raises(DatasetError, match=r"a\.tif: looking at its files takes more than 0\.1 s"):
+        tile_slides.tile_slides(replace(tiling(tmp_path), read_timeout_s=0.1), num_processes=0)
