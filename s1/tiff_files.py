@@ -44,7 +44,7 @@ def tiff_size(path: PathLike) -> tuple[int, int]:
     """Return height and width as shown, from the file's header."""
     with _opened(path) as series:
         empty = _colours_last(np.broadcast_to(np.uint8(0), series.shape))
-        if empty.ndim not in (2, 3):
+        if empty.ndim != 2 and not (empty.ndim == 3 and empty.shape[-1] in COLOUR_CHANNELS):
             raise UnfitImageError(f"{path}: array of shape {series.shape}; expected a 2D image")
         height, width = empty.shape[:2]
         return shown_size(height, width, _orientation(series))

@@ -28,6 +28,7 @@ SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
         "report_entry",
         "write the HTML report of a model or of predictions",
     ),
+    "serve": ("nnunetv2.run.serve_command", "serve_entry", "answer requests for segmentations over HTTP"),
     "doctor": ("nnunetv2.run.doctor", "doctor_entry", "check folders, versions and devices"),
 }
 

@@ -82,7 +82,7 @@ def test_the_wheel_holds_every_module_of_the_tree(wheel: Path) -> None:
             parts = [package, *file.relative_to(ROOT / folder).with_suffix("").parts]
             expected.add(".".join(parts).removesuffix(".__init__"))
     assert set(modules_in(wheel)) == expected
-    assert {"s1/py.typed", "nnunetv2/py.typed"} <= set(zipfile.ZipFile(wheel).namelist())
+    assert {"s1/py.typed", "nnunetv2/py.typed", "nnunetv2/serving/page.html"} <= set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_every_module_imports_from_the_installed_wheel(wheel: Path, clean_environment: Path) -> None:

@@ -37,7 +37,8 @@ def test_a_wrong_command_is_one_line_that_lists_the_right_ones(
     run_command(main, *arguments, exit_code=2)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
-    assert "expected one of start, prism, domains, splits, convert, ablate, slide, report, doctor" in line
+    known = "start, prism, domains, splits, convert, ablate, slide, report, serve, doctor"
+    assert f"expected one of {known}" in line
 
 
 def test_the_help_names_every_command(run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,121 @@
+"""The page and the server as a person meets them: `drift serve` in a process of its own, and a real browser."""
+
+import io
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+LAUNCH = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def address(model_folder: Path) -> Iterator[str]:
+    """The address of a server, which is ended as Ctrl-C or a supervisor ends it."""
+    pytest.importorskip("fastapi")
+    code = "from nnunetv2.run.serve_command import serve_entry; serve_entry()"
+    limits = ["--max_megapixels", "1", "--max_mb", "1", "--upload_seconds", "2"]
+    command = [sys.executable, "-u", "-c", code, str(model_folder), "--port", "0", "-device", "cpu", *limits]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        found = re.search(r"http://\S+/", server.stdout.readline())
+        assert found
+        yield found[0]
+        server.send_signal(signal.SIGTERM)
+        _, errors = server.communicate(timeout=60)
+        assert server.returncode == 143
+        assert "Traceback" not in errors
+    finally:
+        server.kill()
+        server.wait()
+
+
+def picture(height: int = 60, width: int = 80) -> bytes:
+    stream = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (height // 4, width // 4, 3), np.uint8)
+    Image.fromarray(noise.repeat(4, 0).repeat(4, 1)).save(stream, "png")
+    return stream.getvalue()
+
+
+def test_a_program_gets_labels_over_the_network(address: str) -> None:
+    request = urllib.request.Request(f"{address}predict", picture(), {"Content-Type": "image/png"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        labels = np.asarray(Image.open(io.BytesIO(answer.read())))
+    assert labels.shape == (60, 80)
+    assert set(np.unique(labels)) <= {0, 1, 2}
+
+
+def test_an_image_that_does_not_arrive_is_given_up(address: str) -> None:
+    port = int(address.rstrip("/").rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n\x89PNG")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 408")
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999999\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_a_person_sees_the_labels_over_the_image(address: str, tmp_path: Path, width: int, scheme: Any) -> None:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    file = tmp_path / "tissue.png"
+    file.write_bytes(picture())
+    with sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.goto(address)
+        page.wait_for_function("document.getElementById('about').textContent.includes('outer, inner')")
+        page.set_input_files("#file", file)
+        page.wait_for_selector("#result:not([hidden])", timeout=60_000)
+        assert page.inner_text("#state") == "tissue.png: 80 \u00d7 60 pixels."
+        assert page.evaluate(DIFFERENCES, _labels(address)) == 0
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        _save_outlines(page)
+        page.screenshot(path=tmp_path / f"page_{width}_{scheme}.png", full_page=True)
+        file.write_bytes(b"no image")
+        page.set_input_files("#file", file)
+        page.wait_for_selector("#state[data-bad]")
+        assert "no PNG, TIFF or JPEG" in page.inner_text("#state")
+        browser.close()
+    assert [problem for problem in problems if "415" not in problem] == []
+
+
+DIFFERENCES = """labels => {
+  const canvas = document.getElementById("overlay");
+  const shown = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const colours = {0: [0, 0, 0, 0], 1: [0x43, 0x63, 0xd8, 255], 2: [0xf5, 0x82, 0x31, 255]};
+  return labels.filter((label, place) => colours[label].some((part, at) => shown[4 * place + at] !== part)).length;
+}"""
+
+
+def _labels(address: str) -> list[int]:
+    with urllib.request.urlopen(urllib.request.Request(f"{address}predict", picture()), timeout=60) as answer:
+        labels: list[int] = np.asarray(Image.open(io.BytesIO(answer.read()))).ravel().tolist()
+    return labels
+
+
+def _save_outlines(page: Any) -> None:
+    with page.expect_download() as download:
+        page.click("#save-outlines")
+    assert download.value.suggested_filename == "tissue.geojson"
+    assert json.loads(Path(download.value.path()).read_text())["type"] == "FeatureCollection"
