@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_LAST_PORT = 65535
 _MB = 10**6
 
 
@@ -55,11 +56,13 @@ def _load(arguments: argparse.Namespace) -> "ImageModel":
 
 def listening(host: str, port: int) -> socket.socket:
     """Return a socket that listens; SettingsError if the address is not of this computer, or the port is in use."""
+    if not 0 <= port <= _LAST_PORT:
+        raise SettingsError(f"--port is {port}, expected a number from 0 (any that is free) to {_LAST_PORT}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family)
-    except (OSError, OverflowError) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+    except OSError as error:
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
         raise SettingsError(f"cannot listen at {host}, port {port}: {reason}; choose --host and --port") from None
 
 
