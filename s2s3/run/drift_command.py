@@ -29,13 +29,14 @@ SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
         "write the HTML report of a model or of predictions",
     ),
     "serve": ("nnunetv2.run.serve_command", "serve_entry", "answer requests for segmentations over HTTP"),
+    "export-onnx": ("nnunetv2.run.export_onnx_command", "export_onnx_entry", "write the networks of a model as ONNX"),
     "doctor": ("nnunetv2.run.doctor", "doctor_entry", "check folders, versions and devices"),
 }
 
 
 def usage() -> str:
     """Return the overview of all sub-commands."""
-    lines = [f"  {name:<10}{what}" for name, (_, _, what) in SUB_COMMANDS.items()]
+    lines = [f"  {name:<13}{what}" for name, (_, _, what) in SUB_COMMANDS.items()]
     return "\n".join(
         ["usage: drift COMMAND [options]", "", *lines, "", "drift COMMAND --help tells a command's options."]
     )
