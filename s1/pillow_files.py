@@ -18,6 +18,7 @@ from s1.claimed_size import DEFLATED, STORED_PLAINLY, check_claimed_size
 from s1.errors import UnfitImageError
 from s1.orientation import ORIENTATION_TAG, UPRIGHT, as_shown, known_orientation, shown_size
 from s1.picture import Picture, one_value_a_pixel, require_label_palette, transparent
+from s1.png_files import decode_large_png
 
 PathLike = str | os.PathLike[str]
 
@@ -54,6 +55,9 @@ def read_with_pillow(path: PathLike) -> Picture:
     with _opened(path) as image:
         _require_known_colours(image, path)
         _warn_about_lost_bits(image, path)
+        decoded = decode_large_png(path)
+        if decoded is not None:
+            return Picture(decoded)
         image.load()
         stored = np.asarray(image)
         _require_opaque(image, stored, path)
