@@ -12,7 +12,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo docs demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-gpu
+.PHONY: help demo docs docs-pictures demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-gpu
 .PHONY: benchmarks clean
 
 help:
@@ -59,6 +59,10 @@ $(VENV)/.installed-docs: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# Needs Chromium; runs the tutorial, which takes minutes.
+docs-pictures: install-dev
+	$(BIN)/python -m docs_site.tutorial_pictures
 
 test: install-dev oracle
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not gpu and not real"

@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.training_step import DATASET, write_dataset  # noqa: E402
 from s1.cpus import usable_cpus  # noqa: E402
-from sample_data.demo import DEMO_NETWORK  # noqa: E402
+from sample_data.small_plans import NETWORK  # noqa: E402
 
 SIZE, BATCH = 128, 6
 TURNS = {0: 8, 2: 3, 6: 2}
@@ -151,7 +151,7 @@ def take_turns(trainings: Mapping[str, Training], turns: int, steps: int) -> dic
 
 def measure(root: Path, steps: int, before: Path | None) -> Iterator[tuple[int, dict[str, float], float]]:
     """Yield the number of busy processes, the seconds per step of each training, and the share of foreign load."""
-    write_dataset(root, SIZE, BATCH, DEMO_NETWORK["features_per_stage"])
+    write_dataset(root, SIZE, BATCH, NETWORK["features_per_stage"])
     (root / "preprocessed" / DATASET / "domains.json").unlink()
     (root / "stepwise.py").write_text(TRAINER)
     paths = {"stock": f"{ROOT}/.oracle", "ours": f"{ROOT}/.typecheck:{ROOT}"}

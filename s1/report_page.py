@@ -21,6 +21,11 @@ td,th{padding:5px 12px;text-align:left;border-bottom:1px solid #e6e6e2;font-vari
 .ratio span{display:block;height:100%;border-radius:3px}.ratio b{position:absolute;left:50%;top:-3px;width:2px;
 height:20px;background:#222}.note{background:#fff6e0;border-left:4px solid #e0b040;padding:8px 14px}
 .small{color:#666;font-size:14px}img.figure{max-width:100%}
+@media(max-width:640px){main{padding:12px 10px 40px}td,th{padding:4px 6px}.thumbs img{height:84px}}
+@media screen and (prefers-color-scheme:dark){:root{color-scheme:dark}body{color:#e4e4e2;background:#17181b}
+.card{background:#202226;border-color:#3a3c40}h2{border-color:#44464a}.lead,.small{color:#b0b0ac}svg text{fill:#b0b0ac}
+td,th{border-color:#3a3c40}.heat td{border-color:#17181b}.ratio{background:#3a3c40}.ratio b{background:#eee}
+.note{background:#3d3420}.classbar{color:#222}}
 """
 
 

@@ -18,20 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s1.devices import choose_device
+from sample_data.small_plans import CONFIGURATION, add_demo_configuration
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / ".demo"
 DATASET = "Dataset110_SyntheticTissue"
-CONFIGURATION = "2d_demo"
-
-DEMO_NETWORK = {
-    "n_stages": 5,
-    "features_per_stage": [16, 32, 64, 96, 128],
-    "kernel_sizes": [[3, 3]] * 5,
-    "strides": [[1, 1], [2, 2], [2, 2], [2, 2], [2, 2]],
-    "n_conv_per_stage": [2] * 5,
-    "n_conv_per_stage_decoder": [2] * 4,
-}
 
 
 @dataclass(frozen=True)
@@ -54,20 +45,6 @@ QUICK = DemoSize(
     least_dice=0.6,  # a tile painted in its best single class has less than 0.45
     closing_words="The scores of this quick form tell that everything works, not how good the method is.\n",
 )
-
-
-def add_demo_configuration(plans_file: Path) -> None:
-    """Add a configuration that trains in minutes without a GPU: the planned `2d` with a smaller network and patch."""
-    plans = json.loads(plans_file.read_text())
-    architecture = plans["configurations"]["2d"]["architecture"]
-    plans["configurations"][CONFIGURATION] = {
-        "inherits_from": "2d",
-        "patch_size": [128, 128],
-        "batch_size": 3,
-        "architecture": {**architecture, "arch_kwargs": {**architecture["arch_kwargs"], **DEMO_NETWORK}},
-    }
-    plans_file.write_text(json.dumps(plans, indent=4))
-    print(f"\nadded the configuration {CONFIGURATION} to {plans_file.relative_to(ROOT)}: a small network for two cores")
 
 
 def run(*words: str | Path, variables: Mapping[str, str] | None = None) -> None:
@@ -154,6 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         (WORK / name).mkdir(parents=True)
     work(size)
     print(f"Finished after {(time.monotonic() - started) / 60:.1f} minutes.")
+    print("Next, with images and masks of your own:  .venv/bin/drift start YOUR_FOLDER  (docs/tutorial.md)")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,9 @@ def _nothing_to_pair(kept: Sequence[PlacedPicture], root: Path) -> Problem:
 
 
 def _lonely(picture: PlacedPicture, wanted: str, own: str, others: Iterable[PlacedPicture]) -> Problem:
-    candidates = [other.file.name for other in others if other.key == picture.key]
+    alike = [other for other in others if other.key == picture.key]
+    near = [other for other in alike if other.place == picture.place] or alike
+    candidates = [f"{other.file.parent.name}/{other.file.name}" for other in near]
     if candidates:
         what = f"it is not clear which {wanted} belongs to this {own}: {', '.join(candidates[:3])}"
         return Problem(str(picture.file), what, "keep one image and one mask of each name")

@@ -136,6 +136,10 @@ def _notes(found: FoundFiles, facts: Mapping[str, CaseFacts], origins: Origins) 
         yield f"{number} files are {kind}: {advice_about(kind)}"
     if 0 < len(facts) < FEWEST_CASES:
         yield f"only {len(facts)} cases: train with fold `all`, since five folds need five cases"
+    patients = len(set(origins.groups.values()))
+    if 0 < patients < FEWEST_CASES:
+        way = f"make {patients} folds with `drift splits`" if origins.domains else "train with fold `all`"
+        yield f"only {patients} patients or slides, and five folds need five: {way}"
     few = [name for name, number in Counter(origins.domains.values()).items() if number < FEWEST_CASES]
     if few:
         yield f"fewer than {FEWEST_CASES} cases of {', '.join(few)}: some folds hold none of them out"

@@ -10,7 +10,7 @@ from nnunetv2.dataset_conversion.image_folder_labels import unusable_labels
 from nnunetv2.dataset_conversion.label_arguments import named_once
 from nnunetv2.dataset_conversion.target_folder import check_dataset_name
 from nnunetv2.dataset_proposal.pictures import case_picture, shown_cases
-from nnunetv2.dataset_proposal.proposal import Proposal, StartSettings, propose
+from nnunetv2.dataset_proposal.proposal import FEWEST_CASES, Proposal, StartSettings, propose
 from nnunetv2.dataset_proposal.summary import problem_rows, summary_lines, summary_rows
 from nnunetv2.errors import DatasetError, DatasetLayoutError
 from nnunetv2.foundation.files import replacing
@@ -124,10 +124,14 @@ def write(proposal: Proposal, num_processes: int) -> None:
 def _next_commands(proposal: Proposal) -> list[str]:
     number = int(proposal.dataset_name[len("Dataset") :].partition("_")[0])
     prism = [f"    drift prism -d {number}"] if proposal.origins.domains else []
-    fold = "all" if len(proposal.cases) < 5 else "0"
+    patients = len(set(proposal.origins.groups.values())) or len(proposal.cases)
+    has_own_folds = patients < FEWEST_CASES and bool(proposal.origins.groups and proposal.origins.domains)
+    splits = [f"    drift splits -d {number} --folds {patients}"] if has_own_folds else []
+    fold = "all" if patients < FEWEST_CASES and not has_own_folds else "0"
     return [
         *prism,
         f"    nnUNetv2_plan_and_preprocess -d {number} -c 2d --verify_dataset_integrity",
+        *splits,
         f"    nnUNetv2_train {number} 2d {fold}        # add -device cpu if there is no GPU",
         f"    nnUNetv2_predict -i IMAGES -o PREDICTIONS -d {number} -c 2d -f {fold}",
     ]

@@ -37,6 +37,21 @@ ul { padding-left: 1.4rem; margin: 0.4rem 0; }
 ul.warning { padding-left: 1.8rem; }
 dt { font-weight: 600; margin-top: 0.6rem; }
 dd { margin: 0 0 0 1.2rem; }
+@media (max-width: 40rem) {
+  body { margin: 1rem auto; padding: 0 0.8rem; }
+  th, td { padding: 0.3rem 0.4rem; }
+  table.words td { overflow-wrap: anywhere; }
+  td img { max-width: 100%; }
+}
+@media screen and (prefers-color-scheme: dark) {
+  :root { color-scheme: dark; }
+  body { color: #e4e4e4; background: #17191c; }
+  h2, tr.total td { border-color: #e4e4e4; }
+  th, td { border-color: #4a4d52; }
+  .note, .key, .interval, figcaption { color: #b9bcc1; }
+  .warning { border-color: #ff8c42; }
+  figure img, td img { background: #fff; }
+}
 @media print {
   body { max-width: none; margin: 0; font-size: 11pt; }
   figure, table, .numbers { break-inside: avoid; }

@@ -48,7 +48,7 @@ def test_files_without_a_partner_are_problems_that_say_what_to_do() -> None:
 def test_two_masks_of_one_image_are_no_choice_of_ours() -> None:
     pairing = pair("images/a.png", "masks/a.png", "masks/a_mask.png", "images/b.png", "masks/b.png")
     assert [case.name for case in pairing.cases] == ["b"]
-    assert pairing.problems[0].what == "it is not clear which mask belongs to this image: a.png, a_mask.png"
+    assert pairing.problems[0].what == "it is not clear which mask belongs to this image: masks/a.png, masks/a_mask.png"
     assert len(pairing.problems) == 3
 
 

@@ -112,6 +112,26 @@ def test_a_table_beside_the_images_names_domains_and_patients(nnunet_folders: Nn
     assert json.loads((target / "groups.json").read_text())["groups"]["f"] == "pFalse"
 
 
+@pytest.mark.parametrize(
+    ("slides", "advice"),
+    [
+        (("slide1", "slide2", "slide3"), ["train with fold `all`", "nnUNetv2_train 1 2d all"]),
+        (("north1", "north2", "south1"), ["make 3 folds", "drift splits -d 1 --folds 3", "nnUNetv2_train 1 2d 0"]),
+    ],
+)
+def test_few_patients_get_fewer_folds(
+    nnunet_folders: NnunetFolders,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    slides: tuple[str, ...],
+    advice: list[str],
+) -> None:
+    write_pairs(tmp_path / "d", [f"{slide}_tile_{tile}" for slide in slides for tile in (1, 2)])
+    start(tmp_path / "d", "--yes", "-o", tmp_path / "p.html")
+    out = capsys.readouterr().out
+    assert [words for words in advice if words not in out] == []
+
+
 def test_a_taken_id_a_page_of_others_and_a_missing_folder_are_one_line(
     nnunet_folders: NnunetFolders, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
