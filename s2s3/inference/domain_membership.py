@@ -18,7 +18,8 @@ from nnunetv2.foundation.file_lock import FileLock
 from nnunetv2.foundation.files import read_json, write_json
 from nnunetv2.foundation.safe_loading.checkpoint_entries import DRIFT_KEY, STATISTICS_KEY
 from nnunetv2.pathology.stain.colour_features import NUM_FEATURES, colour_features
-from nnunetv2.pathology.stain.intensities_entry import PROPERTY
+from nnunetv2.pathology.stain.intensities_entry import MOST_PIXELS, PROPERTY
+from nnunetv2.preprocessing.stored_plane import StoredPlane
 
 FILE = "predict_domains.json"
 _VERSION = 1
@@ -105,7 +106,7 @@ class MembershipRecord:
 
     def add(self, case: str, data: Any, properties: dict[str, Any]) -> None:
         """Measure a preprocessed case; takes its colours out of the properties, which are stored with predictions."""
-        features = colour_features(data, properties)
+        features = colour_features(_pixels_of(data), properties)
         properties.pop(PROPERTY, None)
         if features is None:
             self._cases[case] = None
@@ -127,6 +128,13 @@ class MembershipRecord:
             write_json({"version": _VERSION, "cases": dict(sorted(cases.items()))}, self._target)
         finally:
             lock.release()
+
+
+def _pixels_of(data: Any) -> Any:
+    """Return the image itself, or of a StoredPlane as many pixels as colours are measured with."""
+    if not isinstance(data, StoredPlane):
+        return data
+    return data.some_pixels(max(1, data.shape[2] * data.shape[3] // MOST_PIXELS))
 
 
 def _cases_in(file: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.inference.plane_labels import labels_of_plane
 from nnunetv2.inference.predict_stripes import PaddedPlane, StripeWork
 from nnunetv2.inference.predict_tiles import TileWork, where_memory_allows
@@ -53,7 +52,6 @@ class StripewisePredictor:
     configuration_manager: Any
     label_manager: Any
     list_of_parameters: Any
-    domain_statistics: Sequence[DomainStatistics]
     _left_out_in_stripes: ClassVar[OriginalParts]
 
     @abstractmethod
@@ -73,7 +71,6 @@ class StripewisePredictor:
         return (
             outputs is not None
             and not save_probabilities
-            and not self.domain_statistics
             and type(self.label_manager) is LabelManager
             and self._left_out_in_stripes.are_in_use(self)
         )

@@ -10,6 +10,7 @@ import numpy as np
 
 from nnunetv2.file_kinds.raw_dataset import channel_names
 from nnunetv2.imageio.base_reader_writer import stack_channels
+from nnunetv2.pathology.stain.intensities_entry import describe_intensities
 from nnunetv2.preprocessing.array_checks import check_array
 from nnunetv2.preprocessing.case import Case
 from nnunetv2.preprocessing.case_checks import channel_problems, raise_first
@@ -38,6 +39,8 @@ def run_plane_case(
         return data, properties
     images, properties = model.plans.image_reader_writer_class().read_stored(files)
     plane = _stored_plane(images, properties, files, model)
+    if plane is not None and preprocessor.keep_colours:
+        properties |= _described(plane, model)
     if plane is not None:
         return plane, properties
     case = Case(stack_channels(images, files), None, properties)
@@ -46,6 +49,15 @@ def run_plane_case(
         case, files, None, model.plans, model.configuration, model.dataset_json
     )
     return data, properties
+
+
+def _described(plane: StoredPlane, model: ModelDescription) -> dict[str, Any]:
+    """Return the entry for the properties that describes the colours of an RGB image."""
+    inside = tuple(slice(first, end) for first, end in plane.box)
+    parts = [image[(slice(None), *inside)] for image in plane.images]
+    image = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    uses_mask = any(model.configuration.use_mask_for_norm)
+    return describe_intensities(image, model.configuration.normalization_schemes, uses_mask)
 
 
 def _keeps_to_the_default(preprocessor: Any) -> bool:

@@ -50,6 +50,13 @@ class StoredPlane:
             target[...] = scale(target)
         return result
 
+    def some_pixels(self, step: int) -> np.ndarray:
+        """Return the normalised pixels with the numbers 0, step, 2 step ..., counted row by row, (C, n) float32."""
+        (_, _), (top, _), (left, _) = self.box
+        rows, columns = np.divmod(np.arange(0, self.shape[2] * self.shape[3], step), self.shape[3])
+        channels = zip(channels_of(self.images), self.scales, strict=True)
+        return np.stack([scale(channel[rows + top, columns + left].astype(np.float32)) for channel, scale in channels])
+
     def with_images(self, change: Callable[[Any], Any]) -> "StoredPlane":
         """Return the same plane with changed images, such as files in their place."""
         return replace(self, images=tuple(map(change, self.images)))

@@ -13,6 +13,8 @@ from nnunetv2.inference import domain_membership
 from nnunetv2.inference.data_iterators import preprocessing_iterator_fromfiles
 from nnunetv2.inference.domain_membership import Membership, MembershipRecord, options_for, statistics_in
 from nnunetv2.pathology.stain.intensities_entry import PROPERTY, Z_SCORES, intensities_entry
+from nnunetv2.preprocessing.normalization.plane_scaling import SubtractAndDivide
+from nnunetv2.preprocessing.stored_plane import StoredPlane
 
 WHITE, GREY = np.zeros(9), np.array([np.log(2)] * 3 + [0.0] * 6)
 
@@ -136,3 +138,16 @@ def test_a_process_waits_while_another_one_writes(tmp_path: Path, monkeypatch: p
     record.write()
     assert len(waited) == 2
     assert (tmp_path / "predict_domains.json").is_file()
+
+
+def test_an_image_in_parts_is_measured_with_the_pixels_of_the_whole(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    image = pixels.transpose(2, 0, 1)[:, None]
+    plane = StoredPlane((image,), [[0, 1], [0, 90], [0, 120]], (SubtractAndDivide(0, 255),) * 3)
+    whole = image.astype(np.float32) / 255
+    for case, data in (("a", plane), ("b", whole)):
+        record = MembershipRecord([statistics()], tmp_path)
+        record.add(case, data, {PROPERTY: {"offset": [0.0] * 3, "scale": [255.0] * 3}})
+        record.write()
+    cases = json.loads((tmp_path / "predict_domains.json").read_text())["cases"]
+    assert cases["a"] == cases["b"]

@@ -10,6 +10,8 @@ from PIL import Image
 
 from nnunetv2.errors import UnfitImageError
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
+from nnunetv2.pathology.stain.colour_features import colour_features
+from nnunetv2.pathology.stain.intensities_entry import PROPERTY
 from nnunetv2.preprocessing import plane_case
 from nnunetv2.preprocessing.plane_case import run_plane_case
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
@@ -146,3 +148,19 @@ def test_the_image_is_not_converted_as_a_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(plane_case, "stack_channels", lambda *_: pytest.fail("joined"))
     plane, _ = run_plane_case([saved(tmp_path, picture("full"))], model(), DefaultPreprocessor(verbose=False))
     assert isinstance(plane, StoredPlane)
+
+
+@pytest.mark.parametrize("scheme", ["ZScoreNormalization", "RescaleTo01Normalization", "RGBTo01Normalization"])
+@pytest.mark.parametrize("kind", ["full", "black border"])
+def test_colours_are_described_as_of_the_whole_image(tmp_path, kind, scheme):
+    files, described = [saved(tmp_path, picture(kind))], model(plans(schemes=(scheme,) * 3))
+    preprocessor = DefaultPreprocessor(verbose=False)
+    preprocessor.keep_colours = True
+    plane, properties = run_plane_case(files, described, preprocessor)
+    data, _, expected = preprocessor.run_case(
+        files, None, described.plans, described.configuration, described.dataset_json
+    )
+    assert isinstance(plane, StoredPlane)
+    np.testing.assert_equal(properties[PROPERTY], expected[PROPERTY])
+    assert np.array_equal(plane.some_pixels(7), data.reshape(3, -1)[:, ::7])
+    assert np.array_equal(colour_features(plane.some_pixels(1), properties), colour_features(data, expected))

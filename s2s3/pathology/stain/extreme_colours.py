@@ -9,21 +9,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnunetv2.pathology.stain.pixel_pieces import pixel_pieces
+
 MOST_COLOURS = 4096
 _LEVELS = 256
 
-Image = npt.NDArray[np.floating[Any]]
+Image = npt.NDArray[Any]
 
 
-def extreme_colours(flat: Image) -> npt.NDArray[np.float32]:
+def extreme_colours(image: Image) -> npt.NDArray[np.float32]:
     """Return the corners of the hull as (3, n) values, at most MOST_COLOURS.
 
     Parameters:
-        flat: (3, N) values of 0 to 255, at least one.
+        image: (3, N) or (3, x, y, z) values of 0 to 255, at least one pixel.
 
     In the unlikely case of more corners, the extremes of the channels themselves are kept and others left out.
     """
-    colours = _distinct(flat)
+    colours = _distinct(image)
     if len(colours) > MOST_COLOURS:
         colours = colours[_corners(np.log1p(colours.astype(np.float64)))]
     if len(colours) > MOST_COLOURS:
@@ -33,13 +35,14 @@ def extreme_colours(flat: Image) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(colours.T, dtype=np.float32)
 
 
-def _distinct(flat: Image) -> Image:
+def _distinct(image: Image) -> Image:
     """Return each colour once, (n, 3); colours that are no whole numbers all."""
-    whole = flat.astype(np.uint8)
-    if not np.array_equal(whole, flat):
-        return flat.T
     present = np.zeros(_LEVELS**3, dtype=np.bool_)
-    present[(whole[0].astype(np.int32) * _LEVELS + whole[1]) * _LEVELS + whole[2]] = True
+    for flat in pixel_pieces(image):
+        whole = flat.astype(np.uint8)
+        if not np.array_equal(whole, flat):
+            return image.reshape(3, -1).T
+        present[(whole[0].astype(np.int32) * _LEVELS + whole[1]) * _LEVELS + whole[2]] = True
     return np.stack(np.unravel_index(np.flatnonzero(present), (_LEVELS,) * 3), axis=1).astype(np.float32)
 
 

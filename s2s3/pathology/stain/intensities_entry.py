@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnunetv2.pathology.stain.extreme_colours import extreme_colours
+from nnunetv2.pathology.stain.pixel_pieces import every_pixel, mean_and_deviation
 
 PROPERTY = "drift_intensities"
 """The key of a case's properties, which nnU-Net ignores."""
@@ -23,7 +24,7 @@ _SMALLEST_SCALE = 1e-8
 
 _REQUIRED, _COLOURS = {"offset", "scale"}, {"sample", "extremes"}
 
-Image = npt.NDArray[np.floating[Any]]
+Image = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -31,7 +32,7 @@ def describe_intensities(image: Image, schemes: Sequence[str], uses_mask: bool) 
     """Return {PROPERTY: entry} for an image that is about to be normalised; empty if it is not an RGB picture.
 
     Parameters:
-        image: (C, x, y, z); a picture has three channels, one slice and values from 0 to 255.
+        image: (C, x, y, z) of any type; a picture has three channels, one slice and values from 0 to 255.
         schemes: names of the normalisation of each channel; others than z-scores, division by 255 and the range of
             each image are left out.
         uses_mask: whether normalisation leaves out a part of the image.
@@ -51,16 +52,15 @@ def intensities_entry(image: Image, scheme: str) -> dict[str, Any]:
     """
     if scheme == FIXED:
         return {"offset": [0.0] * 3, "scale": [255.0] * 3}
-    flat = image.reshape(3, -1)
     if scheme == IMAGE_RANGE:
-        lowest = flat.min(axis=1).astype(np.float64)
-        return _entry(flat, lowest, flat.max(axis=1) - lowest) | {"extremes": extreme_colours(flat)}
-    return _entry(flat, flat.mean(axis=1, dtype=np.float64), flat.std(axis=1, dtype=np.float64))
+        lowest, highest = (np.array([edge(channel) for channel in image], np.float64) for edge in (np.min, np.max))
+        return _entry(image, lowest, highest - lowest) | {"extremes": extreme_colours(image)}
+    return _entry(image, *mean_and_deviation(image))
 
 
-def _entry(flat: Image, offset: FloatArray, scale: FloatArray) -> dict[str, Any]:
+def _entry(image: Image, offset: FloatArray, scale: FloatArray) -> dict[str, Any]:
     scale = np.maximum(scale, _SMALLEST_SCALE)
-    return {"offset": offset.tolist(), "scale": scale.tolist(), "sample": _sample(flat)}
+    return {"offset": offset.tolist(), "scale": scale.tolist(), "sample": _sample(image)}
 
 
 def is_intensities_entry(content: Any) -> bool:
@@ -92,12 +92,12 @@ def _is_sample(value: Any) -> bool:
     )
 
 
-def _sample(flat: Image) -> Image:
+def _sample(image: Image) -> Image:
     """Return up to MOST_PIXELS pixels (3, n), evenly spaced in the order of brightness of many more.
 
     So their statistics are far closer to those of the image than those of as many random pixels.
     """
-    pixels = flat[:, :: max(1, flat.shape[1] // _FIRST_CUT)]
+    pixels = every_pixel(image, max(1, image[0].size // _FIRST_CUT))
     order = np.argsort(pixels.sum(axis=0), kind="stable")
     count = min(MOST_PIXELS, len(order))
     chosen = order[((np.arange(count) + 0.5) * len(order) / count).astype(np.intp)]
