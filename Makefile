@@ -4,6 +4,7 @@
 # make ablation    which parts help, shown on that dataset; measured on real data where DRIFT_REAL_DATA names some
 # make test        all default tests
 # make docs       the documentation as pages in site/; fails for broken links and undocumented public names
+# make package    wheel and sdist in dist/, checked
 # make coverage    the same, counting the lines that run; fails below the floor in pyproject.toml
 # make test-lowest the same at the lowest versions of all dependencies
 # They first install everything into .venv, at the versions pinned in requirements.txt and pyproject.toml.
@@ -12,7 +13,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo docs docs-pictures demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-gpu
+.PHONY: help demo docs docs-pictures package demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-gpu
 .PHONY: benchmarks clean
 
 help:
@@ -27,7 +28,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml setup.py | $(BIN)/python
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -e ".[dev,dev-slides,dev-models]"
+	$(BIN)/python -m pip install --quiet -e ".[dev,dev-slides,dev-models,package]"
 	mkdir -p .typecheck && ln -sfn ../s2s3 .typecheck/nnunetv2
 	touch $@
 
@@ -63,6 +64,12 @@ docs: $(VENV)/.installed-docs
 # Needs Chromium; runs the tutorial, which takes minutes.
 docs-pictures: install-dev
 	$(BIN)/python -m docs_site.tutorial_pictures
+
+package: install-dev
+	rm -rf dist build
+	$(BIN)/python -m build --quiet
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
 test: install-dev oracle
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not gpu and not real"
