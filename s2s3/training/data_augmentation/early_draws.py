@@ -1,5 +1,6 @@
 """Augmentation in a loader that is drawn before the patch is cut, so that no more is read than it needs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
@@ -13,8 +14,8 @@ DRAWN = "drawn"
 class DrawsEarly(BasicTransform):
     """A loader's transform whose `draw` runs before the patch is cut.
 
-    If nothing is rotated or scaled, the loader may cut the final patch instead of the large one. It passes what was
-    drawn as `drawn`; without it, the transform draws on its own.
+    The loader may cut a patch of `size_to_cut` instead of the large one. It passes what was drawn as `drawn`; without
+    it, the transform draws on its own.
     """
 
     def __init__(self, augmentation: BatchAugmentation):
@@ -24,6 +25,10 @@ class DrawsEarly(BasicTransform):
     def draw(self, channels: int) -> Drawn:
         """Draw the changes of a sample with so many image channels."""
         return self.augmentation.draw(channels)
+
+    def size_to_cut(self, drawn: Drawn, wide: Sequence[int]) -> Sequence[int]:
+        """Return the size of the central part of a patch of size `wide` that is needed, see BatchAugmentation."""
+        return wide if drawn.needs_wide_patch else self.augmentation.size_to_cut(drawn, wide)
 
     def _split(self, data_dict: dict[str, Any]) -> tuple[Tensor, Tensor, WidePatches | None, Drawn]:
         """Return image and labels of the final size, the large ones if they are needed, and the changes."""
@@ -38,6 +43,10 @@ class DrawsEarly(BasicTransform):
 
 class AugmentsSample(DrawsEarly):
     """Augments one sample in the loader."""
+
+    def size_to_cut(self, drawn: Drawn, wide: Sequence[int]) -> Sequence[int]:
+        """Return the same, also for samples that are rotated or scaled: they are not stacked before."""
+        return self.augmentation.size_to_cut(drawn, wide)
 
     def apply(self, data_dict: dict[str, Any], **params: Any) -> dict[str, Any]:
         """Replace `image` and `segmentation`."""
@@ -55,7 +64,14 @@ def central_part(values: Tensor, size: tuple[int, ...]) -> Tensor:
     return values.contiguous()
 
 
-def draw_early(transforms: Any, channels: int) -> Drawn | None:
-    """Draw if the first of the transforms does so before the patch is cut; None for all others."""
+def draw_early(transforms: Any, channels: int, wide: Sequence[int]) -> tuple[Drawn | None, Sequence[int]]:
+    """Return what the first of the transforms draws before the patch is cut, None for all others, and the size to cut.
+
+    Parameters:
+        wide: size of the patch to cut if it is not known what will happen to it.
+    """
     first = next(iter(getattr(transforms, "transforms", None) or [transforms]), None)
-    return first.draw(channels) if isinstance(first, DrawsEarly) else None
+    if not isinstance(first, DrawsEarly):
+        return None, wide
+    drawn = first.draw(channels)
+    return drawn, first.size_to_cut(drawn, wide)

@@ -220,10 +220,10 @@ class nnUNetDataLoader(DataLoader):
             locations = _locations_of(properties)
         lower, upper = self.get_bbox(data.shape[1:], force_fg, locations)
         box = [list(corners) for corners in zip(lower, upper, strict=True)]
-        drawn = draw_early(self.transforms, data.shape[0])
+        drawn, size = draw_early(self.transforms, data.shape[0], self.patch_size)
         small = drawn if drawn is not None and not drawn.needs_wide_patch else None
-        if small is not None:
-            box = central_box(lower, self.patch_size, self.final_patch_size)
+        if size != self.patch_size:
+            box = central_box(lower, self.patch_size, size)
         image = crop_and_pad_nd(data, box, OUTSIDE_IMAGE)
         segmentation = crop_and_pad_nd(seg, box, OUTSIDE_SEGMENTATION)
         if seg_prev is not None:

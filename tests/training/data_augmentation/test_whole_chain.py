@@ -17,7 +17,7 @@ from nnunetv2.training.data_augmentation import transform_classes as kinds
 from nnunetv2.training.data_augmentation.batched import changes, intensity, resolution, targets
 from nnunetv2.training.data_augmentation.default_pipeline import SPATIAL_OPTIONS, training_pipeline
 from nnunetv2.training.data_augmentation.deferred import augmented_batch, deferring_pipeline
-from nnunetv2.training.data_augmentation.early_draws import DRAWN
+from nnunetv2.training.data_augmentation.early_draws import DRAWN, central_part
 from nnunetv2.training.data_augmentation.fast_pipeline import fast_training_pipeline
 from nnunetv2.training.dataloading.data_loader import stack_samples
 from tests.training.data_augmentation.samples import MASK, blobs
@@ -187,6 +187,23 @@ def test_a_movement_that_is_left_out_is_noticed(monkeypatch: pytest.MonkeyPatch,
     whole = draw(monkeypatch, (24, 20), steps)
     drawn = draw(monkeypatch, (24, 20), tuple(name for name in steps if name != left_out))
     assert differences(way((24, 20), drawn), by_stock((24, 20), whole, steps)) == ["image", "labels"]
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+@pytest.mark.parametrize("steps", [("rotation",), ("scaling",), ("rotation", "scaling", "mirror")], ids=" and ".join)
+def test_the_part_of_a_patch_that_is_cut_gives_what_the_whole_would(
+    monkeypatch: pytest.MonkeyPatch, patch: tuple[int, ...], steps: tuple[str, ...]
+) -> None:
+    drawn, sample = draw(monkeypatch, patch, steps), sample_for(patch)
+    pipeline, wide = fast_training_pipeline(*arguments(patch), **MASK), tuple(sample["image"].shape[1:])
+    size = tuple(pipeline.transforms[0].size_to_cut(drawn, wide))
+    cut = {name: central_part(values, size) for name, values in sample.items()}
+    result = pipeline(**cut, **{DRAWN: drawn})
+
+    assert np.prod(size) < np.prod(wide)
+    expected = by_fast(patch, drawn)
+    torch.testing.assert_close(result["image"], expected[0], atol=1e-4, rtol=1e-4)
+    assert all(map(torch.equal, result["segmentation"], expected[1]))
 
 
 def probabilities_of(chain: Any) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ from nnunetv2.errors import CaseFailedError
 from nnunetv2.foundation.random_streams import RandomStreams
 from nnunetv2.training.data_augmentation.batched import changes
 from nnunetv2.training.data_augmentation.default_pipeline import spatial_steps, training_pipeline, validation_pipeline
+from nnunetv2.training.data_augmentation.deferred import deferring_pipeline
 from nnunetv2.training.data_augmentation.fast_pipeline import fast_training_pipeline
 from nnunetv2.training.dataloading import data_loader
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
@@ -164,8 +165,18 @@ def sizes_cut(monkeypatch: pytest.MonkeyPatch, loader: nnUNetDataLoader, batches
     return sizes
 
 
-def test_augmentation_that_is_drawn_early_cuts_a_large_patch_only_for_what_is_rotated_or_scaled(monkeypatch) -> None:
+def test_augmentation_that_is_drawn_early_cuts_as_much_as_what_is_rotated_or_scaled_needs(monkeypatch) -> None:
     transforms = fast_training_pipeline((16, 16), (-1, 1), None, (0, 1), False)
+    loader = make(batch_size=10, patch=(24, 25), final=(16, 16), transforms=transforms)
+    sizes = sizes_cut(monkeypatch, loader, batches=60)
+    sides = {size[1] for size in sizes}
+    assert all(size[0] == 1 and size[2] % 2 and abs(size[2] - size[1]) == 1 for size in sizes if size != (1, 16, 16))
+    assert {16, 24} <= sides <= {14, 16, 18, 20, 22, 24}, "as even as the large patch, and no larger"
+    assert sizes.count((1, 16, 16)) / len(sizes) == pytest.approx(0.8 * 0.8, abs=0.07)
+
+
+def test_augmentation_on_the_device_is_given_a_large_patch_of_what_is_rotated_or_scaled(monkeypatch) -> None:
+    transforms = deferring_pipeline((16, 16), (-1, 1), None, (0, 1), False)
     loader = make(batch_size=10, patch=(20, 21), final=(16, 16), transforms=transforms)
     sizes = sizes_cut(monkeypatch, loader, batches=60)
     assert set(sizes) == {(1, 20, 21), (1, 16, 16)}

@@ -85,6 +85,19 @@ class BatchAugmentation:
         changes = draw_changes(channels, axes, self.rotation, self.mirror_axes, self.in_plane)
         return Drawn(changes, (draw_disturbances(len(self.previous_labels)),))
 
+    def size_to_cut(self, drawn: Drawn, wide: Sequence[int]) -> tuple[int, ...]:
+        """Return the size of the central part of a wide patch that a sample is made of.
+
+        Parameters:
+            wide: sizes of the patch, which may have more axes in front than the augmentation; they stay.
+        """
+        axes = len(self.patch_size)
+        if not drawn.needs_wide_patch:
+            return (*wide[:-axes], *self.patch_size)
+        kept, changes = len(wide) - axes + int(self.in_plane), drawn.changes
+        matrix = warp.matrices(changes.angles, changes.scaling, changes.mirror[:, int(self.in_plane) :])
+        return (*wide[:kept], *warp.reached_size(matrix, self.patch_size[int(self.in_plane) :], wide[kept:]))
+
     def apply(
         self, images: Tensor, labels: Tensor, wide: WidePatches | None, drawn: Drawn
     ) -> tuple[Tensor, Tensor | list[Tensor]]:

@@ -23,6 +23,8 @@ def change_planes(images: Tensor, parameters: np.ndarray, unchanged: float, chan
     planes = images.view(-1, *images.shape[2:])
     of_plane = parameters.reshape(len(planes), -1)
     chosen = np.flatnonzero((of_plane != unchanged).any(axis=1))
+    if not len(chosen):
+        return
     values = torch.from_numpy(of_plane.astype(np.float32))
     for group in groups_of_planes(chosen, images.device):
         if len(group) == 1:
@@ -38,7 +40,7 @@ def groups_of_planes(chosen: np.ndarray, device: torch.device) -> list[np.ndarra
     """Return the planes that are changed together."""
     if device.type == "cpu":
         return [chosen[index : index + 1] for index in range(len(chosen))]
-    return [chosen] if len(chosen) else []
+    return [chosen]
 
 
 def spread(values: Tensor, planes: Tensor) -> Tensor:

@@ -39,6 +39,13 @@ def _rotation(angles: np.ndarray) -> np.ndarray:
     return around[2] @ around[1] @ around[0]
 
 
+def reached_size(matrix: np.ndarray, patch_size: Sequence[int], sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return the size of the central part of an input of some sizes that patches with M (N, n, n) are made of."""
+    distances = (np.abs(matrix) @ ((np.array(patch_size) - 1) / 2)).max(axis=0)
+    needed = (2 * math.ceil(distance) + 3 for distance in distances)  # interpolation looks one voxel further
+    return tuple(min(size, least + (size - least) % 2) for least, size in zip(needed, sizes, strict=True))
+
+
 def warp_images(images: Tensor, grid: Tensor) -> Tensor:
     """Return images (N, C, *wide) at the places of a grid, interpolated linearly, (N, C, *patch)."""
     return grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
@@ -70,28 +77,17 @@ def _write_positions(rows: np.ndarray, patch_size: Sequence[int], out: Tensor) -
 def warp_labels(labels: Tensor, grid: Tensor) -> Tensor:
     """Return labels (N, S, *wide) at the places of a grid, (N, S, *patch): at each place the label of most weight.
 
-    The grid is overwritten.
-
     The weights are those of linear interpolation; between labels of equal weight the nearest voxel decides.
     """
     padded = pad(labels, [1] * (2 * len(labels.shape[2:])), value=OUTSIDE).sub_(OUTSIDE)  # grid_sample pads with 0
-    _to_cells(grid, labels.shape[2:])
     cells = _labels_of_cells(padded).float()
-    found = grid_sample(cells, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    # The outer borders of the input, -1 and 1, are the centres of the first and the last cell.
+    found = grid_sample(cells, grid, mode="nearest", padding_mode="zeros", align_corners=True)
     result = found.to(labels.dtype)
     flat, mixed = result.view(-1), places_from(found.view(-1), MIXED)
     if len(mixed):
         flat[mixed] = _vote(padded, grid, mixed)
     return result.add_(OUTSIDE)
-
-
-def _to_cells(grid: Tensor, sizes: Sequence[int]) -> None:
-    """Make the grid of an input one of the cells between its voxels, of which there is one more along each axis."""
-    if len(set(sizes)) == 1:
-        grid.mul_(sizes[0] / (sizes[0] + 1))
-        return
-    for axis, size in enumerate(reversed(sizes)):
-        grid[..., axis].mul_(size / (size + 1))
 
 
 def _labels_of_cells(labels: Tensor) -> Tensor:
@@ -116,7 +112,7 @@ def _vote(labels: Tensor, grid: Tensor, mixed: Tensor) -> Tensor:
 
     Parameters:
         labels: (N, S, *wide), padded by one voxel.
-        grid: (N, *patch, n), of the cells.
+        grid: (N, *patch, n), of the input without padding.
     """
     channels, sizes = labels.shape[1], labels.shape[2:]
     pixels = grid[0, ..., 0].numel()
@@ -127,7 +123,7 @@ def _vote(labels: Tensor, grid: Tensor, mixed: Tensor) -> Tensor:
         mixed = mixed + (plane.div(channels, rounding_mode="floor") - plane) * pixels
     places = grid.view(-1, len(sizes)).index_select(0, mixed)
     for axis, size in enumerate(sizes):
-        position = (places[:, len(sizes) - 1 - axis] + 1) * ((size - 1) / 2)
+        position = places[:, len(sizes) - 1 - axis] * (size / 2 - 1) + (size - 1) / 2
         cell = position.floor().clamp_(0, size - 2)
         shares.append(position.sub_(cell).clamp_(0, 1))
         lowest.add_(cell.long(), alpha=math.prod(sizes[axis + 1 :]))
