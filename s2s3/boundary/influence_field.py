@@ -1,14 +1,22 @@
 """L_field: the influence of edges on nearby pixels, compared between prediction and target (method, section 2.2)."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.nn.functional import pad
 
 from nnunetv2.boundary.map_errors import error_with_long_range
 
 _FALL_OFF = 0.1
+_MOST_BITS_OF_SOURCES = 10
+_MOST_BITS_OF_LEVELS = 30
+_SMALLEST_LOGARITHM = -32.0
+_LOGARITHMS = 64.0  # range that fits, a power of 2: from 0 down to the smallest one, and to its products with factors
 
 
 def reach(maps: Tensor, steps: int) -> Tensor:
@@ -18,7 +26,8 @@ def reach(maps: Tensor, steps: int) -> Tensor:
     Differentiable: the gradient goes to the pixel with the maximum.
 
     Parameters:
-        maps: (M, *S) with any number of spatial axes, float32, not negative.
+        maps: (M, *S) with any number of spatial axes, float32, from 0 to 1. Where weighted values differ by less than
+            a 30,000th, either may be taken for the maximum.
     """
     result: Tensor = _Reach.apply(maps, steps)  # type: ignore[no-untyped-call]
     return result
@@ -26,12 +35,12 @@ def reach(maps: Tensor, steps: int) -> Tensor:
 
 def reach_of_edges(edges: Tensor, steps: int) -> Tensor:
     """Return `reach` of maps of 0 and 1, float32: the share of the `steps` dilations that reach a pixel."""
-    grown = edges.to(torch.uint8 if steps < 2**8 else torch.int32)
+    grown = _with_margin(edges.to(torch.uint8 if steps < 2**8 else torch.int32), 0)
     count = grown.clone()
     for _ in range(1, steps):
-        grown = _dilate(grown)
+        grown = _dilate(grown, 0)
         count += grown
-    return count.float() / steps
+    return _without_margin(count).float() / steps
 
 
 def influence(field: Tensor, target: Tensor) -> Tensor:
@@ -55,61 +64,120 @@ def field_loss(
 
 
 class _Reach(Function):
-    """Stepwise dilation of integers that pack a value with the pixel it came from.
+    """Stepwise dilation of integers that pack the logarithm of a value with the pixel it came from.
 
-    The bits of a non-negative float sort like the float. With them in the upper half of a 64-bit integer and the
-    pixel's index in the lower, a maximum carries its source along, and the gradient needs only the source.
+    A maximum of such integers carries its source along, and a factor is a difference of logarithms, which leaves the
+    source alone. The field and its gradient are then computed from the source's own value.
     """
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, steps: int) -> Tensor:
-        spread = _pack(maps, torch.arange(maps[0].numel(), dtype=torch.int32, device=maps.device).view(maps[0].shape))
-        best = spread
+        packing = _Packing.of(maps.dim() - 1, steps)
+        lowest = torch.iinfo(packing.dtype).min // 2
+        spread = best = _with_margin(packing.pack(maps), lowest)
         for step in range(1, steps):
-            spread = _dilate(spread)
-            weaker = spread.clone()
-            _halves(weaker)[..., 1].view(torch.float32).mul_(1 - step / steps)
-            best = torch.maximum(best, weaker)
-        field, source = _unpack(best)
-        ctx.save_for_backward(maps, field, source.contiguous())
-        return field.contiguous()
+            spread = _dilate(spread, lowest)
+            best = torch.maximum(best, spread + packing.factor(1 - step / steps))
+        source, distance = packing.unpack(_without_margin(best))
+        share = distance.to(maps.dtype).mul_(-1 / steps).add_(1)
+        ctx.save_for_backward(source, share)
+        return maps.flatten(1).gather(1, source.flatten(1)).view_as(maps) * share
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        maps, field, source = ctx.saved_tensors
-        index = source.flatten(1).long()
-        original = maps.flatten(1).gather(1, index)
-        share = torch.where(original > 0, field.flatten(1) / original, torch.ones_like(original))
-        collected = torch.zeros_like(maps).flatten(1).scatter_add_(1, index, gradients[0].flatten(1) * share)
-        return collected.view_as(maps), None
+        source, share = ctx.saved_tensors
+        given = gradients[0] * share
+        collected = torch.zeros_like(given).flatten(1).scatter_add_(1, source.flatten(1), given.flatten(1))
+        return collected.view_as(given), None
 
 
-def _pack(values: Tensor, sources: Tensor) -> Tensor:
-    """Return int64 numbers that sort by value (float32, not negative), then by source (int32, not negative)."""
-    halves = torch.stack([sources.expand_as(values), values.contiguous().view(torch.int32)], dim=-1)
-    return halves.view(torch.int64)[..., 0]
+@dataclass(frozen=True)
+class _Packing:
+    """Integers whose upper bits are the logarithm of a value, and whose lower ones the pixel it came from.
+
+    They hold the last bits of its coordinates, which are enough for one that is less than `steps` pixels away.
+
+    Parameters:
+        bits: of a coordinate.
+        levels: of the logarithm to base 2, per unit.
+    """
+
+    bits: int
+    dims: int
+    dtype: torch.dtype
+    levels: float
+
+    @staticmethod
+    def of(dims: int, steps: int) -> "_Packing":
+        bits = max(1, (2 * steps - 2).bit_length())
+        dtype = torch.int32 if dims * bits <= _MOST_BITS_OF_SOURCES else torch.int64
+        left = torch.iinfo(dtype).bits - 1 - dims * bits
+        return _Packing(bits, dims, dtype, 2.0 ** min(left, _MOST_BITS_OF_LEVELS) / _LOGARITHMS)
+
+    def factor(self, value: float) -> int:
+        """Return what to add for a multiplication by a positive value."""
+        return round(math.log2(value) * self.levels) << (self.dims * self.bits)
+
+    def pack(self, maps: Tensor) -> Tensor:
+        """Return packed numbers of maps (M, *S), float32, from 0 to 1."""
+        logarithms = maps.log2().clamp_(min=_SMALLEST_LOGARITHM).mul_(self.levels).to(self.dtype)
+        return logarithms.bitwise_left_shift_(self.dims * self.bits).bitwise_or_(
+            self._own_bits(maps.shape, maps.device)
+        )
+
+    def unpack(self, packed: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the flat positions of the sources, int64, and their distances along the longest axis, (M, *S) each."""
+        half, mask = 1 << (self.bits - 1), (1 << self.bits) - 1
+        source, distance = torch.zeros_like(packed), torch.zeros_like(packed)
+        for axis in range(self.dims):
+            own = _along(packed.shape, axis, self.dtype, packed.device)
+            moved = packed.bitwise_right_shift((self.dims - 1 - axis) * self.bits).sub_(own - half)
+            moved.bitwise_and_(mask).sub_(half)
+            source.mul_(packed.shape[axis + 1]).add_(moved).add_(own)
+            torch.maximum(distance, moved.abs_(), out=distance)
+        return source.long(), distance
+
+    def _own_bits(self, shape: Sequence[int], device: torch.device) -> Tensor:
+        own = torch.zeros((), dtype=self.dtype, device=device)
+        for axis in range(self.dims):
+            own = (own << self.bits) | (_along(shape, axis, self.dtype, device) & ((1 << self.bits) - 1))
+        return own
 
 
-def _unpack(packed: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the values (float32) and sources (int32) of packed numbers."""
-    halves = _halves(packed.contiguous())
-    return halves[..., 1].contiguous().view(torch.float32), halves[..., 0]
+def _along(shape: Sequence[int], axis: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the coordinates of maps (M, *shape) along an axis, in a shape that broadcasts over them."""
+    sizes = [-1 if number == axis else 1 for number in range(len(shape) - 1)]
+    return torch.arange(shape[axis + 1], dtype=dtype, device=device).view(sizes)
 
 
-def _halves(packed: Tensor) -> Tensor:
-    """Return the sources and the bits of the values of contiguous packed numbers, (*S, 2) int32, as a view."""
-    return packed[..., None].view(torch.int32)
+def _with_margin(maps: Tensor, lowest: int) -> Tensor:
+    """Return maps (M, *S) with a margin of the lowest value behind the end of every axis, (M, *S + 1)."""
+    return pad(maps, [0, 1] * (maps.dim() - 1), value=lowest)
 
 
-def _dilate(maps: Tensor) -> Tensor:
-    """Take the maximum over the neighbours within one pixel along every spatial axis, diagonals included."""
+def _without_margin(maps: Tensor) -> Tensor:
     for axis in range(1, maps.dim()):
-        rest = maps.shape[axis] - 1
-        if rest:
-            pairs = torch.maximum(maps.narrow(axis, 0, rest), maps.narrow(axis, 1, rest))
-            maps = torch.empty_like(maps)
-            maps.narrow(axis, 0, 1).copy_(pairs.narrow(axis, 0, 1))
-            maps.narrow(axis, rest, 1).copy_(pairs.narrow(axis, rest - 1, 1))
-            inner = maps.narrow(axis, 1, rest - 1)
-            torch.maximum(pairs.narrow(axis, 0, rest - 1), pairs.narrow(axis, 1, rest - 1), out=inner)
-    return maps
+        maps = maps.narrow(axis, 0, maps.shape[axis] - 1)
+    return maps.contiguous()
+
+
+def _dilate(maps: Tensor, lowest: int) -> Tensor:
+    """Take the maximum over the neighbours within one pixel along every spatial axis, diagonals included.
+
+    Thanks to the margin, a neighbour along any axis is always as far away in memory: rows need no loop of their own.
+
+    Parameters:
+        maps: contiguous, `_with_margin`.
+    """
+    flat = maps.view(-1)
+    for axis in range(1, maps.dim()):
+        step = maps.stride(axis)
+        pairs = torch.maximum(flat[:-step], flat[step:])
+        flat = torch.empty_like(flat)
+        flat[:step] = pairs[:step]
+        torch.maximum(pairs[:-step], pairs[step:], out=flat[step:-step])
+        flat[-step:] = lowest
+    grown = flat.view_as(maps)
+    for axis in range(1, maps.dim()):
+        grown.narrow(axis, maps.shape[axis] - 1, 1).fill_(lowest)
+    return grown
