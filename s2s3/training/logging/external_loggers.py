@@ -6,13 +6,14 @@ A logger that cannot start ends the command before the training; one that fails 
 import importlib
 import os
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, Protocol
 
 from nnunetv2.errors import DriftError, SettingsError
+from nnunetv2.training.logging.logger_thread import LoggerThread, in_one_line
 from s1.environment import text_variable
 
 LOGGERS_VARIABLE = "DRIFT_LOGGERS"
-FAILURES_IN_A_ROW = 3
 _MADE_BY = {
     "tensorboard": ("nnunetv2.training.logging.tensorboard_logger", "TensorBoardLogger"),
     "mlflow": ("nnunetv2.training.logging.mlflow_logger", "MlflowLogger"),
@@ -54,7 +55,7 @@ def start_logger(name: str, output_folder: str | os.PathLike[str], resume: bool)
     except DriftError:
         raise
     except Exception as error:
-        raise SettingsError(f"the logger {name} could not start: {_in_one_line(error)}") from error
+        raise SettingsError(f"the logger {name} could not start: {in_one_line(error)}") from error
     return logger
 
 
@@ -67,43 +68,32 @@ def missing_package(name: str, package: str) -> SettingsError:
 
 
 class FailureGuard:
-    """Calls loggers so that one that fails costs one warning and its own values, never the training.
-
-    After a failure a logger is left alone until the next epoch; after three epochs in a row for good, so that a server
-    that does not answer does not slow down every epoch.
+    """Calls loggers so that one that fails or hangs costs a warning and its own values, never the training.
 
     Parameters:
-        warn: gets the line of a logger's first failure.
+        warn: gets the lines about a logger, see LoggerThread.
     """
 
     def __init__(self, warn: Callable[[str], None]):
         self._warn = warn
-        self._failed_at: dict[int, set[int | None]] = {}
-        self._warned_of: set[int] = set()
+        self._threads: list[LoggerThread] = []
 
     def each(self, loggers: Sequence[Any], call: Callable[[Any], None], step: int | None = None) -> None:
         """Call with each logger that is not left alone at that epoch; None: of no epoch."""
         for logger in loggers:
-            failures = self._failed_at.setdefault(id(logger), set())
-            if len(failures) >= FAILURES_IN_A_ROW or (step is not None and step in failures):
-                continue
-            try:
-                call(logger)
-            except Exception as error:
-                failures.add(step)
-                self._warn_once(logger, error)
-            else:
-                failures.clear()
+            self._thread_of(logger).do(call, step)
 
-    def _warn_once(self, logger: Any, error: Exception) -> None:
-        if id(logger) not in self._warned_of:
-            self._warned_of.add(id(logger))
-            self._warn(
-                f"WARNING: the logger {type(logger).__name__} failed: {_in_one_line(error)}; the training goes on, "
-                "and values may be missing there"
-            )
+    def wait(self, seconds: float) -> None:
+        """Wait for loggers that are late, but not longer in all, and say which of them stay so."""
+        end = monotonic() + seconds
+        late = [thread.logger for thread in self._threads if not thread.wait(end - monotonic())]
+        if late:
+            names = ", ".join(type(logger).__name__ for logger in late)
+            self._warn(f"WARNING: the last values are missing in: {names}, which did not answer for {seconds:.0f} s")
 
-
-def _in_one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    def _thread_of(self, logger: Any) -> LoggerThread:
+        for thread in self._threads:
+            if thread.logger is logger:
+                return thread
+        self._threads.append(LoggerThread(logger, self._warn))
+        return self._threads[-1]

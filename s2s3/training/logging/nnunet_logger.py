@@ -19,13 +19,14 @@ from s1.environment import text_variable
 
 __all__ = ["LocalLogger", "MetaLogger", "WandbLogger", "get_cluster_job_id", "nnUNetLogger"]
 
+SECONDS_TO_WAIT_AT_THE_END = 10.0
 SWITCHES = {"0": False, "False": False, "false": False, "1": True, "True": True, "true": True}
 
 
 class MetaLogger:
     """Writes everything to `local_logger` first, then to each of `loggers` (DRIFT_LOGGERS, Weights & Biases).
 
-    A logger that fails costs one warning and its own values.
+    A logger that fails or hangs costs a warning and its own values.
     """
 
     def __init__(self, output_folder: str | os.PathLike[str], resume: bool, verbose: bool = False):
@@ -87,6 +88,10 @@ class MetaLogger:
     def log_further(self, key: str, value: Any, step: int) -> None:
         """Send the value of an epoch to the external loggers only, so that it is not part of checkpoints."""
         self._guard.each(self.loggers, lambda logger: logger.log(key, value, step), step)
+
+    def wait_for_loggers(self) -> None:
+        """Wait, but not long, for external loggers that are late; at the end of a training."""
+        self._guard.wait(SECONDS_TO_WAIT_AT_THE_END)
 
     def _forward(self, key: str, value: Any, step: int) -> None:
         if isinstance(value, list | tuple):

@@ -110,6 +110,11 @@ def send_further(logger: Any, key: str, value: float, epoch: int) -> None:
         external.log(key, value, epoch)
 
 
+def wait_for_loggers(logger: Any) -> None:
+    """Wait, but not long, for external loggers that are late, if the logger has any."""
+    getattr(logger, "wait_for_loggers", lambda: None)()
+
+
 def training_curves(
     logged: Mapping[str, Sequence[Any]], domains: DomainCurves, mixing_ratios: Mapping[str, float]
 ) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training.checkpoints import checkpoint_files
 from nnunetv2.training.dataloading.loader_factory import end_loader
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
-from nnunetv2.training.logging.training_curves import training_curves
+from nnunetv2.training.logging.training_curves import training_curves, wait_for_loggers
 from nnunetv2.training.loss.dice import get_tp_fp_fn_tn
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 
@@ -271,3 +271,4 @@ class nnUNetTrainer(TrainingLoop):
         )
         final_validation.report_metrics(metrics, self.logger, self.print_to_log_file)
         final_validation.report_by_domain(self.dataset_domains, plan.output_folder, self.print_to_log_file)
+        wait_for_loggers(self.logger)

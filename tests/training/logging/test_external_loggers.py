@@ -1,13 +1,16 @@
 """Loggers on request, and what becomes of a training when one fails."""
 
 import sys
+import threading
 from pathlib import Path
+from time import monotonic
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from nnunetv2.errors import SettingsError
+from nnunetv2.training.logging import logger_thread
 from nnunetv2.training.logging.external_loggers import FailureGuard, requested_names, start_logger
 from nnunetv2.training.logging.mlflow_logger import RUN_FILE, MlflowLogger, metric_name
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
@@ -75,6 +78,51 @@ def test_a_logger_that_works_again_is_used_again() -> None:
         guard.each([logger], lambda each, step=epoch: each.log("lrs", 1.0, step), epoch)
     assert logger.asked == list(range(12))
     assert len(warnings) == 1
+
+
+class Hanging:
+    """Answers when it is let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.heard: list[Any] = []
+
+    def log(self, key: str, value: Any, step: int) -> None:
+        self.go.wait()
+        self.heard.append((key, step))
+
+
+def test_a_logger_that_hangs_holds_up_neither_the_training_nor_other_loggers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(logger_thread, "SECONDS_TO_WAIT_IN_AN_EPOCH", 0.02)
+    monkeypatch.setattr(logger_thread, "MOST_CALLS_WAITING", 8)
+    warnings: list[str] = []
+    guard, hanging, other = FailureGuard(warnings.append), Hanging(), Unreliable()
+    other.fails = False
+    start = monotonic()
+    for epoch in range(5):
+        for key in "abcd":
+            guard.each([hanging, other], lambda each, k=key, step=epoch: each.log(k, 1.0, step), epoch)
+    guard.wait(0.01)
+
+    assert monotonic() - start < 5
+    assert other.asked == [epoch for epoch in range(5) for _ in "abcd"]
+    assert [line.partition("; ")[0] for line in warnings] == [
+        "WARNING: the logger Hanging has not answered for some time",
+        "WARNING: the last values are missing in: Hanging, which did not answer for 0 s",
+    ]
+    hanging.go.set()
+    guard.wait(10)
+    assert hanging.heard == [(key, epoch) for epoch in range(3) for key in "abcd"][:9], "in order; no more than 8 wait"
+
+
+def test_loggers_that_take_the_place_of_others_begin_anew() -> None:
+    warnings: list[str] = []
+    guard = FailureGuard(warnings.append)
+    for _ in range(5):  # may all have the same id, as each is gone when the next one is made
+        guard.each([Unreliable()], lambda each: each.log("lrs", 1.0, 0), 0)
+    assert len(warnings) == 5
 
 
 def test_the_other_loggers_and_the_local_lists_get_their_values(tmp_path: Path) -> None:

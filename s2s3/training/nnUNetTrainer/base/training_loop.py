@@ -11,7 +11,7 @@ from nnunetv2.training.checkpoints.epoch_so_far import EpochSoFar
 from nnunetv2.training.dataloading.loader_factory import end_loader
 from nnunetv2.training.limits.advice import Measured, in_one_line
 from nnunetv2.training.limits.pace import Pace, is_due
-from nnunetv2.training.logging.training_curves import send_further
+from nnunetv2.training.logging.training_curves import send_further, wait_for_loggers
 from nnunetv2.training.nnUNetTrainer.base.training_resumption import TrainingResumption
 from nnunetv2.training.ranks import current_ranks
 from nnunetv2.training.run_folder.run_folders import STOP_FILE, take_stop_file
@@ -53,6 +53,7 @@ class TrainingLoop(TrainingResumption):
             self.on_train_end()
         finally:
             self._drawing.wait()
+            wait_for_loggers(self.logger)
             end_loader(self.dataloader_train)
             end_loader(self.dataloader_val)
 
