@@ -30,6 +30,7 @@ SUB_COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "serve": ("nnunetv2.run.serve_command", "serve_entry", "answer requests for segmentations over HTTP"),
     "export-onnx": ("nnunetv2.run.export_onnx_command", "export_onnx_entry", "write the networks of a model as ONNX"),
+    "container": ("nnunetv2.run.container_command", "container_entry", "write the files of a model's container"),
     "doctor": ("nnunetv2.run.doctor", "doctor_entry", "check folders, versions and devices"),
 }
 

@@ -35,6 +35,7 @@ LAYERS: list[set[str]] = [
     },
     {"nnunetv2.training"},
     {"nnunetv2.pathology.prediction", "nnunetv2.serving"},
+    {"nnunetv2.model_container"},
     {"nnunetv2.run", "nnunetv2.ablation"},
 ]
 REPORTING_MAY_USE = {

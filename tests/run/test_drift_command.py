@@ -37,7 +37,7 @@ def test_a_wrong_command_is_one_line_that_lists_the_right_ones(
     run_command(main, *arguments, exit_code=2)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
-    known = "start, prism, domains, splits, convert, ablate, slide, report, serve, export-onnx, doctor"
+    known = "start, prism, domains, splits, convert, ablate, slide, report, serve, export-onnx, container, doctor"
     assert f"expected one of {known}" in line
 
 

@@ -1,0 +1,69 @@
+"""The program in a container predicts what lies in its input folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.model_container.algorithm import main
+from tests.factories.models import CPU, write_model_folder
+from tests.factories.plans import make_dataset_json, make_plans
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    plans = make_plans([16, 16], [1.0, 1.0], ".png", 3)
+    return write_model_folder(tmp_path / "model", plans, make_dataset_json(".png", 3))
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """The same pixels as PNG and as MHA, which is what a challenge makes of it."""
+    folder = tmp_path / "in" / "images" / "he-image"
+    folder.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / "a.png")
+    sitk.WriteImage(sitk.GetImageFromArray(pixels, isVector=True), str(folder / "b.mha"))
+    return tmp_path / "in"
+
+
+def test_pictures_in_any_format_become_the_labels_that_the_model_predicts(
+    run_command: Callable[..., None], model: Path, images: Path, tmp_path: Path
+) -> None:
+    places = ("--input", images, "--output", tmp_path / "out", "--output_name", "tumor")
+    run_command(main, "--model", model, *places, "-device", "cpu")
+
+    predictor = nnUNetPredictor(device=CPU, allow_tqdm=False)
+    predictor.initialize_from_trained_model_folder(str(model), None)
+    (expected,) = predictor.predict_from_files_sequential([[str(images / "images/he-image/a.png")]], None)
+    out = tmp_path / "out" / "images" / "tumor"
+    assert sorted(file.name for file in out.iterdir()) == ["a.mha", "b.mha"]
+    for name in "ab":
+        labels = sitk.GetArrayFromImage(sitk.ReadImage(str(out / f"{name}.mha")))
+        assert np.array_equal(labels, expected[0])
+
+
+def test_slides_become_pyramids_and_those_without_tissue_are_named(
+    run_command: Callable[..., None], model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in" / "images" / "wsi"
+    folder.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 90, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / "s.tif", resolution=20000.0, resolution_unit=3)
+    places = ("--input", tmp_path / "in", "--output", tmp_path / "out")
+    words = ("--model", model, *places, "--slides", "--mpp", 0.5, "-device", "cpu")
+    run_command(main, *words, exit_code=2)
+    assert "s: no tissue was found" in capsys.readouterr().err
+    run_command(main, *words, "--tissue", "none")
+    assert (tmp_path / "out/images/segmentation/s.tif").stat().st_size > 0
+
+
+def test_an_empty_input_is_one_line(
+    run_command: Callable[..., None], model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_command(main, "--model", model, "--input", tmp_path, "--output", tmp_path / "out", exit_code=2)
+    assert "expected a folder with images in it" in capsys.readouterr().err

@@ -1,0 +1,97 @@
+"""`drift container` writes all that a container needs, from a model that predicts."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.run.container_command import container_entry
+from tests.factories.models import write_model_folder
+from tests.factories.plans import make_dataset_json, make_plans
+from tests.packaging.test_repository_files import check
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    plans = make_plans([16, 16], [1.0, 1.0], ".png", 3)
+    folder = tmp_path_factory.mktemp("results") / "Dataset001_X" / "nnUNetTrainer__nnUNetPlans__2d"
+    return write_model_folder(folder, plans, make_dataset_json(".png", 3), folds=(0, 1))
+
+
+@pytest.fixture(scope="module")
+def container(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    words = (model, "-o", tmp_path_factory.mktemp("c") / "c", "-f", 1, "--output_name", "tumor", "--cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["drift container", *map(str, words)])
+        container_entry()
+    return Path(words[2])
+
+
+def test_the_folder_holds_code_model_versions_and_scripts(container: Path) -> None:
+    names = {file.relative_to(container).as_posix() for file in container.rglob("*") if file.is_file()}
+    assert {"model/plans.json", "model/dataset.json", "model/fold_1/checkpoint_final.pth"} <= names
+    assert {"package/nnunetv2/model_container/algorithm.py", "package/s1/files.py"} <= names
+    assert not {name for name in names if "fold_0" in name or "__pycache__" in name}
+    assert all(stat.S_IMODE((container / name).stat().st_mode) == 0o755 for name in ("build.sh", "test.sh"))
+    packages = (container / "requirements.txt").read_text().split()
+    assert {name.split("==")[0] for name in packages} >= {"torch", "numpy", "batchgeneratorsv2", "shapely"}
+    assert all(name.count("==") == 1 and "+" not in name for name in packages)
+
+
+def test_the_dockerfile_is_clean_and_starts_the_algorithm_as_a_user_without_rights(container: Path) -> None:
+    text = (container / "Dockerfile").read_text()
+    assert "\nUSER 1000\n" in text
+    entry = json.loads(next(line for line in text.splitlines() if line.startswith("ENTRYPOINT")).split(" ", 1)[1])
+    assert entry[:3] == ["python", "-m", "nnunetv2.model_container.algorithm"]
+    assert entry[entry.index("--output_name") + 1] == "tumor"
+    assert entry[entry.index("-f") + 1 :] == ["1"]
+    assert "whl/cpu" in text
+    check("hadolint", container / "Dockerfile")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["-f", "7"], "has no checkpoint_final.pth of fold 7; there is one of 0, 1"),
+        (["-chk", "checkpoint_best.pth"], "has no checkpoint_best.pth of any fold; train it first"),
+        (["--output_name", "../x"], "expected small letters, digits and hyphens"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_nothing_is_written(
+    run_command: Callable[..., None],
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    words: str,
+) -> None:
+    run_command(container_entry, model, "-o", tmp_path / "c", *more, exit_code=2)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert not (tmp_path / "c").exists()
+
+
+def test_an_existing_folder_is_left_alone(
+    run_command: Callable[..., None], model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c").mkdir()
+    run_command(container_entry, model, "-o", tmp_path / "c", exit_code=2)
+    assert "exists; remove it" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_code_in_the_container_runs_without_the_rest_of_this_project(container: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "in/images/any").mkdir(parents=True)
+    Image.new("RGB", (20, 20), (200, 100, 150)).save(tmp_path / "in/images/any/a.png")
+    program = ["-m", "nnunetv2.model_container.algorithm", "--model", str(container / "model"), "-device", "cpu"]
+    places = ["--input", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONPATH": str(container / "package")}
+    subprocess.run([sys.executable, *program, *places], env=environment, cwd=tmp_path, check=True)
+    assert (tmp_path / "out/images/segmentation/a.mha").is_file()
