@@ -19,7 +19,7 @@ from nnunetv2.reporting.html_page import (
     table,
 )
 from nnunetv2.reporting.slide_pictures import small_picture
-from nnunetv2.reporting.slide_results import DONE, FAILED, NO_TISSUE, SlideResult, read_slide_results
+from nnunetv2.reporting.slide_results import DONE, FAILED, NO_TISSUE, ReportedSlide, read_slide_results
 
 REPORT = "report.html"
 _WORDS = {DONE: "Predicted", NO_TISSUE: "No tissue found", FAILED: "Failed"}
@@ -69,14 +69,14 @@ def slide_report(folder: Path) -> str:
     return page(title, body)
 
 
-def _models(results: Sequence[SlideResult]) -> str:
+def _models(results: Sequence[ReportedSlide]) -> str:
     names = sorted({str(result.state.get("model", {}).get("name", "unknown")) for result in results})
     finished = max((str(result.state.get("finished") or "") for result in results), default="")
     when = f", last finished at {finished}" if finished else ""
     return f"model{'s' * (len(names) > 1)} {', '.join(names)}{when}"
 
 
-def _numbers(results: Sequence[SlideResult]) -> list[tuple[str, str]]:
+def _numbers(results: Sequence[ReportedSlide]) -> list[tuple[str, str]]:
     outcomes = [result.outcome for result in results]
     counts = [(outcomes.count(state), words.lower()) for state, words in _WORDS.items()]
     counts.append((sum(outcome not in _WORDS for outcome in outcomes), "not finished"))
@@ -85,16 +85,16 @@ def _numbers(results: Sequence[SlideResult]) -> list[tuple[str, str]]:
     return [(str(len(results)), "slides"), *shown, (f"{sum(r.tissue_mm2 for r in results):.1f}", "mm² of tissue")]
 
 
-def _row(result: SlideResult) -> list[Cell]:
+def _row(result: ReportedSlide) -> list[Cell]:
     return [_picture(result), Markup("".join(_about(result))), Markup("".join(_found(result)))]
 
 
-def _picture(result: SlideResult) -> Cell:
+def _picture(result: ReportedSlide) -> Cell:
     shown = small_picture([result.folder / OVERLAY_NAME, result.folder / THUMBNAIL_NAME])
     return "no picture" if shown is None else picture(shown, "jpeg", f"Slide {result.name}")
 
 
-def _about(result: SlideResult) -> Iterator[str]:
+def _about(result: ReportedSlide) -> Iterator[str]:
     """Yield the parts of the middle cell: name, how it went, warnings, size."""
     yield heading(result.name, 3)
     yield paragraph(_WORDS.get(result.outcome, _UNFINISHED), "" if result.outcome == DONE else "warning")
@@ -109,7 +109,7 @@ def _about(result: SlideResult) -> Iterator[str]:
     yield from _links(result)
 
 
-def _links(result: SlideResult) -> Iterator[str]:
+def _links(result: ReportedSlide) -> Iterator[str]:
     names = {OVERLAY_NAME: "large picture", OBJECTS_NAME: "outlines for QuPath"}
     for file, words in names.items():
         if (result.folder / file).is_file():
@@ -117,7 +117,7 @@ def _links(result: SlideResult) -> Iterator[str]:
             yield paragraph(Markup(f'<a href="{address}">{words}</a>'), "note")
 
 
-def _found(result: SlideResult) -> Iterator[str]:
+def _found(result: ReportedSlide) -> Iterator[str]:
     if result.tissue_mm2:
         yield paragraph(f"Tissue: {result.tissue_mm2:.2f} mm²")
     for entry in result.measured.get("classes", ()):
@@ -130,7 +130,7 @@ def _found(result: SlideResult) -> Iterator[str]:
         yield paragraph(f"{name}: {'-' if value is None else f'{value:.3g}'}")
 
 
-def _areas(results: Sequence[SlideResult]) -> list[str]:
+def _areas(results: Sequence[ReportedSlide]) -> list[str]:
     """Return a table of the areas of all classes, for slides by name."""
     measured = [result for result in results if result.measured]
     if not measured:

@@ -16,7 +16,7 @@ _UNUSUAL = 2.0
 
 
 @dataclass(frozen=True)
-class SlideResult:
+class ReportedSlide:
     """One slide.
 
     Parameters:
@@ -86,7 +86,7 @@ class SlideResult:
             yield f"Its colours are unlike those of the training images ({', '.join(far)}): check its outlines"
 
 
-def read_slide_results(folder: Path) -> list[SlideResult]:
+def read_slide_results(folder: Path) -> list[ReportedSlide]:
     """Return the slides of an output folder, those that need a look first.
 
     A slide whose state is damaged counts as failed. Raises MissingFileError for a folder without slides.
@@ -99,20 +99,20 @@ def read_slide_results(folder: Path) -> list[SlideResult]:
     return sorted(results, key=_urgency)
 
 
-def _result(folder: Path) -> SlideResult:
+def _result(folder: Path) -> ReportedSlide:
     try:
         state = read_json(folder / STATE_NAME, SLIDE_STATE)
     except DriftError as error:
-        return SlideResult(folder, {"state": FAILED, "error": {"message": str(error)}})
+        return ReportedSlide(folder, {"state": FAILED, "error": {"message": str(error)}})
     if state["state"] != DONE:
-        return SlideResult(folder, state)
+        return ReportedSlide(folder, state)
     try:
-        return SlideResult(folder, state, read_json(folder / MEASUREMENTS_NAME, SLIDE_MEASUREMENTS))
+        return ReportedSlide(folder, state, read_json(folder / MEASUREMENTS_NAME, SLIDE_MEASUREMENTS))
     except DriftError as error:
-        return SlideResult(folder, {**state, "state": FAILED, "error": {"message": str(error)}})
+        return ReportedSlide(folder, {**state, "state": FAILED, "error": {"message": str(error)}})
 
 
-def _urgency(result: SlideResult) -> tuple[int, float, str]:
+def _urgency(result: ReportedSlide) -> tuple[int, float, str]:
     """Return the place in the list: failed, unfinished, without tissue, then by warnings and what was lost."""
     ranks = {FAILED: 0, NO_TISSUE: 2, DONE: 3 if result.warnings else 4}
     return ranks.get(result.outcome, 1), -result.lost_share, result.name

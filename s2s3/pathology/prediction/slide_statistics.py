@@ -30,7 +30,7 @@ IsTissue = Callable[[Box], bool]
 
 
 @dataclass(frozen=True)
-class Moments:
+class WindowMoments:
     """Of the pixels of one window: mean, variance, smallest and largest value of each channel."""
 
     mean: npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ class Moments:
     high: npt.NDArray[np.float64]
 
 
-def window_moments(pixels: npt.NDArray[np.uint8]) -> Moments:
+def window_moments(pixels: npt.NDArray[np.uint8]) -> WindowMoments:
     """Return the moments of the pixels (h, w, 3), exact to the precision of a double."""
     return _moments_of(_counts(pixels))
 
@@ -55,13 +55,13 @@ def _counts(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     return np.stack([np.bincount(channel, minlength=256) for channel in pixels.reshape(-1, RGB_CHANNELS).T])
 
 
-def _moments_of(counts: npt.NDArray[np.int64]) -> Moments:
+def _moments_of(counts: npt.NDArray[np.int64]) -> WindowMoments:
     values, pixels = np.arange(256), counts[0].sum()
     mean = counts @ values / pixels
     variance = np.maximum(counts @ values**2 / pixels - mean**2, 0)
     present = [np.flatnonzero(channel) for channel in counts]
     low, high = (np.array([float(found[end]) for found in present]) for end in (0, -1))
-    return Moments(mean, variance, low, high)
+    return WindowMoments(mean, variance, low, high)
 
 
 def slide_statistics(
@@ -125,7 +125,7 @@ def _windows(width: int, height: int, size: tuple[int, int], is_tissue: IsTissue
         yield Box((width - size[0]) // 2, (height - size[1]) // 2, *size)
 
 
-def _combined(windows: list[Moments]) -> tuple[ChannelStatistics, dict[str, Any]]:
+def _combined(windows: list[WindowMoments]) -> tuple[ChannelStatistics, dict[str, Any]]:
     means = np.stack([window.mean for window in windows])
     deviations = np.sqrt([window.variance for window in windows])
     statistics = _statistics(
