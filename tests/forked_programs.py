@@ -6,6 +6,7 @@ imported: it reads its own environment, arguments and module path as a fresh int
 """
 
 import atexit
+import contextlib
 import functools
 import multiprocessing
 import os
@@ -13,7 +14,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def run_program(
         process = _server().Process(
             target=_become, args=(list(arguments), dict(environment), _fresh_module_path(), output, errors)
         )
-        process.start()
+        with _without_main_module():
+            process.start()
         process.join(timeout)
         if process.exitcode is None:
             process.kill()
@@ -61,6 +63,17 @@ def run_program(
 def end_server() -> None:
     """End the server of this process, of which there is one for all, so that the next may import other modules."""
     forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Hide, in this context, the file that this process runs: the new process would import it, and what it imports."""
+    hidden = {name: vars(sys.modules["__main__"]).pop(name, None) for name in ("__file__", "__spec__")}
+    sys.modules["__main__"].__spec__ = None
+    try:
+        yield
+    finally:
+        vars(sys.modules["__main__"]).update({name: value for name, value in hidden.items() if value is not None})
 
 
 def _server() -> "multiprocessing.context.ForkServerContext":
