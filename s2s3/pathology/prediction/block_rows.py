@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnunetv2.pathology.prediction.kept_blocks import KeptBlocks, Key
 from nnunetv2.pathology.prediction.slide_normalisation import Pixels
 from nnunetv2.pathology.slides.geometry import Box, cells_of
 
@@ -26,25 +27,42 @@ class BlockRows:
         edge: of the blocks, which lie on a grid from (0, 0).
         read_blocks: reads blocks, perhaps ahead in other processes.
         on_block: called with each block once it is read.
+        store: keeps blocks that are needed again later; None: they are read again.
     """
 
     def __init__(
-        self, width: int, height: int, edge: int, read_blocks: ReadBlocks, on_block: Callable[["Block"], None]
+        self,
+        width: int,
+        height: int,
+        edge: int,
+        read_blocks: ReadBlocks,
+        on_block: Callable[["Block"], None],
+        store: KeptBlocks | None = None,
     ):
         self._size = width, height
         self._edge = edge
         self._read_blocks = read_blocks
         self._on_block = on_block
-        self._kept: dict[tuple[int, int], Pixels] = {}
+        self._store = store
+        self._kept: dict[Key, Pixels] = {}
         self._coming: Iterator[Block] = iter(())
-        self._awaited: set[tuple[int, int]] = set()
+        self._awaited: set[Key] = set()
+        self._stored: set[Key] = set()
+        self._again: set[Key] = set()
 
     @contextmanager
-    def reading(self, windows: Sequence[Box]) -> Iterator[None]:
-        """Read ahead, in this context, the blocks that windows inside the view need, in the order of the windows."""
-        keys = dict.fromkeys(key for window in windows for key in self._keys(window))
-        self._awaited = set(keys)
-        with closing(self._read_blocks([self._box(*key) for key in keys])) as self._coming:
+    def reading(self, windows: Sequence[Box], later: Sequence[Box] = ()) -> Iterator[None]:
+        """Read ahead, in this context, the blocks that windows inside the view need, in the order of the windows.
+
+        Parameters:
+            later: windows that are asked for when this context has ended.
+        """
+        keys = self._keys_of(windows)
+        if self._store is not None:
+            self._stored = {key for key in keys if key in self._store}
+            self._again = self._keys_of(later).keys() & keys.keys()
+        self._awaited = set(keys) - self._stored
+        with closing(self._read_blocks([self._box(*key) for key in keys if key in self._awaited])) as self._coming:
             yield
         self._kept.clear()
 
@@ -62,7 +80,10 @@ class BlockRows:
         """Let go of blocks that end above a row of the view."""
         self._kept = {key: block for key, block in self._kept.items() if (key[1] + 1) * self._edge > row}
 
-    def _keys(self, window: Box) -> Iterator[tuple[int, int]]:
+    def _keys_of(self, windows: Sequence[Box]) -> dict[Key, None]:
+        return dict.fromkeys(key for window in windows for key in self._keys(window))
+
+    def _keys(self, window: Box) -> Iterator[Key]:
         return ((part.x // self._edge, part.y // self._edge) for part in cells_of(window, self._edge))
 
     def _box(self, column: int, row: int) -> Box:
@@ -70,12 +91,31 @@ class BlockRows:
 
     def _block(self, column: int, row: int) -> Pixels:
         while (column, row) not in self._kept:
-            if (column, row) in self._awaited:
+            if (column, row) in self._stored:
+                self._take((column, row))
+            elif (column, row) in self._awaited:
                 block = next(self._coming)
                 self._on_block(block)
+                self._enter(block)
             else:  # read before, and forgotten since: a band is summed once more
                 (block,) = self._read_blocks([self._box(column, row)])
-            key = block.box.x // self._edge, block.box.y // self._edge
-            self._awaited.discard(key)
-            self._kept[key] = block.pixels
+                self._enter(block)
         return self._kept[column, row]
+
+    def _enter(self, block: "Block") -> None:
+        key = block.box.x // self._edge, block.box.y // self._edge
+        self._awaited.discard(key)
+        self._kept[key] = block.pixels
+        if self._store is not None and key in self._again and key not in self._store:
+            self._store.keep(key, block.pixels)
+
+    def _take(self, key: Key) -> None:
+        """Use a block that was stored, unless it is damaged; it goes if nobody needs it later."""
+        assert self._store is not None
+        box = self._box(*key)
+        pixels = self._store.read(key, box.height, box.width)
+        self._stored.discard(key)
+        if pixels is not None:
+            self._kept[key] = pixels
+        if pixels is None or key not in self._again:
+            self._store.forget(key)

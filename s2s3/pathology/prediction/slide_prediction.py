@@ -18,6 +18,7 @@ from nnunetv2.pathology.outputs.bands import BandFiles
 from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid
 from nnunetv2.pathology.prediction.band_labels import band_labels, band_probabilities
 from nnunetv2.pathology.prediction.block_rows import BlockRows
+from nnunetv2.pathology.prediction.kept_blocks import KeptBlocks
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
@@ -120,8 +121,12 @@ class SlidePrediction:
 
         Raises InvalidLogitsError, naming the tile, if the network predicts NaN or infinite values.
         """
-        for block in range(len(self.grid.layout.blocks)):
-            with closing(self.predicted_bands(block, files.unfinished(block), damage.add)) as predicted:
+        unfinished = [files.unfinished(block) for block in range(len(self.grid.layout.blocks))]
+        store = KeptBlocks(files.work_folder, files.check)
+        for block, bands in enumerate(unfinished):
+            later = self._windows(block + 1, unfinished[block + 1]) if block + 1 < len(unfinished) else ()
+            kept = store, later
+            with closing(self.predicted_bands(block, bands, damage.add, kept)) as predicted:
                 for band in predicted:
                     number = block, band.band
                     labels, probabilities = self.labels(band), self._probabilities(band)
@@ -131,18 +136,24 @@ class SlidePrediction:
                     yield number
 
     def predicted_bands(
-        self, block: int, bands: Sequence[int], on_block: Callable[[Block], None]
+        self,
+        block: int,
+        bands: Sequence[int],
+        on_block: Callable[[Block], None],
+        kept: tuple[KeptBlocks | None, Sequence[Box]] = (None, ()),
     ) -> Generator[Band, None, None]:
         """Predict some bands of a column block, ascending.
 
         Parameters:
             on_block: called with each block of pixels once it is read.
+            kept: where blocks of pixels are kept for the windows that are asked for later.
 
         Raises InvalidLogitsError, naming the tile, if the network predicts NaN or infinite values.
         """
-        rows = self._block_rows(on_block)
+        store, later = kept
+        rows = BlockRows(self.width, self.height, BLOCK_PX, self._read_blocks, on_block, store)
         accumulation = self._accumulation(rows)
-        with rows.reading(self._windows(block, bands)), torch.inference_mode():
+        with rows.reading(self._windows(block, bands), later), torch.inference_mode():
             yield from accumulation.bands_of_block(block, bands)
 
     def labels(self, band: Band) -> Any:
@@ -158,9 +169,6 @@ class SlidePrediction:
             return None
         inside = self._inside(band)
         return band_probabilities(band, self.model.predictor.label_manager, inside, kept.channels, kept.factor)
-
-    def _block_rows(self, on_block: Callable[[Block], None]) -> BlockRows:
-        return BlockRows(self.width, self.height, BLOCK_PX, self._read_blocks, on_block)
 
     def _read_blocks(self, boxes: Sequence[Box]) -> Generator[Block, None, None]:
         blocks = read_blocks(self.source, boxes, self.readers, self.read_timeout_s)

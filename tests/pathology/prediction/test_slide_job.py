@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,6 @@ from nnunetv2.pathology.outputs import slide_files
 from nnunetv2.pathology.outputs.bands import BandFiles
 from nnunetv2.pathology.outputs.export_settings import ExportSettings
 from nnunetv2.pathology.outputs.slide_export import export_slide
-from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
@@ -34,7 +33,6 @@ from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.staging import Stage
 from nnunetv2.pathology.slides import reader_choice
 from nnunetv2.pathology.slides.geometry import Box
-from nnunetv2.pathology.slides.rescue import Block
 from nnunetv2.pathology.slides.slide import Slide, open_slide
 from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
 from tests.factories.models import build_tiny_network
@@ -582,23 +580,3 @@ def test_a_model_for_other_images_is_refused() -> None:
     predictor.dataset_json = make_dataset_json(".png", 1)
     with pytest.raises(SettingsError, match="for images of 1 channel"):
         SlideModel(predictor, "grey", "")
-
-
-def test_a_forgotten_block_is_read_alone_and_what_is_awaited_stays_awaited() -> None:
-    asked: list[list[Box]] = []
-
-    def read_blocks(boxes: Sequence[Box]) -> Generator[Block, None, None]:
-        asked.append(list(boxes))
-        for box in boxes:
-            yield Block(box, np.full((box.height, box.width, 3), box.y // 10, np.uint8), np.zeros((10, 10), np.uint8))
-
-    rows = BlockRows(10, 100, 10, read_blocks, lambda block: None)
-    windows = [Box(0, top, 10, 10) for top in range(0, 100, 10)]
-    with rows.reading(windows):
-        for window in windows[:3]:
-            assert rows.read(window)[0, 0, 0] == window.y // 10
-        rows.forget_above(20)
-        assert rows.read(windows[0])[0, 0, 0] == 0
-        assert len(rows._kept) == 2
-        assert rows.read(windows[3])[0, 0, 0] == 3
-    assert [len(boxes) for boxes in asked] == [10, 1]
