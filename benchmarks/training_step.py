@@ -36,6 +36,11 @@ import json, os, resource, sys, time
 import numpy as np, torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+try:  # as our command does
+    from nnunetv2.foundation.freed_memory import keep_freed_memory
+    keep_freed_memory()
+except ImportError:
+    pass
 folder, threads = os.path.join(os.environ["nnUNet_preprocessed"], sys.argv[1]), int(sys.argv[2])
 torch.set_num_threads(threads)
 np.random.seed(0)

@@ -20,12 +20,18 @@ def load_pretrained_weights(network: "nn.Module", fname: str | os.PathLike[str],
     The network may be wrapped (DDP, torch.compile, edge heads). Other weights in the file are ignored. Raises
     CheckpointMismatchError, an AssertionError, if a weight is missing or has another shape.
     """
+    put_weights(network, weights_of(fname), fname, verbose)
+
+
+def put_weights(
+    network: "nn.Module", weights: "dict[str, Tensor]", fname: str | os.PathLike[str], verbose: bool = False
+) -> None:
+    """Do the same with the weights of a checkpoint that has been read."""
     from nnunetv2.boundary.edge_branch import plain_network
     from nnunetv2.training.run_folder.run_log import say
 
     plain = plain_network(network)
     own = plain.state_dict()
-    weights = weights_of(fname)
     chosen = transferable(own, weights, str(fname))
     plain.load_state_dict({**own, **chosen})
     if has_running_statistics(weights) and not has_running_statistics(own):

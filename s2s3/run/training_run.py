@@ -18,11 +18,12 @@ from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.file_kinds.network_arguments import patch_problems
 from nnunetv2.file_kinds.plans_files import PLANS
 from nnunetv2.foundation.files import raise_problems, read_json
+from nnunetv2.foundation.freed_memory import keep_freed_memory
 from nnunetv2.foundation.torch_threads import set_threads_for
 from nnunetv2.model_sharing.model_advice import BEST, FINAL
 from nnunetv2.run import run_training as public
 from nnunetv2.run.gpu_processes import find_free_network_port, run_on_gpus
-from nnunetv2.run.load_pretrained_weights import weights_of
+from nnunetv2.run.load_pretrained_weights import load_pretrained_weights, put_weights, weights_of
 from nnunetv2.run.rank_group import as_launched_rank, is_launched, join_group, leave_group, naming_missing_ranks
 from nnunetv2.run.start_checkpoints import checkpoint_to_validate, load_newest, refuse_own_checkpoint
 from nnunetv2.training.dataloading.case_splits import fold_of
@@ -47,10 +48,12 @@ DEFAULT_PLANS = "nnUNetPlans"
 
 
 def set_up_device(name: str, known: Sequence[str]) -> torch.device:
-    """Return the device and set the number of torch's threads for it."""
+    """Return the device; set the number of torch's threads and what the process does with freed memory for it."""
     if name not in known:
         raise ArgumentError(f"-device {name}: expected one of {', '.join(known)}; CUDA_VISIBLE_DEVICES selects the GPU")
     set_threads_for(name)
+    if name == "cpu":
+        keep_freed_memory()
     return torch.device(name)
 
 
@@ -128,10 +131,19 @@ def maybe_load_checkpoint(
         nnunet_trainer.load_checkpoint(checkpoint_to_validate(nnunet_trainer.output_folder, val_with_best))
     elif pretrained_weights_file is not None:
         refuse_own_checkpoint(pretrained_weights_file, nnunet_trainer.output_folder)
-        if not nnunet_trainer.was_initialized:
-            nnunet_trainer.follow_pretrained(weights_of(pretrained_weights_file))
-            nnunet_trainer.initialize()
-        public.load_pretrained_weights(nnunet_trainer.network, pretrained_weights_file, verbose=True)
+        _start_from(nnunet_trainer, pretrained_weights_file)
+
+
+def _start_from(trainer: nnUNetTrainer, weights_file: str) -> None:
+    """Build the network if that was not done, and give it weights from a file, which is read once."""
+    weights = None if trainer.was_initialized else weights_of(weights_file)
+    if weights is not None:
+        trainer.follow_pretrained(weights)
+        trainer.initialize()
+    if weights is not None and public.load_pretrained_weights is load_pretrained_weights:
+        put_weights(trainer.network, weights, weights_file, verbose=True)
+    else:  # a client's own
+        public.load_pretrained_weights(trainer.network, weights_file, verbose=True)
 
 
 def run_training(

@@ -63,6 +63,7 @@ class nnUNetTrainer(TrainingLoop):
         """Prepare data, loaders and network, and write the files of the model folder."""
         if not self.was_initialized:
             self.initialize()
+        self._require_trainable_normalization()
         self._unpack()
         self._make_loaders()
         os.makedirs(self.output_folder, exist_ok=True)

@@ -36,8 +36,13 @@ class NormalizationChoice(TrainingState):
             return
         if self._goes_on_with_batch_norm:
             self._plan_batch_norm("The network has batch normalization, as the checkpoint.")
-        elif self._gains_from_batch_norm():
+        elif self._gains_from_batch_norm() and self._trains_batch_norm():
             self._plan_as_the_folds_before()
+        elif self._other_folds_have_batch_norm():
+            self._plan_batch_norm(
+                "The network has batch normalization, as the other folds in the folder; move them away to train with "
+                "the normalization of the plans."
+            )
 
     def _may_have_batch_norm(self) -> bool:
         own: Any = type(self)
@@ -45,8 +50,23 @@ class NormalizationChoice(TrainingState):
             self.batch_norm_on_domains
             and own.build_network_architecture is trainer_module().nnUNetTrainer.build_network_architecture
             and names_instance_norm(self.configuration_manager.network_arch_init_kwargs)
-            and not (self.is_ddp and self.device.type == "cpu")  # torch synchronises batch statistics on GPUs only
         )
+
+    def _trains_batch_norm(self) -> bool:
+        """Tell whether torch can train it here: it shares the statistics of a batch among ranks on GPUs only."""
+        return not (self.is_ddp and self.device.type == "cpu")
+
+    def _require_trainable_normalization(self) -> None:
+        """Raise SettingsError if the network has batch normalization that cannot be trained on these ranks."""
+        if not self._trains_batch_norm() and names_batch_norm(self.configuration_manager.network_arch_init_kwargs):
+            raise SettingsError(
+                f"the network of {self.output_folder_base} has batch normalization, which torch trains on several "
+                "ranks only on GPUs; train this fold in one process"
+            )
+
+    def _other_folds_have_batch_norm(self) -> bool:
+        others = _network_arguments_of(self.output_folder_base, self.configuration_name, but=f"fold_{self.fold}")
+        return others is not None and names_batch_norm(others)
 
     def _gains_from_batch_norm(self) -> bool:
         planned = self.configuration_manager
@@ -100,8 +120,7 @@ class NormalizationChoice(TrainingState):
         """
         if not self._may_have_batch_norm() or has_running_statistics(weight_names):
             return
-        others = _network_arguments_of(self.output_folder_base, self.configuration_name, but=f"fold_{self.fold}")
-        if others is not None and names_batch_norm(others):
+        if self._other_folds_have_batch_norm():
             raise SettingsError(
                 f"-pretrained_weights has no batch normalization, but the other folds in {self.output_folder_base} "
                 "have; train this fold with -tr nnUNetTrainerPlannedNorm, or move those folds away"

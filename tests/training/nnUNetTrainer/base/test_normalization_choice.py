@@ -11,6 +11,7 @@ from torch import nn
 
 from nnunetv2.boundary.edge_branch import plain_network
 from nnunetv2.errors import SettingsError
+from nnunetv2.foundation.safe_loading import safe_checkpoint
 from nnunetv2.run.training_run import maybe_load_checkpoint
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.training.nnUNetTrainer.variants.domains.data_balance import (
@@ -164,6 +165,35 @@ def test_a_checkpoint_with_batch_normalization_is_gone_on_with_when_the_domains_
     assert all(torch.equal(own[name], expected[name]) for name in expected)
 
 
+def test_a_fold_that_is_trained_anew_without_the_domains_has_the_normalization_of_the_other_folds(
+    nnunet_folders: NnunetFolders,
+) -> None:
+    first = run(SLIDES, nnunet_folders, ShortTrainer)
+    (nnunet_folders.preprocessed / SLIDES.name / "domains.json").unlink()
+
+    other = initialised(SLIDES, fold=1)
+    assert kinds_of(other) == {nn.BatchNorm2d}
+    assert kinds_planned(other.plans_manager.plans) == "BatchNorm2d"
+    assert "as the other folds in the folder" in Path(other.log_file).read_text()
+    assert kinds_of(initialised(SLIDES, fold=first.fold)) == {nn.InstanceNorm2d}, "nothing else is in the folder"
+
+
+def test_ranks_on_cpus_validate_batch_normalization_and_refuse_to_train_it(
+    nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(SLIDES, nnunet_folders, ShortTrainer)
+    trainer = make_trainer(SLIDES, trainer_class=ShortTrainer)
+    trainer.is_ddp = True
+    monkeypatch.setattr("nnunetv2.training.nnUNetTrainer.nnUNetTrainer.DDP", lambda network, **_: network)
+    maybe_load_checkpoint(trainer, False, True)
+
+    assert nn.SyncBatchNorm in {type(layer) for layer in plain_network(trainer.network).modules()}
+    trainer.network.eval()
+    assert torch.isfinite(trainer.network(torch.randn(1, 3, 32, 32))[0]).all()
+    with pytest.raises(SettingsError, match="which torch trains on several ranks only on GPUs"):
+        trainer.on_train_start()
+
+
 def test_pretrained_weights_of_another_normalization_than_that_of_other_folds_are_refused(
     nnunet_folders: NnunetFolders, tmp_path: Path
 ) -> None:
@@ -186,10 +216,20 @@ def test_pretrained_weights_of_another_normalization_than_that_of_other_folds_ar
     ("source", "kind"), [(PlannedTrainer, nn.InstanceNorm2d), (ShortTrainer, nn.BatchNorm2d)], ids=["planned", "batch"]
 )
 def test_pretrained_weights_decide_on_the_normalization(
-    nnunet_folders: NnunetFolders, tmp_path: Path, source: type[nnUNetTrainer], kind: type
+    nnunet_folders: NnunetFolders,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    source: type[nnUNetTrainer],
+    kind: type,
 ) -> None:
     first = run(SLIDES, nnunet_folders, source)
     weights = Path(first.output_folder).rename(tmp_path / "pretrained") / "checkpoint_final.pth"
     second = make_trainer(SLIDES, trainer_class=ShortTrainer)
+    read: list[Any] = []
+    load = safe_checkpoint.load_checkpoint_file
+    monkeypatch.setattr(
+        safe_checkpoint, "load_checkpoint_file", lambda file, *options: read.append(file) or load(file, *options)
+    )
     maybe_load_checkpoint(second, False, False, str(weights))
     assert kinds_of(second) == {kind}
+    assert read == [str(weights)], "once"
