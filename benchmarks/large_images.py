@@ -45,7 +45,7 @@ print(peak() - before, before, time.process_time() - start)
 
 
 def write_picture(file: Path, height: int, width: int) -> None:
-    """Write an RGB PNG row by row: cells of random colours with noise."""
+    """Write an RGB PNG row by row: cells of random colours, with noise in an eighth of the columns."""
     generator = np.random.default_rng(0)
     compressor = zlib.compressobj(1)
     with open(file, "wb") as stream:
@@ -53,6 +53,7 @@ def write_picture(file: Path, height: int, width: int) -> None:
         size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
         write_chunk(stream, b"IHDR", size + bytes([8, 2, 0, 0, 0]))
         noise = generator.integers(0, 32, (64, width, 3), dtype=np.uint8)
+        noise[:, width // 8 :] = 0
         for _ in range(0, height, 64):
             cells = generator.integers(60, 200, (1, width // 64 + 1, 3), dtype=np.uint8).repeat(64, 1)[:, :width]
             rows = (cells + noise).reshape(64, -1)
@@ -118,7 +119,7 @@ def main() -> None:
     parser.add_argument("--probabilities", action="store_true", help="save probabilities, too")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        model = make_model(Path(folder) / "model", CLASSES, PATCH, [4, 8, 8])
+        model = make_model(Path(folder) / "model", CLASSES, PATCH, [2, 4])
         for number, size in enumerate(arguments.sizes):
             root = Path(folder) / str(number)
             root.mkdir()

@@ -10,6 +10,7 @@ from nnunetv2.errors import MissingFileError, SettingsError
 from nnunetv2.foundation.output_guard import check_output_folder, check_results
 from nnunetv2.foundation.torch_threads import set_threads_for
 from nnunetv2.inference.case_lists import ListedFolder, check_part, result_names
+from nnunetv2.inference.memory_budget import plan_workers
 from nnunetv2.inference.predict_arguments import default_workers
 
 
@@ -25,7 +26,10 @@ def predict_folder(arguments: Namespace, model_folder: str, predictor_class: Any
     predictor = _make_predictor(arguments, predictor_class)
     predictor.initialize_from_trained_model_folder(model_folder, arguments.f, checkpoint_name=arguments.chk)
     images = _list_images(arguments, predictor.dataset_json["file_ending"])
-    preprocessing, export = _numbers_of_workers(arguments, predictor.device.type == "cpu", len(images.cases))
+    part = images.cases[arguments.part_id :: arguments.num_parts]
+    workers = _numbers_of_workers(arguments, predictor.device.type == "cpu", len(images.cases))
+    (preprocessing, export), line = plan_workers(predictor, part, workers, arguments.save_probabilities)
+    sys.stdout.write(f"{line}\n")
     settings = {
         "save_probabilities": arguments.save_probabilities,
         "overwrite": not arguments.continue_prediction,
@@ -36,8 +40,8 @@ def predict_folder(arguments: Namespace, model_folder: str, predictor_class: Any
     if preprocessing == 0 and export == 0:
         predictor.predict_from_files_sequential(images, arguments.o, **settings)
         return
-    workers = {"num_processes_preprocessing": preprocessing, "num_processes_segmentation_export": export}
-    predictor.predict_from_files(images, arguments.o, **workers, **settings)
+    numbers = {"num_processes_preprocessing": preprocessing, "num_processes_segmentation_export": export}
+    predictor.predict_from_files(images, arguments.o, **numbers, **settings)
 
 
 def _make_predictor(arguments: Namespace, predictor_class: Any) -> Any:

@@ -49,7 +49,9 @@ class StripewisePredictor:
     perform_everything_on_device: bool
     tile_step_size: float
     network: Any
+    plans_manager: Any
     configuration_manager: Any
+    dataset_json: Any
     label_manager: Any
     list_of_parameters: Any
     _left_out_in_stripes: ClassVar[OriginalParts]
@@ -66,10 +68,10 @@ class StripewisePredictor:
     def _tile_work(self, do_on_device: bool) -> TileWork:
         """Return how tiles are predicted."""
 
-    def _works_in_stripes(self, outputs: list[str] | None, save_probabilities: bool) -> bool:
+    def works_in_stripes(self, writes_files: bool, save_probabilities: bool) -> bool:
         """Tell whether logits of whole 2D images are not needed: by nobody's own methods, functions or labels."""
         return (
-            outputs is not None
+            writes_files
             and not save_probabilities
             and type(self.label_manager) is LabelManager
             and self._left_out_in_stripes.are_in_use(self)

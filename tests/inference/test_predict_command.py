@@ -55,6 +55,16 @@ def test_a_folder_is_predicted(run: Run) -> None:
     assert run.written == ["a.png", "b.png", "c.png"]
 
 
+def test_the_memory_is_stated_before_the_work_and_a_wrong_budget_is_refused(run: Run, monkeypatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr("sys.stdout.write", lambda text: shown.append(text))
+    assert run() == 0
+    assert shown[0].startswith("Memory: about 0.5 GB of ")
+    monkeypatch.setenv("nnUNet_memory_budget", "lots")
+    assert run() == 2
+    assert run.message.startswith("error: nnUNet_memory_budget is 'lots', expected")
+
+
 def test_the_folder_of_images_is_listed_once_and_folders_of_results_are_made_once(
     run: Run, count_listings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,57 @@
+"""The size of an image from the header of its file, without reading the voxels."""
+
+import os
+from dataclasses import dataclass
+
+from s1.shown_pixels import shown_image_size
+
+PathLike = str | os.PathLike[str]
+
+_PICTURES = (".png", ".bmp", ".jpg", ".jpeg")
+_TIFF = (".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """Size of an image in the order of the axes of its array."""
+
+    shape: tuple[int, int, int]
+    """(x, y, z); (1, height, width) of a picture."""
+    spacing: tuple[float, ...] | None = None
+    """Of each axis; None if the file does not say."""
+
+    @property
+    def voxels(self) -> int:
+        """Number of voxels of a channel."""
+        return self.shape[0] * self.shape[1] * self.shape[2]
+
+
+def read_header(path: PathLike) -> ImageHeader | None:
+    """Return the size of an image, None if it cannot be told: whoever reads the file says what is wrong with it."""
+    name = os.fspath(path).lower()
+    try:
+        if name.endswith(_PICTURES):
+            return ImageHeader((1, *shown_image_size(path)))
+        return _tiff_header(path) if name.endswith(_TIFF) else _volume_header(path)
+    except Exception:  # whatever Pillow, tifffile and SimpleITK raise
+        return None
+
+
+def _tiff_header(path: PathLike) -> ImageHeader | None:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        shape = file.series[0].shape
+    if len(shape) == 3 and shape[-1] not in (3, 4):
+        return ImageHeader((shape[0], shape[1], shape[2]))
+    return ImageHeader((1, *shown_image_size(path)))
+
+
+def _volume_header(path: PathLike) -> ImageHeader:
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(os.fspath(path))
+    reader.ReadImageInformation()
+    size, spacing = [*reader.GetSize(), 1, 1][:3], [*reader.GetSpacing(), 1.0, 1.0][:3]
+    return ImageHeader((size[2], size[1], size[0]), tuple(reversed(spacing)))

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import tifffile
+from PIL import Image
+
+from nnunetv2.imageio.image_header import ImageHeader, read_header
+
+PIXELS = np.zeros((20, 30, 3), np.uint8)
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "jpg", "tif"])
+def test_pictures_have_one_slice_and_no_spacing(tmp_path: Path, ending: str) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / f"a.{ending}")
+    assert read_header(tmp_path / f"a.{ending}") == ImageHeader((1, 20, 30))
+
+
+def test_stacks_and_volumes_have_the_axes_of_their_arrays(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((7, 20, 30), np.uint8))
+    assert read_header(tmp_path / "a.tif") == ImageHeader((7, 20, 30))
+    image = sitk.GetImageFromArray(np.zeros((7, 20, 30), np.uint8))
+    image.SetSpacing((0.5, 1.0, 2.0))
+    sitk.WriteImage(image, str(tmp_path / "a.nii.gz"))
+    header = read_header(tmp_path / "a.nii.gz")
+    assert header == ImageHeader((7, 20, 30), (2.0, 1.0, 0.5))
+    assert header.voxels == 7 * 20 * 30
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.nii.gz", "a.unknown", "missing.png"])
+def test_files_that_cannot_be_read_have_no_size(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    (tmp_path / "a.tif").write_bytes(b"II*\0")
+    (tmp_path / "a.nii.gz").write_bytes(b"none")
+    assert read_header(tmp_path / name) is None

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from nnunetv2.errors import SettingsError
+from nnunetv2.inference import memory_budget
+from nnunetv2.inference.memory_budget import VARIABLE, budget_bytes, plan_workers
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from tests.factories.models import CPU
+from tests.inference.conftest import write_rgb
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", 800), ("50%", 500), ("0.5 %", 5), ("12", 12e9), ("1.5G", 15e8), ("12gb", 12e9), ("900M", 9e8)],
+)
+def test_the_budget_is_an_amount_or_a_share_of_what_is_left(monkeypatch, text, expected) -> None:
+    monkeypatch.setenv(VARIABLE, text)
+    assert budget_bytes(1000) == expected
+
+
+def test_the_budget_is_a_share_of_an_unknown_memory_only_if_no_amount_is_given(monkeypatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert budget_bytes(None) is None
+    monkeypatch.setenv(VARIABLE, "2G")
+    assert budget_bytes(None) == 2e9
+
+
+@pytest.mark.parametrize("text", ["much", "-1", "0", "1e9", "5T", "12 G 3", "1" * 40])
+def test_other_values_are_refused_in_one_line(monkeypatch, text) -> None:
+    monkeypatch.setenv(VARIABLE, text)
+    with pytest.raises(SettingsError, match=r"expected GB or a share of what is left: 12, 12G, 900M or 50%$"):
+        budget_bytes(1000)
+
+
+@pytest.fixture
+def predictor(rgb_model: Path) -> nnUNetPredictor:
+    predictor = nnUNetPredictor(device=CPU, allow_tqdm=False)
+    predictor.initialize_from_trained_model_folder(rgb_model, None)
+    return predictor
+
+
+@pytest.fixture
+def cases(rgb_images: Path) -> list[list[str]]:
+    write_rgb(rgb_images / "large_0000.png", 0, (500, 300))
+    (rgb_images / "broken_0000.png").write_bytes(b"\x89PNG" * 100000)
+    return [[str(file)] for file in sorted(rgb_images.iterdir())]
+
+
+def test_the_line_names_the_largest_image_the_need_and_the_budget(predictor, cases, monkeypatch) -> None:
+    monkeypatch.setenv(VARIABLE, "10G")
+    workers, line = plan_workers(predictor, cases, (1, 2), False)
+    assert workers == (1, 2)
+    assert line == (
+        "Memory: about 0.9 GB of 10.0 GB (nnUNet_memory_budget) for 5 case(s) of up to 500 x 300, with 1 processes for "
+        "preprocessing and 2 for export."
+    )
+
+
+def test_workers_that_do_not_fit_are_left_out(predictor, cases, monkeypatch) -> None:
+    monkeypatch.setenv(VARIABLE, "700M")
+    workers, line = plan_workers(predictor, cases, (3, 3), False)
+    assert workers == (0, 1)
+    assert "with 0 processes for preprocessing and 1 for export (not 3 and 3, which would not fit)." in line
+    monkeypatch.setenv(VARIABLE, "100M")
+    workers, line = plan_workers(predictor, cases, (0, 0), False)
+    assert workers == (0, 0)
+    assert line.endswith("It is more than that: the prediction may fail.")
+
+
+def test_what_is_not_known_is_said_and_changes_nothing(predictor, cases, monkeypatch) -> None:
+    assert plan_workers(predictor, [["missing.png"]], (3, 3), False)[0] == (3, 3)
+    assert plan_workers(object(), cases, (3, 3), False)[0] == (3, 3)
+    monkeypatch.setattr(memory_budget, "available_bytes", lambda: None)
+    assert "not known" in plan_workers(predictor, cases, (3, 3), False)[1]

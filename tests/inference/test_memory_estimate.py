@@ -1,0 +1,51 @@
+from dataclasses import replace
+
+import pytest
+
+from nnunetv2.imageio.image_header import ImageHeader
+from nnunetv2.inference.memory_estimate import CaseMemory, ModelSize
+
+RGB = ModelSize(3, 3, 1, (512, 512), (1.0, 1.0), in_stripes=True, with_probabilities=False)
+VOLUMES = ModelSize(1, 100, 1, (64, 64, 64), (1.0, 1.0, 1.0), in_stripes=True, with_probabilities=False)
+
+
+def picture(height: int, width: int) -> ImageHeader:
+    return ImageHeader((1, height, width))
+
+
+def test_beyond_pixels_and_labels_pictures_take_memory_by_their_width_only() -> None:
+    def beyond(height: int, width: int) -> int:
+        return CaseMemory.of(picture(height, width), RGB).predicting - 4 * height * width
+
+    assert beyond(4096, 4096) == beyond(65536, 4096)
+    assert beyond(4096, 8192) == 2 * beyond(4096, 4096)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"in_stripes": False}, {"with_probabilities": True, "in_stripes": False}],
+    ids=["whole", "probabilities"],
+)
+def test_whole_pictures_take_several_times_as_much(changes: dict) -> None:
+    stripes = CaseMemory.of(picture(16384, 16384), RGB)
+    whole = CaseMemory.of(picture(16384, 16384), replace(RGB, **changes))
+    assert whole.predicting > 4 * stripes.predicting
+    assert whole.preparing == 8 * stripes.preparing
+
+
+def test_more_folds_classes_and_finer_spacings_take_more() -> None:
+    header = ImageHeader((100, 200, 200), (2.0, 1.0, 1.0))
+    memory = CaseMemory.of(header, VOLUMES)
+    assert memory.predicting == 2 * header.voxels * (4 + 2 * 101)
+    assert CaseMemory.of(header, replace(VOLUMES, folds=5)).predicting == 2 * header.voxels * (4 + 2 * 201)
+    assert CaseMemory.of(header, replace(VOLUMES, heads=2)).exporting < memory.exporting / 25
+
+
+def test_workers_are_left_out_one_by_one_until_the_rest_fits() -> None:
+    memory = CaseMemory.of(picture(8192, 8192), RGB)
+    enough = memory.total(3, 2)
+    assert memory.fitting_workers(3, 2, enough) == (3, 2)
+    assert memory.fitting_workers(3, 2, enough - 1) == (2, 2)
+    assert memory.fitting_workers(3, 3, memory.total(1, 2)) == (1, 2)
+    assert memory.fitting_workers(3, 3, 0) == (0, 0)
+    assert memory.total(0, 0) < memory.total(1, 0) < memory.total(1, 1)
