@@ -1,5 +1,6 @@
 """Brings images and masks together, from what their paths say."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -118,7 +119,7 @@ def _named_cases(partners: dict[PlacedPicture, PlacedPicture]) -> tuple[list[Fou
     problems = []
     for image, mask in partners.items():
         name = "_".join([*image.place, image.case]) if with_folders else image.case
-        name = name.replace(" ", "_")
+        name = re.sub(r"[^\w.-]+", "_", name).strip("_")
         name += "_image" if name.endswith("_seg") else ""
         if name.lower() in cases:
             what = f"has the name of {cases[name.lower()].pair.image}"

@@ -16,8 +16,7 @@ FEWEST_CASES = 2
 """Of a domain that names alone propose."""
 _GROUPS = {
     "TCGA's patients": re.compile(r"(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})"),
-    "the slide before the coordinates, as QuPath names tiles": re.compile(r"^(.+?)[\s_-]*\[[^\]]*x=\d+"),
-    "the slide before the coordinates": re.compile(r"^(.+?)[_-]x_?\d+[_-]y_?\d+"),
+    "the slide before the coordinates": re.compile(r"^(.+?)(?:[_-]d_[\d.]+)?[_-]x_?\d+[_-]y_?\d+"),
     "the name before the number of the tile": re.compile(r"^(.+?)[_-](?:tile|patch|roi|crop|region)[_-]?\d+$", re.I),
     "patients in the names": re.compile(r"((?:patient|pat|subject|slide)[_-]?\d+)(?=[_-])", re.I),
 }

@@ -36,6 +36,12 @@ def test_equal_names_in_several_hospitals_get_their_folders_before_them() -> Non
     assert pairing.problems == []
 
 
+def test_tiles_that_qupath_exports_get_plain_names() -> None:
+    pairing = pair("n/s 1 [d=2,x=0,y=9,w=9,h=9].png", "n/s 1 [d=2,x=0,y=9,w=9,h=9]-labelled.png")
+    assert [case.name for case in pairing.cases] == ["s_1_d_2_x_0_y_9_w_9_h_9"]
+    assert pairing.problems == []
+
+
 def test_files_without_a_partner_are_problems_that_say_what_to_do() -> None:
     pairing = pair("images/a.png", "masks/a.png", "images/b.png", "masks/c.png")
     assert [(Path(p.where).name, p.what) for p in pairing.problems] == [

@@ -46,7 +46,7 @@ def test_names_that_tell_nothing_give_no_domains(names: tuple[str, ...]) -> None
     ("names", "group"),
     [
         (["TCGA-A1-A0SB-01_1", "TCGA-A1-A0SB-01_2", "TCGA-B2-A0SC-01_1"], "TCGA-A1-A0SB"),
-        (["s1 [x=0,y=0,w=9,h=9]", "s1 [d=2,x=9,y=0,w=9,h=9]", "s2 [x=0,y=0,w=9,h=9]"], "s1"),
+        (["s1_d_2.5_x_0_y_0_w_9_h_9", "s1_d_2.5_x_9_y_0_w_9_h_9", "s2_d_2_x_0_y_0_w_9_h_9"], "s1"),
         (["s1_x0_y0", "s1_x0_y9", "s2_x0_y0"], "s1"),
         (["s1_tile_1", "s1_tile2", "s2_tile_1"], "s1"),
         (["a_patient3_1", "a_patient3_2", "b_patient4_1"], "patient3"),
