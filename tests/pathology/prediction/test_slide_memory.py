@@ -9,8 +9,8 @@ from sample_data.pyramids import PyramidSettings, write_pyramid
 from tests.pathology.prediction.large_slides import scaled
 from tests.pathology.prediction.peak_memory import peak_mib
 
-MOST_GROWTH_MIB = 100
-"""From 20,000 x 16,000 to 100,000 x 80,000 pixels; 84 were measured, 262 and 346."""
+MOST_GROWTH = 1.05
+"""From 20,000 x 16,000 to 100,000 x 80,000 pixels; 244.8 and 252.4 MiB were measured."""
 
 
 @pytest.mark.slow
@@ -21,5 +21,5 @@ def test_a_slide_of_eight_gigapixels_takes_no_more_than_a_small_one_and_than_is_
         write_pyramid(tmp_path / f"{name}.tif", PyramidSettings(*scaled(width, height)))
     small = peak_mib(tmp_path / "small.tif", tmp_path / "a", memory_gb=0.3)
     large = peak_mib(tmp_path / "large.tif", tmp_path / "b", memory_gb=0.3)
-    assert large <= small + MOST_GROWTH_MIB
+    assert large <= MOST_GROWTH * small
     assert peak_mib(tmp_path / "large.tif", tmp_path / "c", memory_gb=1.5) <= 1.5e9 / 2**20
