@@ -32,6 +32,8 @@ _PYTHON = (
 )
 _MOST_INSTRUCTIONS = 4_000_000
 """A checkpoint holds dataset.json, with about 15 instructions for each case that is listed there."""
+_NAMES_OF_A_TENSOR = 4
+"""In a checkpoint without an optimizer: nnU-Net's networks have each weight of the encoder under so many names."""
 _METADATA = "_metadata"
 """What `state_dict()` adds to its dict as an attribute: versions of modules."""
 
@@ -66,7 +68,8 @@ def check_checkpoint(stream: IO[bytes], size_bytes: int, storage_bytes: Mapping[
             raise UnpicklingError(f"a storage of {items * item_bytes} bytes, of which the file holds {present or 0}")
         return _Storage(item_bytes, items)
 
-    budget = Budget(size_bytes + sum(storage_bytes.values()))
+    # A budget is for twice its size.
+    budget = Budget(size_bytes + _NAMES_OF_A_TENSOR // 2 * sum(storage_bytes.values()))
     extension = Extension(
         _constructors(budget), _NAMES, find_storage, _set_state, (_Leaf, Constant), _MOST_INSTRUCTIONS
     )

@@ -86,3 +86,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
 def test_a_file_without_a_dict_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="contains a list"):
         load_checkpoint_file(save([1, 2], tmp_path), "cpu")
+
+
+def test_a_large_weight_may_have_four_names(tmp_path: Path) -> None:
+    weight = torch.zeros(5_000_000)
+    content = {"network_weights": dict.fromkeys("abcd", weight)}
+    assert len(load_checkpoint_file(save(content, tmp_path), "cpu")["network_weights"]) == 4
