@@ -10,7 +10,7 @@ import argparse
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +19,13 @@ from scipy.ndimage import gaussian_filter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.parts.whole_processes import Usage, measure
 from s1.files import write_json
-from tests.differential.oracle import run_oracle, run_ours
 from tests.factories.plans import make_dataset_json, make_plans
 
 COARSE = 8
-EVALUATE = """
-    import resource, sys, time
-
-    if __name__ == "__main__":
-        start = time.monotonic()
-        from nnunetv2.evaluation.evaluate_predictions import evaluate_folder_entry_point
-        evaluate_folder_entry_point()
-        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        print(sum(one.ru_utime + one.ru_stime for one in used), time.monotonic() - start)
-"""
+STOCK = "nnunetv2.evaluation.evaluate_predictions:evaluate_folder_entry_point"
+OURS = "nnunetv2.evaluation.evaluate_command:evaluate_folder_entry_point"
 
 
 def write_images(root: Path, count: int, side: int) -> None:
@@ -50,13 +42,11 @@ def write_images(root: Path, count: int, side: int) -> None:
     write_json(make_plans([512, 512], [1.0, 1.0], ".png", 3), root / "plans.json")
 
 
-def measure(run: Callable[..., str], root: Path, name: str, processes: int) -> tuple[float, float]:
-    """Return CPU and wall seconds of one evaluation; the summary is written to `name`.json."""
-    arguments = ["-djfile", root / "dataset.json", "-pfile", root / "plans.json", "-o", root / f"{name}.json"]
-    folders = (root / "reference", root / "prediction")
-    output = run(EVALUATE, *folders, *arguments, "-np", processes, env={"OMP_NUM_THREADS": "1"})
-    cpu_s, wall_s = map(float, output.splitlines()[-1].split())
-    return cpu_s, wall_s
+def evaluate(entry_point: str, root: Path, name: str, processes: int) -> Usage:
+    """Evaluate; the summary is written to `name`.json."""
+    files = ["-djfile", root / "dataset.json", "-pfile", root / "plans.json", "-o", root / f"{name}.json"]
+    arguments = [root / "reference", root / "prediction", *files, "-np", processes]
+    return measure(entry_point, arguments, root, name == "stock", threads=1)
 
 
 def main() -> None:
@@ -69,13 +59,11 @@ def main() -> None:
         root, ratios = Path(folder), []
         write_images(root, arguments.images, arguments.side)
         for number in range(arguments.rounds):
-            stock = measure(run_oracle, root, "stock", arguments.processes)
-            ours = measure(run_ours, root, "ours", arguments.processes)
+            pair = [evaluate(way, root, name, arguments.processes) for way, name in ((STOCK, "stock"), (OURS, "ours"))]
             assert (root / "stock.json").read_text() == (root / "ours.json").read_text(), "the summaries differ"
-            ratios.append([a / b for a, b in zip(stock, ours, strict=True)])
-            figures = "stock {:.1f} s CPU {:.1f} s wall, ours {:.1f} s CPU {:.1f} s wall".format(*stock, *ours)
-            print(f"round {number + 1}: {figures}", flush=True)
-        cpu, wall = (statistics.median(values) for values in zip(*ratios, strict=True))
+            ratios.append([stock / ours for stock, ours in zip(*map(astuple, pair), strict=True)])
+            print(f"round {number + 1}: stock {pair[0]}; ours {pair[1]}", flush=True)
+        cpu, wall, _ = (statistics.median(values) for values in zip(*ratios, strict=True))
         print(f"{arguments.images} images of {arguments.side} x {arguments.side}: ours is faster by")
         print(f"  CPU time x {cpu:.2f}, wall time x {wall:.2f} (medians); summaries equal")
 

@@ -85,7 +85,9 @@ def show(name: str, stock: float, ours: float, unit: str) -> None:
     print(f"{name:58} stock {stock:9.1f} {unit:4} ours {ours:9.1f} {unit:4} ratio {ours / stock:5.2f}", flush=True)
 
 
-def make_model(root: Path, classes: int, patch: int, features: list[int]) -> Path:
+def make_model(
+    root: Path, classes: int, patch: int, features: list[int], mirroring_axes: tuple[int, ...] | None = None
+) -> Path:
     """Write an untrained RGB model."""
     plans = make_plans([patch, patch], [1.0, 1.0], ".png", 3)
     arguments = make_architecture(2)["arch_kwargs"]
@@ -96,7 +98,7 @@ def make_model(root: Path, classes: int, patch: int, features: list[int]) -> Pat
     )  # fmt: skip
     plans["configurations"]["2d"]["architecture"]["arch_kwargs"] = arguments
     labels = {"background": 0, **{f"label{value}": value for value in range(1, classes)}}
-    return write_model_folder(root, plans, make_dataset_json(".png", 3, labels))
+    return write_model_folder(root, plans, make_dataset_json(".png", 3, labels), mirroring_axes=mirroring_axes)
 
 
 def main() -> None:

@@ -3,10 +3,12 @@
 import ctypes
 import sys
 
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Of mallopt, in malloc.h."""
 _BYTES = 1 << 18
-_KEPT_BYTES, _KEPT_ARRAY_BYTES = 1 << 30, 1 << 26
+_KEPT_BYTES, _KEPT_ARRAY_BYTES = 1 << 30, 1 << 27
+_OLD_LIMIT = 1 << 25
+"""The largest array that glibc before 2.36 keeps."""
 
 
 def return_freed_memory() -> None:
@@ -19,14 +21,15 @@ def return_freed_memory() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Keep up to 1 GiB that was freed, in arrays below 64 MiB, for the next ones; for the whole process, for good.
+    """Keep up to 1 GiB that was freed, in arrays below 128 MiB, for those of all threads; for the whole process.
 
-    A training on the CPU makes the same arrays in every step. Otherwise the system takes their memory each time, and
+    A network on the CPU makes the same arrays in every step. Otherwise the system takes their memory each time, and
     has to clear it again. Does nothing where the system has no such setting.
     """
     if not _set(_MMAP_THRESHOLD, _KEPT_ARRAY_BYTES):
-        _set(_MMAP_THRESHOLD, _KEPT_ARRAY_BYTES // 2)  # the most that glibc takes before 2.36
+        _set(_MMAP_THRESHOLD, _OLD_LIMIT)
     _set(_TRIM_THRESHOLD, _KEPT_BYTES)
+    _set(_ARENA_MAX, 1)
 
 
 def _set(option: int, value: int) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from nnunetv2.errors import MissingFileError, SettingsError
+from nnunetv2.foundation.freed_memory import keep_freed_memory
 from nnunetv2.foundation.output_guard import check_output_folder, check_results
 from nnunetv2.foundation.torch_threads import set_threads_for
 from nnunetv2.inference.case_lists import ListedFolder, check_part, result_names
@@ -58,7 +59,7 @@ def _make_predictor(arguments: Namespace, predictor_class: Any) -> Any:
 
 
 def choose_device(name: str | None) -> torch.device:
-    """Return the device (default: cuda if available, otherwise cpu) and set torch's thread count for it."""
+    """Return the device (default: cuda if available, otherwise cpu) and set torch's threads and memory for it."""
     if name in (None, "cuda") and not torch.cuda.is_available():
         if name == "cuda":
             raise SettingsError("-device cuda: torch finds no CUDA device on this computer. Use -device cpu.")
@@ -66,6 +67,8 @@ def choose_device(name: str | None) -> torch.device:
         name = "cpu"
     device = torch.device(name or "cuda")
     set_threads_for(device.type)
+    if device.type == "cpu":
+        keep_freed_memory()
     return device
 
 

@@ -7,6 +7,7 @@ and whoever cannot keep the logits of a whole image in memory sums up `predicted
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -14,6 +15,7 @@ import torch
 from nnunetv2.errors import CallError
 from nnunetv2.inference.sliding_window_prediction import Slicer, mirror_combinations
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError, LogitOverflowError, TileSum
+from nnunetv2.networks.several_calls import call_for_each
 
 Result = TypeVar("Result")
 
@@ -74,15 +76,15 @@ def mean_of_mirrored(
     network: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor, axes: Sequence[int]
 ) -> torch.Tensor:
     """Return the logits of a batch (B, C, *tile), averaged over it and its versions mirrored along spatial `axes`."""
-    prediction = network(batch)
-    if not axes:
-        return prediction
-    if max(axes) > batch.ndim - 3:
+    if axes and max(axes) > batch.ndim - 3:
         raise CallError(f"mirroring axes {axes} do not exist in a batch of {batch.ndim} axes")
     combinations = mirror_combinations(axes)
-    for mirrored in combinations:
-        prediction += torch.flip(network(torch.flip(batch, mirrored)), mirrored)
-    prediction /= len(combinations) + 1
+    predictions = call_for_each(network, [lambda: batch, *(partial(torch.flip, batch, axes) for axes in combinations)])
+    prediction = next(predictions)
+    for mirrored, of_mirrored in zip(combinations, predictions, strict=True):
+        prediction += torch.flip(of_mirrored, mirrored)
+    if combinations:
+        prediction /= len(combinations) + 1
     return prediction
 
 

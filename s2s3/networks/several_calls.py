@@ -1,0 +1,92 @@
+"""Calls a network for one batch after the other, or for several at once on the CPU.
+
+Threads within an operation wait for each other hundreds of times in a network; calls side by side do not.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from nnunetv2.networks.cpu_operations import CpuOperations
+
+_MOST_CALLS = 4
+"""At once: each holds the activations of a network."""
+_LARGEST_BATCH = 1 << 22
+"""Numbers in a batch beyond which calls side by side need too much memory, and threads in an operation have enough."""
+_KNOWN_PACKAGES = ("torch.", "dynamic_network_architectures.")
+"""Of networks that keep nothing from one call to the next in evaluation."""
+
+
+def call_for_each(
+    network: Callable[[torch.Tensor], torch.Tensor], batches: Sequence[Callable[[], torch.Tensor]]
+) -> Iterator[torch.Tensor]:
+    """Yield what the network gives for each batch, in their order.
+
+    Parameters:
+        batches: functions that make the batches, of equal size; each is called just before it is needed.
+    """
+    first = batches[0]()
+    calls = [lambda: first, *batches[1:]]
+    faster = CpuOperations if _is_plain(network) and first.device.type == "cpu" else nullcontext
+    at_once = _calls_at_once(len(batches), first) if faster is CpuOperations else 1
+    if at_once > 1:
+        yield from _side_by_side(network, calls, at_once)
+        return
+    for make_batch in calls:
+        with faster():
+            prediction = network(make_batch())
+        yield prediction
+
+
+def _is_plain(network: Any) -> bool:
+    """Tell whether only known code runs in a network: no hooks, nothing compiled, no classes of others."""
+    return isinstance(network, nn.Module) and all(
+        type(module).__module__.startswith(_KNOWN_PACKAGES)
+        and not isinstance(module, torch.jit.ScriptModule)
+        and not hasattr(module, "_orig_mod")
+        and "forward" not in module.__dict__
+        and not module.training
+        and not (module._forward_hooks or module._forward_pre_hooks)
+        for module in network.modules()
+    )
+
+
+def _calls_at_once(calls: int, batch: torch.Tensor) -> int:
+    """Return the most calls that share the threads evenly."""
+    threads = torch.get_num_threads()
+    if batch.numel() > _LARGEST_BATCH or torch.is_grad_enabled():
+        return 1
+    return max(count for count in range(1, _MOST_CALLS + 1) if calls % count == 0 and count <= threads)
+
+
+def _side_by_side(
+    network: Callable[[torch.Tensor], torch.Tensor], calls: Sequence[Callable[[], torch.Tensor]], at_once: int
+) -> Iterator[torch.Tensor]:
+    inference, before = torch.is_inference_mode_enabled(), torch.get_num_threads()
+
+    def call(make_batch: Callable[[], torch.Tensor]) -> torch.Tensor:
+        # Both modes belong to a thread, and a network finds no gradients in the caller's.
+        with torch.inference_mode(inference), torch.no_grad(), CpuOperations():
+            return network(make_batch())
+
+    with _same_number_of_threads(before), _workers(at_once, before // at_once) as pool:
+        predictions = list(pool.map(call, calls))
+    yield from predictions
+
+
+@contextmanager
+def _same_number_of_threads(number: int) -> Iterator[None]:
+    """Undo what other threads told torch, which counts for those that begin later."""
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
+
+
+def _workers(count: int, threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, "network", partial(torch.set_num_threads, threads))
