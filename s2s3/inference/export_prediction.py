@@ -6,7 +6,8 @@ and transposed back.
 
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Union  # noqa: F401, UP035 - names of nnU-Net's module
 
@@ -19,8 +20,9 @@ from nnunetv2.foundation.files import read_json
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.safe_loading.safe_arrays import open_npy
 from nnunetv2.foundation.torch_threads import torch_threads
+from nnunetv2.inference.channelwise_labels import goes_class_by_class, write_labels_class_by_class
 from nnunetv2.inference.export_geometry import require_export_geometry
-from nnunetv2.inference.label_conversion import labels_and_probabilities
+from nnunetv2.inference.label_conversion import label_dtype, labels_and_probabilities
 from nnunetv2.inference.output_files import arriving_together, write_npz
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
@@ -66,9 +68,9 @@ def convert_predicted_logits_to_segmentation_with_correct_shape(
     """
     require_export_geometry(properties_dict, 4 * len(predicted_logits) if return_probabilities else 1)
     with torch_threads(num_threads_torch):
-        logits = _resample_to_crop(predicted_logits, plans_manager, configuration_manager, properties_dict)
-        segmentation, probabilities = labels_and_probabilities(
-            logits,
+        segmentation, probabilities = _segment(
+            predicted_logits,
+            _resampling_to_crop(plans_manager, configuration_manager, properties_dict),
             label_manager,
             properties_dict["shape_before_cropping"],
             properties_dict["bbox_used_for_cropping"],
@@ -81,26 +83,50 @@ def convert_predicted_logits_to_segmentation_with_correct_shape(
     return segmentation, probabilities.transpose([0, *(axis + 1 for axis in backward)])
 
 
-def _resample_to_crop(
-    logits: "np.ndarray | torch.Tensor",
-    plans_manager: PlansManager,
-    configuration_manager: ConfigurationManager,
-    properties: dict[str, Any],
-) -> np.ndarray:
+@dataclass(frozen=True)
+class _Resampling:
+    function: Callable[..., Any]
+    shape: Sequence[int]
+    spacings: tuple[Sequence[float], Sequence[float]]
+    """Of the logits and of the result."""
+
+    def __call__(self, logits: "np.ndarray | torch.Tensor") -> np.ndarray:
+        """Return logits (K, a, b, c) in the shape."""
+        resampled = self.function(logits, self.shape, *self.spacings)
+        return resampled if isinstance(resampled, np.ndarray) else resampled.cpu().numpy()
+
+
+def _resampling_to_crop(
+    plans_manager: PlansManager, configuration_manager: ConfigurationManager, properties: dict[str, Any]
+) -> _Resampling:
     spacing = [properties["spacing"][axis] for axis in plans_manager.transpose_forward]
     shape = properties["shape_after_cropping_and_before_resampling"]
-    own_spacing = _network_spacing(configuration_manager, spacing)
-    return _as_array(configuration_manager.resampling_fn_probabilities(logits, shape, own_spacing, spacing))
+    spacings = _network_spacing(configuration_manager, spacing), spacing
+    return _Resampling(configuration_manager.resampling_fn_probabilities, shape, spacings)
+
+
+def _segment(
+    logits: "np.ndarray | torch.Tensor",
+    resampling: _Resampling,
+    label_manager: LabelManager,
+    shape: Sequence[int],
+    box: Sequence[Sequence[int]],
+    with_probabilities: bool,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return segmentation and probabilities of the whole image; without probabilities one class after the other."""
+    is_resampled = tuple(logits.shape[1:]) != tuple(map(int, resampling.shape))
+    if with_probabilities or not is_resampled or not goes_class_by_class(label_manager, resampling.function):
+        return labels_and_probabilities(resampling(logits), label_manager, shape, box, with_probabilities)
+    segmentation = np.zeros(tuple(shape), dtype=label_dtype(label_manager))
+    inside = tuple(slice(int(first), int(end)) for first, end in box)
+    write_labels_class_by_class(segmentation[inside], logits, resampling, label_manager)
+    return segmentation, None
 
 
 def _network_spacing(configuration_manager: ConfigurationManager, case_spacing: Sequence[float]) -> list[float]:
     """Return the spacing of the logits; a 2D configuration keeps the case's spacing along the first axis."""
     spacing = list(configuration_manager.spacing)
     return spacing if len(spacing) == len(case_spacing) else [case_spacing[0], *spacing]
-
-
-def _as_array(values: "np.ndarray | torch.Tensor") -> np.ndarray:
-    return values if isinstance(values, np.ndarray) else values.cpu().numpy()
 
 
 def _load_if_file(values: "np.ndarray | torch.Tensor | PathLike") -> "np.ndarray | torch.Tensor":
@@ -189,11 +215,9 @@ def resample_and_save(
         configuration_manager, [properties_dict["spacing"][axis] for axis in plans_manager.transpose_forward]
     )
     with torch_threads(num_threads_torch):
-        logits = configuration_manager.resampling_fn_probabilities(
-            _load_if_file(predicted), target_shape, spacing, spacing
-        )
+        resampling = _Resampling(configuration_manager.resampling_fn_probabilities, target_shape, (spacing, spacing))
         whole = [(0, length) for length in target_shape]
-        segmentation, _ = labels_and_probabilities(_as_array(logits), label_manager, target_shape, whole, False)
+        segmentation, _ = _segment(_load_if_file(predicted), resampling, label_manager, target_shape, whole, False)
     if dataset_class is None:
         from nnunetv2.preprocessing.storage.blosc2_dataset import nnUNetDatasetBlosc2 as dataset_class
     dataset_class.save_seg(segmentation, os.fspath(output_file))

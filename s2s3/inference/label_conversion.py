@@ -46,7 +46,7 @@ def write_labels(
     segmentation: np.ndarray, logits: np.ndarray, label_manager: LabelManager, probabilities: np.ndarray | None = None
 ) -> None:
     """Fill a segmentation (x, y, z) and, if they are given, probabilities (K, x, y, z) from logits (K, x, y, z)."""
-    labels = _labels_of_channels(label_manager, logits.shape[0])
+    labels = labels_of_channels(label_manager, logits.shape[0])
     for slab in _slabs(logits.shape[1:], label_manager):
         part = logits[(slice(None), *slab)]
         if probabilities is None:
@@ -60,7 +60,7 @@ def write_labels(
 
 def probabilities_to_labels(probabilities: np.ndarray, label_manager: LabelManager) -> np.ndarray:
     """Return the segmentation (x, y, z) of probabilities (K, x, y, z)."""
-    labels = _labels_of_channels(label_manager, probabilities.shape[0])
+    labels = labels_of_channels(label_manager, probabilities.shape[0])
     segmentation = np.zeros(probabilities.shape[1:], dtype=label_dtype(label_manager))
     for slab in _slabs(probabilities.shape[1:], label_manager):
         channels = label_manager.convert_probabilities_to_segmentation(probabilities[(slice(None), *slab)])
@@ -74,7 +74,7 @@ def label_dtype(label_manager: LabelManager) -> "DTypeLike":
     return np.uint8 if len(label_manager.foreground_labels) < 255 and max(values) < 256 else np.uint16
 
 
-def _labels_of_channels(label_manager: LabelManager, num_channels: int) -> np.ndarray | None:
+def labels_of_channels(label_manager: LabelManager, num_channels: int) -> np.ndarray | None:
     """Return the label of each channel, or None if channel numbers are the labels."""
     labels = [int(label) for label in label_manager.all_labels]
     if label_manager.has_regions or len(labels) != num_channels or labels == list(range(num_channels)):

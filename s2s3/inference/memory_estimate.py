@@ -9,6 +9,8 @@ from nnunetv2.inference.predict_stripes import BAND_HEIGHT_PX
 _PROCESS, _WORKER = 450 * 2**20, 150 * 2**20
 """Of a process with torch, and of one without, before it has a case."""
 _FLOAT, _HALF = 4, 2
+_ONE_CLASS = 12
+"""Per voxel, while classes are resampled one after the other: the largest logits so far, those of the class, in work."""
 _CHECK_BYTES = 10
 """Per pixel of a stripe: where tiles are, the total weight, and looking for overflow in one channel."""
 
@@ -58,7 +60,8 @@ class CaseMemory:
         image = _FLOAT * model.channels
         logits = _HALF * (model.heads + 1) + (_HALF * model.heads if model.folds > 1 else 0)
         probabilities = _FLOAT * model.heads if model.with_probabilities else 0
-        exported = 1 + probabilities + (_HALF * model.heads if resampled != voxels else 0)
+        logits_at_once = _HALF * model.heads if model.with_probabilities else _ONE_CLASS
+        exported = 1 + probabilities + (logits_at_once if resampled != voxels else 0)
         return cls(
             image * (voxels + resampled),
             (image + logits) * resampled,
