@@ -24,6 +24,7 @@ from nnunetv2.inference.channelwise_labels import goes_class_by_class, write_lab
 from nnunetv2.inference.export_geometry import require_export_geometry
 from nnunetv2.inference.label_conversion import label_dtype, labels_and_probabilities
 from nnunetv2.inference.output_files import arriving_together, write_npz
+from nnunetv2.inference.probability_rows import StoredProbabilities
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from s1.file_endings import label_ending
@@ -167,14 +168,19 @@ def export_prediction_from_logits(
     write_case(segmentation, probabilities, properties_dict, plans_manager, dataset_json, output_file_truncated)
 
 
-def write_label_image(segmentation: np.ndarray, *case: Any) -> None:
-    """Write `<name><ending of labels>` of a case that needs no conversion any more; arguments as of `write_case`."""
-    write_case(segmentation, None, *case)
+def write_picture(segmentation: np.ndarray, probabilities: StoredProbabilities | None, *case: Any) -> None:
+    """Write the files of a case that needs no conversion any more; arguments as of `write_case`.
+
+    The file of the probabilities is removed.
+    """
+    write_case(segmentation, probabilities, *case)
+    if probabilities is not None:
+        probabilities.file.unlink()
 
 
 def write_case(
     segmentation: np.ndarray,
-    probabilities: np.ndarray | None,
+    probabilities: np.ndarray | StoredProbabilities | None,
     properties_dict: dict[str, Any],
     plans_manager: PlansManager,
     dataset_json: dict[str, Any],

@@ -70,7 +70,7 @@ class ExportQueue:
         Raises WorkerDiedError if a worker was killed.
         """
         array = logits if isinstance(logits, np.ndarray) else logits.cpu().numpy()
-        handed = array if self._pool.num_workers == 0 else hand_over(array, self._temporary_folder())
+        handed = array if self._pool.num_workers == 0 else hand_over(array, self.temporary_folder())
         self._tasks.append(self._pool.submit(case, run_export, function, handed, arguments))
         self._pool.wait(unfinished_at_most=max(1, 2 * self._pool.num_workers - 1))
         self._report_failures()
@@ -92,7 +92,8 @@ class ExportQueue:
         raise_failures(failures)
         return results
 
-    def _temporary_folder(self) -> Path:
+    def temporary_folder(self) -> Path:
+        """Return a folder for large arrays on their way, which is removed in the end."""
         if self._folder is None:
             self._folder = self._open.enter_context(partial_folder(tempfile.gettempdir()))
         return self._folder

@@ -88,6 +88,6 @@ def _size_of(predictor: StripewisePredictor, with_probabilities: bool) -> ModelS
         folds=len(predictor.list_of_parameters),
         tile_size=configuration.patch_size,
         spacing=configuration.spacing,
-        in_stripes=predictor.works_in_stripes(True, with_probabilities),
+        in_stripes=predictor.works_in_stripes(True),
         with_probabilities=with_probabilities,
     )

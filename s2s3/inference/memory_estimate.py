@@ -10,7 +10,7 @@ _PROCESS, _WORKER = 450 * 2**20, 150 * 2**20
 """Of a process with torch, and of one without, before it has a case."""
 _FLOAT, _HALF = 4, 2
 _ONE_CLASS = 12
-"""Per voxel, while classes are resampled one after the other: the largest logits so far, those of the class, in work."""
+"""Per voxel, while classes are resampled one after the other: the largest logits so far, those of the class, work."""
 _CHECK_BYTES = 10
 """Per pixel of a stripe: where tiles are, the total weight, and looking for overflow in one channel."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nnunetv2.inference.probability_rows import StoredProbabilities
 from s1.files import blaming
 from s1.partial_files import partial_folder
 
@@ -26,9 +27,12 @@ def arriving_together(target: str | os.PathLike[str], last: str) -> Iterator[Pat
             os.replace(file, Path(target) / file.name)
 
 
-def write_npz(arrays: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
+def write_npz(arrays: Mapping[str, np.ndarray | StoredProbabilities], path: str | os.PathLike[str]) -> None:
     """Write an npz file like numpy.savez_compressed, but several times faster and slightly larger."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST_COMPRESSION) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
+                if isinstance(array, StoredProbabilities):
+                    array.write_npy(stream)
+                else:
+                    np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)

@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import torch
 
 from nnunetv2.errors import CaseFailedError, CasesFailedError
 from nnunetv2.foundation.safe_loading.safe_arrays import open_npy
-from nnunetv2.inference.export_prediction import write_label_image
+from nnunetv2.inference.export_prediction import write_picture
 from nnunetv2.inference.export_queue import ExportQueue, raise_failures
 from nnunetv2.inference.prepared_cases import Item, WatchedItems, end_items
+from nnunetv2.inference.probability_rows import StoredProbabilities
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError
 from nnunetv2.preprocessing.stored_plane import StoredPlane
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
@@ -27,6 +29,8 @@ class RunningCase:
     """For messages; None if it has no name."""
     poll: Callable[[], None] = lambda: None
     """Goes on with what is done in the background, without blocking; raises WorkerDiedError if a worker was killed."""
+    probabilities: StoredProbabilities | None = None
+    """The file for those of a picture that is predicted in stripes; None if they are not wanted."""
 
 
 Predict = Callable[[Any, RunningCase], Any]
@@ -47,16 +51,26 @@ class CaseExport:
     """`export_prediction_from_logits` or another function with its arguments."""
     save_probabilities: bool
 
-    def step(self, item: Item) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    def step(
+        self, item: Item, probabilities: StoredProbabilities | None = None
+    ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Return a function that takes what was predicted, and its further arguments."""
         model, properties, ofile = self.model, item["data_properties"], item["ofile"]
         if isinstance(item["data"], StoredPlane):
-            return write_label_image, (properties, model.plans, model.dataset_json, ofile)
+            return write_picture, (probabilities, properties, model.plans, model.dataset_json, ofile)
         if ofile is None:
             described: tuple[Any, ...] = (model.plans, model.configuration, model.labels, properties)
             return self.convert, (*described, self.save_probabilities)
         described = (properties, model.configuration, model.plans, model.dataset_json, ofile)
         return self.write, (*described, self.save_probabilities)
+
+    def file_of_probabilities(self, item: Item, folder: Callable[[], Path]) -> StoredProbabilities | None:
+        """Return where the probabilities of a picture go before they are compressed; None if they are not needed."""
+        plane = item["data"]
+        if not self.save_probabilities or not isinstance(plane, StoredPlane):
+            return None
+        shape = self.model.labels.num_segmentation_heads, 1, *plane.images[0].shape[2:]
+        return StoredProbabilities(folder() / f"{uuid4().hex}.float32", shape)
 
     def __call__(self, logits: torch.Tensor, item: Item) -> Any:
         """Export at once, in this process; return the result, or None if it was written."""
@@ -92,11 +106,12 @@ def _predict_and_submit(
     for number, item in enumerate(_collecting_failures(items, failures)):
         name = os.path.basename(item["ofile"]) if item["ofile"] else f"number {number}"
         try:
-            predicted = predict(_load(item["data"]), RunningCase(name, poll))
+            probabilities = export.file_of_probabilities(item, exports.temporary_folder)
+            predicted = predict(_load(item["data"]), RunningCase(name, poll, probabilities))
         except InvalidLogitsError as error:
             failures.append(CaseFailedError(name, str(error)))
             continue
-        function, arguments = export.step(item)
+        function, arguments = export.step(item, probabilities)
         exports.submit(name, function, predicted, *arguments)
         del item, predicted  # which would be in memory while the next case is prepared
 

@@ -192,7 +192,7 @@ class nnUNetPredictor(StripewisePredictor):
         inputs, outputs, previous = self._start_run(run_record.call_arguments(locals()), part_id, num_parts)
         if not inputs:
             return None
-        if self.works_in_stripes(outputs is not None, save_probabilities):
+        if self.works_in_stripes(outputs is not None):
             cases = (inputs, previous, outputs)
             items = self._prepare_files(cases, num_processes_preprocessing, self.verbose_preprocessing, in_parts=True)
         else:
@@ -224,7 +224,7 @@ class nnUNetPredictor(StripewisePredictor):
         if not inputs:
             return None
         # As in nnU-Net: `verbose_preprocessing` is for preprocessing in worker processes.
-        in_parts = self.works_in_stripes(outputs is not None, save_probabilities)
+        in_parts = self.works_in_stripes(outputs is not None)
         items = self._prepare_files((inputs, previous, outputs), 0, self.verbose, in_parts)
         folder = output_folder_of(output_folder_or_list_of_truncated_output_files)
         results = self._predict_items(measured(items, self.domain_statistics, folder), save_probabilities, 0)

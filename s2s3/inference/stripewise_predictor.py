@@ -1,7 +1,7 @@
 """The part of nnUNetPredictor that predicts 2D images in stripes, so that no logits of a whole image are needed."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -9,12 +9,14 @@ import numpy as np
 import torch
 
 from nnunetv2.inference.plane_labels import labels_of_plane
+from nnunetv2.inference.predict_cases import RunningCase
 from nnunetv2.inference.predict_stripes import PaddedPlane, StripeWork
 from nnunetv2.inference.predict_tiles import TileWork, where_memory_allows
 from nnunetv2.inference.replaced_parts import OriginalParts
 from nnunetv2.inference.sliding_window_prediction import Slicer
 from nnunetv2.inference.tile_accumulation import LogitOverflowError
 from nnunetv2.networks.compiled_networks import load_weights
+from nnunetv2.pathology.outputs.band_layout import Span
 from nnunetv2.preprocessing.stored_plane import StoredPlane
 from nnunetv2.utilities.helpers import dummy_context, empty_cache
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
@@ -54,6 +56,7 @@ class StripewisePredictor:
     dataset_json: Any
     label_manager: Any
     list_of_parameters: Any
+    _running_case: RunningCase
     _left_out_in_stripes: ClassVar[OriginalParts]
 
     @abstractmethod
@@ -68,14 +71,9 @@ class StripewisePredictor:
     def _tile_work(self, do_on_device: bool) -> TileWork:
         """Return how tiles are predicted."""
 
-    def works_in_stripes(self, writes_files: bool, save_probabilities: bool) -> bool:
+    def works_in_stripes(self, writes_files: bool) -> bool:
         """Tell whether logits of whole 2D images are not needed: by nobody's own methods, functions or labels."""
-        return (
-            writes_files
-            and not save_probabilities
-            and type(self.label_manager) is LabelManager
-            and self._left_out_in_stripes.are_in_use(self)
-        )
+        return writes_files and type(self.label_manager) is LabelManager and self._left_out_in_stripes.are_in_use(self)
 
     @torch.inference_mode()
     def _predict_labels_of_plane(self, plane: StoredPlane) -> np.ndarray:
@@ -88,14 +86,17 @@ class StripewisePredictor:
             pass  # all logits at once, with float32 where needed, outside of the handler, which keeps stripes in memory
         whole = slice(0, plane.shape[2]), slice(0, plane.shape[3])
         logits = self.predict_logits_from_preprocessed_data(torch.from_numpy(plane.part(*whole)[:, None]))
-        return labels_of_plane(plane, [((0, plane.shape[2]), logits[:, 0])], self.label_manager)
+        return self._labels_of(plane, [((0, plane.shape[2]), logits[:, 0])])
 
     def _labels_from_stripes(self, plane: StoredPlane, do_on_device: bool) -> np.ndarray:
         padded = PaddedPlane(plane, self.configuration_manager.patch_size)
         folds = [partial(load_weights, self.network, weights) for weights in self.list_of_parameters]
         slicers = self._internal_get_sliding_window_slicers(padded.shape[1:])
         work = StripeWork(padded, slicers, self.tile_step_size, self._tile_work(do_on_device), folds)
-        return labels_of_plane(plane, work.logits(), self.label_manager)
+        return self._labels_of(plane, work.logits())
+
+    def _labels_of(self, plane: StoredPlane, stripes: Iterable[tuple[Span, torch.Tensor]]) -> np.ndarray:
+        return labels_of_plane(plane, stripes, self.label_manager, self._running_case.probabilities)
 
     def _prepare_network(self) -> None:
         self.network = self.network.to(self.device)

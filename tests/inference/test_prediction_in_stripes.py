@@ -7,6 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
+from nnunetv2.ensembling.probability_files import read_probabilities
+from nnunetv2.file_kinds.case_properties import load_properties
 from nnunetv2.inference import predict_from_raw_data, predict_stripes, predict_tiles
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.inference.tile_accumulation import TileSum
@@ -38,12 +40,12 @@ def predicted(predictor: nnUNetPredictor, images: Path, out: Path) -> dict[str, 
     return {file.stem: np.array(Image.open(file))[None] for file in sorted(out.glob("*.png"))}
 
 
-def from_arrays(predictor: nnUNetPredictor, images: Path) -> dict[str, np.ndarray]:
+def from_arrays(predictor: nnUNetPredictor, images: Path, probabilities: bool = False) -> dict[str, np.ndarray]:
     """Predict with the logits of whole images."""
     reader = predictor.plans_manager.image_reader_writer_class()
     files = sorted(images.iterdir())
     read = {file.name.removesuffix("_0000.png"): reader.read_images([str(file)]) for file in files}
-    return {name: predictor.predict_single_npy_array(*case, None, None, False) for name, case in read.items()}
+    return {name: predictor.predict_single_npy_array(*case, None, None, probabilities) for name, case in read.items()}
 
 
 @pytest.fixture
@@ -79,6 +81,25 @@ def test_regions_are_those_of_whole_images(pictures, tmp_path, monkeypatch):
     expected = from_arrays(predictor, pictures)
     np.testing.assert_equal(predicted(predictor, pictures, tmp_path / "out"), expected)
     assert set(np.unique(expected["a"])) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(("labels", "workers"), [("classes", 1), ("regions", 0)])
+def test_saved_probabilities_are_those_of_whole_images(pictures, tmp_path, monkeypatch, labels, workers):
+    monkeypatch.setattr(predict_from_raw_data, "recursive_find_trainer_class_by_name", lambda name: Trainer)
+    regions = make_dataset_json(".png", 3, REGIONS, regions_class_order=[1, 2])
+    dataset_json = regions if labels == "regions" else make_dataset_json(".png", 3)
+    plans = make_plans([32, 32], [1.0, 1.0], ".png", 3)
+    predictor = load(write_model_folder(tmp_path / "model", plans, dataset_json, (0, 1)))
+    expected = from_arrays(predictor, pictures, True)
+    monkeypatch.setattr(predict_tiles, "TileSum", lambda *_: pytest.fail("the logits of a whole image"))
+    predictor.predict_from_files(pictures, tmp_path / "out", True, True, workers, workers)
+    for case, (segmentation, probabilities) in expected.items():
+        file = tmp_path / "out" / case
+        saved = read_probabilities(file.with_suffix(".npz"))
+        assert saved.dtype == np.float32
+        np.testing.assert_allclose(saved, probabilities, rtol=0, atol=1e-6)
+        assert np.array_equal(np.array(Image.open(file.with_suffix(".png"))), segmentation[0])
+        assert load_properties(file.with_suffix(".pkl"))["shape_before_cropping"] == segmentation.shape
 
 
 @pytest.mark.usefixtures("no_whole_image")
