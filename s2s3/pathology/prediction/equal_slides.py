@@ -64,6 +64,10 @@ def take_over(
     state = SlideState(folder, wanted, check)
     remove_run(folder)
     link_outputs(equal.folder, folder)
+    if read_state(equal.folder) != before:  # predicted anew meanwhile, which begins with removing its outputs
+        remove_run(folder)
+        state.stop()
+        return None
     taken = {key: value for key, value in before.items() if key not in (*state.content, *_NOT_OF_A_LINK)}
     line = f"the same file as {equal.entry.path}; the outputs are those of {equal.entry.name}"
     warnings = [*taken.pop("warnings", ()), line]

@@ -89,6 +89,21 @@ def test_a_copy_is_linked_anew_when_all_is_predicted_anew_and_alone_it_is_predic
     assert "linked_to" not in alone.slides["copy"].state
 
 
+def test_outputs_that_change_while_they_are_linked_are_not_taken_over(
+    tmp_path: Path, predicted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slides, out = three_slides(tmp_path / "in")[:2], tmp_path / "out"
+
+    def link_while_another_process_begins(source: Path, target: Path) -> None:
+        written_files.link_outputs(source, target)
+        SlideState(source, {})
+
+    monkeypatch.setattr(equal_slides, "link_outputs", link_while_another_process_begins)
+    found = predict_slides(slides, out, make_predictor(), SETTINGS, slide_mpp=0.5)
+    assert predicted == ["a", "copy"]
+    assert (found.slides["copy"].state["attempts"], read_state(out / "a")["state"]) == (1, "running")
+
+
 def test_other_settings_for_a_slide_and_links_in_the_output_are_not_taken_over(
     tmp_path: Path, predicted: list[str]
 ) -> None:
