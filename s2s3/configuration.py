@@ -32,6 +32,25 @@ def compile_setting() -> bool | None:
     return None if wanted is None else _is_true(wanted)
 
 
+def skip_empty_setting() -> bool:
+    """Return whether `nnUNet_skip_empty` asks to predict tiles of one constant value once only.
+
+    Raises SettingsError for other values than true, 1, t, false, 0 and f.
+    """
+    wanted = text_variable("nnUNet_skip_empty", "f").lower()
+    if wanted not in ("true", "1", "t", "false", "0", "f"):
+        raise SettingsError(f"nnUNet_skip_empty is {wanted!r}, expected true, 1, t, false, 0 or f")
+    return wanted in ("true", "1", "t")
+
+
+def cpu_precision_setting() -> str:
+    """Return `nnUNet_cpu_precision`: fp32, bf16 or auto. Raises SettingsError for other values."""
+    wanted = text_variable("nnUNet_cpu_precision", "fp32").lower()
+    if wanted not in ("fp32", "bf16", "auto"):
+        raise SettingsError(f"nnUNet_cpu_precision is {wanted!r}, expected fp32, bf16 or auto")
+    return wanted
+
+
 @lru_cache(maxsize=16)  # warns once
 def _is_true(wanted: str) -> bool:
     if wanted.lower() not in ("true", "1", "t", "false", "0", "f", ""):

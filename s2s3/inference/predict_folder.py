@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from nnunetv2.configuration import cpu_precision_setting, skip_empty_setting
 from nnunetv2.errors import MissingFileError, SettingsError
 from nnunetv2.foundation.freed_memory import keep_freed_memory
 from nnunetv2.foundation.output_guard import check_output_folder, check_results
@@ -22,6 +23,8 @@ def predict_folder(arguments: Namespace, model_folder: str, predictor_class: Any
         predictor_class: nnUNetPredictor, or what a client has put in its place.
     """
     check_part(arguments.part_id, arguments.num_parts)
+    for check_setting in (skip_empty_setting, cpu_precision_setting):
+        check_setting()
     inputs = {"the images": arguments.i, "the previous stage's predictions": arguments.prev_stage_predictions}
     check_output_folder(arguments.o, {**inputs, "the model": model_folder})
     predictor = _make_predictor(arguments, predictor_class)

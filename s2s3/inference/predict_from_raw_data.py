@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from nnunetv2.configuration import default_num_processes
+from nnunetv2.configuration import default_num_processes, skip_empty_setting
 from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.foundation.command_line import command
 from nnunetv2.foundation.progress import redraw_interval_s
@@ -462,6 +462,7 @@ class nnUNetPredictor(StripewisePredictor):
             results_device=results_device,
             make_bar=self._make_bar,
             before_tile=self._running_case.poll,
+            skips_empty=skip_empty_setting(),
         )
 
     def _tile_weights(self, device: torch.device) -> torch.Tensor | None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 
 from nnunetv2.errors import CallError
+from nnunetv2.inference.empty_tiles import EmptyTiles
 from nnunetv2.inference.sliding_window_prediction import Slicer, mirror_combinations
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError, LogitOverflowError, TileSum
 from nnunetv2.networks.several_calls import call_for_each
@@ -36,6 +37,8 @@ class TileWork:
     """Makes a progress bar, as tqdm does, for a `total` of tiles."""
     before_tile: Callable[[], None] = lambda: None
     """Watches what goes on in the background."""
+    skips_empty: bool = False
+    """Whether tiles of one constant value in each channel are predicted once only."""
 
 
 def predict_tiles(image: torch.Tensor, slicers: Sequence[Slicer], work: TileWork) -> torch.Tensor:
@@ -64,11 +67,12 @@ def _sum_up(image: torch.Tensor, slicers: Sequence[Slicer], work: TileWork, dtyp
 
 def predicted_tiles(image: Any, slicers: Sequence[Slicer], work: TileWork) -> Iterator[tuple[torch.Tensor, Slicer]]:
     """Yield the logits (K, *tile) of each tile, and its position."""
+    predict = EmptyTiles(work.predict_tile) if work.skips_empty else work.predict_tile
     with work.make_bar(total=len(slicers)) as bar:
         for where in slicers:
             work.before_tile()
             tile = torch.clone(image[where][None], memory_format=torch.contiguous_format)
-            yield work.predict_tile(tile.to(work.network_device))[0], where
+            yield predict(tile.to(work.network_device))[0], where
             bar.update()
 
 

@@ -5,7 +5,7 @@ Threads within an operation wait for each other hundreds of times in a network; 
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from nnunetv2.networks.cpu_operations import CpuOperations
+from nnunetv2.networks.cpu_precision import as_float32, reduced_precision, uses_bfloat16
 
 _MOST_CALLS = 4
 """At once: each holds the activations of a network."""
@@ -32,15 +33,19 @@ def call_for_each(
     """
     first = batches[0]()
     calls = [lambda: first, *batches[1:]]
-    faster = CpuOperations if _is_plain(network) and first.device.type == "cpu" else nullcontext
-    at_once = _calls_at_once(len(batches), first) if faster is CpuOperations else 1
+    if first.device.type != "cpu":
+        yield from (network(make_batch()) for make_batch in calls)
+        return
+    is_plain = _is_plain(network)
+    precision = reduced_precision if uses_bfloat16() else CpuOperations if is_plain else nullcontext
+    at_once = _calls_at_once(len(batches), first) if is_plain else 1
     if at_once > 1:
-        yield from _side_by_side(network, calls, at_once)
+        yield from _side_by_side(network, calls, at_once, precision)
         return
     for make_batch in calls:
-        with faster():
+        with precision():
             prediction = network(make_batch())
-        yield prediction
+        yield as_float32(prediction)
 
 
 def _is_plain(network: Any) -> bool:
@@ -65,14 +70,17 @@ def _calls_at_once(calls: int, batch: torch.Tensor) -> int:
 
 
 def _side_by_side(
-    network: Callable[[torch.Tensor], torch.Tensor], calls: Sequence[Callable[[], torch.Tensor]], at_once: int
+    network: Callable[[torch.Tensor], torch.Tensor],
+    calls: Sequence[Callable[[], torch.Tensor]],
+    at_once: int,
+    precision: Callable[[], AbstractContextManager[Any]],
 ) -> Iterator[torch.Tensor]:
     inference, before = torch.is_inference_mode_enabled(), torch.get_num_threads()
 
     def call(make_batch: Callable[[], torch.Tensor]) -> torch.Tensor:
-        # Both modes belong to a thread, and a network finds no gradients in the caller's.
-        with torch.inference_mode(inference), torch.no_grad(), CpuOperations():
-            return network(make_batch())
+        # These modes belong to a thread, and a network finds no gradients in the caller's.
+        with torch.inference_mode(inference), torch.no_grad(), precision():
+            return as_float32(network(make_batch()))
 
     with _same_number_of_threads(before), _workers(at_once, before // at_once) as pool:
         predictions = list(pool.map(call, calls))
