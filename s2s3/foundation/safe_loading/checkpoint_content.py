@@ -12,7 +12,7 @@ from pickle import UnpicklingError
 from typing import IO, Any
 
 from nnunetv2.foundation.safe_loading.pickle_reader import Extension, read_pickle
-from nnunetv2.foundation.safe_loading.pickle_values import Budget, Constant, constructors, require, set_state
+from nnunetv2.foundation.safe_loading.pickle_values import Constant, ReadingBudget, constructors, require, set_state
 
 _ITEM_BYTES = {
     **dict.fromkeys(("torch DoubleStorage", "torch LongStorage", "torch ComplexFloatStorage"), 8),
@@ -69,14 +69,14 @@ def check_checkpoint(stream: IO[bytes], size_bytes: int, storage_bytes: Mapping[
         return _Storage(item_bytes, items)
 
     # A budget is for twice its size.
-    budget = Budget(size_bytes + _NAMES_OF_A_TENSOR // 2 * sum(storage_bytes.values()))
+    budget = ReadingBudget(size_bytes + _NAMES_OF_A_TENSOR // 2 * sum(storage_bytes.values()))
     extension = Extension(
         _constructors(budget), _NAMES, find_storage, _set_state, (_Leaf, Constant), _MOST_INSTRUCTIONS
     )
     read_pickle(stream, size_bytes, {}, budget, extension)
 
 
-def _constructors(budget: Budget) -> dict[str, Callable[..., Any]]:
+def _constructors(budget: ReadingBudget) -> dict[str, Callable[..., Any]]:
     def tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> _Leaf:
         require(type(storage) is _Storage and type(size) is tuple and type(stride) is tuple, "tensor")
         require(len(size) == len(stride), "tensor")
@@ -111,7 +111,7 @@ def _size(lengths: Any) -> _Leaf:
     return _Leaf()
 
 
-def _set_state(target: Any, state: Any, budget: Budget) -> None:
+def _set_state(target: Any, state: Any, budget: ReadingBudget) -> None:
     if type(target) is OrderedDict:
         require(type(state) is dict and set(state) <= {_METADATA}, "attributes of an OrderedDict")
     else:

@@ -13,8 +13,8 @@ from pickle import UnpicklingError
 from typing import IO, Any
 
 from nnunetv2.foundation.safe_loading.pickle_values import (
-    Budget,
     Constant,
+    ReadingBudget,
     Reference,
     check_keys,
     constructors,
@@ -48,7 +48,7 @@ class Extension:
     """Names that stand for themselves."""
     load_persistent: Callable[[Any], Any] | None = None
     """Returns what the file keeps outside of the pickle."""
-    set_state: Callable[[Any, Any, Budget], None] = set_state
+    set_state: Callable[[Any, Any, ReadingBudget], None] = set_state
     leaves: tuple[type, ...] = ()
     most_instructions: int = MOST_INSTRUCTIONS
 
@@ -57,7 +57,7 @@ def read_pickle(
     stream: IO[bytes],
     size_bytes: int,
     values: Mapping[str, Any],
-    budget: Budget | None = None,
+    budget: ReadingBudget | None = None,
     extension: Extension | None = None,
 ) -> Any:
     """Return what a pickle of plain values and numpy arrays describes.
@@ -70,7 +70,7 @@ def read_pickle(
     Raises RefusedNameError for other names; UnpicklingError, ValueError, TypeError, IndexError, KeyError or
     OverflowError for content that is damaged, or that describes more than a file of its size should.
     """
-    budget = budget or Budget(size_bytes)
+    budget = budget or ReadingBudget(size_bytes)
     extension = extension or Extension(constructors(budget))
     result = _Machine(budget, values, extension).run(_Bytes(stream, size_bytes))
     check_tree(result, [id(value) for value in values.values()], extension.leaves)
@@ -93,7 +93,7 @@ class _Bytes:
 
 
 class _Machine:
-    def __init__(self, budget: Budget, values: Mapping[str, Any], extension: Extension):
+    def __init__(self, budget: ReadingBudget, values: Mapping[str, Any], extension: Extension):
         self._budget = budget
         self._constructors = extension.constructors
         self._extension = extension

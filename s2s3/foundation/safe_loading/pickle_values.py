@@ -44,7 +44,7 @@ class Constant:
 
 
 @dataclass
-class Budget:
+class ReadingBudget:
     """What a pickle may still build beyond its own bytes, so that repeating a part of the file costs its size again."""
 
     file_bytes: int
@@ -73,7 +73,7 @@ def require(correct: bool, what: str) -> None:
         raise UnpicklingError(f"malformed {what}")
 
 
-def check_keys(keys: Iterable[Any], budget: Budget, depth: int = 0) -> None:
+def check_keys(keys: Iterable[Any], budget: ReadingBudget, depth: int = 0) -> None:
     """Raise UnpicklingError unless all may be keys of a dict or items of a set: numbers, text and short tuples."""
     for key in keys:
         if type(key) is tuple:
@@ -87,7 +87,7 @@ def check_keys(keys: Iterable[Any], budget: Budget, depth: int = 0) -> None:
             require(isinstance(key, _KEY_TYPES), f"key, a {type(key).__name__}")
 
 
-def set_state(target: Any, state: Any, budget: Budget) -> None:
+def set_state(target: Any, state: Any, budget: ReadingBudget) -> None:
     """Complete a dtype or an array that a constructor of this module began."""
     if isinstance(target, np.dtype):
         _set_dtype_state(target, state)
@@ -103,7 +103,7 @@ def _set_dtype_state(dtype: np.dtype, state: Any) -> None:
     dtype.__setstate__(state)  # type: ignore[attr-defined]
 
 
-def _set_array_state(array: np.ndarray, state: Any, budget: Budget) -> None:
+def _set_array_state(array: np.ndarray, state: Any, budget: ReadingBudget) -> None:
     require(array.shape == (0,) and type(state) is tuple and len(state) == 5, "state of an array")
     version, shape, dtype, is_fortran, raw = state
     require(version == 1 and type(is_fortran) in (bool, int) and type(raw) is bytes, "state of an array")
@@ -177,7 +177,7 @@ def _empty_ordered_dict() -> OrderedDict[Any, Any]:
 class _Constructors:
     """Those that copy what the file holds, and so charge its size once more."""
 
-    budget: Budget
+    budget: ReadingBudget
 
     def encode(self, text: Any, encoding: Any) -> bytes:
         require(type(text) is str and encoding in ("latin1", "latin-1"), "bytes")
@@ -207,7 +207,7 @@ class _Constructors:
         return frozenset(self.set(items))
 
 
-def constructors(budget: Budget) -> dict[str, Callable[..., Any]]:
+def constructors(budget: ReadingBudget) -> dict[str, Callable[..., Any]]:
     """Return what may be called, by `<module> <name>`; malformed arguments raise UnpicklingError or TypeError."""
     copying = _Constructors(budget)
     python: dict[str, Callable[..., Any]] = {

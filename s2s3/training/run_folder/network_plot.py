@@ -26,7 +26,7 @@ TIP = (
 
 
 @dataclass(frozen=True)
-class Stage:
+class NetworkStage:
     """One resolution of the network."""
 
     shape: tuple[int, ...]
@@ -50,7 +50,7 @@ class Captions:
     output: str
 
 
-def planned_stages(patch_size: Sequence[int], arguments: Mapping[str, Any]) -> list[Stage]:
+def planned_stages(patch_size: Sequence[int], arguments: Mapping[str, Any]) -> list[NetworkStage]:
     """Return the stages of a U-Net from its arguments in plans.json, the finest first; [] for other networks.
 
     Parameters:
@@ -63,7 +63,7 @@ def planned_stages(patch_size: Sequence[int], arguments: Mapping[str, Any]) -> l
         return []
 
 
-def _stages(shape: tuple[int, ...], arguments: Mapping[str, Any]) -> Iterator[Stage]:
+def _stages(shape: tuple[int, ...], arguments: Mapping[str, Any]) -> Iterator[NetworkStage]:
     count, axes = arguments["n_stages"], len(shape)
     block = "residual block" if "n_blocks_per_stage" in arguments else "convolution"
     blocks = arguments["n_blocks_per_stage" if block == "residual block" else "n_conv_per_stage"]
@@ -77,7 +77,7 @@ def _stages(shape: tuple[int, ...], arguments: Mapping[str, Any]) -> Iterator[St
     for features, stride, kernel, in_encoder, in_decoder in zip(*columns, strict=True):
         shape = tuple(length // step for length, step in zip(shape, stride, strict=True))
         decoder = "" if in_decoder is None else f"{_counted(in_decoder, 'convolution')} {kernel}"
-        yield Stage(shape, int(features), stride, f"{_counted(in_encoder, block)} {kernel}", decoder)
+        yield NetworkStage(shape, int(features), stride, f"{_counted(in_encoder, block)} {kernel}", decoder)
 
 
 def _per_stage(value: Any, count: int) -> list[Any]:
@@ -99,7 +99,7 @@ def _counted(number: int, name: str) -> str:
     return f"{int(number)} {name}{'' if number == 1 else 's'}"
 
 
-def draw_network(stages: Sequence[Stage], captions: Captions) -> str:
+def draw_network(stages: Sequence[NetworkStage], captions: Captions) -> str:
     """Return the picture as SVG; `stages` has two stages or more, the finest first."""
     height = TOP + ROW * len(stages)
     parts = [
@@ -132,7 +132,7 @@ def _columns(level: int, count: int) -> tuple[float, float]:
     return left, WIDTH - left - BOX
 
 
-def _row(level: int, stages: Sequence[Stage]) -> Iterator[str]:
+def _row(level: int, stages: Sequence[NetworkStage]) -> Iterator[str]:
     """Draw the boxes of a stage, the skip connection between them, and the ways to the next stage."""
     stage, count = stages[level], len(stages)
     left, right = _columns(level, count)
@@ -158,7 +158,7 @@ def _ways(left: float, top: float, level: int, count: int, stride: str) -> Itera
     yield _text(up + 8, middle, f"enlarge {stride}", "note")
 
 
-def _box(x: float, y: float, kind: str, stage: Stage, work: str) -> Iterator[str]:
+def _box(x: float, y: float, kind: str, stage: NetworkStage, work: str) -> Iterator[str]:
     yield f'<rect x="{x:.1f}" y="{y}" width="{BOX}" height="{HEIGHT}" rx="6" class="{kind}"/>'
     yield _text(x + BOX / 2, y + 20, f"{stage.features} features, {_by(stage.shape)}", "size", "middle")
     yield _text(x + BOX / 2, y + 38, work, "note", "middle")
@@ -185,7 +185,7 @@ def caption_network(
     )
 
 
-def plot_network(stages: Sequence[Stage], captions: Captions, folder: str) -> None:
+def plot_network(stages: Sequence[NetworkStage], captions: Captions, folder: str) -> None:
     """Write network_architecture.svg into the folder; nothing if there are fewer than two stages."""
     if len(stages) > 1:
         with replacing(join(folder, FILE_NAME)) as temporary:

@@ -14,13 +14,13 @@ from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 from torch import Tensor
 
 from nnunetv2.training.data_augmentation import transform_classes as kinds
-from nnunetv2.training.data_augmentation.batched import changes, intensity, resolution, targets
+from nnunetv2.training.data_augmentation.batched import changes, intensity, previous_stage, resolution, targets
 from nnunetv2.training.data_augmentation.default_pipeline import SPATIAL_OPTIONS, training_pipeline
 from nnunetv2.training.data_augmentation.deferred import augmented_batch, deferring_pipeline
 from nnunetv2.training.data_augmentation.early_draws import DRAWN, central_part
 from nnunetv2.training.data_augmentation.fast_pipeline import fast_training_pipeline
 from nnunetv2.training.dataloading.data_loader import stack_samples
-from tests.training.data_augmentation.samples import MASK, blobs
+from tests.training.data_augmentation.samples import CASCADE, MASK, REGIONS, blobs
 
 PATCHES = [(24, 20), (10, 12, 14), (4, 16, 20)]
 IN_PLANE = (4, 16, 20)
@@ -48,14 +48,14 @@ def arguments(patch: tuple[int, ...]) -> tuple[Any, ...]:
     return (patch, (-0.5, 0.5), [[1.0] * len(patch), [0.5] * len(patch)], tuple(range(len(patch))), patch == IN_PLANE)
 
 
-def stock_chain(patch: tuple[int, ...]) -> Any:
-    return training_pipeline(*arguments(patch), **MASK)
+def stock_chain(patch: tuple[int, ...], options: dict[str, Any] = MASK) -> Any:
+    return training_pipeline(*arguments(patch), **options)
 
 
-def sample_for(patch: tuple[int, ...]) -> dict[str, Tensor]:
+def sample_for(patch: tuple[int, ...], options: dict[str, Any] = MASK) -> dict[str, Tensor]:
     """Return a sample that is larger than the patch, but not across slices that stay; a part of it is outside (-1)."""
     size = tuple(length if patch == IN_PLANE and not axis else 2 * length for axis, length in enumerate(patch))
-    sample = blobs(size, CHANNELS, previous=False)
+    sample = blobs(size, CHANNELS, previous="is_cascaded" in options)
     sample["segmentation"][..., : size[-1] * 3 // 8] = -1
     return sample
 
@@ -64,24 +64,26 @@ def cloned(sample: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in sample.items()}
 
 
-def draw(monkeypatch: pytest.MonkeyPatch, patch: tuple[int, ...], steps: tuple[str, ...]) -> Any:
+def draw(
+    monkeypatch: pytest.MonkeyPatch, patch: tuple[int, ...], steps: tuple[str, ...], options: dict[str, Any] = MASK
+) -> Any:
     """Draw a sample to which these steps happen, and no others, in all channels."""
     chosen = tuple(float(name in steps) for name in DRAWN_WITH_A_PROBABILITY)
     monkeypatch.setattr(changes, "PROBABILITIES", chosen)
     monkeypatch.setattr(changes, "P_OF_A_CHANNEL", 1.0)
     monkeypatch.setattr(changes, "P_OF_AN_AXIS", float("mirror" in steps))
     np.random.seed(4)
-    return fast_training_pipeline(*arguments(patch), **MASK).transforms[0].draw(CHANNELS)
+    return fast_training_pipeline(*arguments(patch), **options).transforms[0].draw(CHANNELS)
 
 
-def by_fast(patch: tuple[int, ...], drawn: Any) -> tuple[Tensor, list[Tensor]]:
-    result = fast_training_pipeline(*arguments(patch), **MASK)(**sample_for(patch), **{DRAWN: drawn})
+def by_fast(patch: tuple[int, ...], drawn: Any, options: dict[str, Any] = MASK) -> tuple[Tensor, list[Tensor]]:
+    result = fast_training_pipeline(*arguments(patch), **options)(**sample_for(patch, options), **{DRAWN: drawn})
     return result["image"], result["segmentation"]
 
 
-def by_batched(patch: tuple[int, ...], drawn: Any) -> tuple[Tensor, list[Tensor]]:
-    pipeline = deferring_pipeline(*arguments(patch), **MASK)
-    batch = stack_samples([pipeline(**sample_for(patch), **{DRAWN: drawn}) for _ in range(2)])
+def by_batched(patch: tuple[int, ...], drawn: Any, options: dict[str, Any] = MASK) -> tuple[Tensor, list[Tensor]]:
+    pipeline = deferring_pipeline(*arguments(patch), **options)
+    batch = stack_samples([pipeline(**sample_for(patch, options), **{DRAWN: drawn}) for _ in range(2)])
     result = augmented_batch(batch, torch.device("cpu"))
     return result["data"][1], [target[1] for target in result["target"]]
 
@@ -98,11 +100,15 @@ class NoiseOfOurs(BasicTransform):
         return data_dict
 
 
-def by_stock(patch: tuple[int, ...], drawn: Any, steps: tuple[str, ...]) -> tuple[Tensor, list[Tensor]]:
+def by_stock(
+    patch: tuple[int, ...], drawn: Any, steps: tuple[str, ...], options: dict[str, Any] = MASK
+) -> tuple[Tensor, list[Tensor]]:
     """Return what the default chain gives if these steps happen, and no others, with the drawn values."""
-    pipeline, values = stock_chain(patch), drawn.changes
+    pipeline, values = stock_chain(patch, options), drawn.changes
     weighted = [step for step in pipeline.transforms if isinstance(step, kinds.RandomTransform)]
-    for name, step in zip(INTENSITY, weighted, strict=True):
+    for step in weighted[len(INTENSITY) :]:  # they disturb the previous stage
+        step.apply_probability = 0
+    for name, step in zip(INTENSITY, weighted, strict="is_cascaded" not in options):
         step.apply_probability = float(name in steps)
         if name == "noise":
             step.transform = NoiseOfOurs(values)
@@ -115,7 +121,7 @@ def by_stock(patch: tuple[int, ...], drawn: Any, steps: tuple[str, ...]) -> tupl
         if isinstance(step, kinds.MirrorTransform):
             axes = list(step.allowed_axes) if "mirror" in steps else []
             step.get_parameters = lambda axes=axes, **_: {"axes": axes}
-    result = pipeline(**sample_for(patch))
+    result = pipeline(**sample_for(patch, options))
     return result["image"], result["segmentation"]
 
 
@@ -169,6 +175,23 @@ def test_a_step_that_happens_gives_what_the_default_chain_gives(
     drawn = draw(monkeypatch, patch, steps)
     assert differences(way(patch, drawn), by_stock(patch, drawn, steps)) == []
     assert "image" in differences(way(patch, drawn), by_stock(patch, drawn, ())), "nothing has happened"
+
+
+@WAYS
+@pytest.mark.parametrize("patch", PATCHES)
+@pytest.mark.parametrize("options", [CASCADE, REGIONS, {**CASCADE, **REGIONS}], ids=["cascade", "regions", "both"])
+def test_cascades_and_regions_give_what_they_give_in_the_default_chain(
+    monkeypatch: pytest.MonkeyPatch, patch: tuple[int, ...], options: dict[str, Any], way: Callable[..., Any]
+) -> None:
+    for name in ("P_RESHAPE", "P_DROP"):
+        monkeypatch.setattr(previous_stage, name, 0.0)
+    steps = ("rotation", "scaling", "brightness", "mirror")
+    drawn = draw(monkeypatch, patch, steps, options)
+    ours, expected = way(patch, drawn, options), by_stock(patch, drawn, steps, options)
+    assert [values.shape for values in (ours[0], *ours[1])] == [values.shape for values in (expected[0], *expected[1])]
+    assert differences(ours, expected) == []
+    still = by_stock(patch, drawn, (), options)
+    assert differences(ours, still) == ["image", "labels"]
 
 
 @WAYS

@@ -8,7 +8,7 @@ import pytest
 
 from nnunetv2.training.run_folder.network_plot import (
     FILE_NAME,
-    Stage,
+    NetworkStage,
     caption_network,
     draw_network,
     planned_stages,
@@ -33,9 +33,9 @@ def texts_of(picture: str) -> list[str]:
 
 def test_a_stage_has_the_size_the_features_and_the_work_that_the_plans_say() -> None:
     assert planned_stages([64, 64], PLAIN) == [
-        Stage((64, 64), 8, (1, 1), "2 convolutions 3 x 3", "2 convolutions 3 x 3"),
-        Stage((32, 32), 16, (2, 2), "1 convolution 3 x 3", "1 convolution 3 x 3"),
-        Stage((16, 8), 32, (2, 4), "2 convolutions 1 x 3", ""),
+        NetworkStage((64, 64), 8, (1, 1), "2 convolutions 3 x 3", "2 convolutions 3 x 3"),
+        NetworkStage((32, 32), 16, (2, 2), "1 convolution 3 x 3", "1 convolution 3 x 3"),
+        NetworkStage((16, 8), 32, (2, 4), "2 convolutions 1 x 3", ""),
     ]
 
 
