@@ -7,13 +7,14 @@
 # make package    wheel and sdist in dist/, checked
 # make coverage    the same, counting the lines that run; fails below the floor in pyproject.toml
 # make test-lowest the same at the lowest versions of all dependencies
+# make test-clients  other people's programs, as released, with nnU-Net and with ours
 # They first install everything into .venv, at the versions pinned in requirements.txt and pyproject.toml.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo docs docs-pictures package demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-gpu
+.PHONY: help demo docs docs-pictures package demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-clients test-gpu
 .PHONY: benchmarks clean
 
 help:
@@ -99,6 +100,15 @@ $(LOWEST)/.installed: pyproject.toml setup.py | $(VENV)/.installed-dev
 test-lowest: $(LOWEST)/.installed oracle
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -o filterwarnings=default -n 3 --dist worksteal -m "not slow and not gpu and not real"
 
+# Programs that build on nnU-Net, without what they ask for, so that none decides which nnunetv2 is used.
+.clients/.installed: tests/compat/clients/requirements.txt | $(BIN)/python
+	rm -rf .clients
+	$(BIN)/python -m pip install --quiet --no-deps --target .clients -r tests/compat/clients/requirements.txt
+	touch $@
+
+test-clients: install-dev oracle .clients/.installed
+	$(BIN)/python -m pytest -m slow tests/compat/clients
+
 test-gpu: install-dev
 	$(BIN)/python -m pytest -m gpu
 
@@ -113,4 +123,4 @@ benchmarks: install-dev oracle
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
-	rm -rf $(VENV) $(LOWEST) .oracle .demo .ablation site build dist *.egg-info
+	rm -rf $(VENV) $(LOWEST) .oracle .clients .demo .ablation site build dist *.egg-info
