@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.compat.clients.conftest import ClientRun, read_volumes
 
@@ -62,6 +63,17 @@ def test_moose_predicts_an_iterator_and_makes_its_trainer(run_client: Run) -> No
     assert ours.said == [2000, None]
     assert_same(ours.images(), stock.images())
     assert "TypeError" in stock.output
+
+
+def test_axon_deep_seg_makes_a_mask_of_each_class(run_client: Run, untrained: Path) -> None:
+    ours, stock = run_client("axon_deep_seg", stock=False), run_client("axon_deep_seg", stock=True)
+    assert ours.said[:2] == ["nerve.png", "nerve_seg-axon.png"]
+    expected = np.asarray(Image.open(untrained / "reference" / "nerve.png"))
+    assert len(np.unique(expected)) > 1
+    for label, name in enumerate(("axon", "myelin"), start=1):
+        mask = np.asarray(Image.open(ours.folder / f"nerve_seg-{name}.png"))
+        assert ((mask > 0) == (expected == label)).all()
+    assert "unexpected keyword argument 'perform_everything_on_gpu'" in stock.output
 
 
 def test_monai_turns_a_model_into_a_bundle_predicts_with_it_and_turns_it_back(run_client: Run, untrained: Path) -> None:

@@ -27,11 +27,6 @@ if __name__ == "__main__":
     from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 
     assert Path(nnunetv2.__path__[0]) == package
-    found = recursive_find_python_class(
-        str(package / "training" / "nnUNetTrainer"),
-        "nnUNetTrainer_2000_epochs_DA5NoMirroring",
-        "nnunetv2.training.nnUNetTrainer",
-    )
     model = next((root / "results").glob("*/*__*__*"))
     plans, dataset = (json.loads((model / name).read_text()) for name in ("plans.json", "dataset.json"))
     predictor = nnUNetPredictor(allow_tqdm=False, device=torch.device("cpu"))
@@ -54,6 +49,14 @@ if __name__ == "__main__":
 
     for number, labels in enumerate(predictor.predict_from_data_iterator(cases(), False, 1)):
         sitk.WriteImage(sitk.GetImageFromArray(labels), str(out / f"{number}.nii.gz"))
-    trainer = found(plans, "3d_fullres", 0, dataset, device=torch.device("cpu"))
+    from nnunetv2.training.nnUNetTrainer.variants.MOOSE_custom_trainers import nnUNetTrainer_2000_epochs_DA5NoMirroring
+
+    trainer = nnUNetTrainer_2000_epochs_DA5NoMirroring(plans, "3d_fullres", 0, dataset, device=torch.device("cpu"))
     trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+    found = recursive_find_python_class(
+        str(package / "training" / "nnUNetTrainer"),
+        "nnUNetTrainer_2000_epochs_DA5NoMirroring",
+        "nnunetv2.training.nnUNetTrainer",
+    )
+    assert found is nnUNetTrainer_2000_epochs_DA5NoMirroring
     print("SAID" + json.dumps([trainer.num_epochs, trainer.inference_allowed_mirroring_axes]))
