@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,8 +78,7 @@ def write_model(root: Path) -> None:
     torch.manual_seed(7)
     trainer = get_trainer_from_args("777", "3d_fullres", 0, device=torch.device("cpu"))
     trainer.initialize()
-    for layer in trainer.network.decoder.seg_layers:
-        torch.nn.init.normal_(layer.weight)  # so that the labels vary over an image
+    vary_labels(trainer.network)
     model = Path(trainer.output_folder_base)
     preprocessed = root / "preprocessed" / "Dataset777_Client"
     shutil.copy(preprocessed / "nnUNetPlans.json", model / "plans.json")
@@ -90,8 +90,38 @@ def write_model(root: Path) -> None:
         shutil.copytree(model / "fold_0", model / f"fold_{fold}", dirs_exist_ok=True)
 
 
+def vary_labels(network: Any) -> None:
+    """Change the last layers so that the labels differ over an image."""
+    import torch
+
+    for layer in network.decoder.seg_layers:
+        torch.nn.init.normal_(layer.weight)
+
+
+def write_picture_model(folder: Path) -> None:
+    """Write the checkpoint for the plans and dataset.json in a folder, with what predictions read."""
+    import torch
+
+    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+
+    plan = json.loads((folder / "plans.json").read_text())["configurations"]["2d"]["architecture"]
+    torch.manual_seed(8)
+    network = get_network_from_plans(
+        plan["network_class_name"], plan["arch_kwargs"], plan["_kw_requires_import"], 1, 3, deep_supervision=False
+    )
+    vary_labels(network)
+    checkpoint = {
+        "network_weights": network.state_dict(),
+        "trainer_name": "nnUNetTrainer",
+        "init_args": {"configuration": "2d"},
+        "inference_allowed_mirroring_axes": (0, 1),
+    }
+    (folder / "fold_all").mkdir()
+    torch.save(checkpoint, folder / "fold_all" / "checkpoint_final.pth")
+
+
 def write_reference(root: Path) -> None:
-    """Predict the test volumes with fold 0, with mirroring and without."""
+    """Predict the test volumes with fold 0, with mirroring and without, and the picture."""
     import torch
 
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
@@ -100,7 +130,12 @@ def write_reference(root: Path) -> None:
     for name, mirroring in (("mirrored", True), ("plain", False)):
         predictor = nnUNetPredictor(device=torch.device("cpu"), use_mirroring=mirroring, allow_tqdm=False)
         predictor.initialize_from_trained_model_folder(str(model), (0,))
+        (root / "reference" / name).mkdir(parents=True)
         predictor.predict_from_files_sequential(str(root / "images"), str(root / "reference" / name))
+    predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False)
+    predictor.initialize_from_trained_model_folder(str(root / "png_model"), ["all"])
+    picture = str(root / "pictures" / "nerve.png")
+    predictor.predict_from_files_sequential([[picture]], [str(root / "reference" / "nerve")])
 
 
 if __name__ == "__main__":
@@ -108,4 +143,5 @@ if __name__ == "__main__":
     write_volumes(folder)
     plan(folder)
     write_model(folder)
+    write_picture_model(folder / "png_model")
     write_reference(folder)

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from tests.differential.oracle import ORACLE, ROOT, run_oracle
-from tests.factories.models import write_model_folder
 from tests.factories.plans import make_dataset_json, make_plans
 from tests.forked_programs import run_program
 
@@ -71,31 +70,20 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("clients")
     for name in ("raw", "preprocessed", "results"):
         (root / name).mkdir()
+    _describe_picture_model(root)
     run_oracle((HERE / "build_model.py").read_text(), root, env=folders_of(root))
-    _write_picture_model(root)
     return root
 
 
-def _write_picture_model(root: Path) -> None:
-    """Write a model of grey PNG pictures with the classes of AxonDeepSeg, a picture, and what nnU-Net makes of it."""
-    labels = {"background": 0, "axon": 1, "myelin": 2}
-    plans = make_plans([32, 32], [1.0, 1.0], ".png", 1)
-    write_model_folder(root / "png_model", plans, make_dataset_json(".png", 1, labels), ("all",), (0, 1))
-    (root / "pictures").mkdir()
+def _describe_picture_model(root: Path) -> None:
+    """Write plans and dataset.json of a model of grey PNG pictures with the classes of AxonDeepSeg, and a picture."""
+    for name in ("png_model", "pictures"):
+        (root / name).mkdir()
+    dataset = make_dataset_json(".png", 1, {"background": 0, "axon": 1, "myelin": 2})
+    for name, content in (("plans", make_plans([32, 32], [1.0, 1.0], ".png", 1)), ("dataset", dataset)):
+        (root / "png_model" / f"{name}.json").write_text(json.dumps(content))
     noise = np.random.default_rng(3).integers(0, 255, (12, 14), np.uint8)
     Image.fromarray(noise.repeat(5, 0).repeat(5, 1)).save(root / "pictures" / "nerve.png")
-    run_oracle(PREDICT_PICTURE, root, env=folders_of(root))
-
-
-PREDICT_PICTURE = """
-    import sys
-    import torch
-    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-    root = sys.argv[1]
-    predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False)
-    predictor.initialize_from_trained_model_folder(f"{root}/png_model", ["all"])
-    predictor.predict_from_files_sequential([[f"{root}/pictures/nerve.png"]], [f"{root}/reference/nerve"])
-"""
 
 
 @pytest.fixture
