@@ -14,7 +14,7 @@ from tests.compat.clients.conftest import ClientRun, read_volumes
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., ClientRun]
-RUN_WITH_BOTH = ["hd_bet", "mr_segmentator", "total_segmentator", "total_spine_seg", "nnunet_cam"]
+RUN_WITH_BOTH = ["hd_bet", "mr_segmentator", "total_segmentator", "total_spine_seg"]
 
 
 def assert_same(written: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:
@@ -30,10 +30,6 @@ def test_a_program_that_runs_with_nnunet_writes_the_same_with_ours(run_client: R
     ours, stock = run_client(program, stock=False), run_client(program, stock=True)
     assert ours.said == stock.said
     assert_same(ours.images(), stock.images())
-
-
-def test_the_runner_of_monai_plans_and_preprocesses_alike(run_client: Run) -> None:
-    assert run_client("monai_runner", stock=False).said == run_client("monai_runner", stock=True).said
 
 
 def test_pvs_seg_predicts_with_a_finder_and_a_trainer_of_its_own(run_client: Run, untrained: Path) -> None:
