@@ -27,6 +27,7 @@ def draw_progress(logged: Curves, extra: Mapping[str, Curves], target: Path) -> 
         extra: further curves by group; "losses" are drawn with the losses, "dice" in a panel of their own.
         target: PNG, 3000 pixels wide, 1800 high for each panel.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     epochs = min((len(values) for values in logged.values() if len(values)), default=0)
@@ -43,8 +44,11 @@ def draw_progress(logged: Curves, extra: Mapping[str, Curves], target: Path) -> 
         _label(axis, name, (0, 1), LEGEND_COLUMNS)
         axis.grid(alpha=0.3)
     figure.subplots_adjust(**_margins(axes))
+    make_canvas: Any = FigureCanvasAgg
+    canvas = make_canvas(figure)
     with replacing(target) as temporary:
-        figure.savefig(temporary, format="png", pil_kwargs=FAST)
+        canvas.print_png(temporary, pil_kwargs=FAST)
+    vars(canvas.get_renderer()).clear()  # its picture takes 86 MB, and cycles would keep it for several epochs
 
 
 def _label(axis: "Axes", name: str, place: tuple[float, float], columns: int) -> None:

@@ -1,11 +1,13 @@
 """Pictures are drawn while a training goes on."""
 
+import gc
 import threading
 from pathlib import Path
 
 import pytest
 
 from nnunetv2.training.logging.background_drawing import BackgroundDrawing
+from nnunetv2.training.logging.progress_plot import draw_progress
 
 
 def test_the_first_picture_is_there_at_once_and_later_ones_do_not_wait(tmp_path: Path) -> None:
@@ -37,3 +39,16 @@ def test_a_drawing_that_fails_costs_a_warning(tmp_path: Path, caplog: pytest.Log
     drawing.start(lambda: (tmp_path / "none" / "x").write_text("") and None, tmp_path / "progress.png")
     drawing.wait()
     assert "progress.png could not be drawn: " in caplog.text
+
+
+def test_a_drawing_leaves_no_picture_in_memory_that_waits_for_the_garbage_collector(tmp_path: Path) -> None:
+    times = {f"epoch_{name}_timestamps": [1.0, 2.0] for name in ("start", "end")}
+    curves = {name: [1.0, 2.0] for name in ("train_losses", "val_losses", "lrs", "mean_fg_dice", "ema_fg_dice")}
+    gc.disable()
+    try:
+        draw_progress({**curves, **times}, {}, tmp_path / "progress.png")
+        renderers = [kept for kept in gc.get_objects() if type(kept).__name__ == "RendererAgg"]
+    finally:
+        gc.enable()
+    assert (tmp_path / "progress.png").stat().st_size > 1000
+    assert not any(map(vars, renderers))
