@@ -1,6 +1,8 @@
 """Calls a network for one batch after the other, or for several at once on the CPU.
 
-Threads within an operation wait for each other hundreds of times in a network; calls side by side do not.
+Threads within an operation wait for each other hundreds of times in a network; calls side by side do not. Each has a
+part of the threads then, with which some convolutions round in another way: those get all threads, see CpuOperations.
+Networks for volumes, in which finding out takes long, are called one after the other.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +21,7 @@ _MOST_CALLS = 4
 """At once: each holds the activations of a network."""
 _LARGEST_BATCH = 1 << 22
 """Numbers in a batch beyond which calls side by side need too much memory, and threads in an operation have enough."""
+_AXES_OF_PICTURES = 4
 _KNOWN_PACKAGES = ("torch.", "dynamic_network_architectures.")
 """Of networks that keep nothing from one call to the next in evaluation."""
 
@@ -33,11 +36,12 @@ def call_for_each(
     """
     first = batches[0]()
     calls = [lambda: first, *batches[1:]]
-    if first.device.type != "cpu":
+    if first.device.type != "cpu" or torch.is_autocast_enabled("cpu"):  # the caller's own precision
         yield from (network(make_batch()) for make_batch in calls)
         return
     is_plain = _is_plain(network)
-    precision = reduced_precision if uses_bfloat16() else CpuOperations if is_plain else nullcontext
+    fast_float32 = partial(CpuOperations, torch.get_num_threads()) if is_plain else nullcontext
+    precision = reduced_precision if uses_bfloat16() else fast_float32
     at_once = _calls_at_once(len(batches), first) if is_plain else 1
     if at_once > 1:
         yield from _side_by_side(network, calls, at_once, precision)
@@ -64,7 +68,7 @@ def _is_plain(network: Any) -> bool:
 def _calls_at_once(calls: int, batch: torch.Tensor) -> int:
     """Return the most calls that share the threads evenly."""
     threads = torch.get_num_threads()
-    if batch.numel() > _LARGEST_BATCH or torch.is_grad_enabled():
+    if batch.ndim != _AXES_OF_PICTURES or batch.numel() > _LARGEST_BATCH or torch.is_grad_enabled():
         return 1
     return max(count for count in range(1, _MOST_CALLS + 1) if calls % count == 0 and count <= threads)
 

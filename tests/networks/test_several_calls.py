@@ -57,3 +57,31 @@ def test_other_networks_are_called_one_after_the_other(two_threads: None) -> Non
 def test_the_error_of_a_call_is_raised(two_threads: None) -> None:
     with pytest.raises(RuntimeError), torch.inference_mode():
         list(call_for_each(nn.Conv2d(3, 1, 1).eval(), BATCHES))
+
+
+def test_the_bits_are_those_of_calls_one_after_the_other_whatever_part_of_the_threads_each_has(
+    two_threads: None,
+) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        # with fewer threads, oneDNN rounds the last one, and on some processors the others, in another way
+        deep = [nn.Conv2d(64, 256, 3, 8, 1), nn.Conv2d(256, 256, 3, 1, 1), nn.ConvTranspose2d(256, 32, 8, 8)]
+        network = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1), *deep, nn.Conv2d(32, 3, 1)).eval()
+        batches = [torch.randn(1, 3, 64, 64) for _ in range(4)]
+    with torch.inference_mode():
+        expected = [network(batch) for batch in batches]
+        found = list(call_for_each(network, [lambda batch=batch: batch for batch in batches]))
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_networks_for_volumes_are_called_one_after_the_other(two_threads: None) -> None:
+    network = Noting().eval()
+    with torch.inference_mode():
+        list(call_for_each(network, [lambda: torch.ones(1, 1, 4, 4, 4)] * 4))
+    assert network.threads == {"MainThread"}
+
+
+def test_the_precision_of_the_caller_stays(two_threads: None) -> None:
+    network = nn.Conv2d(1, 1, 1).eval()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert {prediction.dtype for prediction in call_for_each(network, BATCHES)} == {torch.bfloat16}
