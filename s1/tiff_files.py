@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s1.claimed_size import DEFLATED, STORED_PLAINLY, check_claimed_size
-from s1.damaged_files import damaged
 from s1.errors import UnfitImageError
 from s1.orientation import ORIENTATION_TAG, UPRIGHT, as_shown, known_orientation, shown_size
 from s1.picture import COLOUR_CHANNELS, Picture, one_value_a_pixel, require_label_palette, without_alpha
+from s1.tiff_parts import JPEG, check_parts
 
 PathLike = str | os.PathLike[str]
 
@@ -20,7 +20,6 @@ _PHOTOMETRIC_TAG = 262
 _PREMULTIPLIED = 1
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _READABLE = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE")
-_JPEG = ("JPEG", "OJPEG", "ALT_JPEG")
 _COLOUR_SPACES = {"SEPARATED": "colours for print (CMYK)"}
 _MOST_PER_BYTE = {
     "NONE": STORED_PLAINLY,
@@ -48,6 +47,12 @@ def tiff_size(path: PathLike) -> tuple[int, int]:
             raise UnfitImageError(f"{path}: array of shape {series.shape}; expected a 2D image")
         height, width = empty.shape[:2]
         return shown_size(height, width, _orientation(series))
+
+
+def tiff_compression(path: PathLike) -> str:
+    """Return how the parts of the file are compressed, as tifffile names it: NONE, LZW, ADOBE_DEFLATE, JPEG, ..."""
+    with _opened(path) as series:
+        return str(series.keyframe.compression.name)
 
 
 def read_tiff(path: PathLike) -> Picture:
@@ -101,16 +106,8 @@ def _opened(path: PathLike) -> Iterator[Any]:
         is_sparse = 0 in page.databytecounts
         most = None if is_sparse else _MOST_PER_BYTE.get(page.compression.name)
         check_claimed_size(path, series.shape, _bits(series) / 8, most)
-        _require_all_parts(file, path)
+        check_parts(file, file.series[0].pages, path)
         yield series
-
-
-def _require_all_parts(file: Any, path: PathLike) -> None:
-    """Raise ImageProblemError if a strip or tile lies behind the end of the file; tifffile would read it as zeros."""
-    for page in file.series[0].pages:
-        parts = zip(page.dataoffsets, page.databytecounts, strict=False) if page is not None else ()
-        if any(offset + count > file.filehandle.size for offset, count in parts):
-            raise damaged(path)
 
 
 def _bits(series: Any) -> int:
@@ -128,7 +125,7 @@ def _photometric(series: Any) -> str:
 def _shown_values(series: Any, path: PathLike) -> NDArray[Any]:
     """Return the values as stored, or inverted where zero is white, and spread to 8 bits if they have fewer."""
     photometric = _photometric(series)
-    is_converted = photometric == "YCBCR" and series.keyframe.compression.name in _JPEG  # by the decoder
+    is_converted = photometric == "YCBCR" and series.keyframe.compression.name in JPEG  # by the decoder
     if photometric not in _READABLE and not is_converted:
         kind = _COLOUR_SPACES.get(photometric, f"values of the kind {photometric}")
         raise UnfitImageError(f"{path}: {kind}, expected RGB or grey; save it as RGB")
@@ -153,7 +150,7 @@ def _require_plain_labels(series: Any, path: PathLike) -> None:
             f"{path}: a tag says that 0 is white, so viewers show other values than the file holds, and it is not clear"
             " which of them are the labels; save it with 0 as black (photometric minisblack)"
         )
-    if series.keyframe.compression.name in _JPEG:
+    if series.keyframe.compression.name in JPEG:
         raise UnfitImageError(f"{path}: is compressed as JPEG, which changes the values of labels; use zlib or LZW")
     if _photometric(series) in _COLOUR_SPACES:
         raise UnfitImageError(f"{path}: {_COLOUR_SPACES[_photometric(series)]}, expected one label per pixel")

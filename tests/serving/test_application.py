@@ -107,6 +107,29 @@ def test_a_hostile_image_is_refused_in_one_line_that_names_no_place(
     assert thresholds.predictor.seen == []
 
 
+def test_a_tiff_whose_parts_know_their_size_alone_is_refused(
+    client_of: Callable[..., Any], thresholds: ImageModel
+) -> None:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, PICTURE, photometric="rgb", compression="jpeg2000")
+    answer = client_of(thresholds).post("/predict", content=stream.getvalue())
+    assert (answer.status_code, "is compressed as JPEG" in answer.json()["error"]) == (415, True)
+
+
+def test_a_tiff_with_a_huge_tile_is_refused_before_it_is_decoded(
+    client_of: Callable[..., Any], thresholds: ImageModel
+) -> None:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, PICTURE, photometric="rgb", tile=(64, 64), compression="zlib")
+    with tifffile.TiffFile(io.BytesIO(stream.getvalue())) as file:
+        places = [file.pages[0].tags[tag].valueoffset for tag in ("TileWidth", "TileLength")]  # type: ignore[union-attr]
+    content = bytearray(stream.getvalue())
+    for place in places:
+        content[place : place + 2] = struct.pack("<H", 65520)
+    answer = client_of(thresholds).post("/predict", content=bytes(content))
+    assert (answer.status_code, "claims 4292870400 pixels" in answer.json()["error"]) == (400, True)
+
+
 def test_a_stack_of_pages_counts_with_all_its_pages(client_of: Callable[..., Any], thresholds: ImageModel) -> None:
     stream = io.BytesIO()
     tifffile.imwrite(stream, np.zeros((9, 8, 8), np.uint8), photometric="minisblack")

@@ -1,0 +1,70 @@
+"""Strips and tiles that would fill the memory of whoever decodes them are refused before they are decoded."""
+
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from s1.errors import ImageProblemError
+from s1.shown_pixels import read_shown_pixels, shown_image_size
+from s1.tiff_parts import LARGEST_SMALL_TILE
+
+ADOBE_DEFLATE, JPEG = 8, 7
+SIDE = 16
+
+
+def write_tiff(file: Path, part: bytes, compression: int, tile: int | None = None) -> Path:
+    """Write a grey image of 16 x 16 pixels with one part: a tile of a size, or a strip."""
+    short = {256: SIDE, 257: SIDE, 258: 8, 259: compression, 262: 1, 277: 1}
+    long = {322: tile, 323: tile, 324: 8, 325: len(part)} if tile else {273: 8, 278: SIDE, 279: len(part)}
+    entries = sorted([*((tag, 3, value) for tag, value in short.items()), *((tag, 4, v) for tag, v in long.items())])
+    body = part + b"\0" * (len(part) % 2)
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    content = struct.pack("<4sI", b"II*\0", 8 + len(body)) + body + struct.pack("<H", len(entries)) + directory
+    file.write_bytes(content + bytes(4))
+    return file
+
+
+def jpeg(side: int) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(stream, "jpeg")
+    small = stream.getvalue()
+    place = small.index(b"\xff\xc0") + 5
+    return small[:place] + struct.pack(">HH", side, side) + small[place + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("part", "compression", "tile"),
+    [(bytes(100), ADOBE_DEFLATE, 65520), (jpeg(65500), JPEG, None), (jpeg(65500), JPEG, SIDE)],
+)
+def test_a_part_that_claims_more_than_its_image_is_refused(
+    tmp_path: Path, part: bytes, compression: int, tile: int | None
+) -> None:
+    file = write_tiff(tmp_path / "a.tif", part, compression, tile)
+    for read in (shown_image_size, read_shown_pixels):
+        with pytest.raises(ImageProblemError, match=r"a\.tif: a strip or tile claims \d+ pixels"):
+            read(file)
+
+
+def test_the_size_of_a_jpeg_is_found_behind_long_headers_and_filling(tmp_path: Path) -> None:
+    comment = b"\xff\xfe" + struct.pack(">H", 60_000) + bytes(59_998)
+    whole = jpeg(65500)
+    file = write_tiff(tmp_path / "a.tif", whole[:2] + 3 * comment + b"\xff\xff" + whole[2:], JPEG)
+    with pytest.raises(ImageProblemError, match="claims 4290250000 pixels"):
+        read_shown_pixels(file)
+    file = write_tiff(tmp_path / "b.tif", whole[:2] + 3 * comment, JPEG)
+    with pytest.raises(ImageProblemError, match="a part without a size"):
+        read_shown_pixels(file)
+
+
+def test_a_small_image_may_have_one_usual_tile(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    assert LARGEST_SMALL_TILE > 1024 * 1024
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", tile=(1024, 1024), compression="zlib")
+    assert np.array_equal(read_shown_pixels(tmp_path / "a.tif").pixels, pixels)
+    tifffile.imwrite(tmp_path / "b.tif", pixels, photometric="rgb", tile=(256, 256), compression="jpeg")
+    assert read_shown_pixels(tmp_path / "b.tif").pixels.shape == pixels.shape
