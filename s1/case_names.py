@@ -16,6 +16,14 @@ def composed(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
+def unusable_in_files(name: str) -> str | None:
+    """Say why a file of this name can be no case: other files could not hold the name, or not in one line."""
+    kinds = {unicodedata.category(character) for character in name}
+    if "Cs" in kinds:
+        return "has a name that is not UTF-8"
+    return "has a control character in its name" if kinds & {"Cc", "Zl", "Zp"} else None
+
+
 class ByName(Mapping[str, Value]):
     """A mapping with names as keys, which finds an entry by either Unicode form. Iteration gives the keys as given."""
 

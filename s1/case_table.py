@@ -43,6 +43,12 @@ def read_case_table(path: str | os.PathLike[str]) -> list[TableRow]:
     return table
 
 
+def without_cases(table: Iterable[TableRow], cases: Iterable[str]) -> list[TableRow]:
+    """Return the rows that are about none of these cases."""
+    named = ByName(dict.fromkeys(cases))
+    return [row for row in table if _case_of(row.cells["case"], named) not in named]
+
+
 def entries_by_case(
     table: Iterable[TableRow], column: str, cases: Iterable[str], source: str | os.PathLike[str]
 ) -> dict[str, str]:

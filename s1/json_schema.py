@@ -237,7 +237,7 @@ def unlike(value: Any, expected: str) -> Problem:
 
 def escaped(text: object) -> str:
     """Return a key or name as it is, or escaped if it would break a line."""
-    return str(text) if str(text).isprintable() else repr(text)
+    return str(text) if str(text).isprintable() else repr(str(text))
 
 
 def dotted(place: Place) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from nnunetv2.errors import DriftError
-from s1.case_names import composed
+from s1.case_names import composed, unusable_in_files
+from s1.json_schema import escaped
 from s1.listed_files import ListedFiles, list_files
 from s1.orientation import orientation_problems
 from s1.picture import Picture, without_alpha
@@ -64,13 +65,16 @@ def _case_name(image_stem: str, masks: Collection[str]) -> str:
 
 
 def _by_case(named_files: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], list[str]]:
-    """Return case -> file, names in composed Unicode form, and a line for each file whose case another one has."""
+    """Return case -> file, names in composed Unicode form, and a line for each that is impossible or taken."""
     files: dict[str, Path] = {}
     problems = []
     for name, file in named_files:
         case = composed(name)
         if case in files:
             problems.append(f"{file}: {files[case].name} has the same case name {case!r}; keep one of them")
+        reason = unusable_in_files(case)
+        if reason:
+            problems.append(f"{escaped(file)}: {reason}; rename it")
         files[case] = file
     return files, problems
 

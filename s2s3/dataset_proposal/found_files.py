@@ -12,7 +12,9 @@ from pathlib import Path
 from nnunetv2.dataset_conversion.image_folder_cases import IMAGE_ENDINGS
 from nnunetv2.dataset_proposal.problem import Problem
 from nnunetv2.errors import DatasetError
+from s1.case_names import unusable_in_files
 from s1.listed_files import is_hidden
+from s1.readable_files import hindrance
 
 MOST_FILES = 200_000
 DEEPEST = 12
@@ -72,6 +74,8 @@ def find_files(folder: Path) -> FoundFiles:
 
 def _sort_in(file: Path, found: FoundFiles) -> None:
     name = file.name.lower()
+    if name.endswith((*IMAGE_ENDINGS, *TABLE_ENDINGS)) and not _is_usable(file, found.problems):
+        return
     if name.endswith(IMAGE_ENDINGS):
         found.pictures.append(file)
     elif name.endswith(TABLE_ENDINGS):
@@ -79,6 +83,14 @@ def _sort_in(file: Path, found: FoundFiles) -> None:
     for kind, (endings, _) in _FOR_OTHER_COMMANDS.items():
         if name.endswith(endings):
             found.others[kind] = found.others.get(kind, 0) + 1
+
+
+def _is_usable(file: Path, problems: list[Problem]) -> bool:
+    """Add the problem of a file that has an impossible name or would be waited for, such as a pipe."""
+    reasons = [(unusable_in_files(file.name), "rename it"), (hindrance(file), "remove it, or make it readable")]
+    found = [Problem(str(file), what, fix) for what, fix in reasons if what]
+    problems += found
+    return not found
 
 
 def advice_about(kind: str) -> str:
@@ -95,7 +107,10 @@ def _files_below(folder: Path, levels: int, problems: list[Problem]) -> Iterator
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            if entry.name not in _SYSTEM_FOLDERS:
+            reason = unusable_in_files(entry.name)
+            if reason:
+                problems.append(Problem(entry.path, reason, "rename it"))
+            elif entry.name not in _SYSTEM_FOLDERS:
                 yield from _files_in_folder(Path(entry.path), levels, problems)
         elif entry.is_dir():
             problems.append(

@@ -1,6 +1,10 @@
 """One thing that is wrong with the input, and what to do about it."""
 
+import re
 from dataclasses import dataclass
+
+_BEFORE_ADVICE = re.compile(r"; (?![^()]*\))")
+"""A semicolon that stands in no brackets."""
 
 
 @dataclass(frozen=True)
@@ -15,5 +19,5 @@ class Problem:
 
 def from_message(message: str, where: str) -> Problem:
     """Return the row for a message of the form `file: what is wrong; what to do`."""
-    what, _, fix = message.removeprefix(f"{where}: ").partition("; ")
-    return Problem(where, what, fix or "mend or replace the file, or leave the case out with --skip")
+    what, *fix = _BEFORE_ADVICE.split(message.removeprefix(f"{where}: "), maxsplit=1)
+    return Problem(where, what, fix[0] if fix else "mend or replace the file, or leave the case out with --skip")

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,7 +81,8 @@ def propose(settings: StartSettings) -> Proposal:
     facts = {case.name: facts[case.name] for case in cases}
     values = {value for case in facts.values() for value in case.values}
     labels = propose_labels(values, settings.labels, settings.relabel)
-    origins, of_origins = _origins(cases, found.tables, settings)
+    left_out = {case.name for case in pairing.cases} - set(facts) | {_case_of(problem) for problem in of_files}
+    origins, of_origins = _origins(cases, left_out, found.tables, settings)
     whole = [*origins.problems, *(labels.problems if cases else ())]
     skipped = of_files + of_cases
     return Proposal(
@@ -117,14 +118,21 @@ def _odd_channels(cases: Sequence[FoundCase], facts: Mapping[str, CaseFacts]) ->
     ]
 
 
-def _origins(cases: Sequence[FoundCase], tables: Sequence[Path], settings: StartSettings) -> tuple[Origins, list[str]]:
+def _case_of(problem: Problem) -> str:
+    """Return the name that a table would give to a picture without partner, or with an impossible name."""
+    return Path(problem.where).stem.removesuffix("_0000")
+
+
+def _origins(
+    cases: Sequence[FoundCase], left_out: Collection[str], tables: Sequence[Path], settings: StartSettings
+) -> tuple[Origins, list[str]]:
     """Return domains and groups from a table, else from names, else domains from the looks of images; and notes."""
     candidates = [settings.table] if settings.table else [table for table in tables if looks_like_origins(table)]
     notes = []
     if len(candidates) > 1:
         notes = [f"{len(candidates)} tables name domains, so none is read; choose one with --csv"]
     if len(candidates) == 1 and candidates[0] and cases:
-        return origins_from_table(candidates[0], cases), notes
+        return origins_from_table(candidates[0], cases, left_out), notes
     origins = origins_from_names(cases)
     if origins.domains or not settings.look_at_images:
         return origins, notes
@@ -138,7 +146,7 @@ def _notes(found: FoundFiles, facts: Mapping[str, CaseFacts], origins: Origins) 
         yield f"only {len(facts)} cases: train with fold `all`, since five folds need five cases"
     patients = len(set(origins.groups.values()))
     if 0 < patients < FEWEST_CASES:
-        way = f"make {patients} folds with `drift splits`" if origins.domains else "train with fold `all`"
+        way = f"make {patients} folds with `drift splits`" if origins.has_several_domains else "train with fold `all`"
         yield f"only {patients} patients or slides, and five folds need five: {way}"
     few = [name for name, number in Counter(origins.domains.values()).items() if number < FEWEST_CASES]
     if few:

@@ -43,7 +43,13 @@ def propose_labels(
     if len(found) > 2 and found[-1] == _LARGEST_BYTE and found[:-1] == list(range(len(found) - 1)):
         return _with_ignore(found, given)
     moved = {value: label for label, value in enumerate(found) if value != label}
-    return ProposedLabels(_named(len(found)), {**given, **moved})
+    return ProposedLabels(_named(len(found)), _then(given, moved))
+
+
+def _then(given: Mapping[int, int], moved: Mapping[int, int]) -> dict[int, int]:
+    """Return what values of masks become if what the user said comes first, and then what is proposed."""
+    both = {value: moved.get(label, label) for value, label in given.items()}
+    return {**moved, **both}
 
 
 _NOTHING_MARKED = Problem(
@@ -59,7 +65,7 @@ def _as_wanted(found: list[int], wanted: dict[str, int], given: dict[int, int]) 
     known = sorted(wanted.values())
     unknown = [value for value in found if value not in known]
     if len(found) == len(known) and unknown:
-        return ProposedLabels(wanted, {**given, **{v: k for v, k in zip(found, known, strict=True) if v != k}})
+        return ProposedLabels(wanted, _then(given, {v: k for v, k in zip(found, known, strict=True) if v != k}))
     if not unknown:
         return ProposedLabels(wanted, given)
     shown = ", ".join(map(str, unknown[:10]))
@@ -77,11 +83,11 @@ def _numbered_objects(found: list[int], given: dict[int, int]) -> ProposedLabels
         f"masks number their objects (up to {found[-1]}): all are learnt as one class, since nnU-Net tells classes"
         " apart and not objects"
     )
-    return ProposedLabels({"background": 0, "object": 1}, {**given, **{v: 1 for v in objects if v != 1}}, (note,))
+    return ProposedLabels({"background": 0, "object": 1}, _then(given, {v: 1 for v in objects if v != 1}), (note,))
 
 
 def _with_ignore(found: list[int], given: dict[int, int]) -> ProposedLabels:
     ignore = len(found) - 1
     labels = {**_named(ignore), "ignore": ignore}
     note = "255 is taken for pixels that nobody annotated (label ignore); --relabel 255=0 makes them background"
-    return ProposedLabels(labels, {**given, _LARGEST_BYTE: ignore}, (note,))
+    return ProposedLabels(labels, _then(given, {_LARGEST_BYTE: ignore}), (note,))

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnunetv2.dataset_proposal.paired_cases import FoundCase
 from nnunetv2.dataset_proposal.problem import Problem, from_message
 from nnunetv2.errors import DriftError
-from s1.domain_map_makers import domain_map_from_csv, groups_from_csv
+from s1.case_table import entries_by_case, read_case_table, without_cases
 
 MOST_DOMAINS = 12
 FEWEST_CASES = 2
@@ -34,13 +34,24 @@ class Origins:
     group_source: str = ""
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def has_several_domains(self) -> bool:
+        """Whether the dataset gets a domains.json; of one domain alone there is nothing to learn."""
+        return len(set(self.domains.values())) > 1
 
-def origins_from_table(table: Path, cases: Sequence[FoundCase]) -> Origins:
-    """Return what a table with the columns case, domain and perhaps group says; its mistakes are problems."""
+
+def origins_from_table(table: Path, cases: Sequence[FoundCase], left_out: Collection[str] = ()) -> Origins:
+    """Return what a table with the columns case, domain and perhaps group says; its mistakes are problems.
+
+    Parameters:
+        left_out: names of cases with problems, whose rows are passed over.
+    """
     names = [case.name for case in cases]
     try:
-        by_case = domain_map_from_csv(table, names).domain_by_case
-        groups = groups_from_csv(table, names)
+        content = read_case_table(table)
+        kept = without_cases(content, left_out)
+        by_case = entries_by_case(kept, "domain", names, table)
+        groups = entries_by_case(kept, "group", names, table) if "group" in content[0].cells else {}
     except DriftError as error:
         lines = str(error).splitlines()
         rows = [from_message(line.strip(), str(table)) for line in (lines[1:] or lines)]

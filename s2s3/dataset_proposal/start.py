@@ -19,6 +19,7 @@ from nnunetv2.reporting.start_page import start_page
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from s1.domain_map import DomainMap
 from s1.environment import folder_variable
+from s1.json_schema import escaped
 
 _log = logging.getLogger(__name__)
 _FOLDERS = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
@@ -75,7 +76,7 @@ def _page(proposal: Proposal, folder: Path) -> str:
         domain: [(case.name, case_picture(case, proposal.labels.relabel)) for case in cases]
         for domain, cases in shown_cases(proposal.cases, proposal.origins.domains).items()
     }
-    return start_page(str(folder), summary_rows(proposal), problem_rows(proposal.problems, folder), pictures)
+    return start_page(escaped(folder), summary_rows(proposal), problem_rows(proposal.problems, folder), pictures)
 
 
 def _refusal(proposal: Proposal) -> str:
@@ -108,7 +109,8 @@ def write(proposal: Proposal, num_processes: int) -> None:
     domains: dict[str, list[str]] = {}
     for case, domain in proposal.origins.domains.items():
         domains.setdefault(domain, []).append(case)
-    several = DomainMap({name: tuple(cases) for name, cases in domains.items()}) if len(domains) > 1 else None
+    tuples = {name: tuple(cases) for name, cases in domains.items()}
+    several = DomainMap(tuples) if proposal.origins.has_several_domains else None
     contents = Contents(
         proposal.dataset_name,
         {case.name: case.pair for case in proposal.cases},
@@ -123,9 +125,10 @@ def write(proposal: Proposal, num_processes: int) -> None:
 
 def _next_commands(proposal: Proposal) -> list[str]:
     number = int(proposal.dataset_name[len("Dataset") :].partition("_")[0])
-    prism = [f"    drift prism -d {number}"] if proposal.origins.domains else []
+    has_domains = proposal.origins.has_several_domains
+    prism = [f"    drift prism -d {number}"] if has_domains else []
     patients = len(set(proposal.origins.groups.values())) or len(proposal.cases)
-    has_own_folds = patients < FEWEST_CASES and bool(proposal.origins.groups and proposal.origins.domains)
+    has_own_folds = patients < FEWEST_CASES and bool(proposal.origins.groups) and has_domains
     splits = [f"    drift splits -d {number} --folds {patients}"] if has_own_folds else []
     fold = "all" if patients < FEWEST_CASES and not has_own_folds else "0"
     return [

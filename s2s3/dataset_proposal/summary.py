@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nnunetv2.dataset_proposal.problem import Problem
 from nnunetv2.dataset_proposal.proposal import Proposal
+from s1.json_schema import escaped
 
 MOST_ROWS = 40
 MOST_ALIKE = 5
@@ -76,7 +77,7 @@ def problem_rows(problems: Sequence[Problem], folder: Path) -> list[tuple[str, s
     """Return (where, what, fix) with paths relative to the folder; many equal problems share a row."""
     files: dict[tuple[str, str], list[str]] = {}
     for row in problems:
-        files.setdefault((row.what, row.fix), []).append(_short(row.where, folder))
+        files.setdefault((escaped(row.what), row.fix), []).append(_short(row.where, folder))
     return [(where, what, fix) for (what, fix), places in files.items() for where in _shared(places)]
 
 
@@ -86,7 +87,7 @@ def _shared(places: list[str]) -> list[str]:
 
 def _short(where: str, folder: Path) -> str:
     path = Path(where)
-    return str(path.relative_to(folder)) if path != folder and path.is_relative_to(folder) else where
+    return escaped(path.relative_to(folder) if path != folder and path.is_relative_to(folder) else where)
 
 
 def _aligned(rows: Sequence[tuple[str, str, str]]) -> list[str]:

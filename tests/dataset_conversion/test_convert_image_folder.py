@@ -1,6 +1,8 @@
 """`drift convert`: images, masks and a table become a dataset that the integrity check accepts."""
 
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -239,6 +241,17 @@ def test_images_and_masks_may_share_a_folder(nnunet_folders: NnunetFolders, sour
     for file in (source / "images").glob("[bc]*"):
         file.unlink()
     assert "no images" in fail(source, capsys, *one_folder, "-d", "31", "--mask-suffix", "")
+
+
+def test_names_that_no_other_file_can_hold_are_refused(
+    nnunet_folders: NnunetFolders, source: Path, capsys: Any
+) -> None:
+    for name in (os.fsdecode(b"latin_\xe9"), "two\nlines"):
+        shutil.copyfile(source / "images/a.png", source / f"images/{name}.png")
+        shutil.copyfile(source / "masks/a_mask.png", source / f"masks/{name}_mask.png")
+    complaint = fail(source, capsys, "--relabel", "255=1")
+    assert "latin_\\udce9.png': has a name that is not UTF-8; rename it" in complaint
+    assert "two\\nlines.png': has a control character in its name; rename it" in complaint
 
 
 def test_grey_images_of_16_bits_and_palette_masks(nnunet_folders: NnunetFolders, tmp_path: Path) -> None:

@@ -24,6 +24,23 @@ def test_classes_are_numbered_in_the_order_of_their_values(
     assert (proposed.labels, proposed.relabel, proposed.problems) == (labels, relabel, ())
 
 
+@pytest.mark.parametrize(
+    ("values", "wanted", "given", "relabel"),
+    [
+        ({0, 255}, None, {255: 5}, {255: 1}),
+        ({0, 255}, {"background": 0, "tumor": 1}, {255: 7}, {255: 1}),
+        ({0, 1, 254}, None, {254: 255}, {254: 2}),
+        (range(40), None, {39: 38}, {39: 1}),
+        ({0, 1, 2}, None, {1: 2, 2: 1}, {1: 2, 2: 1}),
+    ],
+)
+def test_what_the_user_says_comes_before_what_is_proposed(
+    values: set[int], wanted: dict[str, int] | None, given: dict[int, int], relabel: dict[int, int]
+) -> None:
+    found = propose_labels(values, wanted, given).relabel
+    assert {value: found[value] for value in relabel} == relabel
+
+
 def test_masks_that_number_their_objects_become_one_class() -> None:
     proposed = propose_labels(range(40))
     assert proposed.labels == {"background": 0, "object": 1}

@@ -1,6 +1,7 @@
 """`drift start`: a folder becomes a dataset, or one table of everything that is wrong with it."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -141,6 +142,56 @@ def test_a_taken_id_a_page_of_others_and_a_missing_folder_are_one_line(
     Path("notes.txt").write_text("mine")
     assert "exists and is not" in fail(capsys, data, "-o", "notes.txt")[1]
     assert Path("notes.txt").read_text() == "mine"
+
+
+def test_pipes_and_impossible_names_are_problems_and_nothing_waits_for_them(
+    nnunet_folders: NnunetFolders, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pairs(data / "north", ["with\x1b[31mcolour", os.fsdecode(b"latin_\xe9"), "with_<b>"])
+    os.mkfifo(data / "origin.csv")
+    os.mkfifo(data / "north/images/006.png")
+    out, _ = fail(capsys, data, "--yes")
+    assert "has a control character in its name" in out
+    assert "has a name that is not UTF-8" in out
+    assert len([line for line in out.splitlines() if "is a named pipe" in line]) == 2
+    assert "\x1b" not in out
+    assert "latin_\\udce9" in Path("drift_start.html").read_text()
+    start(data, "--yes", "--skip")
+    (target,) = nnunet_folders.raw.iterdir()
+    assert len(list((target / "imagesTr").iterdir())) == 13
+
+
+def test_a_table_names_cases_that_are_left_out_too(nnunet_folders: NnunetFolders, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "d", list("abcd"))
+    write_image(tmp_path / "d/images/e.png")
+    (tmp_path / "d/images/a.png").write_bytes(b"\x89PNG no image")
+    rows = "".join(f"{case},{'n' if case < 'c' else 's'}\n" for case in "abcde")
+    (tmp_path / "d/origin.csv").write_text(f"case,domain\n{rows}")
+    start(tmp_path / "d", "--yes", "--skip", "-o", tmp_path / "p.html")
+    (target,) = nnunet_folders.raw.iterdir()
+    assert json.loads((target / "domains.json").read_text()) == {"domains": {"n": ["b"], "s": ["c", "d"]}}
+
+
+def test_one_domain_in_a_table_leads_to_no_command_that_needs_several(
+    nnunet_folders: NnunetFolders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pairs(tmp_path / "d", list("abcd"))
+    rows = "".join(f"{case},north,p{case < 'c'}\n" for case in "abcd")
+    (tmp_path / "d/origin.csv").write_text(f"case,domain,group\n{rows}")
+    start(tmp_path / "d", "--yes", "-o", tmp_path / "p.html")
+    (target,) = nnunet_folders.raw.iterdir()
+    assert not (target / "domains.json").exists()
+    out = capsys.readouterr().out
+    assert "nnUNetv2_train 1 2d all" in out
+    assert [command for command in ("drift prism", "drift splits") if command in out] == []
+
+
+def test_values_that_the_user_maps_to_a_gap_become_labels_without_gaps(
+    nnunet_folders: NnunetFolders, data: Path
+) -> None:
+    start(data, "--yes", "--relabel", "255=5")
+    (target,) = nnunet_folders.raw.iterdir()
+    assert np.unique(np.asarray(Image.open(target / "labelsTr" / "south_003.png"))).tolist() == [0, 1]
 
 
 def test_without_nnunets_folders_the_proposal_is_shown_and_what_to_set(
