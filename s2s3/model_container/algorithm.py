@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nnunetv2.errors import MissingFileError, SlideError
+from nnunetv2.errors import ImageProblemError, MissingFileError, SlideError
 from nnunetv2.foundation.command_line import command, fold
 from nnunetv2.foundation.files import replacing
+from nnunetv2.imageio.reading_errors import reading_volume
 from s1.listed_files import list_files
 from s1.problem_lists import raise_together
 
@@ -113,15 +114,31 @@ def _as_readable(image: Path, file_ending: str, scratch: Path) -> Path:
     """Return a file that the model's reader reads: colour images in ITK's formats become PNG for models of pictures."""
     if file_ending.lower() not in PICTURES or not image.name.lower().endswith(_ITK):
         return image
-    import SimpleITK as sitk
     from PIL import Image
 
-    pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(image)))
+    pixels = _picture_in(image)
     target = scratch / f"{_stem(image)}.png"
-    Image.fromarray(pixels.reshape(pixels.shape[1:]) if pixels.shape[0] == 1 and pixels.ndim == 4 else pixels).save(
-        target
-    )
+    Image.fromarray(pixels).save(target)
     return target
+
+
+def _picture_in(image: Path) -> np.ndarray:
+    """Return (H, W) or (H, W, 3) of a file in one of ITK's formats, a volume of one slice included."""
+    import SimpleITK as sitk
+
+    with reading_volume(str(image)):
+        stored = sitk.ReadImage(str(image))
+        pixels = sitk.GetArrayFromImage(stored)
+    if stored.GetDimension() == 3 and pixels.shape[0] == 1:
+        pixels = pixels[0]
+    channels = stored.GetNumberOfComponentsPerPixel()
+    is_grey = channels == 1 and pixels.ndim == 2 and pixels.dtype in (np.uint8, np.uint16)
+    if not is_grey and not (channels == 3 and pixels.ndim == 3 and pixels.dtype == np.uint8):
+        raise ImageProblemError(
+            f"{image}: {pixels.dtype} values of shape {pixels.shape}, expected one picture: 8-bit RGB, or grey of 8 or"
+            " 16 bits"
+        )
+    return pixels
 
 
 def _write_mha(labels: Path, target: Path) -> None:

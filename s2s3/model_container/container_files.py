@@ -1,5 +1,6 @@
 """`drift container`: writes a folder from which a container is built that predicts with a model."""
 
+import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ class ContainerSettings:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.output_name):
             raise SettingsError(f"--output_name {self.output_name}: expected small letters, digits and hyphens")
+        if self.mpp is not None and not (self.whole_slides and 0 < self.mpp < math.inf):
+            raise SettingsError(f"--mpp {self.mpp}: expected a number above 0, together with --slides")
 
 
 def write_container(model: Path, target: Path, settings: ContainerSettings) -> None:
@@ -71,7 +74,8 @@ def write_container(model: Path, target: Path, settings: ContainerSettings) -> N
 
 def _folds(model: Path, settings: ContainerSettings) -> list[int | str]:
     there = [fold for fold, names in checkpoints_by_fold(model).items() if settings.checkpoint in names]
-    wanted = [str(fold) for fold in settings.folds or [fold for fold in there if fold != "all"] or there]
+    numbered = [fold for fold in there if fold.isascii() and fold.isdecimal()]
+    wanted = [str(fold) for fold in settings.folds or numbered or [fold for fold in there if fold == "all"]]
     missing = [fold for fold in wanted if fold not in there]
     if missing or not wanted:
         what = f"fold {', '.join(missing)}" if missing else "any fold"
@@ -83,7 +87,7 @@ def _folds(model: Path, settings: ContainerSettings) -> list[int | str]:
 def _options(settings: ContainerSettings, folds: Sequence[int | str]) -> list[str]:
     options = ["--output_name", settings.output_name, "-chk", settings.checkpoint, "-f", *map(str, folds)]
     options += ["--slides"] if settings.whole_slides else []
-    return options if settings.mpp is None else [*options, "--mpp", f"{settings.mpp:g}"]
+    return options if settings.mpp is None else [*options, "--mpp", repr(float(settings.mpp))]
 
 
 def _copy_model(model: Path, target: Path, folds: Sequence[int | str], checkpoint: str) -> None:

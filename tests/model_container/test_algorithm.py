@@ -47,6 +47,33 @@ def test_pictures_in_any_format_become_the_labels_that_the_model_predicts(
         assert np.array_equal(labels, expected[0])
 
 
+def test_grey_pictures_in_any_shape_are_read_and_others_named(
+    run_command: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plans = make_plans([16, 16], [1.0, 1.0], ".png", 1)
+    model = write_model_folder(tmp_path / "model", plans, make_dataset_json(".png", 1))
+    folder = tmp_path / "in" / "images" / "any"
+    folder.mkdir(parents=True)
+    words = ("--model", model, "--input", tmp_path / "in", "--output", tmp_path / "out", "-device", "cpu")
+    grey = np.random.default_rng(0).integers(0, 256, (20, 24), dtype=np.uint8)
+    sitk.WriteImage(sitk.GetImageFromArray(grey[None]), str(folder / "slice.mha"))
+    sitk.WriteImage(sitk.GetImageFromArray(grey), str(folder / "flat.mha"))
+    run_command(main, *words)
+    first, second = (
+        sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / f"out/images/segmentation/{name}.mha")))
+        for name in ("slice", "flat")
+    )
+    assert np.array_equal(first, second)
+    for pixels in (np.zeros((3, 20, 24), np.uint8), np.zeros((20, 24), np.float64)):
+        sitk.WriteImage(sitk.GetImageFromArray(pixels), str(folder / "slice.mha"))
+        run_command(main, *words, exit_code=2)
+        assert "slice.mha: " in (line := capsys.readouterr().err)
+        assert "expected one picture" in line
+    (folder / "slice.mha").write_bytes(b"ObjectType = Image\n")
+    run_command(main, *words, exit_code=2)
+    assert "slice.mha: cannot be read" in capsys.readouterr().err
+
+
 def test_slides_become_pyramids_and_those_without_tissue_are_named(
     run_command: Callable[..., None], model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

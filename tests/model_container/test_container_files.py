@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nnunetv2.model_container.container_files import ContainerSettings, write_container
 from nnunetv2.run.container_command import container_entry
 from tests.factories.models import write_model_folder
 from tests.factories.plans import make_dataset_json, make_plans
@@ -60,6 +62,8 @@ def test_the_dockerfile_is_clean_and_starts_the_algorithm_as_a_user_without_righ
         (["-f", "7"], "has no checkpoint_final.pth of fold 7; there is one of 0, 1"),
         (["-chk", "checkpoint_best.pth"], "has no checkpoint_best.pth of any fold; train it first"),
         (["--output_name", "../x"], "expected small letters, digits and hyphens"),
+        (["--slides", "--mpp", "nan"], "--mpp nan: expected a number above 0, together with --slides"),
+        (["--mpp", "0.5"], "--mpp 0.5: expected a number above 0, together with --slides"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_nothing_is_written(
@@ -74,6 +78,14 @@ def test_what_cannot_be_is_one_line_and_nothing_is_written(
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
     assert not (tmp_path / "c").exists()
+
+
+def test_folders_that_only_look_like_folds_are_none(model: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(model, tmp_path / "model")
+    shutil.copytree(copy / "fold_0", copy / "fold_0_old")
+    write_container(copy, tmp_path / "c", ContainerSettings(whole_slides=True, mpp=0.2527041))
+    assert sorted(path.name for path in (tmp_path / "c/model").glob("fold_*")) == ["fold_0", "fold_1"]
+    assert '"--mpp", "0.2527041"' in (tmp_path / "c/Dockerfile").read_text()
 
 
 def test_an_existing_folder_is_left_alone(
