@@ -11,6 +11,7 @@ from nnunetv2.errors import ArchiveError, MissingFileError
 from nnunetv2.foundation.files import make_folder
 from nnunetv2.model_sharing.bundle_check import Card, check_hashes, check_listed, read_cards
 from nnunetv2.model_sharing.existing_files import refuse_overwriting
+from nnunetv2.model_sharing.model_card import CARD_FILE, CARD_PAGE
 from nnunetv2.model_sharing.zip_archive import PathLike, files_by_path, opened_zip, top_folders, unpack
 from nnunetv2.paths import nnUNet_results
 from s1.listed_files import is_hidden
@@ -57,9 +58,11 @@ def install_archive(zip_file: PathLike, shown_as: str, overwrite: bool | None) -
         models = sorted({"/".join(path.parts[:2]) for path in belonging if "__" in path.parts[1]})
         with partial_folder(results) as staging:
             check_hashes(cards, unpack(archive, belonging, staging), shown_as)
-            if not (not cards if overwrite is None else overwrite):
+            if not cards if overwrite is None else overwrite:
+                _report_overwriting(results, models, belonging.keys())
+                _remove_cards(results / model for model in models if model not in cards)
+            else:
                 refuse_overwriting(staging, results, models, list(belonging))
-            _report_overwriting(results, models, belonging.keys())
             _move_into(staging, results)
     return [InstalledModel(model, cards.get(model)) for model in models]
 
@@ -103,6 +106,13 @@ def _report_overwriting(results: Path, models: Iterable[str], files: Iterable[Pu
         kept = [file.removeprefix(f"{model}/") for file in there if file not in names]
         if kept:
             _log.warning("checkpoints of the model that was there stay beside it: %s", ", ".join(kept))
+
+
+def _remove_cards(models: Iterable[Path]) -> None:
+    """Remove the cards of models that are replaced by others without a card."""
+    for model in models:
+        for name in (CARD_FILE, CARD_PAGE):
+            (model / name).unlink(missing_ok=True)
 
 
 def _move_into(source: Path, target: Path) -> None:

@@ -152,3 +152,16 @@ def test_a_zip_file_of_nnunet_replaces_a_model_through_its_function_and_not_thro
         install_model_from_zip_file(file, overwrite=False)
     install_model_from_zip_file(file)
     assert files_below(nnunet_folders.results).items() >= stock.items()
+
+
+def test_no_card_stays_with_a_model_that_it_does_not_describe(
+    bundle: Entries, nnunet_folders: NnunetFolders, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    install_model_from_zip_file(packed(tmp_path / "m.zip", bundle))
+    install_model_from_zip_file(packed(tmp_path / "m.zip", bundle))
+    assert "overwriting" not in caplog.text
+    stock = {name: content for name, content in bundle.items() if not name.endswith(("MODEL_CARD.md", CARD))}
+    stock[WEIGHTS] = b"y" * 64
+    install_model_from_zip_file(packed(tmp_path / "stock.zip", stock), overwrite=True)
+    assert "overwriting the model" in caplog.text
+    assert files_below(nnunet_folders.results) == stock
