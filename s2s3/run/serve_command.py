@@ -84,8 +84,11 @@ def run_server(application: Any, place: socket.socket, most_connections: int) ->
 def allowed_hosts(host: str, more: list[str]) -> list[str]:
     """Return the names by which the server may be called, so that no foreign page can reach it under its own name.
 
-    A server on an address that others reach may be called by any name, unless names are given.
+    A server on an address that others reach may be called by any name, unless names are given. Raises SettingsError.
     """
+    wrong = [name for name in more if "*" in name.removeprefix("*.") and name != "*"]
+    if wrong:
+        raise SettingsError(f"--allowed_host {wrong[0]}: expected a name, *.example.com for those below it, or * alone")
     if more:
         return [*more, *_OWN_NAMES]
     return list(_OWN_NAMES) if _is_own(host) else ["*"]

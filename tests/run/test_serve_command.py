@@ -31,6 +31,13 @@ def test_a_server_of_this_computer_is_called_by_its_own_names_only(
     assert allowed_hosts(host, more) == expected
 
 
+def test_a_name_with_a_star_within_is_one_line() -> None:
+    assert allowed_hosts("0.0.0.0", ["*.example.com", "*"]) == ["*.example.com", "*", *OWN]
+    for name in ("a*b", "*b", "*.*.c"):
+        with pytest.raises(SettingsError, match=r"--allowed_host \S+: expected a name"):
+            allowed_hosts("127.0.0.1", [name])
+
+
 def test_an_address_that_cannot_be_had_is_named() -> None:
     with listening("127.0.0.1", 0) as taken, pytest.raises(SettingsError, match=r"port \d+: Address already in use; "):
         listening("127.0.0.1", taken.getsockname()[1])
