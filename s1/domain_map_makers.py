@@ -4,26 +4,28 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
-from s1.case_table import entries_by_case, read_case_table
+from s1.case_table import entries_by_case, read_case_table, without_cases
 from s1.domain_map import DomainMap
 from s1.errors import DomainMapError
 from s1.name_patterns import texts_from_pattern
 from s1.problem_lists import raise_together
 
 
-def domain_map_from_csv(path: str | os.PathLike[str], cases: Iterable[str]) -> DomainMap:
+def domain_map_from_csv(path: str | os.PathLike[str], cases: Iterable[str], left_out: Iterable[str] = ()) -> DomainMap:
     """Read a table of cases and domains, separated by commas, semicolons or tabs.
 
     Uses the columns `case` and `domain` if a header names them, otherwise the first two. Domains are in the order of
-    the table. Raises DomainMapError listing the cases that are missing, unknown or in two domains.
+    the table; rows of cases that are left out are passed over. Raises DomainMapError listing the cases that are
+    missing, unknown or in two domains.
     """
-    return _collect(entries_by_case(read_case_table(path), "domain", cases, path))
+    return _collect(entries_by_case(without_cases(read_case_table(path), left_out), "domain", cases, path))
 
 
-def groups_from_csv(path: str | os.PathLike[str], cases: Iterable[str]) -> dict[str, str]:
+def groups_from_csv(path: str | os.PathLike[str], cases: Iterable[str], left_out: Iterable[str] = ()) -> dict[str, str]:
     """Read case -> group from the column `group` of such a table; empty if it has no such column."""
     table = read_case_table(path)
-    return entries_by_case(table, "group", cases, path) if "group" in table[0].cells else {}
+    kept = without_cases(table, left_out)
+    return entries_by_case(kept, "group", cases, path) if "group" in table[0].cells else {}
 
 
 def domain_map_from_pattern(pattern: str, cases: Iterable[str]) -> DomainMap:

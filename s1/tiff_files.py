@@ -29,6 +29,8 @@ _MOST_PER_BYTE = {
     "LZW": 4096,
 }
 """Compression -> most bytes that one byte can become."""
+CHECKED_CODINGS = (*_MOST_PER_BYTE, *JPEG)
+"""Compressions whose parts are known to be no larger than the header of the file says."""
 
 
 def is_tiff(path: PathLike) -> bool:

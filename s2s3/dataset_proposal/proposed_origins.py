@@ -9,7 +9,7 @@ from pathlib import Path
 from nnunetv2.dataset_proposal.paired_cases import FoundCase
 from nnunetv2.dataset_proposal.problem import Problem, from_message
 from nnunetv2.errors import DriftError
-from s1.case_table import entries_by_case, read_case_table, without_cases
+from s1.domain_map_makers import domain_map_from_csv, groups_from_csv
 
 MOST_DOMAINS = 12
 FEWEST_CASES = 2
@@ -48,10 +48,8 @@ def origins_from_table(table: Path, cases: Sequence[FoundCase], left_out: Collec
     """
     names = [case.name for case in cases]
     try:
-        content = read_case_table(table)
-        kept = without_cases(content, left_out)
-        by_case = entries_by_case(kept, "domain", names, table)
-        groups = entries_by_case(kept, "group", names, table) if "group" in content[0].cells else {}
+        by_case = domain_map_from_csv(table, names, left_out).domain_by_case
+        groups = groups_from_csv(table, names, left_out)
     except DriftError as error:
         lines = str(error).splitlines()
         rows = [from_message(line.strip(), str(table)) for line in (lines[1:] or lines)]

@@ -8,8 +8,7 @@ from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.imageio.reading_errors import reading
 from nnunetv2.serving.refusals import RequestRefused
 from s1.shown_pixels import shown_image_size
-from s1.tiff_files import tiff_compression
-from s1.tiff_parts import JPEG
+from s1.tiff_files import CHECKED_CODINGS, tiff_compression
 
 _ENDINGS = {
     b"\x89PNG\r\n\x1a\n": ".png",
@@ -17,8 +16,6 @@ _ENDINGS = {
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), ".tif"),
 }
 """First bytes of a file -> ending."""
-_TIFF_CODINGS = ("NONE", "PACKBITS", "LZW", "DEFLATE", "ADOBE_DEFLATE", *JPEG)
-"""Those whose parts cannot become larger than the header of the file says."""
 READERS: tuple[type[NaturalImage2DIO], ...] = (NaturalImage2DIO, JpegImage2DIO)
 
 
@@ -38,7 +35,7 @@ def check_size(image: Path, most_pixels: int) -> None:
             coding = tiff_compression(image) if image.suffix == ".tif" else "NONE"
     except DriftError as error:
         raise RequestRefused(400, without_path(error, image)) from None
-    if coding not in _TIFF_CODINGS:
+    if coding not in CHECKED_CODINGS:
         raise RequestRefused(415, f"the TIFF file is compressed as {coding}; save it with deflate, LZW or JPEG")
     if height * width > most_pixels:
         raise RequestRefused(413, f"the image has {width} x {height} pixels, expected at most {most_pixels} together")
