@@ -58,13 +58,13 @@ def _jpeg_pixels(stream: Any, start: bytes, offset: int, count: int, path: PathL
     """Return the pixels that a part which is a JPEG file claims, after the start that all parts share."""
     for most in _HEADER_BYTES:
         stream.seek(offset)
-        pixels = _frame_pixels(start + stream.read(min(count, most)))
+        pixels = pixels_in_jpeg(start + stream.read(min(count, most)))
         if pixels is not None:
             return pixels
     raise damaged(path, "a part without a size")
 
 
-def _frame_pixels(data: bytes) -> int | None:
+def pixels_in_jpeg(data: bytes) -> int | None:
     """Return the pixels that the first frame in the headers of a JPEG file claims, None if there is none."""
     place = 0
     while place + 9 <= len(data):

@@ -16,6 +16,7 @@ from nnunetv2.errors import SlideError, UnreadableSlideError
 from nnunetv2.pathology.slides.geometry import Box, Level, make_level
 from nnunetv2.pathology.slides.slide_reader import PathLike, Valid, reason
 from s1.claimed_size import in_bytes
+from s1.tiff_parts import JPEG, LARGEST_SMALL_TILE, pixels_in_jpeg
 
 _CACHED_BYTES = 64 * 2**20
 LARGEST_PART_BYTES = 2 * 2**30
@@ -114,6 +115,7 @@ class TiffPyramid:
         try:
             self._file.filehandle.seek(offset)
             data = self._file.filehandle.read(count)
+            _check_jpeg(page, data)
             decoded, _, shape = page.decode(data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader)
         except Exception as error:  # whatever damaged data makes a codec raise
             raise reason("tifffile", error) from None
@@ -135,6 +137,15 @@ def _part_size(page: Any) -> tuple[int, int]:
 def _part_bytes(page: Any) -> int:
     height, width = _part_size(page)
     return max(1, height * width * page.samplesperpixel * page.dtype.itemsize)
+
+
+def _check_jpeg(page: Any, data: bytes) -> None:
+    """Raise UnreadableSlideError for a part that is a JPEG file of more pixels than a part of the page has."""
+    if page.compression.name in JPEG:
+        height, width = _part_size(page)
+        pixels = pixels_in_jpeg((page.jpegheader or b"") + data) or 0
+        if pixels > max(LARGEST_SMALL_TILE, height * width):
+            raise UnreadableSlideError(f"a tile or strip claims {pixels} pixels, expected {width} x {height}")
 
 
 def _check_coding(page: Any) -> None:

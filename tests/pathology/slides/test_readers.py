@@ -225,6 +225,18 @@ def test_labels_are_read_as_they_are_stored(tmp_path: Path) -> None:
     assert valid.all()
 
 
+def test_a_jpeg_tile_that_claims_another_size_is_not_decoded(tmp_path: Path) -> None:
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", tile=(64, 64), compression="jpeg")
+    content = (tmp_path / "a.tif").read_bytes()
+    frame = content.index(b"\xff\xc0") + 5
+    (tmp_path / "a.tif").write_bytes(content[:frame] + (65500).to_bytes(2, "big") * 2 + content[frame + 4 :])
+    pyramid = TiffPyramid(tmp_path / "a.tif")
+    with pytest.raises(UnreadableSlideError, match="a tile or strip claims 4290250000 pixels, expected 64 x 64"):
+        pyramid.read(0, Box(0, 0, 64, 64))
+    pyramid.close()
+
+
 def _folder(path: Path) -> None:
     path.mkdir()
 
