@@ -17,10 +17,12 @@ _CHUNK_EXTRA = 4
 """Bytes after the content of a chunk: its checksum."""
 _PLAIN_KINDS = {(8, 0): (np.uint8, 1), (16, 0): (np.uint16, 1), (8, 2): (np.uint8, 3)}
 """(bits, colour type) -> type and channels of the pixels: grey and RGB."""
-_HARMLESS = {b"IHDR", b"IDAT", b"IEND", b"sRGB", b"gAMA", b"cHRM", b"iCCP", b"sBIT", b"bKGD", b"pHYs", b"tIME", b"hIST"}
+_HARMLESS = {b"IDAT", b"IEND", b"sRGB", b"gAMA", b"cHRM", b"iCCP", b"sBIT", b"bKGD", b"pHYs", b"tIME", b"hIST"}
 """Chunks that change nothing of the pixels as they are read here."""
-_TEXT, _HIDDEN_PROFILE = b"tEXt", b"Raw profile"
-"""A text may hold EXIF data, with an orientation."""
+_HEADER, _TEXT = b"IHDR", b"tEXt"
+_KNOWN_TEXTS = (b"Author\0", b"Comment\0", b"Copyright\0", b"Description\0", b"Software\0", b"Source\0", b"Title\0")
+"""Starts of harmless texts. Others may hold EXIF or XMP data, with an orientation."""
+_HEADER_FORM, _HEADER_BYTES, _NOT_INTERLACED = ">IIBBBBB", 13, 0
 
 
 def decode_large_png(path: PathLike) -> NDArray[Any] | None:
@@ -51,16 +53,16 @@ def _plain_header(stream: BinaryIO) -> tuple[int, int, int, int] | None:
     """Return width, height, bits and colour type of a file with harmless chunks only, otherwise None."""
     if stream.read(len(_SIGNATURE)) != _SIGNATURE:
         return None
-    header: tuple[int, int, int, int] | None = None
-    name = b""
-    for name, start in _chunks(stream):
-        if name == b"IHDR" and len(start) >= 10:
-            header = struct.unpack(">IIBB", start[:10])
-        if name == _TEXT and not start.startswith(_HIDDEN_PROFILE):
-            continue
-        if name not in _HARMLESS:
+    chunks = _chunks(stream)
+    name, start = next(chunks, (b"", b""))
+    if name != _HEADER or len(start) != _HEADER_BYTES:
+        return None
+    for name, text in chunks:
+        if name not in _HARMLESS and not (name == _TEXT and text.startswith(_KNOWN_TEXTS)):
             return None
-    return header if header is not None and header[2:] in _PLAIN_KINDS and name == b"IEND" else None
+    width, height, bits, colours, _, _, interlaced = struct.unpack(_HEADER_FORM, start)
+    is_plain = name == b"IEND" and (bits, colours) in _PLAIN_KINDS and interlaced == _NOT_INTERLACED
+    return (width, height, bits, colours) if is_plain else None
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

@@ -1,5 +1,7 @@
 """The reference is Pillow, which reads small files."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import imagecodecs
@@ -89,3 +91,41 @@ def test_the_array_is_decoded_into_without_a_copy(tmp_path, monkeypatch):
     decode = imagecodecs.png_decode
     monkeypatch.setattr(imagecodecs, "png_decode", lambda content, out: outs.append(out) or decode(content, out=out))
     assert decode_large_png(write(tmp_path, RGB)) is outs[0]
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+ORIENTATION = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    "text", [b"exif\0" + ORIENTATION, b'XML:com.adobe.xmp\0<x tiff:Orientation="6"/>'], ids=["EXIF", "XMP"]
+)
+@pytest.mark.parametrize("place", [33, -12], ids=["before the pixels", "after them"])
+def test_a_text_that_turns_the_picture_does_so_in_large_files(tmp_path, text, place):
+    file = write(tmp_path, RGB)
+    content = file.read_bytes()
+    file.write_bytes(content[:place] + chunk(b"tEXt", text) + content[place:])
+    assert decode_large_png(file) is None
+    assert np.array_equal(read_shown_pixels(file).pixels, np.rot90(RGB, -1))
+
+
+@pytest.mark.parametrize("place", [8, 33, -12], ids=["first", "second", "after the pixels"])
+def test_a_second_header_which_nobody_has_checked_takes_no_memory(tmp_path, monkeypatch, place):
+    file = write(tmp_path, RGB)
+    content = file.read_bytes()
+    huge = chunk(b"IHDR", struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0))
+    file.write_bytes(content[:place] + huge + content[place:])
+    monkeypatch.setattr(np, "empty", lambda *_: pytest.fail("memory"))
+    assert decode_large_png(file) is None
+
+
+def test_interlaced_files_about_which_the_library_complains_are_left_to_pillow(tmp_path, monkeypatch):
+    file = write(tmp_path, GREY)
+    content = bytearray(file.read_bytes())
+    content[28] = 1
+    file.write_bytes(content)
+    monkeypatch.setattr(imagecodecs, "png_decode", lambda *_, **__: pytest.fail("decoded"))
+    assert decode_large_png(file) is None
