@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 
+from s1.readable_files import hindrance
 from s1.shown_pixels import shown_image_size
 
 PathLike = str | os.PathLike[str]
@@ -29,6 +30,8 @@ class ImageHeader:
 def read_header(path: PathLike) -> ImageHeader | None:
     """Return the size of an image, None if it cannot be told: whoever reads the file says what is wrong with it."""
     name = os.fspath(path).lower()
+    if hindrance(path) is not None:  # a pipe would be waited for
+        return None
     try:
         if name.endswith(_PICTURES):
             return ImageHeader((1, *shown_image_size(path)))

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,3 +35,9 @@ def test_files_that_cannot_be_read_have_no_size(tmp_path: Path, name: str) -> No
     (tmp_path / "a.tif").write_bytes(b"II*\0")
     (tmp_path / "a.nii.gz").write_bytes(b"none")
     assert read_header(tmp_path / name) is None
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "nii.gz"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, ending: str) -> None:
+    os.mkfifo(tmp_path / f"a.{ending}")
+    assert read_header(tmp_path / f"a.{ending}") is None
