@@ -61,7 +61,7 @@ def prepare_in_worker(folder: str, function: Any, *arguments: Any) -> tuple[Hand
     """Call a function of this module in a worker; return the arrays through files in `folder`, see `taken`."""
     data, properties = function(*map(take, arguments))
     if isinstance(data, StoredPlane):
-        return data.with_images(lambda image: hand_over(image, folder)), properties
+        return data.with_images(lambda image: hand_over(image, folder, as_in_memory=True)), properties
     return hand_over(data, folder), properties
 
 
