@@ -62,8 +62,12 @@ def take_over(
     if not _is_wanted(before, equal.folder, wanted) or not _same(equal.entry.path, str(wanted["path"]), timeout_s):
         return None
     state = SlideState(folder, wanted, check)
-    remove_run(folder)
-    link_outputs(equal.folder, folder)
+    try:
+        remove_run(folder)
+        link_outputs(equal.folder, folder)
+    except OSError as error:  # a full disk; a slide that seems to run would count as ended by its process
+        state.stop(error)
+        raise
     if read_state(equal.folder) != before:  # predicted anew meanwhile, which begins with removing its outputs
         remove_run(folder)
         state.stop()
@@ -107,6 +111,8 @@ def _is_wanted(before: Mapping[str, Any], folder: Path, wanted: Mapping[str, Any
 
 
 def _same(first: str, second: str, timeout_s: float) -> bool:
-    """Tell whether two files have the same bytes."""
-    pairs = zip_longest(watched_chunks(first, timeout_s), watched_chunks(second, timeout_s))
-    return all(one == other for one, other in pairs)
+    """Tell whether two files have the same bytes; files that cannot be read have not."""
+    with suppress(OSError, HangingReadError):
+        pairs = zip_longest(watched_chunks(first, timeout_s), watched_chunks(second, timeout_s))
+        return all(one == other for one, other in pairs)
+    return False

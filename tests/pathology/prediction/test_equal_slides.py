@@ -1,5 +1,6 @@
 """Copies of a slide: predicted once, their outputs linked; what only seems equal is predicted by itself."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -154,3 +155,33 @@ def test_a_copy_waits_for_the_first_while_another_process_has_it(tmp_path: Path)
     assert worker.work() == []
     assert calls == ["a", "copy"]
     assert read_state(tmp_path / "out/copy")["state"] == "done"
+
+
+def test_a_copy_is_predicted_by_itself_if_the_first_has_vanished(
+    tmp_path: Path, predicted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slides, out = three_slides(tmp_path / "in")[:2], tmp_path / "out"
+    same = equal_slides._same
+
+    def without_the_first(first: str, *others: Any) -> bool:
+        Path(first).unlink()
+        return same(first, *others)
+
+    monkeypatch.setattr(equal_slides, "_same", without_the_first)
+    found = predict_slides(slides, out, make_predictor(), SETTINGS, slide_mpp=0.5)
+    assert found.problems == ()
+    assert sorted(predicted) == ["a", "copy"]
+
+
+def test_a_full_disk_while_linking_leaves_a_slide_that_waits(
+    tmp_path: Path, predicted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slides, out = three_slides(tmp_path / "in")[:2], tmp_path / "out"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(out / "copy"))
+
+    monkeypatch.setattr(equal_slides, "link_outputs", full)
+    with pytest.raises(OSError, match="No space left"):
+        predict_slides(slides, out, make_predictor(), SETTINGS, slide_mpp=0.5)
+    assert read_state(out / "copy")["state"] == "waiting"
