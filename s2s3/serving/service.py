@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.serving.answers import ANSWERS, write_answer
+from nnunetv2.serving.connections import while_connected
 from nnunetv2.serving.image_model import ImageModel
 from nnunetv2.serving.prediction_queue import PredictionQueue
 from nnunetv2.serving.refusals import RequestRefused
@@ -39,7 +40,8 @@ class Service:
         self.queue.require_room()
         with tempfile.TemporaryDirectory(prefix="drift_serve_") as folder:
             image = await self._received(request, Path(folder))
-            content = await self.queue.run(lambda: self._answer(image, output))
+            work = self.queue.run(lambda: self._answer(image, output))
+            content = await while_connected(request, work)
         return Response(content, media_type=ANSWERS[output][1], headers=HEADERS)
 
     def _answer(self, image: Path, output: str) -> bytes:
