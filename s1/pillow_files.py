@@ -78,6 +78,13 @@ def read_labels_with_pillow(path: PathLike) -> Picture:
         return _shown(image, labels)
 
 
+def colour_profile_with_pillow(path: PathLike) -> bytes | None:
+    """Return the ICC profile of a picture, None without one. Raises what Pillow does for damaged files."""
+    with _opened(path) as image:
+        profile = image.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) and profile else None
+
+
 def is_jpeg(path: PathLike) -> bool:
     """Return whether a file is a JPEG file, whatever its name."""
     return _reader_of(path) == _READERS[_JPEG_START]

@@ -10,7 +10,7 @@ from nnunetv2.pathology.slides.slide_reader import WANTED, PathLike, Pixels, Val
 from s1.claimed_size import check_claimed_size
 from s1.damaged_files import require_whole
 from s1.errors import DriftError
-from s1.pillow_files import read_with_pillow, size_with_pillow
+from s1.pillow_files import colour_profile_with_pillow, read_with_pillow, size_with_pillow
 
 LARGEST_PX = 20_000 * 20_000
 
@@ -39,14 +39,12 @@ class PictureReader:
 
     def icc_profile(self) -> bytes | None:
         """Return the ICC profile of the picture."""
-        from PIL import Image
-
         try:
-            with Image.open(self._path) as picture:
-                profile = picture.info.get("icc_profile")
+            return colour_profile_with_pillow(self._path)
+        except DriftError:
+            raise
         except Exception as error:  # whatever a damaged file makes Pillow raise
             raise reason("Pillow", error) from None
-        return profile if isinstance(profile, bytes) and profile else None
 
     def close(self) -> None:
         """Let go of the pixels."""
