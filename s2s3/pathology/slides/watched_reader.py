@@ -120,19 +120,11 @@ class WatchedReader:
         """Return the pixels of a box; raises HangingReadError, and UnreadableSlideError as the reader."""
         if self._hangs >= MOST_HANGS:
             raise HangingReadError(f"reading hung {self._hangs} times for {self._timeout_s:g} s")
-        try:
-            reader = self._opened()
-            return self._thread.run(self._timeout_s, "reading a part", lambda: self._read(reader, level, box))
-        except HangingReadError:
-            self._hangs += 1
-            self._reader = None
-            self._thread.end()
-            self._thread = WatchedThread()
-            raise
+        return self._called("reading a part", lambda reader: reader.read(level, box))
 
     def icc_profile(self) -> bytes | None:
         """Return the ICC profile of the file's colours; raises HangingReadError, and as the reader."""
-        return within(self._timeout_s, "reading its colour profile", self._opened().icc_profile)
+        return self._called("reading its colour profile", lambda reader: reader.icc_profile())
 
     def close(self) -> None:
         """Close the file, unless a call hangs in it."""
@@ -140,9 +132,20 @@ class WatchedReader:
         if self._reader is not None:
             self._reader.close()
 
-    def _read(self, reader: SlideReader, level: int, box: Box) -> tuple[Pixels, Valid]:
+    def _called(self, what: str, call: Callable[[SlideReader], Result]) -> Result:
         try:
-            return reader.read(level, box)
+            reader = self._opened()
+            return self._thread.run(self._timeout_s, what, partial(self._closing_late, reader, call))
+        except HangingReadError:
+            self._hangs += 1
+            self._reader = None
+            self._thread.end()
+            self._thread = WatchedThread()
+            raise
+
+    def _closing_late(self, reader: SlideReader, call: Callable[[SlideReader], Result]) -> Result:
+        try:
+            return call(reader)
         finally:
             if reader is not self._reader:  # given up meanwhile
                 reader.close()

@@ -1,5 +1,7 @@
 """Colours of slides by the profiles in their files: from every reader, everywhere the same, and only if asked for."""
 
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.openslide_reader import OpenSlideReader
 from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource
 from nnunetv2.pathology.slides.slide import open_slide
+from nnunetv2.pathology.slides.watched_reader import HangingReadError, WatchedReader
 from tests.pathology.slides.slide_files import profile_that_swaps_red_and_blue, standard_profile
 
 WHOLE = Box(0, 0, 160, 128)
@@ -104,3 +107,39 @@ def test_profiles_have_names_and_wishes_are_checked(tmp_path: Path) -> None:
     assert profile_name(standard_profile()) == "sRGB built-in"
     with pytest.raises(SettingsError, match="icc is 'adobe', expected one of none, srgb"):
         open_slide(write_slide(tmp_path, "tifffile", None), icc="adobe")
+
+
+def test_a_picture_beyond_pillows_own_limit_of_pixels_has_its_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_slide(tmp_path, "pillow", profile_that_swaps_red_and_blue())
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with open_slide(path, mpp=0.5, icc=SRGB) as slide:
+        assert not slide.warnings
+        assert np.abs(slide.read(0, WHOLE)[0].astype(int) - pixels()[..., ::-1]).max() <= ROUNDING
+
+
+def test_a_reader_that_hangs_in_its_profile_is_closed_by_the_call_that_hung_and_no_other() -> None:
+    go_on, closed_in = threading.Event(), []
+
+    class Hanging:
+        name, levels, origin, properties, warnings = "hanging", (), (0, 0), {}, ()
+
+        def icc_profile(self) -> None:
+            go_on.wait(10)
+
+        def close(self) -> None:
+            closed_in.append(threading.current_thread())
+
+    reader = WatchedReader(Hanging(), Hanging, 0.05)
+    with pytest.raises(HangingReadError, match="reading its colour profile"):
+        reader.icc_profile()
+    reader.close()
+    assert not closed_in
+    go_on.set()
+    for _ in range(200):
+        if closed_in:
+            break
+        time.sleep(0.01)
+    assert len(closed_in) == 1
+    assert closed_in[0] is not threading.current_thread()
