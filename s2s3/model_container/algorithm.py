@@ -15,6 +15,7 @@ from nnunetv2.errors import ImageProblemError, MissingFileError, SlideError
 from nnunetv2.foundation.command_line import command, fold
 from nnunetv2.foundation.files import replacing
 from nnunetv2.imageio.reading_errors import reading_volume
+from s1.file_endings import label_ending
 from s1.listed_files import list_files
 from s1.problem_lists import raise_together
 
@@ -75,8 +76,7 @@ def predict_images(images: Sequence[Path], target: Path, arguments: argparse.Nam
     labels = scratch / "labels"
     predictor.predict_from_files_sequential(inputs, [str(labels / name) for name in names])
     for name in names:
-        label_ending = ".png" if ending.lower() in (".jpg", ".jpeg") else ending
-        _write_mha(labels / f"{name}{label_ending}", target / f"{name}.mha")
+        _write_mha(labels / f"{name}{label_ending(ending)}", target / f"{name}.mha")
 
 
 def predict_whole_slides(images: Sequence[Path], target: Path, arguments: argparse.Namespace, scratch: Path) -> None:

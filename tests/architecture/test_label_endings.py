@@ -11,6 +11,8 @@ OF_IMAGES = {
     "imageio/reader_writer_registry.py",
     "inference/predict_folder.py",
     "inference/predict_from_raw_data.py",
+    "inference/onnx_export.py",
+    "model_container/algorithm.py",
     "utilities/utils.py",
 }
 _PLAIN = re.compile(r"^(?!.*label_ending\().*\[[\"']file_ending[\"']\]", re.MULTILINE)

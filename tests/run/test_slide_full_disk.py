@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +25,8 @@ def write_inputs(folder: Path) -> None:
     plans = make_plans([64, 64], [1.0, 1.0], ".png", 3)
     write_model_folder(folder / "model", plans, make_dataset_json(".png", 3))
     (folder / "slides").mkdir()
-    shutil.copy(picture(folder / "slides", 90, 100), folder / "slides/b.png")
+    picture(folder / "slides", 80, 100).rename(folder / "slides/b.png")
+    picture(folder / "slides", 90, 100)
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
