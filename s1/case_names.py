@@ -6,6 +6,7 @@ the form of their image files, and other sources are matched with them.
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -14,6 +15,11 @@ Value = TypeVar("Value")
 def composed(name: str) -> str:
     """Return the composed form (NFC), which is equal for names that differ in Unicode form only."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def case_of(image: Path) -> str:
+    """Return the name of the case that an image `x_0000.png` or `x.png` belongs to."""
+    return composed(image.stem).removesuffix("_0000")
 
 
 def unusable_in_files(name: str) -> str | None:

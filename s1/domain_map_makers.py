@@ -18,7 +18,7 @@ def domain_map_from_csv(path: str | os.PathLike[str], cases: Iterable[str], left
     the table; rows of cases that are left out are passed over. Raises DomainMapError listing the cases that are
     missing, unknown or in two domains.
     """
-    return _collect(entries_by_case(without_cases(read_case_table(path), left_out), "domain", cases, path))
+    return domain_map_of(entries_by_case(without_cases(read_case_table(path), left_out), "domain", cases, path))
 
 
 def groups_from_csv(path: str | os.PathLike[str], cases: Iterable[str], left_out: Iterable[str] = ()) -> dict[str, str]:
@@ -36,7 +36,7 @@ def domain_map_from_pattern(pattern: str, cases: Iterable[str]) -> DomainMap:
     found = texts_from_pattern(pattern, "domain", list(cases))
     problems = [f"gives no domain for case {case!r}" for case, domain in found.items() if not domain]
     raise_together(DomainMapError, "does not match all cases", problems, f"pattern {pattern!r}")
-    return _collect(found)
+    return domain_map_of(found)
 
 
 def domain_map_from_ranges(ranges: Mapping[str, str], cases: Iterable[str]) -> DomainMap:
@@ -56,10 +56,11 @@ def domain_map_from_ranges(ranges: Mapping[str, str], cases: Iterable[str]) -> D
         else:
             problems.append(f"case {case!r} {_explain_misfit(number, hits)}")
     raise_together(DomainMapError, "do not match all cases", problems, "ranges")
-    return _collect(domain_by_case, order=ranges)
+    return domain_map_of(domain_by_case, order=ranges)
 
 
-def _collect(domain_by_case: Mapping[str, str], order: Iterable[str] = ()) -> DomainMap:
+def domain_map_of(domain_by_case: Mapping[str, str], order: Iterable[str] = ()) -> DomainMap:
+    """Return the domain map of case -> domain; domains as in `order`, further ones as they occur."""
     domains: dict[str, list[str]] = {domain: [] for domain in order}
     for case, domain in domain_by_case.items():
         domains.setdefault(domain, []).append(case)

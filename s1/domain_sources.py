@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s1.case_names import ByName, same_names
+from s1.case_names import ByName, case_of, same_names
 from s1.dataset_file import dataset_file
 from s1.domain_files import read_domain_map
 from s1.domain_map import DomainMap, check_domain_cases
@@ -14,7 +14,7 @@ from s1.environment import folder_variable
 from s1.errors import DomainMapError, DriftError, ImageProblemError, SourceError
 from s1.file_endings import label_ending
 from s1.files import file_sha256
-from s1.image_pairs import ImagePair, case_of, find_pairs
+from s1.image_pairs import ImagePair, find_pairs
 from s1.json_files import read_json
 from s1.listed_files import as_on_disk, list_files
 from s1.problem_lists import closest_name, raise_together

@@ -1,6 +1,9 @@
-"""The file endings of a dataset: dataset.json names one, for its images."""
+"""The file endings of images, and of a dataset: dataset.json names one, for its images."""
 
 JPEG_ENDINGS = (".jpg", ".jpeg")
+TIFF_ENDINGS = (".tif", ".tiff")
+PICTURE_ENDINGS = (".png", *TIFF_ENDINGS, ".bmp", *JPEG_ENDINGS)
+"""Of files with an image of two dimensions."""
 
 
 def label_ending(image_ending: str) -> str:

@@ -1,15 +1,13 @@
 """Pair images with their masks."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from s1.case_names import composed
+from s1.case_names import case_of, composed
 from s1.errors import ImageProblemError
+from s1.file_endings import PICTURE_ENDINGS
 from s1.listed_files import list_files
 from s1.problem_lists import raise_together
-
-ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,8 @@ class ImagePair:
 def find_pairs(image_folder: Path, mask_folder: Path | None) -> list[ImagePair]:
     """Pair each image of a folder with its mask, in the order of their names.
 
-    Image `x_0000.png` or `x.png` belongs to mask `x.png`, each with any of ENDINGS. Masks without an image are ignored.
+    Image `x_0000.png` or `x.png` belongs to mask `x.png`, each with any of PICTURE_ENDINGS. Masks without an image
+    are ignored.
     Raises ImageProblemError for a missing or empty folder, and listing all images without exactly one mask.
     """
     images, problems = _images_in(image_folder)
@@ -50,16 +49,11 @@ def find_pairs(image_folder: Path, mask_folder: Path | None) -> list[ImagePair]:
     return pairs
 
 
-def case_of(image: Path) -> str:
-    """Return the name of the case that an image `x_0000.png` or `x.png` belongs to."""
-    return re.sub(r"_0000$", "", composed(image.stem))
-
-
 def _images_in(folder: Path) -> tuple[list[Path], list[str]]:
     """Return the images of a folder, and a line for everything else that has an image's ending."""
     if not folder.is_dir():
         raise ImageProblemError(f"{folder}: no such folder")
-    listed = list_files(folder, ENDINGS, ignore_case=True)
+    listed = list_files(folder, PICTURE_ENDINGS, ignore_case=True)
     if not listed.names and not listed.problems:
-        raise ImageProblemError(f"{folder}: contains no image (looked for {', '.join(ENDINGS)})")
+        raise ImageProblemError(f"{folder}: contains no image (looked for {', '.join(PICTURE_ENDINGS)})")
     return [folder / name for name in listed.names], listed.problems

@@ -9,13 +9,13 @@ import numpy as np
 
 from nnunetv2.errors import DriftError
 from s1.case_names import composed, unusable_in_files
+from s1.file_endings import PICTURE_ENDINGS
 from s1.json_schema import escaped
 from s1.listed_files import ListedFiles, list_files
 from s1.orientation import orientation_problems
 from s1.picture import Picture, without_alpha
 from s1.pillow_files import is_jpeg, is_plain_png
 
-IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
 _CHANNEL = "_0000"
 
@@ -34,13 +34,13 @@ def pair_cases(images: Path, masks: Path, mask_suffix: str = "") -> tuple[dict[s
     The mask of image `x.png` is `x<mask_suffix>.png`, each with any supported ending; so is that of `x_0000.png` if
     there is no `x_0000<mask_suffix>.png`. Images and masks may share a folder.
     """
-    listed_masks, listed_images = _files(masks, MASK_ENDINGS), _files(images, IMAGE_ENDINGS)
+    listed_masks, listed_images = _files(masks, MASK_ENDINGS), _files(images, PICTURE_ENDINGS)
     mask_files = [masks / name for name in listed_masks.names if Path(name).stem.endswith(mask_suffix)]
     masks_among_images = {file.name for file in mask_files} if images.samefile(masks) else set()
     image_files = [images / name for name in listed_images.names if name not in masks_among_images]
     problems = list(dict.fromkeys(listed_masks.problems + listed_images.problems))
     if not image_files:
-        return {}, [*problems, f"{images}: no images ({', '.join(IMAGE_ENDINGS)}){_hint(masks_among_images)}"]
+        return {}, [*problems, f"{images}: no images ({', '.join(PICTURE_ENDINGS)}){_hint(masks_among_images)}"]
     mask_of, of_masks = _by_case((file.stem.removesuffix(mask_suffix), file) for file in mask_files)
     image_of, of_images = _by_case((_case_name(file.stem, mask_of), file) for file in image_files)
     problems += of_masks + of_images
@@ -107,7 +107,7 @@ def convert_pair(
     problems = tuple(pair_problems(image, mask, pair, keep_jpeg))
     if problems:
         return ConvertedCase(problems)
-    labels = _relabelled(mask.pixels.astype(np.uint16), relabel)
+    labels = relabelled(mask.pixels.astype(np.uint16), relabel)
     ending = ".jpg" if keep_jpeg else ".png"
     _write_image(pixels, pair.image, target / "imagesTr" / f"{case}{_CHANNEL}{ending}")
     small = labels.max() <= np.iinfo(np.uint8).max
@@ -133,7 +133,8 @@ def pair_problems(image: Picture, mask: Picture, pair: Pair, keep_jpeg: bool = F
         yield f"{pair.mask}: values {labels.min()} to {labels.max()}, expected labels from 0 to 65535"
 
 
-def _relabelled(labels: np.ndarray, relabel: Mapping[int, int]) -> np.ndarray:
+def relabelled(labels: np.ndarray, relabel: Mapping[int, int]) -> np.ndarray:
+    """Return labels, whole numbers from 0 to 65535, with some values replaced, as uint16."""
     table = np.arange(np.iinfo(np.uint16).max + 1, dtype=np.uint16)
     for old, new in relabel.items():
         table[old] = new

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nnunetv2.dataset_conversion.image_folder_cases import IMAGE_ENDINGS
 from nnunetv2.dataset_proposal.problem import Problem
 from nnunetv2.errors import DatasetError
 from s1.case_names import unusable_in_files
+from s1.file_endings import PICTURE_ENDINGS
 from s1.listed_files import is_hidden
 from s1.readable_files import hindrance
 
@@ -74,9 +74,9 @@ def find_files(folder: Path) -> FoundFiles:
 
 def _sort_in(file: Path, found: FoundFiles) -> None:
     name = file.name.lower()
-    if name.endswith((*IMAGE_ENDINGS, *TABLE_ENDINGS)) and not _is_usable(file, found.problems):
+    if name.endswith((*PICTURE_ENDINGS, *TABLE_ENDINGS)) and not _is_usable(file, found.problems):
         return
-    if name.endswith(IMAGE_ENDINGS):
+    if name.endswith(PICTURE_ENDINGS):
         found.pictures.append(file)
     elif name.endswith(TABLE_ENDINGS):
         found.tables.append(file)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from s1.case_names import composed
+from s1.case_names import case_of, composed
 
 _IMAGE_WORDS = frozenset(
     {"image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "tile", "tiles", "patch", "patches"}
@@ -20,7 +20,6 @@ _JOINED_WORDS = frozenset(["ground"])
 _TRAINING_WORDS = frozenset(["train", "training", "tr", "val", "valid", "validation"])
 _HELD_OUT_WORDS = frozenset(["test", "testing", "ts"])
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_CHANNEL = "_0000"
 
 
 class Role(Enum):
@@ -50,7 +49,7 @@ class PlacedPicture:
 def place_picture(file: Path, root: Path) -> PlacedPicture:
     """Read the path of a picture, relative to the folder that was given."""
     folders = [_read_folder(name) for name in file.relative_to(root).parts[:-1]]
-    case = composed(file.stem).removesuffix(_CHANNEL)
+    case = case_of(file)
     key, own_role, is_sure = _read_stem(case)
     inner = next((role for role, _, _ in reversed(folders) if role is not Role.UNKNOWN), Role.UNKNOWN)
     role = own_role if is_sure or inner is Role.UNKNOWN else inner

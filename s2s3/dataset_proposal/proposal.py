@@ -20,6 +20,7 @@ from nnunetv2.dataset_proposal.proposed_origins import (
 from nnunetv2.dataset_proposal.similar_images import domains_by_looks
 from nnunetv2.foundation.workers import run_cases
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
+from s1.case_names import case_of
 
 FEWEST_CASES = 5
 """As many as folds; nnU-Net's splits need one case for each."""
@@ -81,7 +82,8 @@ def propose(settings: StartSettings) -> Proposal:
     facts = {case.name: facts[case.name] for case in cases}
     values = {value for case in facts.values() for value in case.values}
     labels = propose_labels(values, settings.labels, settings.relabel)
-    left_out = {case.name for case in pairing.cases} - set(facts) | {_case_of(problem) for problem in of_files}
+    left_out = {case.name for case in pairing.cases} - set(facts)
+    left_out |= {case_of(Path(problem.where)) for problem in of_files}  # as a table would call them
     origins, of_origins = _origins(cases, left_out, found.tables, settings)
     whole = [*origins.problems, *(labels.problems if cases else ())]
     skipped = of_files + of_cases
@@ -118,11 +120,6 @@ def _odd_channels(cases: Sequence[FoundCase], facts: Mapping[str, CaseFacts]) ->
     ]
 
 
-def _case_of(problem: Problem) -> str:
-    """Return the name that a table would give to a picture without partner, or with an impossible name."""
-    return Path(problem.where).stem.removesuffix("_0000")
-
-
 def _origins(
     cases: Sequence[FoundCase], left_out: Collection[str], tables: Sequence[Path], settings: StartSettings
 ) -> tuple[Origins, list[str]]:
@@ -136,7 +133,7 @@ def _origins(
     origins = origins_from_names(cases)
     if origins.domains or not settings.look_at_images:
         return origins, notes
-    return domains_by_looks(cases, origins), notes
+    return domains_by_looks(cases, origins, settings.num_processes), notes
 
 
 def _notes(found: FoundFiles, facts: Mapping[str, CaseFacts], origins: Origins) -> Iterable[str]:

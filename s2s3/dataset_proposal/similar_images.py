@@ -6,21 +6,20 @@ from dataclasses import replace
 from nnunetv2.dataset_proposal.paired_cases import FoundCase
 from nnunetv2.dataset_proposal.proposed_origins import Origins
 from nnunetv2.errors import DriftError
-from s1.cpus import usable_cpus
 
 FEWEST_IMAGES = 36
 """Fewer are always taken for one domain (`drift prism --discover`)."""
 SOURCE = "the looks of the images: check it, then name the domains in domains.json"
 
 
-def domains_by_looks(cases: Sequence[FoundCase], origins: Origins) -> Origins:
+def domains_by_looks(cases: Sequence[FoundCase], origins: Origins, num_processes: int) -> Origins:
     """Return the origins with proposed domains, unchanged if images look like one domain or cannot be compared."""
     if len(cases) < FEWEST_IMAGES:
         return origins
     from s1.domain_discovery import discover, look_at_files
 
     try:
-        found = discover(look_at_files({case.name: case.pair.image for case in cases}, usable_cpus()))
+        found = discover(look_at_files({case.name: case.pair.image for case in cases}, num_processes))
     except DriftError:  # 16-bit images, which have no colours to compare
         return origins
     if len(found.domain_map.names) < 2:

@@ -17,7 +17,7 @@ from nnunetv2.foundation.files import replacing
 from nnunetv2.foundation.output_guard import check_output_file, is_web_page
 from nnunetv2.reporting.start_page import start_page
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
-from s1.domain_map import DomainMap
+from s1.domain_map_makers import domain_map_of
 from s1.environment import folder_variable
 from s1.json_schema import escaped
 
@@ -106,18 +106,14 @@ def _agreed(proposal: Proposal) -> bool:
 
 def write(proposal: Proposal, num_processes: int) -> None:
     """Write the dataset and say how to go on. Raises DatasetError if files changed since they were looked at."""
-    domains: dict[str, list[str]] = {}
-    for case, domain in proposal.origins.domains.items():
-        domains.setdefault(domain, []).append(case)
-    tuples = {name: tuple(cases) for name, cases in domains.items()}
-    several = DomainMap(tuples) if proposal.origins.has_several_domains else None
+    origins = proposal.origins
     contents = Contents(
         proposal.dataset_name,
         {case.name: case.pair for case in proposal.cases},
         proposal.labels.labels,
         proposal.labels.relabel,
-        several,
-        proposal.origins.groups,
+        domain_map_of(origins.domains) if origins.has_several_domains else None,
+        origins.groups,
     )
     convert_pairs(contents, num_processes)
     _log.info("\n".join([f"{proposal.dataset_name} is written. Go on with", "", *_next_commands(proposal)]))

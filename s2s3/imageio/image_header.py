@@ -3,13 +3,11 @@
 import os
 from dataclasses import dataclass
 
+from s1.file_endings import PICTURE_ENDINGS, TIFF_ENDINGS
 from s1.readable_files import hindrance
 from s1.shown_pixels import shown_image_size
 
 PathLike = str | os.PathLike[str]
-
-_PICTURES = (".png", ".bmp", ".jpg", ".jpeg")
-_TIFF = (".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,9 @@ def read_header(path: PathLike) -> ImageHeader | None:
     if hindrance(path) is not None:  # a pipe would be waited for
         return None
     try:
-        if name.endswith(_PICTURES):
-            return ImageHeader((1, *shown_image_size(path)))
-        return _tiff_header(path) if name.endswith(_TIFF) else _volume_header(path)
+        if name.endswith(TIFF_ENDINGS):
+            return _tiff_header(path)
+        return ImageHeader((1, *shown_image_size(path))) if name.endswith(PICTURE_ENDINGS) else _volume_header(path)
     except Exception:  # whatever Pillow, tifffile and SimpleITK raise
         return None
 

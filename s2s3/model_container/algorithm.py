@@ -15,13 +15,12 @@ from nnunetv2.errors import ImageProblemError, MissingFileError, SlideError
 from nnunetv2.foundation.command_line import command, fold
 from nnunetv2.foundation.files import replacing
 from nnunetv2.imageio.reading_errors import reading_volume
-from s1.file_endings import label_ending
+from s1.file_endings import PICTURE_ENDINGS, label_ending
 from s1.listed_files import list_files
 from s1.problem_lists import raise_together
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 _ITK = (".mha", ".mhd", ".nii", ".nii.gz", ".nrrd")
-_ENDINGS = tuple(sorted((*PICTURES, *_ITK), key=len, reverse=True))
+_ENDINGS = tuple(sorted((*PICTURE_ENDINGS, *_ITK), key=len, reverse=True))
 
 
 @command
@@ -112,7 +111,7 @@ def _stem(file: Path) -> str:
 
 def _as_readable(image: Path, file_ending: str, scratch: Path) -> Path:
     """Return a file that the model's reader reads: colour images in ITK's formats become PNG for models of pictures."""
-    if file_ending.lower() not in PICTURES or not image.name.lower().endswith(_ITK):
+    if file_ending.lower() not in PICTURE_ENDINGS or not image.name.lower().endswith(_ITK):
         return image
     from PIL import Image
 
@@ -144,7 +143,7 @@ def _picture_in(image: Path) -> np.ndarray:
 def _write_mha(labels: Path, target: Path) -> None:
     import SimpleITK as sitk
 
-    if labels.name.lower().endswith(PICTURES):
+    if labels.name.lower().endswith(PICTURE_ENDINGS):
         from nnunetv2.imageio.natural_image_files import read_label_pixels
 
         image = sitk.GetImageFromArray(np.ascontiguousarray(read_label_pixels(str(labels))))

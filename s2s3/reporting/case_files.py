@@ -12,11 +12,9 @@ from nnunetv2.errors import DriftError, ImageProblemError, UnfitImageError
 from nnunetv2.file_kinds.result_files import PREDICTION_ARGUMENTS
 from nnunetv2.foundation.files import read_json
 from nnunetv2.reporting.evaluation_results import BadCase
-from s1.file_endings import label_ending
+from s1.file_endings import PICTURE_ENDINGS, label_ending
 
 Array = npt.NDArray[Any]
-
-_PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _find(what: str, candidates: Sequence[Path]) -> Path:
 def _read(path: Path, is_label: bool = False) -> Array:
     """Read an image, or labels (*S), as training does."""
     try:
-        if path.name.lower().endswith(_PICTURE_ENDINGS):
+        if path.name.lower().endswith(PICTURE_ENDINGS):
             return _read_picture(path, is_label)
         import SimpleITK
 
