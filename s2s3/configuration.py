@@ -11,6 +11,8 @@ STOCK_CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres")
 """Those that planning makes if the images call for them; commands that list them accept that some are not planned."""
 
 _MOST_DIGITS = 4
+_TRUE, _FALSE = ("true", "1", "t"), ("false", "0", "f")
+_TRUE_OR_FALSE = "true, 1, t, false, 0 or f"
 _log = logging.getLogger(__name__)
 
 
@@ -38,9 +40,9 @@ def skip_empty_setting() -> bool:
     Raises SettingsError for other values than true, 1, t, false, 0 and f.
     """
     wanted = text_variable("nnUNet_skip_empty", "f").lower()
-    if wanted not in ("true", "1", "t", "false", "0", "f"):
-        raise SettingsError(f"nnUNet_skip_empty is {wanted!r}, expected true, 1, t, false, 0 or f")
-    return wanted in ("true", "1", "t")
+    if wanted not in (*_TRUE, *_FALSE):
+        raise SettingsError(f"nnUNet_skip_empty is {wanted!r}, expected {_TRUE_OR_FALSE}")
+    return wanted in _TRUE
 
 
 def cpu_precision_setting() -> str:
@@ -53,9 +55,9 @@ def cpu_precision_setting() -> str:
 
 @lru_cache(maxsize=16)  # warns once
 def _is_true(wanted: str) -> bool:
-    if wanted.lower() not in ("true", "1", "t", "false", "0", "f", ""):
-        _log.warning("nnUNet_compile is %r, which counts as false; expected true, 1, t, false, 0 or f", wanted)
-    return wanted.lower() in ("true", "1", "t")
+    if wanted.lower() not in (*_TRUE, *_FALSE, ""):
+        _log.warning("nnUNet_compile is %r, which counts as false; expected %s", wanted, _TRUE_OR_FALSE)
+    return wanted.lower() in _TRUE
 
 
 def check_numbers_of_processes() -> None:

@@ -17,9 +17,14 @@ class OriginalParts:
 
     @classmethod
     def of(
-        cls, kind: type, methods: Sequence[str], namespace: Mapping[str, Any], functions: Sequence[str]
+        cls,
+        kind: type,
+        methods: Sequence[str],
+        namespace: Mapping[str, Any] | None = None,
+        functions: Sequence[str] = (),
     ) -> "OriginalParts":
-        """Note the methods of a class and the functions of a module, given as its globals."""
+        """Note the methods of a class, and the functions of a module if one is given by its globals."""
+        namespace = {} if namespace is None else namespace
         return cls(
             MappingProxyType({name: getattr(kind, name) for name in methods}),
             MappingProxyType({name: namespace[name] for name in functions}),

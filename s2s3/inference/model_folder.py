@@ -44,6 +44,11 @@ def available_folds(model_folder: PathLike, checkpoint_name: str) -> list[int]:
     return [int(name) for name in names]
 
 
+def usual_folds(model_folder: PathLike, checkpoint_name: str) -> tuple[int | str, ...]:
+    """Return the folds that predict where none is asked for: all numbered ones with the checkpoint, else `all`."""
+    return tuple(available_folds(model_folder, checkpoint_name)) or ("all",)
+
+
 def read_model_folder(
     model_folder: PathLike, folds: Folds, checkpoint_name: str, plans_class: type[PlansManager] = PlansManager
 ) -> TrainedModel:

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from nnunetv2.foundation.replaced_parts import OriginalParts
 from nnunetv2.inference.plane_labels import labels_of_plane
 from nnunetv2.inference.predict_cases import RunningCase
 from nnunetv2.inference.predict_stripes import PaddedPlane, StripeWork
 from nnunetv2.inference.predict_tiles import TileWork, where_memory_allows
-from nnunetv2.inference.replaced_parts import OriginalParts
 from nnunetv2.inference.sliding_window_prediction import Slicer
 from nnunetv2.inference.tile_accumulation import LogitOverflowError
 from nnunetv2.networks.compiled_networks import load_weights

@@ -9,6 +9,7 @@ from nnunetv2.errors import ArchiveError
 from nnunetv2.file_kinds.card_files import MODEL_CARD
 from nnunetv2.model_sharing.model_card import CARD_FILE
 from nnunetv2.model_sharing.zip_archive import PackedFile
+from nnunetv2.utilities.file_path_utilities import convert_trainer_plans_config_to_identifier
 from s1.json_files import MIB, NotJson, check_json, parse_json
 from s1.problem_lists import raise_together
 
@@ -64,7 +65,8 @@ def _differences(cards: Mapping[str, Card], entries: Entries) -> Iterator[str]:
 
 
 def _folder(card: Card) -> str:
-    return "__".join(card["model"][part] for part in ("trainer", "plans", "configuration"))
+    model = card["model"]
+    return convert_trainer_plans_config_to_identifier(model["trainer"], model["plans"], model["configuration"])
 
 
 def check_hashes(cards: Mapping[str, Card], unpacked: Mapping[PurePosixPath, PackedFile], shown_as: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.file_kinds.raw_dataset import channel_names
+from nnunetv2.foundation.replaced_parts import OriginalParts
 from nnunetv2.imageio.base_reader_writer import stack_channels
 from nnunetv2.pathology.stain.intensities_entry import describe_intensities
 from nnunetv2.preprocessing.array_checks import check_array
@@ -22,7 +23,7 @@ from nnunetv2.preprocessing.stored_plane import Box, StoredPlane, channels_of, n
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 _OVERRIDABLE = ("run_case", "run_case_npy", "_normalize", "_preprocess", "run_read_case")
-_METHODS_OF_THIS_PACKAGE = [getattr(DefaultPreprocessor, name) for name in _OVERRIDABLE]
+_OF_THIS_PACKAGE = OriginalParts.of(DefaultPreprocessor, _OVERRIDABLE)
 _RESAMPLING = "nnunetv2.preprocessing.resampling."
 
 
@@ -61,8 +62,7 @@ def _described(plane: StoredPlane, model: ModelDescription) -> dict[str, Any]:
 
 
 def _keeps_to_the_default(preprocessor: Any) -> bool:
-    methods = [getattr(type(preprocessor), name, None) for name in _OVERRIDABLE]
-    return type(preprocessor) is DefaultPreprocessor and methods == _METHODS_OF_THIS_PACKAGE
+    return type(preprocessor) is DefaultPreprocessor and _OF_THIS_PACKAGE.are_in_use(preprocessor)
 
 
 def _stored_plane(

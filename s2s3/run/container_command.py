@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from nnunetv2.foundation.command_line import command, fold
+from nnunetv2.foundation.command_line import command
+from nnunetv2.run.model_arguments import add_model_arguments
 
 
 @command
@@ -27,11 +28,9 @@ def container_parser() -> argparse.ArgumentParser:
         description="Write a folder with everything for a container that predicts with a model, as grand-challenge.org "
         "runs it: Dockerfile, code, model, exact versions, scripts to build and test. Nothing is built."
     )
+    add_model_arguments(parser, "the numbered ones that are there")
     add = parser.add_argument
-    add("model", metavar="MODEL_FOLDER", help="folder with plans.json, dataset.json and fold_X")
     add("-o", default="container", metavar="FOLDER", help="new folder to write (default %(default)s)")
-    add("-f", nargs="+", type=fold, metavar="FOLD", help="folds, or all (default: the numbered ones that are there)")
-    add("-chk", default="checkpoint_final.pth", metavar="FILE", help="checkpoint in each fold (default %(default)s)")
     add("--output_name", default="segmentation", metavar="NAME", help="folder of the results (default %(default)s)")
     add("--slides", action="store_true", help="inputs are whole slides; results are TIFF pyramids")
     add("--mpp", type=float, metavar="UM", help="micrometres per pixel of the model, if its dataset.json has none")

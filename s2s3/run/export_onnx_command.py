@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from nnunetv2.foundation.command_line import command, fold
+from nnunetv2.foundation.command_line import command
+from nnunetv2.run.model_arguments import add_model_arguments
 
 
 @command
@@ -30,9 +31,8 @@ def _parser() -> argparse.ArgumentParser:
         "file with patch size, pixel size, normalisation, labels and tiling. Prediction averages the logits of the "
         "folds."
     )
-    add = parser.add_argument
-    add("model", metavar="MODEL_FOLDER", help="folder with plans.json, dataset.json and fold_X")
-    add("-o", required=True, metavar="FILE", help="name.onnx; of several folds: name_fold_0.onnx, and so on")
-    add("-f", nargs="+", type=fold, metavar="FOLD", help="folds, or all (default: the numbered ones that are there)")
-    add("-chk", default="checkpoint_final.pth", metavar="FILE", help="checkpoint in each fold (default %(default)s)")
+    add_model_arguments(parser, "the numbered ones that are there")
+    parser.add_argument(
+        "-o", required=True, metavar="FILE", help="name.onnx; of several folds: name_fold_0.onnx, and so on"
+    )
     return parser

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnunetv2.errors import SettingsError
-from nnunetv2.foundation.command_line import command, fold
+from nnunetv2.foundation.command_line import command
+from nnunetv2.run.model_arguments import add_model_arguments
 from nnunetv2.serving.service_limits import ServiceLimits
 
 if TYPE_CHECKING:
@@ -107,10 +108,8 @@ def _parser() -> argparse.ArgumentParser:
         "file to /predict?output=png, tiff or geojson. The page at / shows an image with its labels. There is no "
         "password and no encryption: put a server that has both in front of it before others reach it."
     )
+    add_model_arguments(parser, "those that are there")
     add = parser.add_argument
-    add("model", metavar="MODEL_FOLDER", help="folder with plans.json, dataset.json and fold_X")
-    add("-f", nargs="+", type=fold, metavar="FOLD", help="folds, or all (default: those that are there)")
-    add("-chk", default="checkpoint_final.pth", metavar="FILE", help="checkpoint in each fold (default %(default)s)")
     add("-device", choices=("cpu", "cuda", "mps"), help="device (default: cuda if available, otherwise cpu)")
     add("-step_size", type=float, default=0.5, help="tile distance as a fraction of the tile size (default 0.5)")
     add("--disable_tta", action="store_true", help="do not average over mirrored images: faster, less accurate")

@@ -13,6 +13,7 @@ from nnunetv2.file_kinds.raw_dataset import channel_names
 from nnunetv2.overlays.rendering import Rgb, colour_of
 from nnunetv2.serving.refusals import RequestRefused
 from nnunetv2.serving.uploaded_image import READERS, without_path
+from nnunetv2.utilities.label_handling.label_meaning import class_values
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,8 @@ class ImageModel:
     def classes(self) -> dict[str, int]:
         """Foreground class -> value in the label image; for regions, the value that regions_class_order writes."""
         dataset_json = self.predictor.dataset_json
-        labels = dataset_json["labels"]
-        names = [name for name, entry in labels.items() if name != "ignore" and entry not in (0, [0])]
-        if self.predictor.label_manager.has_regions:
-            return dict(zip(names, map(int, dataset_json["regions_class_order"]), strict=True))
-        return {name: int(labels[name]) for name in names}
+        has_regions = self.predictor.label_manager.has_regions
+        return class_values(dataset_json["labels"], dataset_json["regions_class_order"] if has_regions else None)
 
     @cached_property
     def colours(self) -> Mapping[str, Rgb]:
@@ -94,11 +92,9 @@ def load_image_model(folder: Path, folds: list[int | str] | None, checkpoint: st
         folds: None: all numbered folds, or `all` if there are none.
         settings: arguments of nnUNetPredictor.
     """
+    from nnunetv2.inference.model_folder import usual_folds
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
     predictor = nnUNetPredictor(**settings)
-    if folds is None:
-        numbered = predictor.auto_detect_available_folds(folder, checkpoint)
-        folds = None if numbered or not (folder / "fold_all" / checkpoint).is_file() else ["all"]
-    predictor.initialize_from_trained_model_folder(folder, folds, checkpoint)
+    predictor.initialize_from_trained_model_folder(folder, folds or usual_folds(folder, checkpoint), checkpoint)
     return ImageModel(predictor, folder.resolve().name)

@@ -1,6 +1,6 @@
 import pytest
 
-from nnunetv2.inference.replaced_parts import OriginalParts
+from nnunetv2.foundation.replaced_parts import OriginalParts
 
 
 class Predictor:

@@ -12,7 +12,7 @@ from nnunetv2.errors import (
     UnknownNetworkError,
 )
 from nnunetv2.inference import predict_from_raw_data
-from nnunetv2.inference.model_folder import available_folds, read_model_folder
+from nnunetv2.inference.model_folder import available_folds, read_model_folder, usual_folds
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.networks.builder_forms import build_network
 from nnunetv2.networks.compiled_networks import compile_if_asked
@@ -62,6 +62,11 @@ def test_everything_is_read_from_the_folder(model: Path) -> None:
 def test_fold_all_is_never_found_by_itself(model: Path) -> None:
     assert available_folds(model, "checkpoint_final.pth") == [0, 1]
     assert nnUNetPredictor.auto_detect_available_folds(model, "checkpoint_best.pth") == []
+
+
+def test_fold_all_predicts_where_no_numbered_fold_has_the_checkpoint(model: Path) -> None:
+    assert usual_folds(model, "checkpoint_final.pth") == (0, 1)
+    assert usual_folds(model, "checkpoint_best.pth") == ("all",)
 
 
 def test_a_fold_folder_without_a_number_is_a_value_error(model: Path) -> None:

@@ -22,6 +22,7 @@ from nnunetv2.pathology.slides.model_entry import ENTRY, slide_entry
 from nnunetv2.pathology.slides.reader_process import Reading
 from nnunetv2.pathology.slides.rescue import SlideSource
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
+from nnunetv2.utilities.label_handling.label_meaning import class_values
 
 
 class TissueFinder(Protocol):
@@ -88,11 +89,8 @@ class SlideModel:
     def classes(self) -> dict[str, int]:
         """Foreground class -> value in the label image; for regions, the value that regions_class_order writes."""
         dataset_json = self.predictor.dataset_json
-        labels = dataset_json["labels"]
-        names = [name for name, entry in labels.items() if name != "ignore" and entry not in (0, [0])]
-        if self.predictor.label_manager.has_regions:
-            return dict(zip(names, map(int, dataset_json["regions_class_order"]), strict=True))
-        return {name: int(labels[name]) for name in names}
+        has_regions = self.predictor.label_manager.has_regions
+        return class_values(dataset_json["labels"], dataset_json["regions_class_order"] if has_regions else None)
 
     def output_channel(self, class_name: str) -> int:
         """Return the channel of the network's output that belongs to a foreground class."""

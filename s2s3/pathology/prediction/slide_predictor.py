@@ -11,6 +11,7 @@ import torch
 
 from nnunetv2.errors import ArgumentError, ClaimError
 from nnunetv2.foundation.output_guard import check_apart
+from nnunetv2.inference.model_folder import usual_folds
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.outputs.slide_files import require_inputs, require_packages
 from nnunetv2.pathology.prediction.claims import Claim, claiming
@@ -157,8 +158,7 @@ def load_slide_predictor(
         device=device or torch.device("cuda" if torch.cuda.is_available() else "cpu"),
         allow_tqdm=False,
     )
-    found = predictor.auto_detect_available_folds(folder, checkpoint_name)
-    chosen = folds or tuple(found) or ("all",)
+    chosen = folds or usual_folds(folder, checkpoint_name)
     predictor.initialize_from_trained_model_folder(folder, chosen, checkpoint_name)
     files = ModelFiles(os.path.abspath(folder), tuple(map(str, chosen)), checkpoint_name)
     return SlidePredictor(predictor, settings, options, folder.name, files)

@@ -54,10 +54,10 @@ class SlideSettings:
     """`slide`: statistics of windows on tissue, `image`: of all pixels, `window`: of a window around each tile,
     `dataset`: of the training data, or `values:m1,m2,m3/s1,s2,s3`."""
     allow_upsampling: bool = False
+    """Whether slides that are much coarser than the model may be enlarged."""
     icc: str | None = None
     """What becomes of the slides' colours: `none`, or `srgb` by the profiles in their files; None: as the model's
     dataset.json says."""
-    """Whether slides that are much coarser than the model may be enlarged."""
     max_failed: float = 0.01
     """Share of the tissue that may be unreadable."""
     keep_partial: bool = False

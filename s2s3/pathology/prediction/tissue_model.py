@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from nnunetv2.inference.model_folder import usual_folds
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.prediction.kept_tissue import KeptTissue
 from nnunetv2.pathology.prediction.model_identity import model_identity
@@ -70,8 +71,8 @@ class TissueModel:
 def load_tissue_model(folder: str, mpp: float, device: torch.device) -> TissueModel:
     """Return the model of a folder, with all of its folds. Raises SettingsError for one that cannot be used."""
     predictor = nnUNetPredictor(use_mirroring=False, device=device, allow_tqdm=False)
-    found = predictor.auto_detect_available_folds(folder, "checkpoint_final.pth")
-    predictor.initialize_from_trained_model_folder(folder, tuple(found) or ("all",), "checkpoint_final.pth")
+    checkpoint = "checkpoint_final.pth"
+    predictor.initialize_from_trained_model_folder(folder, usual_folds(folder, checkpoint), checkpoint)
     model = SlideModel(predictor, Path(folder).name, model_identity(predictor))
     model.icc(None)
     return TissueModel(model, mpp)

@@ -40,6 +40,17 @@ def regions_of(labels: dict[str, Any]) -> list[Any]:
     return [region for region in regions if not is_background(region)]
 
 
+def class_values(labels: dict[str, Any], class_order: Sequence[int] | None) -> dict[str, int]:
+    """Return foreground class -> its value in label images.
+
+    Parameters:
+        class_order: values that are written for regions; None: the labels are no regions.
+    """
+    names = [name for name, entry in labels.items() if name != "ignore" and not is_background(entry)]
+    values = [labels[name] for name in names] if class_order is None else class_order
+    return dict(zip(names, map(int, values), strict=True))
+
+
 def check_background(labels: dict[str, Any]) -> None:
     """Raise DatasetLayoutError unless there is a label `background`, and it is 0."""
     if "background" not in labels:

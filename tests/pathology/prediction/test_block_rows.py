@@ -59,6 +59,9 @@ class Decoded:
         monkeypatch.setattr(SlidePrediction, "_block_width", BLOCK_WIDTH)
 
 
+SETTINGS = SlideSettings(mpp=0.5, tissue="none", step_size=1.0, normalization="image", save=("labels",))
+
+
 @pytest.fixture(scope="module")
 def model() -> SlideModel:
     """A model whose labels are the largest colour, tiles of 256 pixels."""
@@ -70,11 +73,10 @@ def model() -> SlideModel:
 def test_each_block_is_decoded_once_by_all_column_blocks_together(
     model: SlideModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = SlideSettings(mpp=0.5, tissue="none", step_size=1.0, normalization="image", save=("labels",))
     file = str(picture(tmp_path, HEIGHT, WIDTH))
-    SlideJob(model, settings).run(file, "a", tmp_path / "one block", 0.5)
+    SlideJob(model, SETTINGS).run(file, "a", tmp_path / "one block", 0.5)
     decoded = Decoded(monkeypatch)
-    SlideJob(model, settings).run(file, "a", tmp_path / "two blocks", 0.5)
+    SlideJob(model, SETTINGS).run(file, "a", tmp_path / "two blocks", 0.5)
     assert sorted(decoded.times.values()) == [1, 1]
     assert np.array_equal(labels_of(tmp_path / "two blocks"), labels_of(tmp_path / "one block"))
     assert not (tmp_path / "two blocks/.work").exists()
@@ -83,22 +85,21 @@ def test_each_block_is_decoded_once_by_all_column_blocks_together(
 def test_a_resumed_run_finds_the_blocks_of_the_earlier_one_and_reads_damaged_ones_again(
     model: SlideModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = SlideSettings(mpp=0.5, tissue="none", step_size=1.0, normalization="image", save=("labels",))
     file = str(picture(tmp_path, HEIGHT, WIDTH))
-    SlideJob(model, settings).run(file, "a", tmp_path / "whole", 0.5)
+    SlideJob(model, SETTINGS).run(file, "a", tmp_path / "whole", 0.5)
     decoded = Decoded(monkeypatch)
 
     def stop_after_the_first_column_block() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        SlideJob(model, settings, RunOptions(after_band=stop_after_the_first_column_block)).run(
+        SlideJob(model, SETTINGS, RunOptions(after_band=stop_after_the_first_column_block)).run(
             file, "a", tmp_path / "out", 0.5
         )
     kept = sorted(path.name for path in (tmp_path / "out/.work").glob("pixels_*"))
     assert kept == ["pixels_0_0.b2nd", "pixels_1_0.b2nd"]
     (tmp_path / "out/.work/pixels_1_0.b2nd").write_bytes(b"damaged")
-    state = SlideJob(model, settings).run(file, "a", tmp_path / "out", 0.5)
+    state = SlideJob(model, SETTINGS).run(file, "a", tmp_path / "out", 0.5)
     assert state["read"]["blocks"] == 2
     assert {(box.x, box.y): times for box, times in decoded.times.items() if times > 1} == {(1024, 0): 2}
     assert np.array_equal(labels_of(tmp_path / "out"), labels_of(tmp_path / "whole"))
