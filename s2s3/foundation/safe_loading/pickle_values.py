@@ -6,6 +6,7 @@ ours that checks all arguments before it builds anything.
 
 import math
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -107,18 +108,26 @@ def _set_array_state(array: np.ndarray, state: Any, budget: ReadingBudget) -> No
     require(array.shape == (0,) and type(state) is tuple and len(state) == 5, "state of an array")
     version, shape, dtype, is_fortran, raw = state
     require(version == 1 and type(is_fortran) in (bool, int) and type(raw) is bytes, "state of an array")
-    _check_size(shape, dtype, raw)
+    _check_content(shape, dtype, raw)
     budget.charge(len(raw))
     array.__setstate__((1, shape, dtype, bool(is_fortran), raw))  # type: ignore[arg-type]
 
 
-def _check_size(shape: Any, dtype: Any, raw: bytes | bytearray) -> None:
+def _check_content(shape: Any, dtype: Any, raw: bytes | bytearray) -> None:
     require(isinstance(dtype, np.dtype) and dtype.itemsize > 0, "dtype of an array")
     require(type(shape) is tuple and len(shape) <= _MOST_AXES, "shape of an array")
     require(all(type(length) is int and 0 <= length < 2**63 for length in shape), "shape of an array")
     expected = math.prod(shape) * dtype.itemsize
     if expected != len(raw):
         raise UnpicklingError(f"an array of {expected} bytes, of which the file holds {len(raw)}")
+    _check_characters(dtype, raw)
+
+
+def _check_characters(dtype: np.dtype, raw: bytes | bytearray) -> None:
+    """Raise UnpicklingError for a text of numpy with numbers that are no characters; reading it would fail later."""
+    if dtype.kind == "U" and raw:
+        largest = int(np.frombuffer(raw, np.dtype(np.uint32).newbyteorder(dtype.byteorder)).max())
+        require(largest <= sys.maxunicode, "text")
 
 
 def _dtype(code: Any, align: Any = False, copy: Any = True) -> np.dtype:
@@ -135,7 +144,7 @@ def _begun_array(kind: Any, shape: Any, code: Any) -> np.ndarray:
 
 def _array(buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> np.ndarray:
     require(type(buffer) in (bytes, bytearray) and type(order) is str and order in ("C", "F", "K"), "array")
-    _check_size(shape, dtype, buffer)
+    _check_content(shape, dtype, buffer)
     if order == "K" and axes is not None:
         require(
             type(axes) is tuple and len(axes) == len(shape) and sorted(axes) == list(range(len(shape))),
@@ -187,6 +196,7 @@ class _Constructors:
     def number(self, dtype: Any, raw: Any) -> Any:
         """Return a number of numpy, or a text, which may be long."""
         require(isinstance(dtype, np.dtype) and type(raw) is bytes and len(raw) == dtype.itemsize, "number")
+        _check_characters(dtype, raw)
         self.budget.charge(len(raw))
         return _SCALAR(dtype, raw)
 

@@ -131,6 +131,25 @@ def assert_plain_or_refused(content: bytes) -> None:
             assert isinstance(item, PLAIN)
 
 
+def with_a_number_that_is_no_character(value: object, protocol: int) -> bytes:
+    characters, no_characters = np.array([0x61, 0x62], "<u4").tobytes(), np.array([0x61, 0x110000], "<u4").tobytes()
+    content = pickle.dumps(value, protocol)
+    for coded in (bytes, lambda raw: raw.decode("latin-1").encode()):  # as bytes, or as text of one character a byte
+        content = content.replace(coded(characters), coded(no_characters))
+    return content
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize(
+    "value", [np.array(["a", "b"]), np.array(["ab"]), np.str_("ab")], ids=["two", "array", "scalar"]
+)
+def test_texts_of_numpy_with_numbers_that_are_no_characters_are_refused(value: object, protocol: int) -> None:
+    content = with_a_number_that_is_no_character(value, protocol)
+    assert content != pickle.dumps(value, protocol)
+    with pytest.raises(pickle.UnpicklingError, match="malformed text"):
+        read_pickle(io.BytesIO(content), len(content), {})
+
+
 MUTATED = [*(pickle.dumps(legitimate(), protocol) for protocol in range(6)), *(content for content, _ in ODD.values())]
 NAMES = [SING, ("numpy", "ndarray"), ("numpy", "dtype"), ("builtins", "set"), ("collections", "OrderedDict")]
 NAMES += [("numpy._core.multiarray", name) for name in ("scalar", "_reconstruct")] + [("_codecs", "encode")]
