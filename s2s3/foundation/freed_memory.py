@@ -2,6 +2,8 @@
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Of mallopt, in malloc.h."""
@@ -9,6 +11,8 @@ _BYTES = 1 << 18
 _KEPT_BYTES, _KEPT_ARRAY_BYTES = 1 << 30, 1 << 27
 _OLD_LIMIT = 1 << 25
 """The largest array that glibc before 2.36 keeps."""
+_SELDOM_BYTES = 1 << 24
+_is_kept = False
 
 
 def return_freed_memory() -> None:
@@ -26,10 +30,30 @@ def keep_freed_memory() -> None:
     A network on the CPU makes the same arrays in every step. Otherwise the system takes their memory each time, and
     has to clear it again. Does nothing where the system has no such setting.
     """
+    global _is_kept
+    _is_kept = True
     if not _set(_MMAP_THRESHOLD, _KEPT_ARRAY_BYTES):
         _set(_MMAP_THRESHOLD, _OLD_LIMIT)
     _set(_TRIM_THRESHOLD, _KEPT_BYTES)
     _set(_ARENA_MAX, 1)
+
+
+@contextmanager
+def returning_large_arrays() -> Iterator[None]:
+    """Within it, arrays of 16 MiB or more return to the system when they are freed; afterwards `keep_freed_memory`.
+
+    For large arrays that are seldom made, as a picture is: the next one would not fit where it was kept, since small
+    things lie there by then, and kept memory would grow. It counts for all threads. Does nothing where freed memory
+    is not kept.
+    """
+    if not _is_kept:
+        yield
+        return
+    _set(_MMAP_THRESHOLD, _SELDOM_BYTES)
+    try:
+        yield
+    finally:
+        keep_freed_memory()
 
 
 def _set(option: int, value: int) -> bool:

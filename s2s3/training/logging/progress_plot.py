@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnunetv2.foundation.files import replacing
+from nnunetv2.foundation.freed_memory import returning_large_arrays
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,9 +47,9 @@ def draw_progress(logged: Curves, extra: Mapping[str, Curves], target: Path) -> 
     figure.subplots_adjust(**_margins(axes))
     make_canvas: Any = FigureCanvasAgg
     canvas = make_canvas(figure)
-    with replacing(target) as temporary:
+    with replacing(target) as temporary, returning_large_arrays():
         canvas.print_png(temporary, pil_kwargs=FAST)
-    vars(canvas.get_renderer()).clear()  # its picture takes 86 MB, and cycles would keep it for several epochs
+        vars(canvas.get_renderer()).clear()  # its picture takes 86 MB, and cycles would keep it for several epochs
 
 
 def _label(axis: "Axes", name: str, place: tuple[float, float], columns: int) -> None:
