@@ -15,7 +15,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from nnunetv2.boundary.gauss_newton import SIGMA_CELLS, centres, gauss_newton_step
+from nnunetv2.boundary.cell_grid import SIGMA_CELLS, centres
+from nnunetv2.boundary.gauss_newton import gauss_newton_step
 
 _SCALES = 3
 _FINEST_CELLS = {2: 128, 3: 64}

@@ -31,8 +31,8 @@ def long_range(values: Tensor, message: Tensor, counted: Tensor | None, tau: flo
 
     Returns (M, *S), within the range of the message; 0 for a map without a counted pixel.
     """
-    weights = torch.ones_like(values) if counted is None else counted.to(values)
-    flat = (values.flatten(1), message.detach().flatten(1), weights.flatten(1))
+    weights = None if counted is None else counted.to(values).flatten(1)
+    flat = (values.flatten(1), message.detach().flatten(1), weights)
     result: Tensor = _LongRange.apply(*flat, tau, bins)  # type: ignore[no-untyped-call]
     return result.view_as(values)
 
@@ -45,27 +45,30 @@ class _LongRange(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, message: Tensor, counted: Tensor, tau: float, bins: int) -> Tensor:
+    def forward(ctx: Any, values: Tensor, message: Tensor, counted: Tensor | None, tau: float, bins: int) -> Tensor:
         lower, fraction = _place(values, bins)
-        counts = _histogram(lower, fraction, counted, bins)
-        sums = _histogram(lower, fraction, counted * message, bins)
+        lanes = lower + _lanes(lower.shape[1], bins, lower.device)
+        counts = _histogram(lanes, fraction, counted, bins)
+        sums = _histogram(lanes, fraction, message if counted is None else counted * message, bins)
         affinity = _affinity(bins, tau, values.dtype, values.device)
         divisor = (counts @ affinity).clamp(min=_SMALLEST_SUM)
         table = (sums @ affinity) / divisor
-        ctx.save_for_backward(lower, fraction, message, counted, divisor, table)
+        ctx.save_for_backward(lower, lanes, fraction, message, counted, divisor, table)
         ctx.settings = (tau, bins)
-        return torch.lerp(table.gather(1, lower), table.gather(1, lower + 1), fraction)
+        return torch.addcmul(table.gather(1, lower), table.diff(dim=1).gather(1, lower), fraction)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        lower, fraction, message, counted, divisor, table = ctx.saved_tensors
+        lower, lanes, fraction, message, counted, divisor, table = ctx.saved_tensors
         tau, bins = ctx.settings
         affinity = _affinity(bins, tau, fraction.dtype, fraction.device)
-        collected = _histogram(lower, fraction, gradients[0], bins) / divisor
+        collected = _histogram(lanes, fraction, gradients[0], bins) / divisor
         to_sums, to_counts = collected @ affinity, -(collected * table) @ affinity
-        slope = gradients[0] * _slope(table, lower)
-        slope += counted * (message * _slope(to_sums, lower) + _slope(to_counts, lower))
-        return slope * (bins - 1), None, None, None, None
+        through_sums = torch.addcmul(_slope(to_counts, lower), message, _slope(to_sums, lower))
+        if counted is not None:
+            through_sums *= counted
+        slope = through_sums.addcmul_(gradients[0], _slope(table, lower))
+        return slope.mul_(bins - 1), None, None, None, None
 
 
 def _place(values: Tensor, bins: int) -> tuple[Tensor, Tensor]:
@@ -75,19 +78,23 @@ def _place(values: Tensor, bins: int) -> tuple[Tensor, Tensor]:
     return lower, position.sub_(lower)
 
 
-def _histogram(lower: Tensor, fraction: Tensor, amounts: Tensor, bins: int) -> Tensor:
-    """Return the sums of amounts by bin, (M, bins), each split linearly between the two bins around its value.
+def _histogram(lanes: Tensor, fraction: Tensor, amounts: Tensor | None, bins: int) -> Tensor:
+    """Return the sums of amounts (None: of ones) by bin, (M, bins), each split linearly between the bins around it.
 
-    Neighbouring pixels add to different lanes first: most pixels fall into few bins, where GPU threads would wait for
-    each other.
+    What belongs to the upper bins is collected apart and moved by one at the end. Neighbouring pixels add to different
+    lanes first: most pixels fall into few bins, where GPU threads would wait for each other.
+
+    Parameters:
+        lanes: the bin below each value plus `_lanes`, (M, pixels).
+        fraction: of each amount that belongs to the bin above.
     """
-    maps, pixels = lower.shape
-    index = lower + _lanes(pixels, bins, lower.device)
-    collected = amounts.new_zeros(maps, _LANES * bins)
-    upper_share = amounts * fraction
-    collected.scatter_add_(1, index, amounts - upper_share)
-    collected.scatter_add_(1, index + 1, upper_share)
-    return collected.view(maps, _LANES, bins).sum(dim=1)
+    whole, upper = fraction.new_zeros(2, len(lanes), _LANES * bins)
+    ones = fraction.new_ones(()).expand_as(fraction)
+    whole.scatter_add_(1, lanes, ones if amounts is None else amounts)
+    upper.scatter_add_(1, lanes, fraction if amounts is None else amounts * fraction)
+    whole, upper = (part.view(-1, _LANES, bins).sum(dim=1) for part in (whole, upper))
+    whole[:, 1:] += upper[:, :-1]
+    return whole.sub_(upper)
 
 
 @lru_cache(maxsize=16)
