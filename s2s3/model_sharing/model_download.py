@@ -1,6 +1,7 @@
 """Fetch a zip file of models over HTTP and install it."""
 
 import http.client
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,8 @@ __getattr__, __dir__ = late_names(__name__, {"nnunetv2.model_sharing.model_impor
 _TIMEOUT_SECONDS = 100
 _MAY_STAY = "!#$%&'()*+,/:;=?@[]~"
 """Characters of a URL that are not quoted, so that a quoted URL stays as it is."""
+LARGEST_UNANNOUNCED_BYTES = 32 * 10**9
+"""Most that is taken from a server that does not say how much will come."""
 
 
 def download_and_install_from_url(url: str, overwrite: bool | None = None) -> None:
@@ -72,14 +75,25 @@ def _answer_of(url: str) -> Iterator[Any]:
 
 
 def _receive(answer: Any, stream: Any, url: str, folder: PathLike, chunk_size: int) -> None:
-    """Copy an answer's body, which has to be as long as its header says, if it says so."""
+    """Copy an answer's body, which has to be as long as its header says, if it says so, and never fills the disk."""
     header = answer.headers.get("Content-Length")
-    length = int(header) if header is not None else None
+    length = int(header) if header is not None and int(header) >= 0 else None
     require_free_space(folder, length or 0)
+    most = _most_bytes(folder) if length is None else length
     with byte_bar(length, "downloading") as bar:
-        while chunk := answer.read(chunk_size):
+        while bar.n <= most and (chunk := answer.read(chunk_size)):
             stream.write(chunk)
             bar.update(len(chunk))
         received = bar.n
+    if length is None and received > most:
+        raise DownloadError(
+            f"{url}: the server does not say how large the file is, and more than {most} bytes came; fetch it with"
+            " another program and install it with nnUNetv2_install_pretrained_model_from_zip"
+        )
     if length is not None and received != length:
         raise DownloadError(f"{url}: the connection broke off after {received} of {length} bytes; try again")
+
+
+def _most_bytes(folder: PathLike) -> int:
+    """Return the most bytes of unknown number: half of the free space, since they will be unpacked."""
+    return min(LARGEST_UNANNOUNCED_BYTES, shutil.disk_usage(folder).free // 2)

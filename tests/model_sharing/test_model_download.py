@@ -4,10 +4,12 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from nnunetv2.errors import ArchiveError, DownloadError, SettingsError
+from nnunetv2.model_sharing import model_download
 from nnunetv2.model_sharing.model_download import download_and_install_from_url, download_file
 from tests.conftest import NnunetFolders
 from tests.model_sharing.factories import DATASET, files_below, model_name, write_zip
@@ -28,7 +30,7 @@ class Answers(BaseHTTPRequestHandler):
         elif self.path == "/empty":
             self.send_response(204)
             self.end_headers()
-        elif self.path in ("/model.zip", "/no-length", "/short", "/a%20b.zip", "/page"):
+        elif self.path in ("/model.zip", "/no-length", "/negative", "/short", "/a%20b.zip", "/page"):
             self._send_content()
         else:
             self.send_error(404)
@@ -37,7 +39,8 @@ class Answers(BaseHTTPRequestHandler):
         body = b"<html>" if self.path == "/page" else self.content
         self.send_response(200)
         if self.path != "/no-length":
-            self.send_header("Content-Length", str(len(body) + (50 if self.path == "/short" else 0)))
+            length = len(body) + (50 if self.path == "/short" else 0)
+            self.send_header("Content-Length", "-1" if self.path == "/negative" else str(length))
         self.end_headers()
         self.wfile.write(body)
 
@@ -64,7 +67,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "downloads"
 
 
-@pytest.mark.parametrize("path", ["model.zip", "no-length", "moved", "a b.zip", "a%20b.zip"])
+@pytest.mark.parametrize("path", ["model.zip", "no-length", "negative", "moved", "a b.zip", "a%20b.zip"])
 def test_a_file_arrives_as_it_was_sent(server: str, folder: Path, path: str) -> None:
     target = str(folder / "here.zip")
     assert download_file(f"{server}/{path}", target, chunk_size=100) == target
@@ -80,6 +83,20 @@ def test_a_failed_download_leaves_what_was_there(server: str, folder: Path, path
         download_file(f"{server}/{path}", str(folder / "here.zip"))
     assert f"{server}/{path}" in str(caught.value)
     assert files_below(folder) == {"here.zip": b"older"}
+
+
+@pytest.mark.parametrize("path", ["no-length", "negative"])
+def test_a_server_that_names_no_size_cannot_fill_the_disk(
+    server: str, folder: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(model_download, "LARGEST_UNANNOUNCED_BYTES", len(Answers.content) - 1)
+    with pytest.raises(DownloadError, match=r"does not say how large the file is, and more than \d+ bytes came"):
+        download_file(f"{server}/{path}", str(folder / "here.zip"), chunk_size=100)
+    monkeypatch.setattr(model_download, "LARGEST_UNANNOUNCED_BYTES", len(Answers.content))
+    monkeypatch.setattr(model_download.shutil, "disk_usage", lambda _: SimpleNamespace(free=len(Answers.content)))
+    with pytest.raises(DownloadError, match="and more than"):
+        download_file(f"{server}/{path}", str(folder / "here.zip"))
+    assert files_below(folder) == {}
 
 
 @pytest.mark.parametrize("url", ["model.zip", "file:///etc/hostname", "ftp://host/x.zip", "http://", "http://[bad/x"])
