@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from torch import nn
 from nnunetv2.drift_version import DRIFT, NNUNET
 from nnunetv2.errors import CheckpointError, InvalidValueError, SettingsError
 from nnunetv2.file_kinds.raw_dataset import channel_names
-from nnunetv2.foundation.files import file_sha256, replacing, write_json
+from nnunetv2.foundation.files import file_sha256, write_json
 from nnunetv2.foundation.output_guard import check_output_file, is_json_with
 from nnunetv2.foundation.plain_values import to_plain
 from nnunetv2.inference.load_model import TrainerFinders, load_network
@@ -22,6 +22,7 @@ from nnunetv2.networks.compiled_networks import load_weights
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+from s1.partial_files import partial_folder
 
 INPUT, OUTPUT = "image", "logits"
 LARGEST_DIFFERENCE = 1e-3
@@ -42,6 +43,7 @@ class ExportedNetwork:
 def export_onnx(model_folder: Path, target: Path, folds: Folds, checkpoint: str) -> list[ExportedNetwork]:
     """Write each fold's network, `<target>` or `<stem>_fold_<fold>.onnx` if there are several, and `<stem>.json`.
 
+    They appear together once all are complete; if one fails, those of an earlier export stay.
     Raises SettingsError if the packages are missing, OutputExistsError for a file that is no earlier export,
     CheckpointError if onnxruntime gives other logits than the network.
     """
@@ -54,6 +56,16 @@ def export_onnx(model_folder: Path, target: Path, folds: Folds, checkpoint: str)
     is_earlier = is_json_with("networks", "patch_size")
     for file in (*files.values(), description):
         check_output_file(file, "an export of a model", lambda _: is_earlier(description), {})
+    with partial_folder(target.parent) as folder:
+        written = _write_networks(model, {source: folder / file.name for source, file in files.items()})
+        write_json(_describe(model_folder, model, written), folder / description.name)
+        for name in (*(one.file.name for one in written), description.name):
+            (folder / name).replace(target.with_name(name))
+    return [replace(one, file=target.with_name(one.file.name)) for one in written]
+
+
+def _write_networks(model: TrainedModel, files: Mapping[Path, Path]) -> list[ExportedNetwork]:
+    """Write the network of each checkpoint."""
     finders = TrainerFinders(recursive_find_trainer_class_by_name, recursive_find_python_class)
     network = load_network(model, None, finders, determine_num_input_channels).eval()
     example = torch.randn(_BATCH, *_input_shape(model), generator=torch.Generator().manual_seed(0))
@@ -61,7 +73,6 @@ def export_onnx(model_folder: Path, target: Path, folds: Folds, checkpoint: str)
     for source, file in files.items():
         load_weights(network, model.parameters[source])
         written.append(ExportedNetwork(file, _fold(source), _write_network(network, example, file)))
-    write_json(_describe(model_folder, model, written), description)
     return written
 
 
@@ -92,26 +103,25 @@ def _input_shape(model: TrainedModel) -> tuple[int, ...]:
 
 def _write_network(network: nn.Module, example: torch.Tensor, file: Path) -> float | None:
     """Write a network and return how far the logits of the file are from its own."""
-    with replacing(file) as temporary:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own, about its own code
-            torch.onnx.export(
-                network,
-                (example,),
-                temporary,
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
-            )
-        difference = _difference(network, example, temporary) if find_spec("onnxruntime") else None
-        if difference is not None and not difference <= LARGEST_DIFFERENCE:
-            raise CheckpointError(
-                f"{file}: not written, because onnxruntime gives logits that differ by {difference:.1e} of the largest "
-                "from those of the network; is it a network that ONNX can hold?"
-            )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, about its own code
+        torch.onnx.export(
+            network,
+            (example,),
+            file,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+        )
+    difference = _difference(network, example, file) if find_spec("onnxruntime") else None
+    if difference is not None and not difference <= LARGEST_DIFFERENCE:
+        raise CheckpointError(
+            f"{file.name}: nothing is written, because onnxruntime gives logits that differ by {difference:.1e} of the"
+            " largest from those of the network; is it a network that ONNX can hold?"
+        )
     return difference
 
 

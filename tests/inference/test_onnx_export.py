@@ -94,10 +94,21 @@ def test_3d_networks_are_exported_and_exported_again(
     assert (facts["activation"], facts["output"]["shape"]) == ("sigmoid", ["batch", 2, 16, 24, 32])
 
 
-@pytest.mark.slow
-def test_a_file_with_other_logits_is_not_written(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("onnxruntime")
-    monkeypatch.setattr(onnx_export, "_difference", lambda *_: float("nan"))
-    with pytest.raises(CheckpointError, match="not written"):
-        export_onnx(model, tmp_path / "m.onnx", [0], FINAL)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
+def test_all_files_appear_or_none(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_export, "_require_packages", lambda: None)
+    monkeypatch.setattr(onnx_export.torch.onnx, "export", lambda _, __, file, **___: file.write_bytes(b"network"))
+    differences = iter([0.0, float("nan")])
+    monkeypatch.setattr(onnx_export, "_difference", lambda *_: next(differences))
+    monkeypatch.setattr(onnx_export, "find_spec", lambda _: True)
+    (tmp_path / "m_fold_0.onnx").write_bytes(b"earlier")
+    (tmp_path / "m.json").write_text('{"networks": [], "patch_size": []}')
+    with pytest.raises(CheckpointError, match=r"^m_fold_1\.onnx: nothing is written"):
+        export_onnx(model, tmp_path / "m.onnx", None, FINAL)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "m_fold_0.onnx", "model"]
+    assert (tmp_path / "m_fold_0.onnx").read_bytes() == b"earlier"
+    monkeypatch.setattr(onnx_export, "_difference", lambda *_: 0.0)
+    written = export_onnx(model, tmp_path / "m.onnx", None, FINAL)
+    assert [one.file for one in written] == [tmp_path / "m_fold_0.onnx", tmp_path / "m_fold_1.onnx"]
+    assert all(one.file.read_bytes() == b"network" for one in written)
+    assert len(json.loads((tmp_path / "m.json").read_text())["networks"]) == 2
+    assert len(list(tmp_path.iterdir())) == 4
