@@ -171,11 +171,13 @@ def export_prediction_from_logits(
 def write_picture(segmentation: np.ndarray, probabilities: StoredProbabilities | None, *case: Any) -> None:
     """Write the files of a case that needs no conversion any more; arguments as of `write_case`.
 
-    The file of the probabilities is removed.
+    The file of the probabilities is removed, also if the case cannot be written.
     """
-    write_case(segmentation, probabilities, *case)
-    if probabilities is not None:
-        probabilities.file.unlink()
+    try:
+        write_case(segmentation, probabilities, *case)
+    finally:
+        if probabilities is not None:
+            probabilities.remove()
 
 
 def write_case(

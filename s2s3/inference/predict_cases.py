@@ -105,11 +105,13 @@ def _predict_and_submit(
 
     for number, item in enumerate(_collecting_failures(items, failures)):
         name = os.path.basename(item["ofile"]) if item["ofile"] else f"number {number}"
+        probabilities = export.file_of_probabilities(item, exports.temporary_folder)
         try:
-            probabilities = export.file_of_probabilities(item, exports.temporary_folder)
             predicted = predict(_load(item["data"]), RunningCase(name, poll, probabilities))
         except InvalidLogitsError as error:
             failures.append(CaseFailedError(name, str(error)))
+            if probabilities is not None:
+                probabilities.remove()
             continue
         function, arguments = export.step(item, probabilities)
         exports.submit(name, function, predicted, *arguments)

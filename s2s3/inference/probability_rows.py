@@ -30,6 +30,10 @@ class StoredProbabilities:
             while part := source.read(_BYTES_AT_ONCE):
                 stream.write(part)
 
+    def remove(self) -> None:
+        """Remove the file, if there is one."""
+        self.file.unlink(missing_ok=True)
+
 
 class ProbabilityRows:
     """Fills the file of StoredProbabilities.

@@ -1,5 +1,9 @@
 """The loop over cases, with a prediction and an export that only say what they were given."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +15,7 @@ from nnunetv2.errors import CaseFailedError, CasesFailedError
 from nnunetv2.inference.predict_cases import CaseExport, RunningCase, predict_cases
 from nnunetv2.inference.prepared_cases import Item, WatchedItems
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError
+from nnunetv2.preprocessing.stored_plane import StoredPlane
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 MODEL = ModelDescription("plans", "configuration", "labels", {"content": 1})  # type: ignore[arg-type]
@@ -62,6 +67,27 @@ def test_invalid_logits_and_failed_exports_are_raised_together_after_the_last_ca
         predict_cases(items("a", "b", "c", "d"), failing, export(write=write), 0)
     with pytest.raises(CaseFailedError, match="case b"):
         predict_cases(items("a", "b"), failing, export(), 0)
+
+
+def test_the_probabilities_of_an_invalid_case_are_removed_at_once() -> None:
+    def failing(data: Any, case: RunningCase) -> Any:
+        assert case.probabilities is not None
+        assert files == []
+        case.probabilities.file.touch()
+        files.append(case.probabilities.file)
+        raise InvalidLogitsError("the network predicted NaN")
+
+    def then() -> Iterator[Item]:
+        yield {"data": plane, "data_properties": {}, "ofile": "a"}
+        assert not files.pop().exists()
+
+    files: list[Path] = []
+    plane = StoredPlane((np.zeros((1, 1, 2, 3), np.uint8),), [[0, 1], [0, 2], [0, 3]], (lambda values: values,))
+    labels = SimpleNamespace(num_segmentation_heads=2)
+    model = replace(MODEL, labels=labels)
+    with pytest.raises(CaseFailedError, match="case a"):
+        predict_cases(then(), failing, export(model=model), 0)
+    assert files == []
 
 
 class Watched(WatchedItems):
