@@ -135,7 +135,7 @@ class _Stripe:
         if self._sums.dtype is torch.float32:
             prediction = prediction.float()
         if weights is not None:
-            prediction = prediction * weights
+            prediction = (prediction * weights).to(prediction.dtype)  # bfloat16 stays so, as in TileSum
         target_rows, tile_rows = _overlap(top, prediction.shape[1], (self.top, self.top + self._sums.shape[1]))
         target_columns, tile_columns = _overlap(left, prediction.shape[2], self._columns)
         self._sums[:, target_rows, target_columns].add_(prediction[:, tile_rows, tile_columns])

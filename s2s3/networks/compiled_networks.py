@@ -10,8 +10,9 @@ from nnunetv2.configuration import compile_setting
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Load a state dict into a network, compiled or not."""
+    """Load a state dict into a network, compiled or not, also within torch.autocast, which keeps reduced weights."""
     getattr(network, "_orig_mod", network).load_state_dict(weights)
+    torch.clear_autocast_cache()
 
 
 def compile_if_asked(network: Any) -> Any:

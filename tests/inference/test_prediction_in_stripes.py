@@ -12,6 +12,7 @@ from nnunetv2.file_kinds.case_properties import load_properties
 from nnunetv2.inference import predict_from_raw_data, predict_stripes, predict_tiles
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.inference.tile_accumulation import TileSum
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from tests.factories.models import CPU, Trainer, write_model_folder
 from tests.factories.plans import make_dataset_json, make_plans
 from tests.inference.conftest import write_rgb
@@ -121,6 +122,20 @@ def test_logits_that_half_precision_cannot_sum_give_the_labels_of_whole_images(
     monkeypatch.setattr(predict_tiles, "TileSum", lambda *given: sums.append(given[-1]) or TileSum(*given))
     np.testing.assert_equal(predicted(predictor, rgb_images, tmp_path / "out"), expected)
     assert sums == [torch.half, torch.half, torch.float32] * 3
+
+
+def test_a_replaced_method_of_the_label_manager_gets_whole_images(rgb_model, monkeypatch):
+    predictor = load(rgb_model)
+    assert predictor.works_in_stripes(True)
+    monkeypatch.setattr(LabelManager, "convert_logits_to_segmentation", lambda self, logits: logits.argmax(0))
+    assert not predictor.works_in_stripes(True)
+
+
+def test_a_caller_in_reduced_precision_gets_the_labels_of_whole_images(rgb_model, pictures, tmp_path):
+    predictor = load(rgb_model, use_mirroring=False)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = from_arrays(predictor, pictures)
+        np.testing.assert_equal(predicted(predictor, pictures, tmp_path / "out"), expected)
 
 
 class Noting(nnUNetPredictor):
