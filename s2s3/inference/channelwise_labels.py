@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnunetv2.inference.label_conversion import labels_of_channels
+from nnunetv2.inference.label_conversion import labels_of_channels, looks_at_single_voxels
 from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
 from nnunetv2.utilities.helpers import sigmoid_helper
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
@@ -24,7 +24,7 @@ def goes_class_by_class(label_manager: LabelManager, resampling_function: Any) -
 
     A client's label manager or resampling may mix classes.
     """
-    own_labels = type(label_manager) is LabelManager
+    own_labels = looks_at_single_voxels(label_manager)
     if own_labels and label_manager.has_regions:
         own_labels = label_manager.inference_nonlin is sigmoid_helper
     return own_labels and getattr(resampling_function, "func", resampling_function) is resample_data_or_seg_to_shape

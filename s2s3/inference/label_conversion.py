@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnunetv2.foundation.replaced_parts import OriginalParts
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 _VOXELS_PER_SLAB = 2**20
+_OF_THIS_PACKAGE = OriginalParts.of(
+    LabelManager,
+    ("convert_logits_to_segmentation", "convert_probabilities_to_segmentation", "apply_inference_nonlin"),
+)
+
+
+def looks_at_single_voxels(label_manager: LabelManager) -> bool:
+    """Tell whether the label of a voxel depends on its logits alone, by nobody's own label manager or methods."""
+    return type(label_manager) is LabelManager and _OF_THIS_PACKAGE.are_in_use(label_manager)
 
 
 def labels_and_probabilities(
@@ -91,7 +101,7 @@ def _all_background(label_manager: LabelManager, num_channels: int, shape: Seque
 
 def _slabs(shape: Sequence[int], label_manager: LabelManager) -> Iterator[tuple[Any, ...]]:
     """Yield index tuples that together cover `shape`; only one for custom label managers, which may use neighbours."""
-    if type(label_manager) is not LabelManager:
+    if not looks_at_single_voxels(label_manager):
         yield (slice(None),)
         return
     axis = int(np.argmax(shape))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from nnunetv2.foundation.replaced_parts import OriginalParts
+from nnunetv2.inference.label_conversion import looks_at_single_voxels
 from nnunetv2.inference.plane_labels import labels_of_plane
 from nnunetv2.inference.predict_cases import RunningCase
 from nnunetv2.inference.predict_stripes import PaddedPlane, StripeWork
@@ -19,7 +20,6 @@ from nnunetv2.networks.compiled_networks import load_weights
 from nnunetv2.pathology.outputs.band_layout import Span
 from nnunetv2.preprocessing.stored_plane import StoredPlane
 from nnunetv2.utilities.helpers import dummy_context, empty_cache
-from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 METHODS_LEFT_OUT = (
     "predict_from_data_iterator",
@@ -73,7 +73,8 @@ class StripewisePredictor:
 
     def works_in_stripes(self, writes_files: bool) -> bool:
         """Tell whether logits of whole 2D images are not needed: by nobody's own methods, functions or labels."""
-        return writes_files and type(self.label_manager) is LabelManager and self._left_out_in_stripes.are_in_use(self)
+        own_labels = looks_at_single_voxels(self.label_manager)
+        return writes_files and own_labels and self._left_out_in_stripes.are_in_use(self)
 
     @torch.inference_mode()
     def _predict_labels_of_plane(self, plane: StoredPlane) -> np.ndarray:

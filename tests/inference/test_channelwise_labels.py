@@ -88,3 +88,9 @@ def test_what_may_mix_classes_gets_all_of_them():
     assert not goes_class_by_class(OfAClient({"background": 0, "a": 1}, None), default)
     softmax = LabelManager(plain.label_dict, plain.regions_class_order, inference_nonlin=lambda x: x.softmax(0))
     assert not goes_class_by_class(softmax, default)
+
+
+def test_a_replaced_method_of_the_label_manager_gets_all_classes(monkeypatch):
+    default = partial(resample_data_or_seg_to_shape, is_seg=False)
+    monkeypatch.setattr(LabelManager, "convert_logits_to_segmentation", lambda self, logits: logits[0])
+    assert not goes_class_by_class(LABELS["labels"], default)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nnunetv2.foundation.replaced_parts import OriginalParts
 from nnunetv2.preprocessing.normalization.default_normalization_schemes import (
     SMALLEST_DIVISOR,
     CTNormalization,
@@ -20,6 +21,8 @@ from nnunetv2.preprocessing.piecewise_sums import Rows, mean_of_plane
 Scale = Callable[[np.ndarray], np.ndarray]
 """Normalises values, float32, which it may change."""
 _ROWS_AT_ONCE = 256
+_SCHEMES = (CTNormalization, NoNormalization, RescaleTo01Normalization, RGBTo01Normalization, ZScoreNormalization)
+_OF_THIS_PACKAGE = {kind: OriginalParts.of(kind, ("run",)) for kind in _SCHEMES}
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def plane_scale(normalizer: ImageNormalization, plane: PlaneRows) -> Scale | Non
     Raises UnfitImageError for values that the scheme refuses.
     """
     kind = type(normalizer)
+    if kind not in _OF_THIS_PACKAGE or not _OF_THIS_PACKAGE[kind].are_in_use(normalizer):
+        return None
     if kind in (CTNormalization, NoNormalization):
         return normalizer.run
     if kind is ZScoreNormalization and not normalizer.use_mask_for_norm:

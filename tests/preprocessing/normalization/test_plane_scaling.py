@@ -46,3 +46,12 @@ def test_schemes_that_need_the_mask_and_those_of_clients_are_left_to_the_whole_i
     rows = rows_of(np.ones((3, 4), dtype=np.uint8))
     assert plane_scale(ZScoreNormalization(True, STATISTICS), rows) is None
     assert plane_scale(OfAClient(False, STATISTICS), rows) is None
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_replaced_method_of_a_scheme_gets_the_whole_image(scheme, monkeypatch):
+    rows = rows_of(np.ones((3, 4), dtype=np.uint8))
+    normalizer = scheme(False, STATISTICS)
+    assert plane_scale(normalizer, rows) is not None
+    monkeypatch.setattr(scheme, "run", lambda self, image, seg=None: image)
+    assert plane_scale(normalizer, rows) is None
