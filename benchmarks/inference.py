@@ -86,10 +86,15 @@ def show(name: str, stock: float, ours: float, unit: str) -> None:
 
 
 def make_model(
-    root: Path, classes: int, patch: int, features: list[int], mirroring_axes: tuple[int, ...] | None = None
+    root: Path,
+    classes: int,
+    patch: int,
+    features: list[int],
+    mirroring_axes: tuple[int, ...] | None = None,
+    ending: str = ".png",
 ) -> Path:
     """Write an untrained RGB model."""
-    plans = make_plans([patch, patch], [1.0, 1.0], ".png", 3)
+    plans = make_plans([patch, patch], [1.0, 1.0], ending, 3, image_reader_writer="NaturalImage2DIO")
     arguments = make_architecture(2)["arch_kwargs"]
     stages = len(features)
     arguments.update(
@@ -98,7 +103,7 @@ def make_model(
     )  # fmt: skip
     plans["configurations"]["2d"]["architecture"]["arch_kwargs"] = arguments
     labels = {"background": 0, **{f"label{value}": value for value in range(1, classes)}}
-    return write_model_folder(root, plans, make_dataset_json(".png", 3, labels), mirroring_axes=mirroring_axes)
+    return write_model_folder(root, plans, make_dataset_json(ending, 3, labels), mirroring_axes=mirroring_axes)
 
 
 def main() -> None:

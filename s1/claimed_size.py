@@ -21,7 +21,11 @@ NOT_ASKED_BYTES = 64 * 10**6
 
 
 def check_claimed_size(
-    path: PathLike, shape: Sequence[int], bytes_per_value: float, most_per_byte: int | None = None
+    path: PathLike,
+    shape: Sequence[int],
+    bytes_per_value: float,
+    most_per_byte: int | None = None,
+    decodes_all: bool = True,
 ) -> None:
     """Raise ImageProblemError if a file is too short for its image, or the image too large for the memory.
 
@@ -31,6 +35,7 @@ def check_claimed_size(
         shape: lengths of the axes, channels included.
         bytes_per_value: bytes of one value in the file, less than 1 if several share a byte.
         most_per_byte: most bytes of the image that one byte of the file can hold; None if that is not known.
+        decodes_all: whether the whole image will be in memory.
     """
     values = prod(map(int, shape))
     claimed = int(values * bytes_per_value)
@@ -41,7 +46,7 @@ def check_claimed_size(
             f" {size} bytes can hold; copy or download it again"
         )
     needed = values * _WORKING_BYTES + 2 * values * max(1, int(bytes_per_value))
-    free = available_bytes() if needed > NOT_ASKED_BYTES else None
+    free = available_bytes() if decodes_all and needed > NOT_ASKED_BYTES else None
     if free is not None and needed > free:
         raise ImageProblemError(
             f"{path}: its {_by(shape)} values need about {in_bytes(needed)} of memory, {in_bytes(free)} are free;"

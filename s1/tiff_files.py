@@ -43,7 +43,7 @@ def is_tiff(path: PathLike) -> bool:
 
 def tiff_size(path: PathLike) -> tuple[int, int]:
     """Return height and width as shown, from the file's header."""
-    with _opened(path) as series:
+    with opened_tiff(path) as series:
         empty = _colours_last(np.broadcast_to(np.uint8(0), series.shape))
         if empty.ndim != 2 and not (empty.ndim == 3 and empty.shape[-1] in COLOUR_CHANNELS):
             raise UnfitImageError(f"{path}: array of shape {series.shape}; expected a 2D image")
@@ -53,7 +53,7 @@ def tiff_size(path: PathLike) -> tuple[int, int]:
 
 def tiff_compression(path: PathLike) -> str:
     """Return how the parts of the file are compressed, as tifffile names it: NONE, LZW, ADOBE_DEFLATE, JPEG, ..."""
-    with _opened(path) as series:
+    with opened_tiff(path) as series:
         return str(series.keyframe.compression.name)
 
 
@@ -63,7 +63,7 @@ def read_tiff(path: PathLike) -> Picture:
     Raises UnfitImageError for colour spaces other than grey and RGB and for colours that were multiplied by an alpha
     below 1, or what tifffile does for damaged files.
     """
-    with _opened(path) as series:
+    with opened_tiff(path) as series:
         pixels = _shown_values(series, path)
         if _photometric(series) == "PALETTE":
             pixels = _resolved(pixels, series.keyframe.colormap)
@@ -75,7 +75,7 @@ def read_tiff(path: PathLike) -> Picture:
 
 def read_tiff_labels(path: PathLike) -> Picture:
     """Read labels (H, W), or the indices of a colour table. Raises UnfitImageError for files that leave a doubt."""
-    with _opened(path) as series:
+    with opened_tiff(path) as series:
         _require_plain_labels(series, path)
         labels = one_value_a_pixel(_colours_last(series.asarray(maxworkers=1)), path)
         if _photometric(series) == "PALETTE":
@@ -88,7 +88,7 @@ def read_tiff_stack(path: PathLike, is_label: bool = False) -> NDArray[Any]:
 
     A colour table is only how a program displays one channel, so the indices are returned.
     """
-    with _opened(path) as series:
+    with opened_tiff(path) as series:
         if _orientation(series) != UPRIGHT:
             raise UnfitImageError(f"{path}: a stack with an orientation tag; save it without")
         if not is_label:
@@ -98,8 +98,12 @@ def read_tiff_stack(path: PathLike, is_label: bool = False) -> NDArray[Any]:
 
 
 @contextmanager
-def _opened(path: PathLike) -> Iterator[Any]:
-    """Yield the first image of the file, or the first stack of images of equal shape."""
+def opened_tiff(path: PathLike, decodes_all: bool = True) -> Iterator[Any]:
+    """Yield the first image of the file, or the first stack of images of equal shape, after checks of its sizes.
+
+    Parameters:
+        decodes_all: whether the whole image has to fit into memory.
+    """
     import tifffile
 
     with tifffile.TiffFile(path) as file:
@@ -107,7 +111,7 @@ def _opened(path: PathLike) -> Iterator[Any]:
         page: Any = series.keyframe
         is_sparse = 0 in page.databytecounts
         most = None if is_sparse else _MOST_PER_BYTE.get(page.compression.name)
-        check_claimed_size(path, series.shape, _bits(series) / 8, most)
+        check_claimed_size(path, series.shape, _bits(series) / 8, most, decodes_all)
         check_parts(file, file.series[0].pages, path)
         yield series
 

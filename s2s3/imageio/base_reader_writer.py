@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnunetv2.errors import ImageProblemError
+from nnunetv2.imageio.row_images import RowImage
 
 
 class BaseReaderWriter(ABC):
@@ -48,6 +49,12 @@ class BaseReaderWriter(ABC):
         """
         images, properties = self.read_images(image_fnames)
         return [images], properties
+
+    def read_in_rows(
+        self, image_fnames: list[str] | tuple[str, ...]
+    ) -> tuple[Sequence[np.ndarray | RowImage], dict[str, Any]]:
+        """Read as read_stored does, except that a file whose rows can be read when they are needed is a RowImage."""
+        return self.read_stored(image_fnames)
 
     @abstractmethod
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:

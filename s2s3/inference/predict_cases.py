@@ -10,7 +10,7 @@ from uuid import uuid4
 import numpy as np
 import torch
 
-from nnunetv2.errors import CaseFailedError, CasesFailedError
+from nnunetv2.errors import CaseFailedError, CasesFailedError, ImageProblemError
 from nnunetv2.foundation.safe_loading.safe_arrays import open_npy
 from nnunetv2.inference.export_prediction import write_picture
 from nnunetv2.inference.export_queue import ExportQueue, raise_failures
@@ -108,7 +108,7 @@ def _predict_and_submit(
         probabilities = export.file_of_probabilities(item, exports.temporary_folder)
         try:
             predicted = predict(_load(item["data"]), RunningCase(name, poll, probabilities))
-        except InvalidLogitsError as error:
+        except (InvalidLogitsError, ImageProblemError) as error:
             failures.append(CaseFailedError(name, str(error)))
             if probabilities is not None:
                 probabilities.remove()

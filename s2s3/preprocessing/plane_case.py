@@ -11,15 +11,16 @@ import numpy as np
 from nnunetv2.file_kinds.raw_dataset import channel_names
 from nnunetv2.foundation.replaced_parts import OriginalParts
 from nnunetv2.imageio.base_reader_writer import stack_channels
+from nnunetv2.imageio.row_images import RowImage
 from nnunetv2.pathology.stain.intensities_entry import describe_intensities
 from nnunetv2.preprocessing.array_checks import check_array
 from nnunetv2.preprocessing.case import Case
 from nnunetv2.preprocessing.case_checks import channel_problems, raise_first
 from nnunetv2.preprocessing.normalization.channel_normalizers import make_normalizers
-from nnunetv2.preprocessing.normalization.plane_scaling import plane_scale
+from nnunetv2.preprocessing.normalization.plane_scaling import Scale, plane_scales
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor, find_normalization
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
-from nnunetv2.preprocessing.stored_plane import Box, StoredPlane, channels_of, nonzero_box, rows_of
+from nnunetv2.preprocessing.stored_plane import Box, StoredPlane, nonzero_box, rows_of
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 _OVERRIDABLE = ("run_case", "run_case_npy", "_normalize", "_preprocess", "run_read_case")
@@ -38,12 +39,16 @@ def run_plane_case(
     if not _keeps_to_the_default(preprocessor):
         data, _, properties = preprocessor.run_case(files, None, model.plans, model.configuration, model.dataset_json)
         return data, properties
-    images, properties = model.plans.image_reader_writer_class().read_stored(files)
+    reader = model.plans.image_reader_writer_class()
+    # To describe colours, the whole image is needed.
+    images, properties = reader.read_stored(files) if preprocessor.keep_colours else reader.read_in_rows(files)
     plane = _stored_plane(images, properties, files, model)
     if plane is not None and preprocessor.keep_colours:
         properties |= _described(plane, model)
     if plane is not None:
         return plane, properties
+    if any(isinstance(image, RowImage) for image in images):
+        images, properties = reader.read_stored(files)
     case = Case(stack_channels(images, files), None, properties)
     del images
     data, _, properties = preprocessor.run_read_case(
@@ -66,13 +71,14 @@ def _keeps_to_the_default(preprocessor: Any) -> bool:
 
 
 def _stored_plane(
-    images: Sequence[np.ndarray], properties: dict[str, Any], files: Sequence[str], model: ModelDescription
+    images: Sequence[np.ndarray | RowImage], properties: dict[str, Any], files: Sequence[str], model: ModelDescription
 ) -> StoredPlane | None:
     """Return the case, None if it cannot be kept so; complete the properties if it can."""
     if not _are_upright_planes(images) or not _are_planned_for_planes(model):
         return None
     for image in images:
-        check_array(image, properties, files[0])
+        if not isinstance(image, RowImage):
+            check_array(image, properties, files[0])
     raise_first(channel_problems(sum(map(len, images)), files, len(channel_names(model.dataset_json))))
     box = nonzero_box(images)
     shape = tuple(end - first for first, end in box)
@@ -86,16 +92,20 @@ def _stored_plane(
     return plane
 
 
-def _are_upright_planes(images: Sequence[np.ndarray]) -> bool:
+def _are_upright_planes(images: Sequence[np.ndarray | RowImage]) -> bool:
     """Tell whether all images are 2D, of one shape, and have their pixels row after row in memory."""
-    return all(
+    return all(isinstance(image, RowImage) or _is_upright_plane(image) for image in images) and all(
+        image.shape[1:] == images[0].shape[1:] for image in images
+    )
+
+
+def _is_upright_plane(image: Any) -> bool:
+    return (
         isinstance(image, np.ndarray)
         and image.ndim == 4
         and image.size > 0
-        and image.shape[1:] == images[0].shape[1:]
         and image.shape[1] == 1
         and image.strides[2] >= image.strides[3] * image.shape[3] > 0
-        for image in images
     )
 
 
@@ -114,14 +124,13 @@ def _is_resampled(shape: Sequence[int], properties: dict[str, Any], model: Model
     return of_others or tuple(compute_new_shape(shape, spacing, target)) != tuple(shape)
 
 
-def _normalised(images: Sequence[np.ndarray], box: Box, model: ModelDescription) -> StoredPlane | None:
-    channels = channels_of(images)
+def _normalised(images: Sequence[np.ndarray | RowImage], box: Box, model: ModelDescription) -> StoredPlane | None:
     statistics = model.plans.foreground_intensity_properties_per_channel
-    normalizers = make_normalizers(len(channels), model.configuration, statistics, find_normalization)
-    scales = []
-    for channel, normalizer in zip(channels, normalizers, strict=True):
-        scale = plane_scale(normalizer, rows_of(channel, box))
-        if scale is None:
+    normalizers = make_normalizers(sum(map(len, images)), model.configuration, statistics, find_normalization)
+    scales: list[Scale] = []
+    for image in images:
+        of_image = plane_scales(normalizers[len(scales) : len(scales) + len(image)], rows_of(image, box))
+        if of_image is None:
             return None
-        scales.append(scale)
+        scales += of_image
     return StoredPlane(tuple(images), box, tuple(scales))

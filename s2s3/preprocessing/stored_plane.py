@@ -1,6 +1,6 @@
 """A 2D image that is kept in the type of its files and normalised part by part, whenever a part is needed.
 
-So an RGB image takes 3 bytes a pixel instead of 12.
+So an RGB image takes 3 bytes a pixel instead of 12, and next to nothing if its rows can be read one by one.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nnunetv2.imageio.row_images import RowImage, part_of
 from nnunetv2.preprocessing.normalization.plane_scaling import PlaneRows, Scale
 
 _ROWS_AT_ONCE = 256
@@ -22,7 +23,7 @@ class StoredPlane:
     """The preprocessed image of a case: (C, 1, height, width), cropped to its box.
 
     Parameters:
-        images: of each file, in channel order, (c, 1, H, W) in any type.
+        images: of each file, in channel order, (c, 1, H, W): arrays of any type, or a RowImage.
         box: of the part that is left after cropping.
         scales: normalisation of each channel.
     """
@@ -45,48 +46,54 @@ class StoredPlane:
         (_, _), (top, _), (left, _) = self.box
         place = slice(rows.start + top, rows.stop + top), slice(columns.start + left, columns.stop + left)
         result = np.empty((len(self), rows.stop - rows.start, columns.stop - columns.start), dtype=np.float32)
-        for target, channel, scale in zip(result, channels_of(self.images), self.scales, strict=True):
-            target[...] = channel[place]
+        channels = (channel for image in self.images for channel in part_of(image, *place))
+        for target, channel, scale in zip(result, channels, self.scales, strict=True):
+            target[...] = channel
             target[...] = scale(target)
         return result
 
     def some_pixels(self, step: int) -> np.ndarray:
         """Return the normalised pixels with the numbers 0, step, 2 step ..., counted row by row, (C, n) float32."""
-        (_, _), (top, _), (left, _) = self.box
-        rows, columns = np.divmod(np.arange(0, self.shape[2] * self.shape[3], step), self.shape[3])
-        channels = zip(channels_of(self.images), self.scales, strict=True)
-        return np.stack([scale(channel[rows + top, columns + left].astype(np.float32)) for channel, scale in channels])
+        _, _, height, width = self.shape
+        rows, columns = np.divmod(np.arange(0, height * width, step), width)
+        found = []
+        for top in range(0, height, _ROWS_AT_ONCE):
+            first, end = np.searchsorted(rows, (top, top + _ROWS_AT_ONCE))
+            part = self.part(slice(top, min(top + _ROWS_AT_ONCE, height)), slice(0, width))
+            found.append(part[:, rows[first:end] - top, columns[first:end]])
+        return np.ascontiguousarray(np.concatenate(found, axis=1))
 
     def with_images(self, change: Callable[[Any], Any]) -> "StoredPlane":
-        """Return the same plane with changed images, such as files in their place."""
-        return replace(self, images=tuple(map(change, self.images)))
+        """Return the same plane with changed arrays, such as files in their place; a RowImage stays."""
+        images = (image if isinstance(image, RowImage) else change(image) for image in self.images)
+        return replace(self, images=tuple(images))
 
 
-def channels_of(images: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return each channel as a view, (H, W)."""
-    return [channel[0] for image in images for channel in image]
-
-
-def rows_of(channel: np.ndarray, box: Box) -> PlaneRows:
-    """Return the rows of the part of a channel (H, W) that lies in the box."""
+def rows_of(image: np.ndarray | RowImage, box: Box) -> PlaneRows:
+    """Return the rows of the part of an image (c, 1, H, W) that lies in the box."""
     _, (top, bottom), (left, right) = box
 
     def rows(first: int, end: int) -> np.ndarray:
-        return channel[top + first : top + end, left:right].astype(np.float32)
+        return part_of(image, slice(top + first, top + end), slice(left, right)).astype(np.float32, order="C")
 
-    return PlaneRows(rows, bottom - top, right - left, has_gaps=right - left < channel.shape[1])
+    return PlaneRows(rows, bottom - top, right - left, has_gaps=right - left < image.shape[3])
 
 
-def nonzero_box(images: Sequence[np.ndarray]) -> list[list[int]]:
-    """Return the box around all pixels that are not zero in some channel, as cropping does; all if there are none."""
-    channels = channels_of(images)
-    height, width = channels[0].shape
-    if all(any(bool(side.any()) for side in sides) for sides in zip(*map(_sides, channels), strict=True)):
+def nonzero_box(images: Sequence[np.ndarray | RowImage]) -> list[list[int]]:
+    """Return the box around all pixels that are not zero in some channel, as cropping does; all if there are none.
+
+    Reads a RowImage to its end, so that damage is found here.
+    """
+    _, _, height, width = images[0].shape
+    arrays = [image for image in images if not isinstance(image, RowImage)]
+    sides = [_sides(channel[0]) for image in arrays for channel in image]
+    if len(arrays) == len(images) and all(any(bool(side.any()) for side in same) for same in zip(*sides, strict=True)):
         return [[0, 1], [0, height], [0, width]]
     in_rows, in_columns = np.zeros(height, dtype=bool), np.zeros(width, dtype=bool)
     for top in range(0, height, _ROWS_AT_ONCE):
-        part = slice(top, top + _ROWS_AT_ONCE)
-        mask = np.logical_or.reduce([channel[part] != 0 for channel in channels])
+        part = slice(top, min(top + _ROWS_AT_ONCE, height))
+        channels = (channel for image in images for channel in part_of(image, part, slice(0, width)))
+        mask = np.logical_or.reduce([channel != 0 for channel in channels])
         in_rows[part] = mask.any(axis=1)
         in_columns |= mask.any(axis=0)
     return [[0, 1], _extent(in_rows), _extent(in_columns)]

@@ -1,15 +1,18 @@
 """The reference is `run_case` of the default preprocessor, which has the whole image as float32."""
 
 import itertools
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from nnunetv2.errors import UnfitImageError
+from nnunetv2.errors import ImageProblemError, UnfitImageError
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
+from nnunetv2.imageio.row_images import RowImage
 from nnunetv2.pathology.stain.colour_features import colour_features
 from nnunetv2.pathology.stain.intensities_entry import PROPERTY
 from nnunetv2.preprocessing import plane_case
@@ -17,6 +20,7 @@ from nnunetv2.preprocessing.plane_case import run_plane_case
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.preprocessing.stored_plane import StoredPlane
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
+from s1 import tiff_rows
 from tests.preprocessing.factories import DATASET_JSON, managers, plans
 
 KINDS = ["full", "black border", "black above", "black", "one column"]
@@ -74,6 +78,56 @@ def test_a_picture_in_parts_has_the_bits_of_the_preprocessed_image(tmp_path, kin
     assert properties == expected
     assert plane.shape == data.shape
     assert np.array_equal(in_parts(plane), data)
+
+
+@pytest.fixture
+def read_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiff_rows, "SMALLEST_BYTES", 0)
+
+
+def saved_tiff(folder: Path, pixels: np.ndarray, name: str = "a_0000.tif") -> str:
+    tifffile.imwrite(folder / name, pixels, photometric="rgb", tile=(16, 16), compression="zlib")
+    return str(folder / name)
+
+
+@pytest.mark.usefixtures("read_in_rows")
+@pytest.mark.parametrize("scheme", ["ZScoreNormalization", "RescaleTo01Normalization", "RGBTo01Normalization"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_that_is_read_in_rows_has_the_bits_of_the_preprocessed_image(tmp_path, kind, scheme):
+    files, described = [saved_tiff(tmp_path, picture(kind))], model(plans(schemes=(scheme,) * 3))
+    plane, properties = run_plane_case(files, described, DefaultPreprocessor(verbose=False))
+    data, expected = whole(files, described)
+    assert isinstance(plane.images[0], RowImage)
+    assert properties == expected
+    assert plane.shape == data.shape
+    assert np.array_equal(in_parts(pickle.loads(pickle.dumps(plane))), data)
+    assert np.array_equal(plane.some_pixels(7), data.reshape(3, -1)[:, ::7])
+
+
+@pytest.mark.usefixtures("read_in_rows")
+def test_a_picture_in_rows_that_is_resampled_or_whose_colours_are_described_is_read_as_any_other(tmp_path):
+    files = [saved_tiff(tmp_path, picture("black border"))]
+    described = model(plans(spacing=(2.0, 1.0)))
+    data, properties = run_plane_case(files, described, DefaultPreprocessor(verbose=False))
+    assert np.array_equal(data, whole(files, described)[0])
+    preprocessor = DefaultPreprocessor(verbose=False)
+    preprocessor.keep_colours = True
+    plane, properties = run_plane_case(files, model(), preprocessor)
+    assert isinstance(plane.images[0], np.ndarray)
+    assert PROPERTY in properties
+
+
+@pytest.mark.usefixtures("read_in_rows")
+@pytest.mark.parametrize("scheme", ["ZScoreNormalization", "NoNormalization"])
+def test_damage_in_rows_is_found_before_the_prediction(tmp_path, scheme):
+    file = Path(saved_tiff(tmp_path, picture("full")))
+    content = bytearray(file.read_bytes())
+    with tifffile.TiffFile(file) as tiff:
+        start = tiff.pages[0].dataoffsets[-1]
+    content[start : start + 40] = bytes(40)
+    file.write_bytes(content)
+    with pytest.raises(ImageProblemError, match=r"a_0000\.tif: cannot be read, damaged"):
+        run_plane_case([str(file)], model(plans(schemes=(scheme,) * 3)), DefaultPreprocessor(verbose=False))
 
 
 def test_channels_in_files_of_their_own_are_normalised_each_by_its_scheme(tmp_path):
