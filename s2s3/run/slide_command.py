@@ -30,7 +30,7 @@ def show_info(arguments: argparse.Namespace) -> None:
 
     shown: list[dict[str, object]] = []
     problems: list[str] = []
-    for entry in list_slides(arguments.slides, arguments.mpp_of):
+    for entry in list_slides(arguments.slides, arguments.mpp_of, arguments.read_timeout):
         try:
             info, problem = _examined(entry, arguments)
         except SlideError as error:

@@ -91,7 +91,7 @@ def _score(score: float | None) -> str:
 
 
 def _slide(arguments: argparse.Namespace) -> SlideEntry:
-    entries = list_slides([arguments.i], arguments.mpp_of)
+    entries = list_slides([arguments.i], arguments.mpp_of, arguments.read_timeout)
     if len(entries) != 1:
         raise ArgumentError(f"-i {arguments.i}: has {len(entries)} slides, expected one to compare on")
     return entries[0]

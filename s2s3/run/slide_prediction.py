@@ -24,7 +24,8 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
     """Predict all slides; raise SlideError at the end that names those that failed."""
     check_part(arguments.part_id, arguments.num_parts)
     output = Path(arguments.o)
-    entries = slides_to_predict(arguments.i, output, arguments.mpp_of, arguments.slide_mpp)
+    about = arguments.mpp_of, arguments.slide_mpp
+    entries = slides_to_predict(arguments.i, output, *about, arguments.read_timeout)
     if arguments.engine == "slurm":
         _submit(arguments, entries)
         return

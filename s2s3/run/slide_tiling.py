@@ -15,6 +15,7 @@ from nnunetv2.pathology.dataset.slide_domains import Grouping
 from nnunetv2.pathology.dataset.tile_slides import Tiling, tile_slides
 from nnunetv2.pathology.dataset.tiling_settings import TilingSettings
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
+from nnunetv2.pathology.slides.watched_reader import within
 from nnunetv2.reporting.tiling_report import tiling_report
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from s1.problem_lists import raise_together
@@ -59,7 +60,7 @@ def tile_slides_as_asked(arguments: argparse.Namespace) -> None:
 
 
 def _slides(arguments: argparse.Namespace) -> Sequence[SlideEntry]:
-    slides = list_slides(arguments.i, arguments.table)
+    slides = list_slides(arguments.i, arguments.table, arguments.read_timeout)
     if arguments.slide_mpp is None:
         return slides
     return [replace(slide, mpp=arguments.slide_mpp) if slide.mpp is None else slide for slide in slides]
@@ -67,7 +68,7 @@ def _slides(arguments: argparse.Namespace) -> Sequence[SlideEntry]:
 
 def _places(arguments: argparse.Namespace) -> AnnotationPlaces:
     folder = Path(arguments.a) if arguments.a is not None else None
-    if folder is not None and not folder.is_dir():
+    if folder is not None and not within(arguments.read_timeout, f"-a {folder}: looking for it", folder.is_dir):
         raise MissingFileError(f"-a {folder}: no such folder, expected one of annotations")
     tables = [Path(given) for given in [*arguments.i, arguments.table or ""] if given.lower().endswith(".csv")]
     return AnnotationPlaces(folder, arguments.annotation_suffix, tuple(dict.fromkeys(table.parent for table in tables)))

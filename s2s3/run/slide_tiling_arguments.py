@@ -100,7 +100,7 @@ def add_slide_opening(parser: argparse._ActionsContainer) -> None:
         type=float,
         default=60.0,
         metavar="S",
-        help="seconds that opening a slide, or reading one block, may take (default: 60)",
+        help="seconds that listing a folder, opening a slide, or reading one block, may take (default: 60)",
     )
 
 

@@ -12,7 +12,6 @@ from nnunetv2.dataset_conversion.target_folder import check_dataset_name
 from nnunetv2.errors import DatasetError, DiskFullError, DriftError, SlideError
 from nnunetv2.foundation.files import make_folder
 from nnunetv2.foundation.journal import Stamp, stamp
-from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.foundation.workers import Task, WorkerPool, run_cases
 from nnunetv2.pathology.dataset.annotation_files import AnnotationPlaces, classes_in, find_annotation
@@ -24,7 +23,7 @@ from nnunetv2.pathology.dataset.tiling_journal import TilingJournal
 from nnunetv2.pathology.dataset.tiling_settings import TilingSettings
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.slide_list import SlideEntry
-from nnunetv2.pathology.slides.slide_parts import folders_of_slide, parts_of_slide
+from nnunetv2.pathology.slides.slide_parts import check_apart_from_slide, parts_of_slide
 from nnunetv2.pathology.slides.watched_reader import HangingReadError, within
 from nnunetv2.paths import nnUNet_raw
 from s1.output_places import same_place
@@ -77,7 +76,7 @@ def tile_slides(
     """
     dataset = make_folder(nnUNet_raw, "nnUNet_raw") / check_dataset_name(tiling.dataset_name)
     for slide in tiling.slides:
-        check_apart(dataset, folders_of_slide(slide.path))
+        check_apart_from_slide(dataset, slide.path, tiling.read_timeout_s)
     tiling.grouping.check_before([facts_of_entry(slide) for slide in tiling.slides])
     annotations, problems = _annotations(tiling)
     classes = _classes(tiling, annotations, num_processes, problems)

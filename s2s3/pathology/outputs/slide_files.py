@@ -1,6 +1,7 @@
 """Writes what people open of a slide, from its labels: objects for QuPath, overlay, numbers."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from nnunetv2.pathology.outputs.measurements import (
 )
 from nnunetv2.pathology.outputs.ome_zarr import require_zarr, write_ome_zarr
 from nnunetv2.pathology.outputs.overlay import overlay_picture, thumbnail_size, write_picture
+from nnunetv2.pathology.slides.watched_reader import within
 from s1.files import write_json
 from s1.problem_lists import raise_together
 
@@ -61,27 +63,36 @@ def require_packages(settings: ExportSettings) -> None:
         require_dicom()
 
 
-def require_inputs(settings: ExportSettings, classes: Mapping[str, int], slides: Sequence[str]) -> None:
+def require_inputs(
+    settings: ExportSettings, classes: Mapping[str, int], slides: Sequence[str], timeout_s: float | None = None
+) -> None:
     """Raise an error now that an output would meet once slides are predicted.
 
     Parameters:
         classes: foreground class -> label.
         slides: paths of all slides.
+        timeout_s: how long looking at the files of one may take; None: any time.
+
+    Raises HangingReadError if it takes longer.
     """
     if DICOM in settings.save:
         class_codes(settings.dicom_codes, settings.shown(classes))
-        others = [path for path in slides if not is_dicom_slide(path)]
+        looks = {path: f"{path}: looking at its files" for path in slides}
+        others = [path for path in slides if not within(timeout_s, looks[path], partial(is_dicom_slide, path))]
         raise_together(SlideError, "slides", [f"{path}: --save dicom is for DICOM slides only" for path in others])
 
 
-def require_source(settings: ExportSettings, slide: str) -> None:
+def require_source(settings: ExportSettings, slide: str, timeout_s: float | None = None) -> None:
     """Raise SlideError if a slide lacks what an output refers to; to be asked before it is predicted.
 
     Parameters:
         slide: its path.
+        timeout_s: how long looking at its files may take; None: any time.
+
+    Raises HangingReadError if it takes longer.
     """
     if DICOM in settings.save:
-        require_dicom_levels(slide, settings)
+        within(timeout_s, f"{slide}: looking at its files", lambda: require_dicom_levels(slide, settings))
 
 
 def _write_objects(slide: LabelledSlide, settings: ExportSettings, target: Path) -> WrittenObjects:

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from nnunetv2.foundation.files import make_folder
-from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.pathology.prediction.archive import ArchiveWorker, in_order, is_free
 from nnunetv2.pathology.prediction.claims import Claim
 from nnunetv2.pathology.prediction.equal_slides import EqualSlide, seemingly_equal
@@ -24,7 +23,7 @@ from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.staging import Stage
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
-from nnunetv2.pathology.slides.slide_parts import folders_of_slide
+from nnunetv2.pathology.slides.slide_parts import check_apart_from_slide
 from nnunetv2.reporting.slide_report import write_slide_report
 
 _WORDS = {DONE: "done", NO_TISSUE: "no tissue found"}
@@ -71,7 +70,8 @@ def predict_slides(
 
     Raises DriftError before the first slide if the arguments, the slides or the model cannot be used.
     """
-    entries = slides_to_predict(slides, output, table, slide_mpp)
+    timeout_s = READ_TIMEOUT_S if options is None else options.read_timeout_s
+    entries = slides_to_predict(slides, output, table, slide_mpp, timeout_s)
     if isinstance(model, str | os.PathLike):
         model = load_slide_predictor(model, settings or SlideSettings(), options, device, folds, checkpoint_name)
     else:
@@ -85,16 +85,23 @@ def predict_slides(
 
 
 def slides_to_predict(
-    slides: Sequence[PathLike], output: PathLike, table: PathLike | None = None, slide_mpp: float | None = None
+    slides: Sequence[PathLike],
+    output: PathLike,
+    table: PathLike | None = None,
+    slide_mpp: float | None = None,
+    timeout_s: float = READ_TIMEOUT_S,
 ) -> list[SlideEntry]:
     """Return the slides that are meant, with their pixel sizes if these are given.
 
+    Parameters:
+        timeout_s: how long listing one folder, or looking at one file, may take.
+
     Raises SlideError that lists all that is wrong, InvalidOutputError if the outputs would lie among the slides.
     """
-    entries = list_slides(slides, table)
+    entries = list_slides(slides, table, timeout_s)
     for entry in entries:
         for folder in (output, Path(output) / entry.name):
-            check_apart(folder, folders_of_slide(entry.path))
+            check_apart_from_slide(folder, entry.path, timeout_s)
     return [replace(entry, mpp=slide_mpp) if entry.mpp is None else entry for entry in entries]
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from nnunetv2.errors import ArgumentError, ClaimError
-from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.inference.model_folder import usual_folds
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology.outputs.slide_files import require_inputs, require_packages
@@ -25,7 +24,7 @@ from nnunetv2.pathology.prediction.slide_state import read_measurements, read_st
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.tissue_model import load_tissue_model
 from nnunetv2.pathology.slides.slide_list import SlideEntry, slide_name
-from nnunetv2.pathology.slides.slide_parts import folders_of_slide
+from nnunetv2.pathology.slides.slide_parts import check_apart_from_slide
 
 PathLike = str | os.PathLike[str]
 
@@ -103,7 +102,8 @@ class SlidePredictor:
 
     def require_slides(self, entries: Sequence[SlideEntry]) -> None:
         """Raise SlideError if an output that is asked for cannot be made of a slide, before time is spent on it."""
-        require_inputs(self.settings.export, self.model.classes, [entry.path for entry in entries])
+        paths = [entry.path for entry in entries]
+        require_inputs(self.settings.export, self.model.classes, paths, self.options.read_timeout_s)
 
     def predict(self, slide: PathLike, folder: PathLike, slide_mpp: float | None = None) -> SlideResult:
         """Predict a slide into its folder, or go on where a stopped call was; a slide that is done is left alone.
@@ -116,7 +116,7 @@ class SlidePredictor:
         the folder of the slide.
         """
         entry, target = SlideEntry(os.fspath(slide), slide_name(slide), slide_mpp), Path(folder)
-        check_apart(target, folders_of_slide(entry.path))
+        check_apart_from_slide(target, entry.path, self.options.read_timeout_s)
         with claiming(target) as claim:
             if claim is None:
                 raise ClaimError(f"{target}: another process is predicting a slide into it; wait for it")

@@ -81,7 +81,7 @@ class SlideWork:
         """Predict the slide, or go on with it, and return its state. Raises UnreadableSlideError and others."""
         seconds = WorkSeconds()
         with seconds.on(PREPARATION):
-            require_source(self.settings.export, self.source.path)
+            require_source(self.settings.export, self.source.path, self.options.read_timeout_s)
             predicted, kept = self._predicted_tissue()
             gate, tissue = find_gate(
                 self.opened.slide, self.opened.view.grid, self.settings, self.options.reading, predicted

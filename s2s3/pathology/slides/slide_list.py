@@ -2,25 +2,20 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from nnunetv2.errors import SlideError
+from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.slide_reader import PathLike
-from nnunetv2.pathology.slides.slide_table import read_slide_table
-from s1.listed_files import is_hidden
+from nnunetv2.pathology.slides.slide_search import ENDINGS, is_folder, slide_files, what_hinders
+from nnunetv2.pathology.slides.slide_table import SlideRow, read_slide_table
+from nnunetv2.pathology.slides.watched_reader import Look, watching, within
 from s1.problem_lists import raise_together
-from s1.readable_files import hindrance
 
-ENDINGS = (
-    *(".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm"),
-    *(".png", ".jpg", ".jpeg"),
-)
-"""Of files that a folder of slides is searched for; the content decides how they are read."""
-_MASK = "_mask"
 _SECOND_ENDINGS = (".ome",)
-_LONGEST_OPENING_S = 60.0
 _OTHER_CHARACTERS = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -39,25 +34,23 @@ class SlideEntry:
     domain: str | None = None
 
 
-def list_slides(inputs: Sequence[PathLike], table: PathLike | None = None) -> list[SlideEntry]:
+def list_slides(
+    inputs: Sequence[PathLike], table: PathLike | None = None, timeout_s: float = READ_TIMEOUT_S
+) -> list[SlideEntry]:
     """Return the slides of files, folders and tables (`.csv`), sorted within a folder.
 
     Parameters:
         table: a second table about these slides, with pixel sizes, groups or domains.
+        timeout_s: how long listing one folder, or looking at one file, may take.
 
-    Raises SlideError that lists everything that is missing or no file, unknown slides in tables, and names that clash.
+    Raises SlideError that lists everything that is missing or no file, unknown slides in tables, and names that clash;
+    HangingReadError for a folder or file of which nothing comes in time.
     """
-    entries: list[SlideEntry] = []
     problems: list[str] = []
-    paths: list[Path] = []
-    for given in map(Path, inputs):
-        if given.suffix.lower() == ".csv":
-            entries += _of_table(given)
-        else:
-            paths += _files(given, problems)
-    entries += [SlideEntry(str(path), slide_name(path)) for path in _one_a_series(paths)]
-    if table is not None:
-        entries = with_table(entries, table)
+    with watching(timeout_s) as look:
+        entries = _found(inputs, look, problems)
+        if table is not None:
+            entries = _with_table(entries, table, look)
     raise_together(SlideError, "slides", [*problems, *_clashes(entries)])
     if not entries:
         raise SlideError(f"no slides in {', '.join(map(str, inputs))}; expected files that end in {' '.join(ENDINGS)}")
@@ -72,10 +65,25 @@ def slide_name(path: PathLike) -> str:
     return _OTHER_CHARACTERS.sub("_", stem)
 
 
-def with_table(entries: Iterable[SlideEntry], table: PathLike) -> list[SlideEntry]:
+def _found(inputs: Sequence[PathLike], look: Look, problems: list[str]) -> list[SlideEntry]:
+    entries: list[SlideEntry] = []
+    paths: list[Path] = []
+    for given in map(Path, inputs):
+        if given.suffix.lower() == ".csv":
+            entries += _of_table(given, look)
+        else:
+            paths += slide_files(given, look, problems)
+    return entries + [SlideEntry(str(path), slide_name(path)) for path in _one_a_series(paths, look)]
+
+
+def _rows(table: PathLike, look: Look) -> list[SlideRow]:
+    rows: list[SlideRow] = look(f"{table}: reading it", partial(read_slide_table, table))
+    return rows
+
+
+def _with_table(entries: Sequence[SlideEntry], table: PathLike, look: Look) -> list[SlideEntry]:
     """Return the slides with what a table says about them; a slide is named by path, file name or stem."""
-    entries = list(entries)
-    rows = read_slide_table(table)
+    rows = _rows(table, look)
     found: dict[int, SlideEntry] = {}
     problems = []
     for row in rows:
@@ -101,14 +109,14 @@ def _names(entry: SlideEntry) -> set[str]:
     return {entry.path, path.name, path.stem, entry.name, os.path.abspath(entry.path)}
 
 
-def _of_table(table: Path) -> list[SlideEntry]:
+def _of_table(table: Path, look: Look) -> list[SlideEntry]:
     """Return the slides of a table; relative paths start at its folder."""
-    rows = read_slide_table(table)
+    rows = _rows(table, look)
     paths = [table.parent / row.slide for row in rows]
     problems = [
         f"line {row.line}: {path}: {problem}"
         for row, path in zip(rows, paths, strict=True)
-        if not path.is_dir() and (problem := hindrance(path))
+        if not is_folder(path, look) and (problem := what_hinders(path, look))
     ]
     raise_together(SlideError, "names slides that cannot be read", problems, str(table))
     return [
@@ -117,60 +125,31 @@ def _of_table(table: Path) -> list[SlideEntry]:
     ]
 
 
-def _files(given: Path, problems: list[str]) -> list[Path]:
-    if not given.is_dir():
-        problem = hindrance(given)
-        problems += [f"{given}: {problem}"] if problem else []
-        return [] if problem else [given]
-    found = sorted(_below(given, problems))
-    stems = {path.name[: -len(path.suffix)] for path in found}
-    return [path for path in found if not _is_mask(path, stems)]
-
-
-def _below(folder: Path, problems: list[str]) -> Iterator[Path]:
-    """Yield the files of a folder and of those below it; links to folders are not followed."""
-    for current, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        for name in names:
-            path = Path(current, name)
-            if is_hidden(name) or path.suffix.lower() not in ENDINGS:
-                continue
-            problem = hindrance(path)
-            if problem:
-                problems.append(f"{path}: {problem}")
-            else:
-                yield path
-
-
-def _is_mask(path: Path, stems: set[str]) -> bool:
-    """Return whether a file is the mask of a slide beside it."""
-    stem = path.name[: -len(path.suffix)]
-    return stem.endswith(_MASK) and stem.removesuffix(_MASK) in stems
-
-
-def _one_a_series(paths: list[Path]) -> Iterator[Path]:
+def _one_a_series(paths: list[Path], look: Look) -> Iterator[Path]:
     """Yield each file once, and of each DICOM series in a folder the first only."""
     seen = set()
     for path in dict.fromkeys(paths):
         if path.suffix.lower() == ".dcm":
-            key = path.parent, _series(path)
+            key = path.parent, _series(path, look)
             if key[1] is not None and key in seen:
                 continue
             seen.add(key)
         yield path
 
 
-def _series(path: Path) -> str | None:
+def _series(path: Path, look: Look) -> str | None:
     """Return the series of a DICOM file by pydicom, else by OpenSlide; None if neither can tell."""
     from nnunetv2.pathology.slides.dicom_reader import series_of
-    from nnunetv2.pathology.slides.reader_choice import opening
-    from nnunetv2.pathology.slides.watched_reader import within
 
-    known = series_of(path)
-    if known is not None:
-        return known
+    known: str | None = look(f"{path}: looking for its series", partial(series_of, path))
+    return known if known is not None else _series_by_openslide(path)
+
+
+def _series_by_openslide(path: Path) -> str | None:
+    from nnunetv2.pathology.slides.reader_choice import opening
+
     try:
-        reader = within(_LONGEST_OPENING_S, str(path), lambda: opening("openslide", path))
+        reader = within(READ_TIMEOUT_S, str(path), lambda: opening("openslide", path))
     except Exception:  # whoever opens the slide says what is wrong with it
         return None
     reader.close()

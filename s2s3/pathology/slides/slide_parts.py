@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
+from nnunetv2.foundation.output_guard import check_apart
 from nnunetv2.pathology.slides.dicom_reader import files_of_series
 from nnunetv2.pathology.slides.slide_reader import PathLike
+from nnunetv2.pathology.slides.watched_reader import within
 
 _WITH_FOLDER = (".mrxs",)
 _DICOM = ".dcm"
@@ -23,9 +25,20 @@ def parts_of_slide(path: PathLike) -> list[Path]:
     return [path]
 
 
-def folders_of_slide(path: PathLike) -> dict[str, Path]:
+def check_apart_from_slide(folder: PathLike, slide: PathLike, timeout_s: float) -> None:
+    """Raise InvalidOutputError if a folder of results is one of a slide's files.
+
+    Parameters:
+        timeout_s: how long looking at these folders may take.
+
+    Raises HangingReadError if it takes longer.
+    """
+    what = f"{slide}: looking at its folder"
+    within(timeout_s, what, lambda: check_apart(folder, _folders_of_slide(Path(slide))))
+
+
+def _folders_of_slide(path: Path) -> dict[str, Path]:
     """Return the folders of a slide's files, which outputs must stay away from: what each is called -> its path."""
-    path = Path(path)
     inner = path.with_suffix("") if path.suffix.lower() in _WITH_FOLDER else path
     return {"the slides": path.parent, **({f"the slide {path.name}": inner} if inner.is_dir() else {})}
 

@@ -6,8 +6,8 @@ A call that hangs cannot be ended from within its process; it stays behind in a 
 import os
 import queue
 import threading
-from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from io import FileIO
 from typing import Any, TypeVar
@@ -20,6 +20,8 @@ MOST_HANGS = 4
 """Reads of a slide that may hang, before all others fail at once."""
 _CHUNK_BYTES = 2**22
 Result = TypeVar("Result")
+Look = Callable[[str, Callable[[], Any]], Any]
+"""What `within` does with a limit that is set already: (what takes so long, call) -> the result."""
 
 
 class HangingReadError(UnreadableSlideError):
@@ -39,6 +41,16 @@ def within(seconds: float | None, what: str, call: Callable[[], Result]) -> Resu
     watched = WatchedThread()
     try:
         return watched.run(seconds, what, call)
+    finally:
+        watched.end()
+
+
+@contextmanager
+def watching(seconds: float | None) -> Iterator[Look]:
+    """Yield what does many short calls as `within` does one; the first that takes too long has to be the last."""
+    watched = WatchedThread()
+    try:
+        yield lambda what, call: watched.run(seconds, what, call)
     finally:
         watched.end()
 

@@ -13,8 +13,9 @@ import pytest
 
 from nnunetv2.errors import DatasetError, UnreadableSlideError
 from nnunetv2.pathology.dataset import tile_slides
+from nnunetv2.pathology.prediction.predict_slides import slides_to_predict
 from nnunetv2.pathology.prediction.slide_stamp import content_hash, slide_stamp
-from nnunetv2.pathology.slides import reader_choice, rescue
+from nnunetv2.pathology.slides import reader_choice, rescue, slide_list, slide_parts, slide_search
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.openslide_reader import OpenSlideReader
 from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource, wait_for
@@ -135,3 +136,41 @@ def test_looking_for_a_slide_that_hangs_fails_after_the_timeout(
     monkeypatch.setattr(tile_slides, "_files_of", hang)
     with pytest.raises(DatasetError, match=r"a\.tif: looking at its files takes more than 0\.1 s"):
         tile_slides.tile_slides(replace(tiling(tmp_path), read_timeout_s=0.1), num_processes=0)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "given", "words"),
+    [
+        (slide_search.os, "walk", "", ": listing it"),
+        (slide_search, "hindrance", "", "/a.tif: looking for it"),
+        (slide_search.Path, "is_dir", "/a.tif", "/a.tif: looking for it"),
+        (slide_list, "read_slide_table", "/t.csv", "/t.csv: reading it"),
+    ],
+)
+def test_a_share_that_hangs_while_it_is_searched_for_slides_is_given_up_in_one_line(
+    place: Any,
+    name: str,
+    given: str,
+    words: str,
+    tmp_path: Path,
+    hang: Callable[..., Any],
+    run_command: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "a.tif").touch()
+    (tmp_path / "t.csv").write_text("slide\na.tif\n")
+    with monkeypatch.context() as share:
+        share.setattr(place, name, hang)
+        run_command(slide_entry, "info", "--read_timeout", 0.2, f"{tmp_path}{given}", exit_code=2)
+    assert capsys.readouterr().err == f"error: {tmp_path}{words} takes more than 0.2 s (--read_timeout)\n"
+
+
+def test_a_share_that_hangs_while_outputs_are_kept_out_of_it_is_given_up(
+    tmp_path: Path, hang: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slides").mkdir()
+    (tmp_path / "slides/a.tif").touch()
+    monkeypatch.setattr(slide_parts, "check_apart", hang)
+    with pytest.raises(HangingReadError, match=r"a\.tif: looking at its folder takes more than 0\.2 s"):
+        slides_to_predict([tmp_path / "slides"], tmp_path / "out", timeout_s=0.2)

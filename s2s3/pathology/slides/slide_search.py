@@ -1,0 +1,78 @@
+"""Looks for the files of slides in folders, which may lie on a network share that hangs: each look has a time limit."""
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from nnunetv2.pathology.slides.watched_reader import Look
+from s1.listed_files import is_hidden
+from s1.readable_files import hindrance
+
+ENDINGS = (
+    *(".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm"),
+    *(".png", ".jpg", ".jpeg"),
+)
+"""Of files that a folder of slides is searched for; the content decides how they are read."""
+_MASK = "_mask"
+
+
+def slide_files(given: Path, look: Look, problems: list[str]) -> list[Path]:
+    """Return a file, or the files of a folder and of those below it that may be slides, sorted.
+
+    Parameters:
+        problems: gets a line for each path that cannot be read as a file.
+
+    Raises HangingReadError, naming the file or folder, if one look takes too long.
+    """
+    if not is_folder(given, look):
+        problem = what_hinders(given, look)
+        problems += [f"{given}: {problem}"] if problem else []
+        return [] if problem else [given]
+    found = sorted(_below(given, look, problems))
+    stems = {path.name[: -len(path.suffix)] for path in found}
+    return [path for path in found if not _is_mask(path, stems)]
+
+
+def is_folder(path: Path, look: Look) -> bool:
+    """Tell whether a path is a folder; raises HangingReadError."""
+    return bool(look(f"{path}: looking for it", path.is_dir))
+
+
+def what_hinders(path: Path, look: Look) -> str | None:
+    """Return why a path cannot be read as a file, None for a regular file; raises HangingReadError."""
+    problem: str | None = look(f"{path}: looking for it", partial(hindrance, path))
+    return problem
+
+
+def _below(folder: Path, look: Look, problems: list[str]) -> Iterator[Path]:
+    """Yield the files of a folder and of those below it; links to folders are not followed."""
+    waiting = [folder]
+    while waiting:
+        current = waiting.pop()
+        folders, files = look(f"{current}: listing it", partial(_listed, current))
+        waiting += folders
+        for path in files:
+            problem = what_hinders(path, look)
+            if problem:
+                problems.append(f"{path}: {problem}")
+            else:
+                yield path
+
+
+def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders in a folder, and the files with endings of slides, without hidden ones; none of a lost one."""
+    _, folders, names = next(os.walk(folder), ("", [], []))
+    inner = [folder / name for name in folders if not is_hidden(name)]
+    files = [folder / name for name in names if not is_hidden(name)]
+    return [path for path in inner if not path.is_symlink()], [file for file in files if _may_be_slide(file)]
+
+
+def _may_be_slide(file: Path) -> bool:
+    return file.suffix.lower() in ENDINGS
+
+
+def _is_mask(path: Path, stems: set[str]) -> bool:
+    """Return whether a file is the mask of a slide beside it."""
+    stem = path.name[: -len(path.suffix)]
+    return stem.endswith(_MASK) and stem.removesuffix(_MASK) in stems
