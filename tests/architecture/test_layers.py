@@ -214,6 +214,7 @@ def test_stage_1_is_only_used_for_files_images_prism_results_errors_cpus_and_the
         "s1.shown_pixels",
         "s1.table_rows",
         "s1.tiff_files",
+        "s1.tiff_rows",
         "s1.tiff_parts",
         "s1.environment",
         "s1.json_files",
