@@ -29,7 +29,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml setup.py | $(BIN)/python
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -e ".[dev,dev-slides,dev-models,dev-notebooks,package]"
+	$(BIN)/python -m pip install --quiet -e ".[dev,dev-fast,dev-slides,dev-models,dev-notebooks,package]"
 	mkdir -p .typecheck && ln -sfn ../s2s3 .typecheck/nnunetv2
 	touch $@
 

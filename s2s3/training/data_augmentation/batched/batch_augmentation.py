@@ -134,8 +134,8 @@ class BatchAugmentation:
         if self.in_plane:  # slices are like channels
             images, labels, mirror = images.flatten(1, 2), labels.flatten(1, 2), mirror[:, 1:]
         matrix = warp.matrices(changes.angles[own], changes.scaling[own], mirror)
-        grid = warp.warp_grid(matrix, images.shape[2:], self.patch_size[int(self.in_plane) :], images.device)
-        warped = (warp.warp_images(images, grid), warp.warp_labels(labels, grid))
+        places = warp.warp_places(matrix, images.shape[2:], self.patch_size[int(self.in_plane) :], images.device)
+        warped = (places.images(images), places.labels(labels))
         new_images, new_labels = (values.view(len(own), -1, *self.patch_size) for values in warped)
         if self.in_plane:  # the matrix cannot mirror the slices' own axis
             across = changes.mirror[own] & [True, False, False]

@@ -50,7 +50,7 @@ def _correct(planes: Tensor, exponents: Tensor, inverted: bool) -> None:
         torch.sub(spread(highest - mean, planes), planes, out=planes)
     else:
         planes.sub_(spread(lowest - mean, planes))
-    planes.log_().mul_(spread(exponents, planes)).exp_()
+    planes.log2_().mul_(spread(exponents, planes)).exp2_()
     _set_statistics(planes, mean, -deviation if inverted else deviation)
 
 

@@ -140,15 +140,26 @@ def random_labels(size: tuple[int, ...], seed: int = 0) -> Tensor:
     [
         ((37, 41), (20, 23), (0.4,)),
         ((37, 41), (20, 23), (0.0,)),
+        ((24, 41), (20, 30), (0.0,)),
         ((30, 30), (28, 28), (2.9,)),
         ((15, 17, 18), (10, 9, 12), (0.3, -0.5, 0.2)),
         ((12, 13, 11), (12, 13, 11), (-0.5, 0.1, 0.4)),
     ],
 )
 @pytest.mark.parametrize("scale", [0.7, 1.0, 1.31])
+@pytest.mark.parametrize("with_opencv", [False, True])
 def test_rotation_and_scaling(
-    wide: tuple[int, ...], patch: tuple[int, ...], angles: tuple[float, ...], scale: float
+    wide: tuple[int, ...],
+    patch: tuple[int, ...],
+    angles: tuple[float, ...],
+    scale: float,
+    with_opencv: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if with_opencv:
+        pytest.importorskip("cv2", reason="needs the extra 'fast'")
+    else:
+        monkeypatch.setattr(warp, "opencv_takes", lambda *_: False)
     scale += 1e-6  # exactly 1 would put ties everywhere
     image, labels = random_images(wide, samples=1), random_labels(wide)
     drawn = itertools.cycle(angles)
@@ -165,10 +176,26 @@ def test_rotation_and_scaling(
     expected = transform(image=image[0].clone(), segmentation=labels.clone())
     no_mirror = np.zeros((1, len(patch)), bool)
     matrix = warp.matrices(np.array([angles]), np.array([scale]), no_mirror)
-    grid = warp.warp_grid(matrix, wide, patch, image.device)
-    torch.testing.assert_close(warp.warp_images(image, grid)[0], expected["image"], rtol=1e-3, atol=2e-3)
-    same = warp.warp_labels(labels[None], grid)[0] == expected["segmentation"]
+    places = warp.warp_places(matrix, wide, patch, image.device)
+    assert isinstance(places, warp.PlanePlaces) == (with_opencv and len(patch) == 2)
+    torch.testing.assert_close(places.images(image)[0], expected["image"], rtol=1e-3, atol=2e-3)
+    same = places.labels(labels[None])[0] == expected["segmentation"]
     assert same.double().mean() > 0.995  # float32 decides between labels of nearly the same weight
+
+
+def test_opencv_takes_several_samples_and_channels_as_grid_sample_does() -> None:
+    pytest.importorskip("cv2", reason="needs the extra 'fast'")
+    wide, patch = (60, 75), (41, 52)
+    angles, scaling = np.array([[0.3], [0.0], [-2.0]]), np.array([1.3, 0.75, 1.0])
+    matrix = warp.matrices(angles, scaling, np.array([[True, False], [False, False], [True, True]]))
+    images = random_images(wide, samples=3)
+    labels = torch.cat([random_labels(wide, seed) for seed in range(6)]).view(3, 2, *wide)
+    fast = warp.warp_places(matrix, wide, patch, images.device)
+    usual = warp.GridPlaces(warp._grid(matrix, wide, patch, images.device))
+    assert isinstance(fast, warp.PlanePlaces)
+    torch.testing.assert_close(fast.images(images), usual.images(images), rtol=0, atol=2e-4)
+    assert (fast.labels(labels) == usual.labels(labels)).double().mean() > 0.999
+    assert (usual.labels(labels) == -1).any()
 
 
 def test_the_centre_is_cut_where_nothing_moves() -> None:
