@@ -42,8 +42,9 @@ def build_page(
         _domain_section(result, measured, label_names),
         _histogram_section(result, measured),
         distance_section(result),
-        f"<h2>Behind the numbers</h2><img class='figure' alt='ratios, importance, confidence, magnitudes' "
-        f"src='{data_uri(figure, 'png')}'>{_settings_line(result)}",
+        "<h2>Behind the numbers</h2><div class='scroll'><img class='figure' "
+        f"alt='ratios, importance, confidence, magnitudes' src='{data_uri(figure, 'png')}'></div>"
+        f"{_settings_line(result)}",
     ]
     return html_page("How the domains differ", sections)
 

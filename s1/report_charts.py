@@ -5,7 +5,11 @@ from html import escape
 
 from s1.report_figures import domain_colour
 
-CLASS_COLOURS = ("#d8d8d8", "#b0416b", "#efb1c8", "#5b7fa6", "#8fbf8f", "#e0c060", "#9a7fc0", "#70a5a5")
+CLASS_COLOURS = ("#d8d8d8", "#d8688f", "#efb1c8", "#7fa3ca", "#8fbf8f", "#e0c060", "#9a7fc0", "#70a5a5")
+
+
+_DARK_FROM = 0.66
+"""Strength of the colour of a cell at which black and white have the same contrast to it, 4.6."""
 
 
 def class_colour(index: int) -> str:
@@ -91,7 +95,7 @@ def _heat_cell(a: str, b: str, distance: float) -> str:
         return '<td class="self">&ndash;</td>'
     strength = min(1.0, max(0.0, distance))
     red, green, blue = (round(pale + (strong - pale) * strength) for pale, strong in ((247, 130), (244, 20), (238, 60)))
-    ink = "#fff" if strength > 0.5 else "#222"
+    ink = "#fff" if strength > _DARK_FROM else "#000"
     style = f"background:rgb({red},{green},{blue});color:{ink}"
     return f'<td style="{style}" title="{escape(a)} and {escape(b)}">{100 * distance:.0f}</td>'
 

@@ -7,7 +7,7 @@ from html import escape
 
 STYLE = """
 body { font: 16px/1.5 Georgia, 'Times New Roman', serif; color: #1a1a1a; background: #fff; max-width: 62rem;
-  margin: 2rem auto; padding: 0 1.5rem; }
+  margin: 2rem auto; padding: 0 1.5rem; overflow-wrap: break-word; }
 h1, h2, h3, th, .key, figcaption, .number { font-family: 'Helvetica Neue', Arial, sans-serif; }
 h1 { font-size: 1.7rem; margin-bottom: 0.2rem; }
 h2 { font-size: 1.25rem; margin-top: 2.4rem; border-bottom: 2px solid #1a1a1a; padding-bottom: 0.2rem; }
@@ -33,6 +33,7 @@ figcaption { font-size: 0.85rem; color: #333; }
 td img { max-width: 20rem; height: auto; }
 td h3 { margin-top: 0; overflow-wrap: anywhere; }
 td p { margin: 0.3rem 0; }
+.swatch { display: inline-block; width: 0.9em; height: 0.9em; margin-right: 0.4em; border: 1px solid #8a8a8a; }
 ul { padding-left: 1.4rem; margin: 0.4rem 0; }
 ul.warning { padding-left: 1.8rem; }
 dt { font-weight: 600; margin-top: 0.6rem; }
@@ -42,6 +43,8 @@ dd { margin: 0 0 0 1.2rem; }
   th, td { padding: 0.3rem 0.4rem; }
   table.words td { overflow-wrap: anywhere; }
   td img { max-width: 100%; }
+  figure { overflow-x: auto; }
+  figure img { max-width: 50rem; }
 }
 @media screen and (prefers-color-scheme: dark) {
   :root { color-scheme: dark; }
@@ -122,6 +125,12 @@ def picture(data: bytes, kind: str, description: str) -> Markup:
     """Return a picture embedded in the page; `kind` is png or jpeg, the description is for screen readers."""
     text = base64.b64encode(data).decode("ascii")
     return Markup(f'<img src="data:image/{kind};base64,{text}" alt="{escape(description)}">')
+
+
+def legend(entries: Sequence[tuple[str, str]]) -> str:
+    """Return a line of names with their colours, from pairs (colour as in CSS, name)."""
+    shown = (f'<span class="swatch" style="background:{colour}"></span>{escape(name)}' for colour, name in entries)
+    return f"<p>{' &emsp; '.join(shown)}</p>"
 
 
 def items(entries: Sequence[Cell], kind: str = "") -> str:

@@ -18,6 +18,7 @@ from s1.domain_comparison import compare_domains
 from s1.domain_map import DomainMap
 from s1.domain_shift import DomainFeatures
 from s1.prism_result import write_prism_result
+from tests.seen_pages import in_a_browser, problems_of
 
 DOMAINS = {"A": 0.0, "B": 1.0, "C": 3.0}
 """Domain -> its place on a line; Dice and features fall with the distance on it."""
@@ -110,3 +111,10 @@ def test_other_protocols_and_unfinished_ablations_have_no_studies(ablation: Abla
     assert pair_studies(ablation, None) == []
     assert as_csv_files([]) == {}
     assert explanation([], "Dataset001_X") == []
+
+
+@in_a_browser
+def test_the_page_is_readable_in_a_browser(ablation: Ablation, tmp_path: Path) -> None:
+    write_stage_1(ablation.preprocessed, with_distances=True)
+    studies = pair_studies(ablation, tmp_path / "raw")
+    assert problems_of(as_html(ablation, table_rows(ablation), studies), tmp_path) == []

@@ -14,6 +14,7 @@ from PIL import Image
 from nnunetv2.errors import InvalidValueError, MissingFileError
 from nnunetv2.reporting.run_report import model_report, predictions_report
 from tests.reporting.model_folder import DATASET, training_curves, write_evaluation, write_model
+from tests.seen_pages import in_a_browser, problems_of
 
 
 @pytest.fixture
@@ -237,3 +238,8 @@ def test_a_folder_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "fold_0").mkdir()
     with pytest.raises(MissingFileError, match="trained to the end of an epoch"):
         model_report(tmp_path)
+
+
+@in_a_browser
+def test_the_page_is_readable_in_a_browser(model: Path, tmp_path: Path) -> None:
+    assert problems_of(model_report(model), tmp_path) == []

@@ -15,6 +15,7 @@ from PIL import Image
 
 from nnunetv2.errors import MissingFileError
 from nnunetv2.reporting.slide_report import slide_report, write_slide_report
+from tests.seen_pages import in_a_browser, problems_of
 
 
 def write_slide(folder: Path, state: str = "done", picture: str | None = "overlay.png", **entries: Any) -> Path:
@@ -133,3 +134,10 @@ def test_the_command_writes_the_page_without_loading_torch(tmp_path: Path) -> No
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"written: {tmp_path / 'report.html'}\n"
     assert write_slide_report(tmp_path).read_text() == (tmp_path / "report.html").read_text()
+
+
+@in_a_browser
+def test_the_page_is_readable_in_a_browser(tmp_path: Path) -> None:
+    write_slide(tmp_path / "slides/TCGA-3C-AALI-01Z-00-DX1.F6E9A5DF-D8FB-45CF-B4BD-C6B76294C291", warnings=["x" * 99])
+    write_slide(tmp_path / "slides/failed", "failed", None, error={"type": "X", "message": "/a/long/path/" * 9})
+    assert problems_of(slide_report(tmp_path / "slides"), tmp_path) == []

@@ -9,6 +9,7 @@ from PIL import Image
 
 from nnunetv2.errors import InvalidValueError, MissingFileError
 from nnunetv2.reporting.tiling_report import tiling_report
+from tests.seen_pages import in_a_browser, problems_of
 
 
 def slide(name: str, **changes: Any) -> dict[str, Any]:
@@ -64,3 +65,9 @@ def test_a_damaged_file_is_refused_before_its_names_become_paths(tmp_path: Path,
 def test_a_folder_without_slides_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"slides\.json"):
         tiling_report(tmp_path)
+
+
+@in_a_browser
+def test_the_page_is_readable_in_a_browser(tmp_path: Path) -> None:
+    write_dataset(tmp_path, slide("a", warnings=["odd"]), slide("TCGA-3C-AALI-01Z-00-DX1.F6E9A5DF-D8FB-45CF", tiles=[]))
+    assert problems_of(tiling_report(tmp_path, ["/a/long/path/" * 9 + "d.svs: cannot be opened"]), tmp_path) == []

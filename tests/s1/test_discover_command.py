@@ -13,6 +13,7 @@ from s1.image_features import THUMBNAILS
 from s1.PRISMDD import main
 from tests.s1.refused_command import refusal
 from tests.s1.test_discrepancy_report import Structure
+from tests.seen_pages import in_a_browser, problems_of
 
 FILES = {"domains_proposed.json", "domains_proposed.html"}
 COLOURS = {"lilac": (150, 90, 160), "pink": (230, 150, 180)}
@@ -146,3 +147,9 @@ def test_real_domains_are_found(real_data, tmp_path, monkeypatch, capsys, datase
     main(["-d", dataset_id, "--discover", *([number] if number else []), "--output", str(tmp_path), "--no-report"])
     line = next(line for line in capsys.readouterr().out.splitlines() if "Rand" in line)
     assert float(line.split()[3]) >= index
+
+
+@in_a_browser
+def test_the_page_is_readable_in_a_browser(folders, tmp_path):
+    main([*folders, "--discover", "2", "--output", str(tmp_path / "out")])
+    assert problems_of((tmp_path / "out" / "domains_proposed.html").read_text(), tmp_path) == []

@@ -10,6 +10,7 @@ from s1.discrepancy_report import report_files
 from s1.domain_comparison import compare_domains
 from s1.image_features import DomainMeasurement, MeasureSettings, measure_domains
 from s1.image_pairs import ImagePair
+from tests.seen_pages import in_a_browser, problems_of
 
 VOID = {"meta", "img"}
 
@@ -117,3 +118,8 @@ def test_many_domains_without_masks_can_be_drawn(measured):
     result, files = make(many)
     assert len(result.pairs) == 66
     assert "no masks" in files["prism_dd.html"].decode()
+
+
+@in_a_browser
+def test_the_page_is_readable_in_a_browser(measured, tmp_path):
+    assert problems_of(make(measured)[1]["prism_dd.html"].decode(), tmp_path) == []

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,9 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from docs_site.browser import DARK, LIGHT, listening, open_pages, unreadable_parts
+from tests.seen_pages import in_a_browser
+
 pytestmark = pytest.mark.slow
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-LAUNCH = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="module")
@@ -69,34 +69,26 @@ def test_an_image_that_does_not_arrive_is_given_up(address: str) -> None:
         assert connection.recv(4096).startswith(b"HTTP/1.1 413")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1400])
-def test_a_person_sees_the_labels_over_the_image(address: str, tmp_path: Path, width: int, scheme: Any) -> None:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api")
+@in_a_browser
+@pytest.mark.parametrize("scheme", [LIGHT, DARK])
+def test_a_person_sees_the_labels_over_the_image(address: str, tmp_path: Path, scheme: str) -> None:
     file = tmp_path / "tissue.png"
     file.write_bytes(picture())
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    with open_pages() as pages, listening(pages[scheme]) as problems:
+        page = pages[scheme]
         page.goto(address)
         page.wait_for_function("document.getElementById('about').textContent.includes('outer, inner')")
         page.set_input_files("#file", file)
         page.wait_for_selector("#result:not([hidden])", timeout=60_000)
         assert page.inner_text("#state") == "tissue.png: 80 \u00d7 60 pixels."
         assert page.evaluate(DIFFERENCES, _labels(address)) == 0
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert unreadable_parts(page, scheme) == []
         _save_outlines(page)
-        page.screenshot(path=tmp_path / f"page_{width}_{scheme}.png", full_page=True)
         file.write_bytes(b"no image")
         page.set_input_files("#file", file)
         page.wait_for_selector("#state[data-bad]")
         assert "no PNG, TIFF or JPEG" in page.inner_text("#state")
-        browser.close()
+        assert unreadable_parts(page, scheme) == []
     assert [problem for problem in problems if "415" not in problem] == []
 
 
