@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
-from nnunetv2.dataset_conversion.image_folder_cases import ConvertedCase, Pair, convert_pair, pair_cases
+from nnunetv2.dataset_conversion.image_folder_cases import (
+    ConvertedCase,
+    Pair,
+    TestImage,
+    convert_pair,
+    convert_test_image,
+    pair_cases,
+)
 from nnunetv2.dataset_conversion.image_folder_labels import (
     labels_named_by_number,
     listed,
@@ -61,6 +68,10 @@ class Contents:
     groups: Mapping[str, str] = field(default_factory=dict)
     """Case -> patient or slide."""
     keep_jpeg: bool = False
+    colours: Mapping[int, int] = field(default_factory=dict)
+    """Colour in the masks, 0xRRGGBB -> value that `relabel` is about; empty: masks hold values."""
+    tests: Mapping[str, TestImage] = field(default_factory=dict)
+    """Case -> its files, for imagesTs and labelsTs."""
     problems: Sequence[str] = ()
     """What is wrong already; listed together with what is found while files are read."""
 
@@ -83,7 +94,7 @@ def convert_image_folder(settings: ConversionSettings, num_processes: int = 2) -
             domains,
             groups,
             settings.keep_jpeg,
-            problems,
+            problems=problems,
         ),
         num_processes,
     )
@@ -98,15 +109,27 @@ def convert_pairs(contents: Contents, num_processes: int) -> Counter[str]:
         (target / "imagesTr").mkdir()
         (target / "labelsTr").mkdir()
         tasks = [
-            (case, (pair, case, target, dict(contents.relabel), contents.keep_jpeg))
+            (case, (pair, case, target, dict(contents.relabel), contents.keep_jpeg, dict(contents.colours)))
             for case, pair in contents.pairs.items()
         ]
         converted = dict(zip(contents.pairs, run_cases(convert_pair, tasks, num_processes, "convert"), strict=True))
-        labels = _checked_labels(contents, converted)
+        labels = _checked_labels(contents, {**converted, **_converted_tests(contents, target, num_processes)})
         _write_descriptions(contents, converted, labels, target)
     _log.info("%d cases with the labels %s", len(converted), listed(list(labels)))
     domains = contents.domains.domains if contents.domains else {}
     return Counter({name: len(cases) for name, cases in domains.items()})
+
+
+def _converted_tests(contents: Contents, target: Path, num_processes: int) -> dict[str, ConvertedCase]:
+    """Write the images for testing and return what they hold, by names that no case has."""
+    tests = contents.tests
+    folders = {"imagesTs": bool(tests), "labelsTs": any(test.mask for test in tests.values())}
+    for name in (name for name, needed in folders.items() if needed):
+        (target / name).mkdir()
+    how = (target, dict(contents.relabel), dict(contents.colours))
+    tasks = [(case, (test, case, *how)) for case, test in tests.items()]
+    found = run_cases(convert_test_image, tasks, num_processes, "convert images for testing")
+    return {f"{case} in imagesTs": converted for case, converted in zip(tests, found, strict=True)}
 
 
 def _checked_labels(contents: Contents, converted: Mapping[str, ConvertedCase]) -> Mapping[str, int]:

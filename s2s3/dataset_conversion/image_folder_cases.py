@@ -80,6 +80,16 @@ def _by_case(named_files: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], 
 
 
 @dataclass(frozen=True)
+class TestImage:
+    """An image that is not trained on."""
+
+    __test__ = False  # no test of pytest
+
+    image: Path
+    mask: Path | None = None
+
+
+@dataclass(frozen=True)
 class ConvertedCase:
     """Result of the conversion of a pair."""
 
@@ -90,17 +100,26 @@ class ConvertedCase:
 
 
 def convert_pair(
-    pair: Pair, case: str, target: Path, relabel: Mapping[int, int], keep_jpeg: bool = False
+    pair: Pair,
+    case: str,
+    target: Path,
+    relabel: Mapping[int, int],
+    keep_jpeg: bool = False,
+    colours: Mapping[int, int] | None = None,
+    split: str = "Tr",
 ) -> ConvertedCase:
     """Write `imagesTr/<case>_0000.png` and `labelsTr/<case>.png` below `target`; problems are returned, not raised.
 
     Parameters:
         keep_jpeg: copy a JPEG file as `imagesTr/<case>_0000.jpg`; any other image is a problem.
+        colours: colour in the mask, 0xRRGGBB -> number that goes into `relabel`; none: the mask holds numbers.
+        split: Tr or Ts, what the names of both folders end in.
     """
-    from nnunetv2.imageio.natural_image_files import read_label_picture, read_picture, write_label_pixels
+    from nnunetv2.dataset_conversion.mask_colours import read_mask
+    from nnunetv2.imageio.natural_image_files import read_picture, write_label_pixels
 
     try:
-        image, mask = read_picture(str(pair.image)), read_label_picture(str(pair.mask))
+        image, mask = read_picture(str(pair.image)), read_mask(str(pair.mask), colours or {})
         pixels = without_alpha(image.pixels, pair.image)
     except DriftError as error:
         return ConvertedCase((str(error),))
@@ -109,11 +128,35 @@ def convert_pair(
         return ConvertedCase(problems)
     labels = relabelled(mask.pixels.astype(np.uint16), relabel)
     ending = ".jpg" if keep_jpeg else ".png"
-    _write_image(pixels, pair.image, target / "imagesTr" / f"{case}{_CHANNEL}{ending}")
+    _write_image(pixels, pair.image, target / f"images{split}" / f"{case}{_CHANNEL}{ending}")
     small = labels.max() <= np.iinfo(np.uint8).max
-    write_label_pixels(labels.astype(np.uint8) if small else labels, str(target / "labelsTr" / f"{case}.png"))
+    write_label_pixels(labels.astype(np.uint8) if small else labels, str(target / f"labels{split}" / f"{case}.png"))
     channels = 1 if pixels.ndim == 2 else 3
     return ConvertedCase((), channels, tuple(np.unique(labels).tolist()))
+
+
+def convert_test_image(
+    test: TestImage, case: str, target: Path, relabel: Mapping[int, int], colours: Mapping[int, int]
+) -> ConvertedCase:
+    """Write `imagesTs/<case>_0000.png`, and if there is a mask `labelsTs/<case>.png`; as convert_pair does."""
+    from nnunetv2.imageio.natural_image_files import read_pixels
+
+    if test.mask is not None:
+        return convert_pair(Pair(test.image, test.mask), case, target, relabel, colours=colours, split="Ts")
+    try:
+        pixels = without_alpha(read_pixels(str(test.image)), test.image)
+    except DriftError as error:
+        return ConvertedCase((str(error),))
+    problems = tuple(image_problems(pixels, test.image))
+    if not problems:
+        _write_image(pixels, test.image, target / "imagesTs" / f"{case}{_CHANNEL}.png")
+    return ConvertedCase(problems, 1 if pixels.ndim == 2 else 3)
+
+
+def image_problems(pixels: np.ndarray, image: Path) -> Iterator[str]:
+    """Yield a line if the pixels of an image are of a kind that is not trained on."""
+    if pixels.dtype != np.uint8 and not (pixels.dtype == np.uint16 and pixels.ndim == 2):
+        yield f"{image}: {pixels.dtype} values, expected 8 bits (grey: 8 or 16 bits)"
 
 
 def pair_problems(image: Picture, mask: Picture, pair: Pair, keep_jpeg: bool = False) -> Iterator[str]:
@@ -121,8 +164,7 @@ def pair_problems(image: Picture, mask: Picture, pair: Pair, keep_jpeg: bool = F
     pixels, labels = image.pixels, mask.pixels
     if keep_jpeg and not is_jpeg(pair.image):
         yield f"{pair.image}: is not a JPEG file; leave out --keep-jpeg to store all images as PNG"
-    if pixels.dtype != np.uint8 and not (pixels.dtype == np.uint16 and pixels.ndim == 2):
-        yield f"{pair.image}: {pixels.dtype} values, expected 8 bits (grey: 8 or 16 bits)"
+    yield from image_problems(pixels, pair.image)
     if pixels.shape[:2] != labels.shape:
         yield f"{pair.mask}: {labels.shape} pixels, expected {pixels.shape[:2]} as {pair.image} has"
     else:

@@ -3,10 +3,10 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nnunetv2.dataset_conversion.image_folder_cases import Pair
+from nnunetv2.dataset_conversion.image_folder_cases import Pair, TestImage
 from nnunetv2.dataset_proposal.picture_roles import PlacedPicture, Role, place_picture
 from nnunetv2.dataset_proposal.problem import Problem
 
@@ -28,6 +28,8 @@ class Pairing:
     cases: list[FoundCase]
     problems: list[Problem]
     notes: list[str]
+    tests: dict[str, TestImage] = field(default_factory=dict)
+    """Case -> its files: of folders for testing, and of folders of images in which nothing has a mask."""
 
 
 def pair_pictures(files: Sequence[Path], root: Path, masks: Path | None = None) -> Pairing:
@@ -39,20 +41,45 @@ def pair_pictures(files: Sequence[Path], root: Path, masks: Path | None = None) 
     """
     placed = [_placed(file, root, masks) for file in files]
     kept = [picture for picture in placed if not picture.held_out]
-    notes = _notes_about_held_out(placed)
     mask_files = [picture for picture in kept if picture.role is Role.MASK]
     if not mask_files or len(mask_files) == len(kept):
-        return Pairing([], [_nothing_to_pair(kept, root)], notes)
+        return Pairing([], [_nothing_to_pair(kept, root)], [])
     has_image_folders = any(picture.role is Role.IMAGE for picture in kept)
     images = [picture for picture in kept if picture.role is not Role.MASK]
     partners, lonely_masks = _partners(images, mask_files)
     unsure = [i for i in images if i not in partners and i.role is Role.UNKNOWN and has_image_folders]
-    notes += [f"{len(unsure)} other pictures without a mask are left out, such as {unsure[0].file}"] if unsure else []
+    notes = [f"{len(unsure)} other pictures without a mask are left out, such as {unsure[0].file}"] if unsure else []
     left = [image for image in images if image not in partners and image not in unsure]
-    problems = [_lonely(image, "mask", "image", lonely_masks) for image in left]
+    unlabelled = _in_folders_without_masks(left, partners, lonely_masks)
+    problems = [_lonely(image, "mask", "image", lonely_masks) for image in left if image not in unlabelled]
     problems += [_lonely(mask, "image", "mask", images) for mask in lonely_masks]
-    cases, twice = _named_cases(partners)
-    return Pairing(cases, [*problems, *twice], notes)
+    tests, of_tests = _tests([picture for picture in placed if picture.held_out], unlabelled)
+    names, twice = _names(partners)
+    cases = [FoundCase(name, Pair(image.file, partners[image].file), image.place) for image, name in names.items()]
+    return Pairing(sorted(cases, key=lambda case: case.name), [*problems, *twice, *of_tests], notes, tests)
+
+
+def _in_folders_without_masks(
+    images: Iterable[PlacedPicture], partners: Iterable[PlacedPicture], lonely_masks: Iterable[PlacedPicture]
+) -> set[PlacedPicture]:
+    """Return the images of folders in which no image has a mask, and for which no masks are left either."""
+    paired = {image.file.parent for image in partners}
+    awaited = {mask.place for mask in lonely_masks}
+    return {image for image in images if image.file.parent not in paired and image.place not in awaited}
+
+
+def _tests(
+    held_out: Sequence[PlacedPicture], unlabelled: Iterable[PlacedPicture]
+) -> tuple[dict[str, TestImage], list[Problem]]:
+    images = [picture for picture in held_out if picture.role is not Role.MASK]
+    partners, lonely = _partners(images, [picture for picture in held_out if picture.role is Role.MASK])
+    problems = [_lonely(mask, "image", "mask", images) for mask in lonely]
+    names, twice = _names([*images, *sorted(unlabelled, key=lambda image: image.file)])
+    tests = {
+        name: TestImage(image.file, partners[image].file if image in partners else None)
+        for image, name in sorted(names.items(), key=lambda item: item[1])
+    }
+    return tests, problems + twice
 
 
 def _placed(file: Path, root: Path, masks: Path | None) -> PlacedPicture:
@@ -61,11 +88,6 @@ def _placed(file: Path, root: Path, masks: Path | None) -> PlacedPicture:
     is_mask = file.is_relative_to(masks)
     placed = place_picture(file, masks if is_mask else root)
     return replace(placed, role=Role.MASK if is_mask else Role.IMAGE)
-
-
-def _notes_about_held_out(placed: Iterable[PlacedPicture]) -> list[str]:
-    count = sum(picture.held_out for picture in placed)
-    return [f"{count} pictures in folders for testing are left out of the training data"] if count else []
 
 
 def _nothing_to_pair(kept: Sequence[PlacedPicture], root: Path) -> Problem:
@@ -111,18 +133,25 @@ def _by_key(pictures: Iterable[PlacedPicture], with_place: bool) -> dict[object,
     return found
 
 
-def _named_cases(partners: dict[PlacedPicture, PlacedPicture]) -> tuple[list[FoundCase], list[Problem]]:
-    """Name cases like their images, with the names of folders before them where images share a name."""
-    counts = Counter(image.case.lower() for image in partners)
+def _names(images: Iterable[PlacedPicture]) -> tuple[dict[PlacedPicture, str], list[Problem]]:
+    """Name cases like their images, with the names of folders before them where images share a name.
+
+    Of images with one and the same name the last is returned, the others are problems.
+    """
+    listed = list(images)
+    counts = Counter(image.case.lower() for image in listed)
     with_folders = max(counts.values(), default=1) > 1
-    cases: dict[str, FoundCase] = {}
+    taken: dict[str, PlacedPicture] = {}
+    names: dict[PlacedPicture, str] = {}
     problems = []
-    for image, mask in partners.items():
+    for image in listed:
         name = "_".join([*image.place, image.case]) if with_folders else image.case
         name = re.sub(r"[^\w.-]+", "_", name).strip("_")
         name += "_image" if name.endswith("_seg") else ""
-        if name.lower() in cases:
-            what = f"has the name of {cases[name.lower()].pair.image}"
-            problems.append(Problem(str(image.file), what, "rename one of them"))
-        cases[name.lower()] = FoundCase(name, Pair(image.file, mask.file), image.place)
-    return sorted(cases.values(), key=lambda case: case.name), problems
+        other = taken.get(name.lower())
+        if other is not None:
+            problems.append(Problem(str(image.file), f"has the name of {other.file}", "rename one of them"))
+            del names[other]
+        taken[name.lower()] = image
+        names[image] = name
+    return names, problems

@@ -18,7 +18,7 @@ _MASK_WORDS = frozenset(
 _JOINED_WORDS = frozenset(["ground"])
 """Part of the name of a role only beside another word of it: ground truth."""
 _TRAINING_WORDS = frozenset(["train", "training", "tr", "val", "valid", "validation"])
-_HELD_OUT_WORDS = frozenset(["test", "testing", "ts"])
+_HELD_OUT_WORDS = frozenset(["test", "testing", "ts", "unlabelled", "unlabeled", "unannotated"])
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
@@ -43,7 +43,7 @@ class PlacedPicture:
     case: str
     """Name of the file without its ending and the number of a channel."""
     held_out: bool
-    """Whether a folder says that it is for testing."""
+    """Whether a folder says that it is for testing, or has no labels."""
 
 
 def place_picture(file: Path, root: Path) -> PlacedPicture:

@@ -6,18 +6,24 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nnunetv2.dataset_conversion.image_folder_cases import relabelled
+from nnunetv2.dataset_conversion.mask_colours import read_mask
 from nnunetv2.dataset_proposal.paired_cases import FoundCase
-from nnunetv2.imageio.natural_image_files import read_label_pixels, read_pixels
+from nnunetv2.imageio.natural_image_files import read_pixels
 from nnunetv2.overlays.rendering import as_8_bit_colours, generate_overlay
 
 SIDE_PX = 200
 
 
-def case_picture(case: FoundCase, relabel: Mapping[int, int]) -> bytes:
-    """Return a JPEG: the image beside the same with its labels above 0 in colour. The case was read before."""
+def case_picture(case: FoundCase, relabel: Mapping[int, int], colours: Mapping[int, int]) -> bytes:
+    """Return a JPEG: the image beside the same with its labels above 0 in colour. The case was read before.
+
+    Parameters:
+        colours: as in `convert_pair`.
+    """
     from PIL import Image
 
-    image, labels = _reduced(read_pixels(str(case.pair.image))), _reduced(read_label_pixels(str(case.pair.mask)))
+    mask = read_mask(str(case.pair.mask), colours).pixels
+    image, labels = _reduced(read_pixels(str(case.pair.image))), _reduced(mask)
     pixels = as_8_bit_colours(np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image[..., :3])
     shown = generate_overlay(pixels, relabelled(labels.astype(np.uint16), relabel))
     buffer = io.BytesIO()

@@ -2,13 +2,24 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from nnunetv2.dataset_proposal.case_inspection import CaseFacts, inspect_case
+from nnunetv2.dataset_conversion.image_folder_cases import TestImage
+from nnunetv2.dataset_conversion.mask_colours import Colour
+from nnunetv2.dataset_proposal.case_inspection import CaseFacts, inspect_case, inspect_test_image
+from nnunetv2.dataset_proposal.class_colours import (
+    are_classes_colours,
+    colour_problems,
+    legend_note,
+    named_by_colour,
+    numbered_colours,
+    values_among_colours,
+)
 from nnunetv2.dataset_proposal.found_files import FoundFiles, advice_about, find_files
-from nnunetv2.dataset_proposal.paired_cases import FoundCase, pair_pictures
+from nnunetv2.dataset_proposal.paired_cases import FoundCase, Pairing, pair_pictures
 from nnunetv2.dataset_proposal.problem import Problem
 from nnunetv2.dataset_proposal.proposed_labels import ProposedLabels, propose_labels
 from nnunetv2.dataset_proposal.proposed_origins import (
@@ -53,7 +64,11 @@ class Proposal:
     """Those without problems."""
     facts: dict[str, CaseFacts]
     """Of these cases."""
+    tests: dict[str, TestImage]
+    """Case -> its files, for imagesTs and labelsTs."""
     labels: ProposedLabels
+    colours: dict[Colour, int]
+    """Colour in the masks -> number of its class before `labels.relabel`; empty if masks hold values."""
     origins: Origins
     problems: list[Problem]
     """What has to be mended, or was left out where the user asked for that."""
@@ -73,25 +88,27 @@ def propose(settings: StartSettings) -> Proposal:
     more = find_files(settings.masks) if settings.masks else FoundFiles([], [])
     pictures = sorted({*found.pictures, *more.pictures})
     pairing = pair_pictures(pictures, settings.folder, settings.masks)
-    facts = _inspected(pairing.cases, settings.num_processes)
+    looked = _look(pairing, settings.num_processes)
     of_files = [*found.problems, *more.problems, *pairing.problems]
-    of_cases = [problem for case in facts.values() for problem in case.problems]
-    of_cases += _odd_channels(pairing.cases, facts)
-    odd = {problem.where for problem in of_cases}
+    odd = {problem.where for problem in looked.problems}
     cases = [case for case in pairing.cases if not odd & {str(case.pair.image), str(case.pair.mask)}]
-    facts = {case.name: facts[case.name] for case in cases}
-    values = {value for case in facts.values() for value in case.values}
-    labels = propose_labels(values, settings.labels, settings.relabel)
+    tests = {name: test for name, test in pairing.tests.items() if not odd & {str(test.image), str(test.mask)}}
+    facts = {case.name: looked.cases[case.name] for case in cases}
+    of_all = [*facts.values(), *(looked.tests[name] for name in tests)]
+    colours = numbered_colours(of_all) if are_classes_colours(of_all) else {}
+    labels = _labels(of_all, colours, settings)
     left_out = {case.name for case in pairing.cases} - set(facts)
     left_out |= {case_of(Path(problem.where)) for problem in of_files}  # as a table would call them
     origins, of_origins = _origins(cases, left_out, found.tables, settings)
-    whole = [*origins.problems, *(labels.problems if cases else ())]
-    skipped = of_files + of_cases
+    whole = [*origins.problems, *(labels.problems if cases else ()), *colour_problems(colours)]
+    skipped = of_files + looked.problems
     return Proposal(
         _dataset_name(settings),
         cases,
         facts,
+        tests,
         labels,
+        colours,
         origins,
         [*whole, *skipped],
         [*pairing.notes, *of_origins, *labels.notes, *_notes(found, facts, origins)],
@@ -99,24 +116,57 @@ def propose(settings: StartSettings) -> Proposal:
     )
 
 
-def _inspected(cases: Sequence[FoundCase], num_processes: int) -> dict[str, CaseFacts]:
-    tasks = [(case.name, (case,)) for case in cases]
-    return dict(zip((case.name for case in cases), run_cases(inspect_case, tasks, num_processes, "look"), strict=True))
+def _labels(facts: Collection[CaseFacts], colours: Mapping[Colour, int], settings: StartSettings) -> ProposedLabels:
+    values = set(colours.values()) or {value for case in facts for value in case.values}
+    labels = propose_labels(values, settings.labels, settings.relabel)
+    if settings.labels is not None:
+        return labels
+    shown = {number: colour for colour, number in colours.items()}
+    named = named_by_colour(labels, shown or {value: c for case in facts for value, c in case.palette.items()})
+    return replace(named, notes=(*named.notes, legend_note(colours))) if colours else named
 
 
-def _odd_channels(cases: Sequence[FoundCase], facts: Mapping[str, CaseFacts]) -> list[Problem]:
+@dataclass(frozen=True)
+class _Looked:
+    """What all files hold."""
+
+    cases: dict[str, CaseFacts]
+    tests: dict[str, CaseFacts]
+    problems: list[Problem]
+
+
+def _look(pairing: Pairing, num_processes: int) -> _Looked:
+    cases = _inspected(inspect_case, {case.name: (case,) for case in pairing.cases}, num_processes)
+    tests = _inspected(inspect_test_image, {name: (test, name) for name, test in pairing.tests.items()}, num_processes)
+    pairs: list[tuple[Path, Path | None, CaseFacts]] = []
+    pairs += [(case.pair.image, case.pair.mask, cases[case.name]) for case in pairing.cases]
+    pairs += [(test.image, test.mask, tests[name]) for name, test in pairing.tests.items()]
+    problems = [problem for _, _, facts in pairs for problem in facts.problems]
+    problems += _odd_channels([(image, facts) for image, _, facts in pairs])
+    masks = [(str(mask), facts) for _, mask, facts in pairs if mask]
+    problems += values_among_colours(masks) if are_classes_colours(facts for _, facts in masks) else []
+    return _Looked(cases, tests, problems)
+
+
+def _inspected(
+    inspect: Callable[..., CaseFacts], tasks: Mapping[str, tuple[Any, ...]], num_processes: int
+) -> dict[str, CaseFacts]:
+    return dict(zip(tasks, run_cases(inspect, list(tasks.items()), num_processes, "look"), strict=True))
+
+
+def _odd_channels(images: Sequence[tuple[Path, CaseFacts]]) -> list[Problem]:
     """Return a problem for each image that is grey where most are RGB, or the other way."""
-    counts = Counter(case.channels for case in facts.values() if not case.problems)
+    counts = Counter(facts.channels for _, facts in images if not facts.problems)
     usual = counts.most_common(1)[0][0] if counts else 0
     kinds = {1: "grey", 3: "RGB"}
     return [
         Problem(
-            str(case.pair.image),
-            f"is {kinds[facts[case.name].channels]}, most others are {kinds[usual]}",
+            str(image),
+            f"is {kinds[facts.channels]}, most others are {kinds[usual]}",
             f"save it as {kinds[usual]}, or leave it out with --skip",
         )
-        for case in cases
-        if facts[case.name].channels not in (0, usual)
+        for image, facts in images
+        if facts.channels not in (0, usual)
     ]
 
 

@@ -15,6 +15,7 @@ from nnunetv2.dataset_proposal.summary import problem_rows, summary_lines, summa
 from nnunetv2.errors import DatasetError, DatasetLayoutError
 from nnunetv2.foundation.files import replacing
 from nnunetv2.foundation.output_guard import check_output_file, is_web_page
+from nnunetv2.overlays.rendering import colour_of
 from nnunetv2.reporting.start_page import start_page
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from s1.domain_map_makers import domain_map_of
@@ -73,10 +74,18 @@ def _settings(arguments: Namespace) -> StartSettings:
 
 def _page(proposal: Proposal, folder: Path) -> str:
     pictures = {
-        domain: [(case.name, case_picture(case, proposal.labels.relabel)) for case in cases]
+        domain: [(case.name, case_picture(case, proposal.labels.relabel, proposal.colours)) for case in cases]
         for domain, cases in shown_cases(proposal.cases, proposal.origins.domains).items()
     }
-    return start_page(escaped(folder), summary_rows(proposal), problem_rows(proposal.problems, folder), pictures)
+    return start_page(
+        escaped(folder), summary_rows(proposal), problem_rows(proposal.problems, folder), pictures, _legend(proposal)
+    )
+
+
+def _legend(proposal: Proposal) -> list[tuple[str, str]]:
+    """Return (colour in the pictures, name) of each class but background."""
+    labels = proposal.labels.labels
+    return [("#{:02x}{:02x}{:02x}".format(*colour_of(label)), name) for name, label in labels.items() if label]
 
 
 def _refusal(proposal: Proposal) -> str:
@@ -114,6 +123,8 @@ def write(proposal: Proposal, num_processes: int) -> None:
         proposal.labels.relabel,
         domain_map_of(origins.domains) if origins.has_several_domains else None,
         origins.groups,
+        colours=proposal.colours,
+        tests=proposal.tests,
     )
     convert_pairs(contents, num_processes)
     _log.info("\n".join([f"{proposal.dataset_name} is written. Go on with", "", *_next_commands(proposal)]))
@@ -126,11 +137,12 @@ def _next_commands(proposal: Proposal) -> list[str]:
     patients = len(set(proposal.origins.groups.values())) or len(proposal.cases)
     has_own_folds = patients < FEWEST_CASES and bool(proposal.origins.groups) and has_domains
     splits = [f"    drift splits -d {number} --folds {patients}"] if has_own_folds else []
+    images = f"$nnUNet_raw/{proposal.dataset_name}/imagesTs" if proposal.tests else "IMAGES"
     fold = "all" if patients < FEWEST_CASES and not has_own_folds else "0"
     return [
         *prism,
         f"    nnUNetv2_plan_and_preprocess -d {number} -c 2d --verify_dataset_integrity",
         *splits,
         f"    nnUNetv2_train {number} 2d {fold}        # add -device cpu if there is no GPU",
-        f"    nnUNetv2_predict -i IMAGES -o PREDICTIONS -d {number} -c 2d -f {fold}",
+        f"    nnUNetv2_predict -i {images} -o PREDICTIONS -d {number} -c 2d -f {fold}",
     ]

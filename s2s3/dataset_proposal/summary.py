@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from nnunetv2.dataset_conversion.mask_colours import hex_code
 from nnunetv2.dataset_proposal.problem import Problem
 from nnunetv2.dataset_proposal.proposal import Proposal
 from s1.json_schema import escaped
@@ -23,6 +24,7 @@ def summary_rows(proposal: Proposal) -> list[tuple[str, str]]:
         ("labels", _labels(proposal)),
         ("domains", _counted(origins.domains.values(), origins.domain_source) or "one: nothing tells several apart"),
         ("groups", _groups(proposal)),
+        *([("for tests", _tests(proposal))] if proposal.tests else []),
         *(("note", note) for note in proposal.notes),
     ]
 
@@ -39,12 +41,29 @@ def _images(proposal: Proposal) -> str:
 
 
 def _labels(proposal: Proposal) -> str:
-    from_values = {label: value for value, label in proposal.labels.relabel.items()}
-    single = Counter(proposal.labels.relabel.values())
+    sources = _sources(proposal)
     return ", ".join(
-        f"{label} {name}" + (f" (from {from_values[label]})" if single[label] == 1 else "")
+        f"{label} {name}" + (f" (from {sources[label]})" if label in sources else "")
         for name, label in proposal.labels.labels.items()
     )
+
+
+def _sources(proposal: Proposal) -> dict[int, str]:
+    """Return label -> the colours of its class, or the one value that becomes it."""
+    relabel = proposal.labels.relabel
+    if proposal.colours:
+        found: dict[int, list[str]] = {}
+        for colour, number in proposal.colours.items():
+            found.setdefault(relabel.get(number, number), []).append(hex_code(colour))
+        return {label: " and ".join(codes) for label, codes in found.items()}
+    single = Counter(relabel.values())
+    return {label: str(value) for value, label in relabel.items() if single[label] == 1}
+
+
+def _tests(proposal: Proposal) -> str:
+    with_masks = sum(test.mask is not None for test in proposal.tests.values())
+    masks = f", {with_masks} of them with masks (labelsTs)" if with_masks else ", without masks"
+    return f"{len(proposal.tests)} images that are not trained on (imagesTs){masks}"
 
 
 def _groups(proposal: Proposal) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from nnunetv2.reporting.html_page import Cell, heading, page, paragraph, picture, table
+from nnunetv2.reporting.html_page import Cell, heading, legend, page, paragraph, picture, table
 
 _PICTURES = "Left the image, right with its labels in colour. Do they lie on what they are meant for?"
 
@@ -12,6 +12,7 @@ def start_page(
     summary: Sequence[tuple[str, str]],
     problems: Sequence[tuple[str, str, str]],
     pictures: Mapping[str, Sequence[tuple[str, bytes]]],
+    classes: Sequence[tuple[str, str]],
 ) -> str:
     """Return the HTML page.
 
@@ -19,6 +20,7 @@ def start_page(
         summary: rows (what, in words).
         problems: rows (where, what, what to do).
         pictures: domain, empty without domains -> (case, JPEG file) of some of its cases.
+        classes: (colour as in CSS, name) of each class in the pictures.
     """
     body = [heading("Proposed dataset", 1), paragraph(f"From the folder {folder}", "lead")]
     body.append(table([], summary, words=True))
@@ -29,7 +31,7 @@ def start_page(
             table(["where", "problem", "what to do"], problems, words=True),
         ]
     if pictures:
-        body += [heading("Pictures"), paragraph(_PICTURES, "note")]
+        body += [heading("Pictures"), paragraph(_PICTURES, "note"), legend(classes)]
     for domain, cases in pictures.items():
         cells: list[list[Cell]] = [[picture(jpeg, "jpeg", f"{case} and its labels"), case] for case, jpeg in cases]
         body += [heading(domain, 3)] if domain else []

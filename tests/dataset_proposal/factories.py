@@ -26,3 +26,17 @@ def write_pairs(
     for name in names:
         write_image(folder / images / f"{name}.png", seed=hash((str(folder), name)) % 2**32)
         write_mask(folder / masks / f"{name}.png", values)
+
+
+def write_colour_mask(file: Path, colours: Sequence[tuple[int, ...]], side: int = 8) -> None:
+    """Write an RGB or RGBA mask that shows the colours in turn."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.resize(np.asarray(colours, np.uint8), (side, side, len(colours[0])))).save(file)
+
+
+def write_palette_mask(file: Path, palette: Sequence[tuple[int, int, int]], side: int = 8) -> None:
+    """Write a mask whose pixels are all indices of a palette in turn."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    mask = Image.fromarray(np.resize(np.arange(len(palette), dtype=np.uint8), (side, side)), "L").convert("P")
+    mask.putpalette([part for colour in palette for part in colour])
+    mask.save(file)

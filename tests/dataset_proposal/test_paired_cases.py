@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nnunetv2.dataset_conversion.image_folder_cases import TestImage
 from nnunetv2.dataset_proposal.paired_cases import Pairing, pair_pictures
 
 ROOT = Path("/data")
@@ -65,10 +66,28 @@ def test_pictures_of_another_kind_beside_images_are_left_out_with_a_word() -> No
     assert "1 other pictures without a mask are left out" in pairing.notes[0]
 
 
-def test_pictures_for_testing_are_left_out_with_a_word() -> None:
-    pairing = pair("train/images/a.png", "train/masks/a.png", "test/images/b.png", "test/masks/b.png")
+def test_folders_for_testing_are_tests_with_and_without_masks() -> None:
+    tests = ("test/images/b.png", "test/masks/b.png", "test/images/c.png", "test/masks/d.png")
+    pairing = pair("train/images/a.png", "train/masks/a.png", *tests)
     assert [case.name for case in pairing.cases] == ["a"]
-    assert pairing.notes == ["2 pictures in folders for testing are left out of the training data"]
+    assert pairing.tests == {
+        "b": TestImage(ROOT / "test/images/b.png", ROOT / "test/masks/b.png"),
+        "c": TestImage(ROOT / "test/images/c.png"),
+    }
+    assert [(Path(p.where).name, p.what) for p in pairing.problems] == [("d.png", "no image for this mask")]
+
+
+@pytest.mark.parametrize("new", ["n/new images/b.png", "unlabelled/b.png", "unlabelled images/b.png", "s/images/b.png"])
+def test_folders_of_images_without_any_mask_are_tests(new: str) -> None:
+    pairing = pair("n/images/a.png", "n/masks/a.png", new)
+    assert pairing.tests == {"b": TestImage(ROOT / new)}
+    assert (pairing.problems, pairing.notes) == ([], [])
+
+
+def test_images_are_no_tests_where_masks_of_other_names_wait_for_them() -> None:
+    pairing = pair("n/images/a.png", "n/masks/a.png", "s/images/b.png", "s/masks/c.png")
+    assert pairing.tests == {}
+    assert [Path(problem.where).name for problem in pairing.problems] == ["b.png", "c.png"]
 
 
 def test_a_folder_of_masks_may_be_given_where_names_say_nothing() -> None:

@@ -14,6 +14,7 @@ from nnunetv2.dataset_proposal.proposal import StartSettings, propose
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 from tests.conftest import NnunetFolders
 from tests.dataset_proposal.factories import write_image, write_mask, write_pairs
+from tests.seen_pages import in_a_browser, problems_of
 
 HOSPITALS = ("north", "south")
 
@@ -172,6 +173,36 @@ def test_a_table_names_cases_that_are_left_out_too(nnunet_folders: NnunetFolders
     assert json.loads((target / "domains.json").read_text()) == {"domains": {"n": ["b"], "s": ["c", "d"]}}
 
 
+def test_images_without_masks_become_images_for_tests(
+    nnunet_folders: NnunetFolders, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_image(data / "new images/a.png")
+    write_pairs(data / "test", ["b"], values=(0, 255))
+    write_mask(data / "test/masks/b.png", (0, 255))
+    start(data, "--yes")
+    (target,) = nnunet_folders.raw.iterdir()
+    assert sorted(file.name for file in (target / "imagesTs").iterdir()) == ["a_0000.png", "b_0000.png"]
+    assert np.unique(np.asarray(Image.open(target / "labelsTs/b.png"))).tolist() == [0, 1]
+    assert json.loads((target / "dataset.json").read_text())["numTraining"] == 12
+    out = capsys.readouterr().out
+    assert "2 images that are not trained on (imagesTs), 1 of them with masks (labelsTs)" in out
+    assert "-i $nnUNet_raw/Dataset001_MyData/imagesTs" in out
+
+
+def test_images_for_tests_have_problems_too_and_can_be_left_out(
+    nnunet_folders: NnunetFolders, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "test/images").mkdir(parents=True)
+    (data / "test/images/a.png").write_bytes(b"\x89PNG no image")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(data / "test/images/b.png")
+    out, _ = fail(capsys, data, "--yes")
+    assert "test/images/a.png" in out
+    assert "is grey, most others are RGB" in out
+    start(data, "--yes", "--skip")
+    (target,) = nnunet_folders.raw.iterdir()
+    assert not (target / "imagesTs").exists()
+
+
 def test_one_domain_in_a_table_leads_to_no_command_that_needs_several(
     nnunet_folders: NnunetFolders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,3 +245,12 @@ def test_images_that_occur_twice_slides_and_few_cases_are_worth_a_note(
     notes = " ".join(propose(StartSettings(tmp_path, num_processes=0)).notes)
     for words in ("1 images occur more than once, such as a and b", "1 files are whole slides", "only 2 cases"):
         assert words in notes
+
+
+@in_a_browser
+def test_the_page_is_readable_in_a_browser(nnunet_folders: NnunetFolders, data: Path, tmp_path: Path) -> None:
+    write_image(data / "north/images" / f"{'lonely_' * 20}.png")
+    write_mask(data / "south/masks/002.png", (0, 255), side=9)
+    with pytest.raises(SystemExit):
+        start(data)
+    assert problems_of(Path("drift_start.html").read_text(), tmp_path) == []
