@@ -1,10 +1,11 @@
 """Whether the strips and tiles of a TIFF file lie in it and have sizes that fit its image; asked before decoding."""
 
 import os
-import struct
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from s1.coded_sizes import pixels_in_jpeg, pixels_in_jpeg2000, pixels_in_webp
 from s1.damaged_files import damaged
 from s1.errors import ImageProblemError
 
@@ -13,19 +14,22 @@ PathLike = str | os.PathLike[str]
 JPEG = ("JPEG", "OJPEG", "ALT_JPEG")
 LARGEST_SMALL_TILE = 4096 * 4096
 """Pixels. A tile may have as many, or as the image; a tile as large as a codec allows fills any memory."""
-_MARKER, _FIRST_FRAME, _LAST_FRAME = 0xFF, 0xC0, 0xCF
-_NO_FRAMES = (0xC4, 0xC8, 0xCC)
-_ALONE = (0x01, *range(0xD0, 0xD9))
-"""JPEG markers that no length follows."""
+PIXELS_IN: dict[str, Callable[[bytes], int | None]] = {
+    **dict.fromkeys((*JPEG, "JPEG_LOSSY"), pixels_in_jpeg),
+    **dict.fromkeys(("JPEG2000", "JPEG_2000_LOSSY", "APERIO_JP2000_YCBC", "APERIO_JP2000_RGB"), pixels_in_jpeg2000),
+    "WEBP": pixels_in_webp,
+}
+"""Compressions whose parts are files with a size of their own -> what finds it."""
+_WITH_UNKNOWN_SIZES = ("JPEGXL", "JPEGXL_DNG", "JPEGXR", "JPEGXR_NDPI", "LERC", "PNG", "EER_V0", "EER_V1", "EER_V2")
 _HEADER_BYTES = (1 << 12, 1 << 20)
-"""Read to find the first frame; more only if it is not in fewer."""
+"""Read to find the size; more only if it is not in fewer."""
 
 
 def check_parts(file: Any, pages: Any, path: PathLike) -> None:
     """Raise ImageProblemError for parts behind the end of a tifffile.TiffFile, and for parts larger than its images.
 
     tifffile would read the former as zeros. Of the latter it makes an array before it cuts out the image; the size of a
-    part that is a JPEG file stands in that file.
+    part that is a JPEG, JPEG 2000 or WebP file stands in that file. Files of other formats as parts are refused.
     """
     for page in pages:
         if page is not None:
@@ -40,10 +44,17 @@ def _check_page(stream: Any, page: Any, path: PathLike) -> None:
     most = max(LARGEST_SMALL_TILE, key.imagewidth * key.imagelength * key.imagedepth)
     if key.is_tiled:
         _require_size(prod(map(int, key.tile)), most, path)
-    if key.compression.name in JPEG:
+    coding = key.compression.name
+    if coding in _WITH_UNKNOWN_SIZES:
+        raise ImageProblemError(
+            f"{path}: compressed as {coding}, whose parts have sizes of their own that are not known before they fill"
+            " the memory; save it with deflate, LZW or JPEG"
+        )
+    if coding in PIXELS_IN:
         for offset, count in parts:
             if count:
-                _require_size(_jpeg_pixels(stream, key.jpegheader or b"", offset, count, path), most, path)
+                pixels = _pixels(PIXELS_IN[coding], stream, key.jpegheader or b"", offset, count, path)
+                _require_size(pixels, most, path)
 
 
 def _require_size(pixels: int, most: int, path: PathLike) -> None:
@@ -54,28 +65,13 @@ def _require_size(pixels: int, most: int, path: PathLike) -> None:
         )
 
 
-def _jpeg_pixels(stream: Any, start: bytes, offset: int, count: int, path: PathLike) -> int:
-    """Return the pixels that a part which is a JPEG file claims, after the start that all parts share."""
+def _pixels(
+    find: Callable[[bytes], int | None], stream: Any, start: bytes, offset: int, count: int, path: PathLike
+) -> int:
+    """Return the pixels that a part which is a file claims, after the start that all parts share."""
     for most in _HEADER_BYTES:
         stream.seek(offset)
-        pixels = pixels_in_jpeg(start + stream.read(min(count, most)))
+        pixels = find(start + stream.read(min(count, most)))
         if pixels is not None:
             return pixels
     raise damaged(path, "a part without a size")
-
-
-def pixels_in_jpeg(data: bytes) -> int | None:
-    """Return the pixels that the first frame in the headers of a JPEG file claims, None if there is none."""
-    place = 0
-    while place + 9 <= len(data):
-        kind = data[place + 1]
-        if data[place] != _MARKER or kind == _MARKER:
-            place += 1
-        elif kind in _ALONE:
-            place += 2
-        elif _FIRST_FRAME <= kind <= _LAST_FRAME and kind not in _NO_FRAMES:
-            height, width = struct.unpack_from(">HH", data, place + 5)
-            return int(height) * int(width)
-        else:
-            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return None

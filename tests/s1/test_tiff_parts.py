@@ -61,6 +61,59 @@ def test_the_size_of_a_jpeg_is_found_behind_long_headers_and_filling(tmp_path: P
         read_shown_pixels(file)
 
 
+def embedded(pillow_format: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(stream, pillow_format, **options)
+    return stream.getvalue()
+
+
+def with_size(data: bytes, start: bytes, offset: int, size: bytes) -> bytes:
+    place = data.index(start) + offset
+    return data[:place] + size + data[place + len(size) :]
+
+
+SIZ, LOSSY, LOSSLESS = b"\xff\x4f\xff\x51", b"\x9d\x01\x2a", b"VP8L"
+HUGE = struct.pack(">2I", 60_000, 60_000)
+VP8X = b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I", 10) + bytes(4) + b"\xfe\x3f\0" * 2
+CODED = {
+    "JPEG 2000 without boxes": (34712, with_size(embedded("JPEG2000", no_jp2=True), SIZ, 8, HUGE)),
+    "JPEG 2000 in boxes": (34712, with_size(embedded("JPEG2000"), SIZ, 8, HUGE)),
+    "JPEG 2000 of Aperio": (33005, with_size(embedded("JPEG2000", no_jp2=True), SIZ, 8, HUGE)),
+    "WebP": (50001, with_size(embedded("WEBP"), LOSSY, 3, b"\xff\x3f\xff\x3f")),
+    "WebP without loss": (50001, with_size(embedded("WEBP", lossless=True), LOSSLESS, 9, b"\xff\xff\xff\x0f")),
+    "WebP with a canvas": (50001, VP8X),
+}
+
+
+@pytest.mark.parametrize("kind", CODED)
+def test_a_part_that_is_a_file_of_more_pixels_is_refused(tmp_path: Path, kind: str) -> None:
+    compression, part = CODED[kind]
+    file = write_tiff(tmp_path / "a.tif", part, compression)
+    for read in (shown_image_size, read_shown_pixels):
+        with pytest.raises(ImageProblemError, match=r"a\.tif: a strip or tile claims \d{9,} pixels"):
+            read(file)
+
+
+@pytest.mark.parametrize(("compression", "part"), [(34712, b"no JPEG 2000" * 9), (50001, b"\0\0\0\x9d\x01\x2a" * 9)])
+def test_a_part_whose_size_is_not_found_is_refused(tmp_path: Path, compression: int, part: bytes) -> None:
+    with pytest.raises(ImageProblemError, match="a part without a size"):
+        read_shown_pixels(write_tiff(tmp_path / "a.tif", part, compression))
+
+
+def test_files_of_other_formats_as_parts_are_refused(tmp_path: Path) -> None:
+    file = write_tiff(tmp_path / "a.tif", embedded("PNG"), 34933)
+    with pytest.raises(ImageProblemError, match="compressed as PNG, whose parts have sizes of their own"):
+        read_shown_pixels(file)
+
+
+@pytest.mark.parametrize("coding", ["jpeg2000", "webp"])
+def test_such_files_of_the_right_size_are_read(tmp_path: Path, coding: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    options = {"compressionargs": {"lossless": True}} if coding == "webp" else {}
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", tile=(32, 32), compression=coding, **options)
+    assert np.array_equal(read_shown_pixels(tmp_path / "a.tif").pixels, pixels)
+
+
 def test_a_small_image_may_have_one_usual_tile(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     assert LARGEST_SMALL_TILE > 1024 * 1024

@@ -16,7 +16,7 @@ from nnunetv2.errors import SlideError, UnreadableSlideError
 from nnunetv2.pathology.slides.geometry import Box, Level, make_level
 from nnunetv2.pathology.slides.slide_reader import PathLike, Valid, reason
 from s1.claimed_size import in_bytes
-from s1.tiff_parts import JPEG, LARGEST_SMALL_TILE, pixels_in_jpeg
+from s1.tiff_parts import LARGEST_SMALL_TILE, PIXELS_IN
 
 _CACHED_BYTES = 64 * 2**20
 LARGEST_PART_BYTES = 2 * 2**30
@@ -115,7 +115,7 @@ class TiffPyramid:
         try:
             self._file.filehandle.seek(offset)
             data = self._file.filehandle.read(count)
-            _check_jpeg(page, data)
+            _check_pixels(page, data)
             decoded, _, shape = page.decode(data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader)
         except Exception as error:  # whatever damaged data makes a codec raise
             raise reason("tifffile", error) from None
@@ -139,11 +139,12 @@ def _part_bytes(page: Any) -> int:
     return max(1, height * width * page.samplesperpixel * page.dtype.itemsize)
 
 
-def _check_jpeg(page: Any, data: bytes) -> None:
-    """Raise UnreadableSlideError for a part that is a JPEG file of more pixels than a part of the page has."""
-    if page.compression.name in JPEG:
+def _check_pixels(page: Any, data: bytes) -> None:
+    """Raise UnreadableSlideError for a part that is a file of more pixels than a part of the page has."""
+    find = PIXELS_IN.get(page.compression.name)
+    if find is not None:
         height, width = _part_size(page)
-        pixels = pixels_in_jpeg((page.jpegheader or b"") + data) or 0
+        pixels = find((page.jpegheader or b"") + data) or 0
         if pixels > max(LARGEST_SMALL_TILE, height * width):
             raise UnreadableSlideError(f"a tile or strip claims {pixels} pixels, expected {width} x {height}")
 
