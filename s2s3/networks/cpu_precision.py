@@ -1,34 +1,31 @@
 """Whether a network on the CPU computes in float32 or, where that is faster, in bfloat16: `nnUNet_cpu_precision`.
 
-`auto` measures both once a computer and keeps the times in `drift/cpu_precision.json` of the user's cache folder.
+`auto` takes bfloat16 for a network if two rules hold. A block of a network is faster in it and gives nearly the same,
+which is measured once a computer (`bfloat16_speed`); and the labels of a batch are the same but for a Dice of 0.999,
+which is looked at once a network, in the first batch that has several labels. Until then it computes in float32.
 """
 
-import math
-import os
-import platform
-import time
-from contextlib import AbstractContextManager, suppress
-from functools import lru_cache
-from pathlib import Path
+import logging
+from contextlib import AbstractContextManager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
 from nnunetv2.configuration import cpu_precision_setting
-from nnunetv2.foundation.files import write_json
-from s1.json_files import parse_json
+from nnunetv2.networks.bfloat16_speed import is_faster
 
-_WORTH_IT = 1.2
-"""Times that bfloat16 has to be faster."""
-_MOST_BYTES = 1 << 14
-_MOST_COMPUTERS = 32
-_REPEATS = 3
+_SMALLEST_DICE = 0.999
+_log = logging.getLogger(__name__)
+_agreeing: "WeakKeyDictionary[nn.Module, bool]" = WeakKeyDictionary()
+"""Networks that were looked at -> whether bfloat16 gives them the same labels."""
 
 
-def uses_bfloat16() -> bool:
+def uses_bfloat16(network: Any) -> bool:
     """Tell what the variable asks for. Raises SettingsError for a value that is none."""
     wanted = cpu_precision_setting()
-    return wanted == "bf16" or (wanted == "auto" and _bfloat16_is_faster(torch.get_num_threads()))
+    return wanted == "bf16" or (wanted == "auto" and isinstance(network, nn.Module) and _agreeing.get(network, False))
 
 
 def reduced_precision() -> AbstractContextManager[Any]:
@@ -41,59 +38,37 @@ def as_float32(prediction: torch.Tensor) -> torch.Tensor:
     return prediction.float() if prediction.dtype is torch.bfloat16 else prediction
 
 
-@lru_cache(maxsize=8)
-def _bfloat16_is_faster(threads: int) -> bool:
-    key, file = f"{_processor()}, torch {torch.__version__}, {threads} threads", _file()
-    known = _read(file)
-    if key not in known:
-        known = {**dict(list(known.items())[1 - _MOST_COMPUTERS :]), key: _measure()}
-        with suppress(OSError):  # it is measured again the next time
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_json(known, file)
-    return known[key] >= _WORTH_IT
+def look_at(network: Any, batch: torch.Tensor, in_float32: torch.Tensor) -> None:
+    """Decide for `auto`, once a network, by what it gave in float32 for a batch; one of a single label decides nothing.
+
+    Folds that take turns in one network share the decision of the first.
+    """
+    if cpu_precision_setting() != "auto" or not isinstance(network, nn.Module) or network in _agreeing:
+        return
+    if not is_faster(torch.get_num_threads()):
+        _agreeing[network] = False
+        return
+    labels = _labels(in_float32)
+    if (labels == labels.flatten()[0]).all():
+        return
+    with reduced_precision():
+        reduced = _labels(as_float32(network(batch)))
+    dice = mean_dice(labels, reduced)
+    _agreeing[network] = dice >= _SMALLEST_DICE
+    chosen = "bfloat16" if _agreeing[network] else "float32"
+    _log.info("nnUNet_cpu_precision=auto: %s, as labels of a tile have a Dice of %.4f in both", chosen, dice)
 
 
-def _file() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(cache) if os.path.isabs(cache) else Path.home() / ".cache") / "drift" / "cpu_precision.json"
+def mean_dice(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Return the mean Dice, 0 to 1, of all labels that occur in one of two label images of the same shape."""
+    values = torch.cat([first.unique(), second.unique()]).unique()
+    scores = [
+        2 * int(((first == value) & (second == value)).sum()) / int((first == value).sum() + (second == value).sum())
+        for value in values
+    ]
+    return sum(scores) / len(scores)
 
 
-def _read(file: Path) -> dict[str, float]:
-    """Return how many times bfloat16 is faster, by computer; nothing if the file holds anything else."""
-    try:
-        if not file.is_file() or file.stat().st_size > _MOST_BYTES:
-            return {}
-        content = parse_json(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    correct = isinstance(content, dict) and all(
-        isinstance(ratio, float) and math.isfinite(ratio) for ratio in content.values()
-    )
-    return content if correct else {}
-
-
-def _processor() -> str:
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return f"{platform.machine()} {platform.processor()}"
-
-
-def _measure() -> float:
-    """Return how many times faster a convolution is in bfloat16."""
-    generator = torch.Generator().manual_seed(0)
-    image, weight = (torch.randn(size, generator=generator) for size in ((1, 64, 128, 128), (64, 64, 3, 3)))
-    float32, bfloat16 = (_shortest_s(image.to(dtype), weight.to(dtype)) for dtype in (torch.float32, torch.bfloat16))
-    return float32 / bfloat16
-
-
-def _shortest_s(image: torch.Tensor, weight: torch.Tensor) -> float:
-    seconds = []
-    with torch.inference_mode():
-        torch.conv2d(image, weight, padding=1)
-        for _ in range(_REPEATS):
-            start = time.perf_counter()
-            torch.conv2d(image, weight, padding=1)
-            seconds.append(time.perf_counter() - start)
-    return min(seconds)
+def _labels(logits: torch.Tensor) -> torch.Tensor:
+    """Return the channel (B, *size) of the largest logit; of a single channel, whether it is above zero."""
+    return logits.argmax(1) if logits.shape[1] > 1 else logits[:, 0] > 0

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from nnunetv2.networks.cpu_operations import CpuOperations
-from nnunetv2.networks.cpu_precision import as_float32, reduced_precision, uses_bfloat16
+from nnunetv2.networks.cpu_precision import as_float32, look_at, reduced_precision, uses_bfloat16
 
 _MOST_CALLS = 4
 """At once: each holds the activations of a network."""
@@ -41,11 +41,22 @@ def call_for_each(
         return
     is_plain = _is_plain(network)
     fast_float32 = partial(CpuOperations, torch.get_num_threads()) if is_plain else nullcontext
-    precision = reduced_precision if uses_bfloat16() else fast_float32
+    reduces = uses_bfloat16(network)
+    precision = reduced_precision if reduces else fast_float32
     at_once = _calls_at_once(len(batches), first) if is_plain else 1
-    if at_once > 1:
-        yield from _side_by_side(network, calls, at_once, precision)
-        return
+    in_turns = _side_by_side(network, calls, at_once, precision) if at_once > 1 else _each(network, calls, precision)
+    prediction = next(in_turns)
+    if not reduces:
+        look_at(network, first, prediction)
+    yield prediction
+    yield from in_turns
+
+
+def _each(
+    network: Callable[[torch.Tensor], torch.Tensor],
+    calls: Sequence[Callable[[], torch.Tensor]],
+    precision: Callable[[], AbstractContextManager[Any]],
+) -> Iterator[torch.Tensor]:
     for make_batch in calls:
         with precision():
             prediction = network(make_batch())
