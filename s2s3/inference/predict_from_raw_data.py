@@ -50,7 +50,7 @@ from nnunetv2.inference.sliding_window_prediction import (
     tile_slicers,
     tile_weights,
 )
-from nnunetv2.inference.stripewise_predictor import StripewisePredictor, parts_left_out
+from nnunetv2.inference.stripewise_predictor import StripewisePredictor, note_original_parts
 from nnunetv2.inference.tile_accumulation import mean_of_folds
 from nnunetv2.networks.compiled_networks import compile_if_asked, load_weights
 from nnunetv2.preprocessing.stored_plane import StoredPlane
@@ -463,6 +463,7 @@ class nnUNetPredictor(StripewisePredictor):
             make_bar=self._make_bar,
             before_tile=self._running_case.poll,
             skips_empty=skip_empty_setting(),
+            tiles_at_once=self._tiles_at_once(),
         )
 
     def _tile_weights(self, device: torch.device) -> torch.Tensor | None:
@@ -478,7 +479,7 @@ class nnUNetPredictor(StripewisePredictor):
         return predict_tiles.mean_of_mirrored(self.network, x, axes or ())
 
 
-nnUNetPredictor._left_out_in_stripes = parts_left_out(nnUNetPredictor, globals())
+note_original_parts(nnUNetPredictor, globals())
 
 
 def predict_as_asked(arguments: Namespace) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
 import torch
@@ -16,6 +17,7 @@ from nnunetv2.errors import CallError
 from nnunetv2.inference.empty_tiles import EmptyTiles
 from nnunetv2.inference.sliding_window_prediction import Slicer, mirror_combinations
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError, LogitOverflowError, TileSum
+from nnunetv2.inference.tile_batches import Returning, TileBatches, begun_ahead, sent
 from nnunetv2.networks.several_calls import call_for_each
 
 Result = TypeVar("Result")
@@ -26,7 +28,7 @@ class TileWork:
     """What is done with the tiles of an image."""
 
     predict_tile: Callable[[torch.Tensor], torch.Tensor]
-    """Returns the logits (1, K, *tile) of a batch of one tile (1, C, *tile)."""
+    """Returns the logits (B, K, *tile) of a batch of tiles (B, C, *tile)."""
     num_channels: int
     """Channels of the logits, K."""
     weights: torch.Tensor | None
@@ -38,7 +40,9 @@ class TileWork:
     before_tile: Callable[[], None] = lambda: None
     """Watches what goes on in the background."""
     skips_empty: bool = False
-    """Whether tiles of one constant value in each channel are predicted once only."""
+    """Whether tiles of one constant value in each channel are predicted once only; not with several at once."""
+    tiles_at_once: int = 1
+    """The most tiles in a batch."""
 
 
 def predict_tiles(image: torch.Tensor, slicers: Sequence[Slicer], work: TileWork) -> torch.Tensor:
@@ -66,14 +70,30 @@ def _sum_up(image: torch.Tensor, slicers: Sequence[Slicer], work: TileWork, dtyp
 
 
 def predicted_tiles(image: Any, slicers: Sequence[Slicer], work: TileWork) -> Iterator[tuple[torch.Tensor, Slicer]]:
-    """Yield the logits (K, *tile) of each tile, and its position."""
-    predict = EmptyTiles(work.predict_tile) if work.skips_empty else work.predict_tile
+    """Yield the logits (K, *tile) of each tile, on the device of the results, and its position."""
+    batches = _predicted_batches(image, slicers, work)
     with work.make_bar(total=len(slicers)) as bar:
-        for where in slicers:
-            work.before_tile()
-            tile = torch.clone(image[where][None], memory_format=torch.contiguous_format)
-            yield predict(tile.to(work.network_device))[0], where
-            bar.update()
+        for places, batch in begun_ahead(batches) if work.network_device.type == "cuda" else batches:
+            logits = batch.get()
+            for number, where in enumerate(places):
+                yield logits[number], where
+                bar.update()
+            del batch, logits  # which would be in memory while the next batch is predicted
+
+
+def _predicted_batches(
+    image: Any, slicers: Sequence[Slicer], work: TileWork
+) -> Iterator[tuple[Sequence[Slicer], Returning]]:
+    """Yield the positions of a batch of tiles and their logits, (B, K, *tile)."""
+    if work.skips_empty:
+        predict = TileBatches(EmptyTiles(work.predict_tile), 1)
+    else:
+        predict = TileBatches(work.predict_tile, work.tiles_at_once)
+    remaining = iter(slicers)
+    while places := list(islice(remaining, predict.size)):
+        work.before_tile()
+        tiles = torch.stack([image[where] for where in places])
+        yield places, Returning(predict(sent(tiles, work.network_device)), work.results_device)
 
 
 def mean_of_mirrored(

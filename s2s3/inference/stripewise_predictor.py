@@ -16,6 +16,7 @@ from nnunetv2.inference.predict_stripes import PaddedPlane, StripeWork
 from nnunetv2.inference.predict_tiles import TileWork, where_memory_allows
 from nnunetv2.inference.sliding_window_prediction import Slicer
 from nnunetv2.inference.tile_accumulation import LogitOverflowError
+from nnunetv2.inference.tile_batches import tiles_that_fill
 from nnunetv2.networks.compiled_networks import load_weights
 from nnunetv2.pathology.outputs.band_layout import Span
 from nnunetv2.preprocessing.stored_plane import StoredPlane
@@ -39,9 +40,12 @@ FUNCTIONS_LEFT_OUT = (
 """The same, of the module of the predictor."""
 
 
-def parts_left_out(predictor_class: type, namespace: dict[str, Any]) -> OriginalParts:
-    """Note what prediction in stripes leaves out, of a class and of the globals of its module."""
-    return OriginalParts.of(predictor_class, METHODS_LEFT_OUT, namespace, FUNCTIONS_LEFT_OUT)
+def note_original_parts(predictor_class: "type[StripewisePredictor]", namespace: dict[str, Any]) -> None:
+    """Note what stripes leave out, of a class and of the globals of its module, and what predicts its tiles."""
+    predictor_class._left_out_in_stripes = OriginalParts.of(
+        predictor_class, METHODS_LEFT_OUT, namespace, FUNCTIONS_LEFT_OUT
+    )
+    predictor_class._predicting_tiles = OriginalParts.of(predictor_class, ("_internal_maybe_mirror_and_predict",))
 
 
 class StripewisePredictor:
@@ -58,6 +62,7 @@ class StripewisePredictor:
     list_of_parameters: Any
     _running_case: RunningCase
     _left_out_in_stripes: ClassVar[OriginalParts]
+    _predicting_tiles: ClassVar[OriginalParts]
 
     @abstractmethod
     def predict_logits_from_preprocessed_data(self, data: torch.Tensor) -> torch.Tensor:
@@ -103,6 +108,11 @@ class StripewisePredictor:
         self.network = self.network.to(self.device)
         self.network.eval()
         empty_cache(self.device)
+
+    def _tiles_at_once(self) -> int:
+        """Return how many tiles make a batch; a method of others for tiles gets each by itself, as in nnU-Net."""
+        own = self._predicting_tiles.are_in_use(self)
+        return tiles_that_fill(self.device, self.configuration_manager.patch_size) if own else 1
 
     def _results_on_device(self) -> tuple[bool, Callable[[], None]]:
         """Return whether results are collected on the device, and what makes room there."""

@@ -1,0 +1,81 @@
+"""Tiles that a GPU predicts several at a time, and copies that it makes while it computes.
+
+On the CPU, where none of this saves time, a tile is predicted by itself, when it is asked for.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+_VOXELS_THAT_FILL = 1 << 22
+"""Of the tiles of a batch: 16 of 512 x 512, 2 of 128 x 128 x 128."""
+_MOST_TILES = 16
+
+
+def tiles_that_fill(device: torch.device, tile_size: Sequence[int]) -> int:
+    """Return how many tiles a device predicts at a time: 1 but for CUDA."""
+    if device.type != "cuda":
+        return 1
+    return min(_MOST_TILES, max(1, _VOXELS_THAT_FILL // prod(tile_size)))
+
+
+@dataclass
+class TileBatches:
+    """Predicts batches of at most `size` tiles; fewer, from then on, once the device runs out of memory.
+
+    Parameters:
+        predict: (B, C, *tile) -> logits (B, K, *tile).
+    """
+
+    predict: Callable[[torch.Tensor], torch.Tensor]
+    size: int
+
+    def __call__(self, tiles: torch.Tensor) -> torch.Tensor:
+        """Return the logits (B, K, *tile) of tiles (B, C, *tile)."""
+        while len(tiles) <= self.size:
+            try:
+                return self.predict(tiles)
+            except torch.OutOfMemoryError:
+                if len(tiles) == 1:
+                    raise
+            self.size = (len(tiles) + 1) // 2  # outside of the handler, which keeps activations in memory
+        return torch.cat([self(part) for part in tiles.split(self.size)])
+
+
+def begun_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield each item when the next one was made, so that a device computes that one meanwhile."""
+    item = next(items, None)
+    while item is not None:
+        following = next(items, None)
+        yield item
+        item = following
+
+
+def sent(tiles: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return tiles on a device; the copy to a CUDA device goes on in the background, before what it computes next."""
+    if device.type != "cuda" or tiles.device.type == "cuda":
+        return tiles.to(device)
+    return tiles.pin_memory().to(device, non_blocking=True)
+
+
+class Returning:
+    """A tensor on its way to another device; from CUDA to the CPU in the background, after what was computed before."""
+
+    def __init__(self, tensor: torch.Tensor, device: torch.device):
+        self._arrived = None
+        if tensor.device.type != "cuda" or device.type != "cpu":
+            self._tensor = tensor.to(device)
+            return
+        self._tensor = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        self._tensor.copy_(tensor, non_blocking=True)
+        self._arrived = torch.cuda.current_stream(tensor.device).record_event()
+
+    def get(self) -> torch.Tensor:
+        """Wait for the tensor and return it."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        return self._tensor
