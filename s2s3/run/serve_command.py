@@ -4,17 +4,22 @@ import argparse
 import logging
 import os
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.stop_signals import Stopped
 from nnunetv2.run.model_arguments import add_model_arguments
 from nnunetv2.serving.service_limits import ServiceLimits
 
 if TYPE_CHECKING:
     from nnunetv2.serving.image_model import ImageModel
+    from nnunetv2.serving.prediction_queue import PredictionQueue
 
 _log = logging.getLogger(__name__)
 _OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -30,16 +35,18 @@ def serve_entry() -> None:
         arguments.queue, arguments.max_mb * _MB, arguments.max_megapixels * 10**6, arguments.upload_seconds
     )
     from nnunetv2.serving.application import make_application, require_packages
+    from nnunetv2.serving.prediction_queue import PredictionQueue
 
     require_packages()
-    with listening(arguments.host, arguments.port) as place:
+    queue = PredictionQueue(limits.requests)
+    with listening(arguments.host, arguments.port) as place, waiting_for_nothing_in(queue):
         model = _load(arguments)
-        application = make_application(model, limits, allowed_hosts(arguments.host, arguments.allowed_host))
+        application = make_application(model, limits, allowed_hosts(arguments.host, arguments.allowed_host), queue)
         host, port = place.getsockname()[:2]
         _log.info(
             "serving %s at http://%s:%d/ (Ctrl-C ends it)", model.name, f"[{host}]" if ":" in host else host, port
         )
-        run_server(application, place, most_connections=4 * limits.requests + 16)
+        run_server(application, place, limits)
 
 
 def _load(arguments: argparse.Namespace) -> "ImageModel":
@@ -67,19 +74,28 @@ def listening(host: str, port: int) -> socket.socket:
         raise SettingsError(f"cannot listen at {host}, port {port}: {reason}; choose --host and --port") from None
 
 
-def run_server(application: Any, place: socket.socket, most_connections: int) -> None:
+def run_server(application: Any, place: socket.socket, limits: ServiceLimits) -> None:
     """Answer requests until a signal asks for an end."""
     import uvicorn
 
-    config = uvicorn.Config(
-        application,
-        log_level="warning",
-        limit_concurrency=most_connections,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=30,
-        server_header=False,
-    )
+    from nnunetv2.serving.connection_deadlines import server_settings
+
+    config = uvicorn.Config(application, log_level="warning", server_header=False, **server_settings(limits))
     uvicorn.Server(config).run(sockets=[place])
+
+
+@contextmanager
+def waiting_for_nothing_in(queue: "PredictionQueue") -> Iterator[None]:
+    """End the process at once when a signal ends this context while a prediction runs, for which Python would wait."""
+    try:
+        yield
+    except (Stopped, KeyboardInterrupt) as ending:
+        if not queue.is_working:
+            raise
+        _log.warning("the server ends; a prediction that still runs is given up")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(ending.code or 0) if isinstance(ending, Stopped) else 130)
 
 
 def allowed_hosts(host: str, more: list[str]) -> list[str]:

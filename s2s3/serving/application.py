@@ -25,22 +25,23 @@ def require_packages() -> None:
         raise SettingsError("drift serve needs fastapi and uvicorn: pip install nnunetv2[serve]") from None
 
 
-def make_application(model: ImageModel, limits: ServiceLimits, hosts: Sequence[str]) -> Any:
+def make_application(model: ImageModel, limits: ServiceLimits, hosts: Sequence[str], queue: PredictionQueue) -> Any:
     """Return the FastAPI application of a model.
 
     Parameters:
+        queue: in which images are predicted; it is closed when the application ends.
         hosts: names by which the server may be called; `*` for any.
     """
     from fastapi import FastAPI, Request
     from fastapi.responses import JSONResponse
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    service = Service(model, limits, PredictionQueue(limits.requests))
+    service = Service(model, limits, queue)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         yield
-        service.queue.close()
+        service.queue.close(limits.ending_seconds)
 
     async def predict(request: Request, output: str = "png") -> Any:
         return await service.predict(request, output)

@@ -3,8 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 from nnunetv2.serving.refusals import RequestRefused
 
@@ -20,36 +20,51 @@ class PredictionQueue:
 
     def __init__(self, most: int):
         self._most = most
-        self._count = 0
+        self._work: set[Future[Any]] = set()
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "prediction")
 
     @property
     def is_full(self) -> bool:
         """Whether the next function would be turned away."""
-        return self._count >= self._most
+        return len(self._work) >= self._most
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a function runs or waits."""
+        return bool(self._work)
 
     def require_room(self) -> None:
         """Raise RequestRefused if the queue is full."""
         if self.is_full:
-            raise RequestRefused(503, f"{self._count} images are waiting already; try again in a while")
+            raise RequestRefused(503, f"{len(self._work)} images are waiting already; try again in a while")
 
     async def run(self, function: Callable[[], Result]) -> Result:
-        """Return what the function returns, once it has run. Raises RequestRefused, at once, if the queue is full.
+        """Return what the function returns, once it has run. Raises RequestRefused if the queue is full or closed.
 
         What is running goes on when whoever waits for it leaves; what still waits is left out.
         """
         with self._lock:
             self.require_room()
-            self._count += 1
-        work = self._thread.submit(function)
+            work = self._submitted(function)
+            self._work.add(work)
         work.add_done_callback(self._leave)
         return await asyncio.wrap_future(work)
 
-    def _leave(self, _: Future[Result]) -> None:
-        with self._lock:
-            self._count -= 1
+    def _submitted(self, function: Callable[[], Result]) -> Future[Result]:
+        try:
+            return self._thread.submit(function)
+        except RuntimeError:  # after `close`
+            raise RequestRefused(503, "the server is ending") from None
 
-    def close(self) -> None:
-        """Let the running function end, and leave out those that wait."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+    def _leave(self, work: Future[Any]) -> None:
+        with self._lock:
+            self._work.discard(work)
+
+    def close(self, seconds: float) -> None:
+        """Leave out the functions that wait, and give the running one some seconds to end.
+
+        One that goes on, see `is_working`, keeps Python from ending.
+        """
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        wait(tuple(self._work), seconds)

@@ -14,6 +14,10 @@ class ServiceLimits:
     image_bytes: int = 64 * 10**6
     image_pixels: int = 50 * 10**6
     upload_seconds: int = 60
+    connection_seconds: int = 20
+    """Longest time without a whole request, or in which a client takes nothing of an answer."""
+    ending_seconds: int = 10
+    """Time that a running prediction gets when the server ends, after answers had theirs."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

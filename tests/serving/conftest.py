@@ -9,6 +9,7 @@ import pytest
 
 from nnunetv2.inference import predict_from_raw_data
 from nnunetv2.serving.image_model import ImageModel, load_image_model
+from nnunetv2.serving.prediction_queue import PredictionQueue
 from nnunetv2.serving.service_limits import ServiceLimits
 from tests.factories.models import CPU, Trainer, write_model_folder
 from tests.factories.plans import make_dataset_json, make_plans
@@ -57,7 +58,8 @@ def client_of() -> Iterator[Callable[..., Any]]:
     from nnunetv2.serving.application import make_application
 
     def client(model: ImageModel, limits: ServiceLimits | None = None) -> TestClient:
-        application = make_application(model, limits or ServiceLimits(), ["127.0.0.1"])
+        limits = limits or ServiceLimits()
+        application = make_application(model, limits, ["127.0.0.1"], PredictionQueue(limits.requests))
         return TestClient(application, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
     return client

@@ -43,7 +43,7 @@ def test_an_image_that_waits_is_left_out_when_its_sender_leaves() -> None:
             await asyncio.sleep(0.001)
         go_on.set()
         answer = await first
-        queue.close()
+        queue.close(20)
         return answer
 
     assert asyncio.run(asyncio.wait_for(serve(), 20)) == "labels"
