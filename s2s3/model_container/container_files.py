@@ -15,6 +15,7 @@ from nnunetv2.foundation.scratch_folder import scratch_folder
 from nnunetv2.inference.model_folder import read_model_folder
 from nnunetv2.model_container.container_texts import container_texts
 from nnunetv2.model_container.locked_packages import locked_packages
+from nnunetv2.model_container.own_trainers import copy_trainers, own_trainer_folders, packages_of_trainers
 from nnunetv2.model_sharing.model_advice import checkpoints_by_fold
 
 _MODEL_FILES = ("plans.json", "dataset.json")
@@ -47,25 +48,28 @@ class ContainerSettings:
 def write_container(model: Path, target: Path, settings: ContainerSettings) -> None:
     """Write the folder `target`, all or nothing.
 
-    Raises OutputExistsError if it exists, and what reading the model raises: it is loaded as a prediction does.
+    Raises OutputExistsError if it exists, and what reading the model raises: it is loaded as a prediction does. Own
+    trainers that it needs go along; SettingsError if they are not found or cannot.
     """
     if target.exists():
         raise OutputExistsError(f"{target} exists; remove it or choose another folder with -o")
     folds = _folds(model, settings)
-    read_model_folder(model, tuple(folds), settings.checkpoint)
+    trainers = own_trainer_folders(read_model_folder(model, tuple(folds), settings.checkpoint))
     name = re.sub(r"[^a-z0-9]+", "-", f"{model.parent.name}-{model.name}".lower()).strip("-")
     texts = container_texts(
         f"{model.parent.name}/{model.name}",
         name,
         settings.output_name,
         _options(settings, folds),
-        locked_packages(),
+        sorted({*locked_packages(), *packages_of_trainers(trainers)}),
         settings.cpu,
+        len(trainers),
     )
     parent = make_folder(target.absolute().parent, "the folder of the container")
     with scratch_folder(parent, target.name) as folder:
         _copy_model(model, folder / "model", folds, settings.checkpoint)
         _copy_package(folder / "package")
+        copy_trainers(trainers, folder / "trainers")
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8")
             (folder / file).chmod(0o755 if file.endswith(".sh") else 0o644)

@@ -20,10 +20,10 @@ RUN useradd --uid {user} --create-home algorithm && mkdir -p /input /output && c
 COPY --from=build {folder}/venv {folder}/venv
 COPY package {folder}/package
 COPY model {folder}/model
-ENV PATH={folder}/venv/bin:$PATH \\
+{trainers}ENV PATH={folder}/venv/bin:$PATH \\
     PYTHONPATH={folder}/package \\
     PYTHONUNBUFFERED=1 \\
-    MPLCONFIGDIR=/tmp/matplotlib \\
+{variable}    MPLCONFIGDIR=/tmp/matplotlib \\
     nnUNet_compile=f
 USER {user}
 WORKDIR /tmp
@@ -63,7 +63,13 @@ docker run --rm $gpu --network none --cap-drop ALL --security-opt no-new-privile
 
 
 def container_texts(
-    model: str, tag: str, output_name: str, options: Sequence[str], packages: Sequence[str], cpu: bool
+    model: str,
+    tag: str,
+    output_name: str,
+    options: Sequence[str],
+    packages: Sequence[str],
+    cpu: bool,
+    trainers: int = 0,
 ) -> dict[str, str]:
     """Return name -> content of the files.
 
@@ -74,14 +80,18 @@ def container_texts(
         options: of the program that runs in the container.
         packages: `name==version` of everything to install.
         cpu: whether torch is installed without CUDA.
+        trainers: number of folders with own trainers, trainers/0, trainers/1, ...
     """
     command = ["python", "-m", "nnunetv2.model_container.algorithm", "--model", f"{FOLDER}/model", *options]
     index = "--extra-index-url https://download.pytorch.org/whl/cpu " if cpu else ""
+    places = [f"{FOLDER}/trainers/{number}" for number in range(trainers)]
     dockerfile = _DOCKERFILE.format(
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         folder=FOLDER,
         user=_USER,
         index=index,
+        trainers=f"COPY trainers {FOLDER}/trainers\n" if trainers else "",
+        variable=f"    nnUNet_extTrainer={':'.join(places)} \\\n" if trainers else "",
         entry=", ".join(map(json.dumps, command)),
     )
     return {

@@ -8,12 +8,13 @@ _OF_TORCH = re.compile(r"nvidia-|cuda-|triton$")
 """torch names these itself, by platform."""
 
 
-def locked_packages(distribution: str = "nnunetv2") -> list[str]:
+def locked_packages(distribution: str = "nnunetv2", with_itself: bool = False) -> list[str]:
     """Return `name==version` of all packages that a distribution needs, directly or not, sorted by name.
 
     Further packages that extras ask for are left out, and so are local labels of versions, such as `+cpu`.
     """
-    versions: dict[str, str] = {}
+    own = _version(distribution) if with_itself else None
+    versions: dict[str, str] = {} if own is None else {distribution.lower(): own}
     waiting = [distribution]
     while waiting:
         for name in _needed_by(waiting.pop()):

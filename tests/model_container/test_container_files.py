@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from nnunetv2.errors import SettingsError
+from nnunetv2.model_container import own_trainers
 from nnunetv2.model_container.container_files import ContainerSettings, write_container
 from nnunetv2.run.container_command import container_entry
 from tests.factories.models import write_model_folder
@@ -94,6 +96,70 @@ def test_an_existing_folder_is_left_alone(
     (tmp_path / "c").mkdir()
     run_command(container_entry, model, "-o", tmp_path / "c", exit_code=2)
     assert "exists; remove it" in capsys.readouterr().err
+
+
+OWN = "class nnUNetTrainerOwn(nnUNetTrainer):\n    pass\n"
+
+
+@pytest.fixture
+def own_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model of a trainer in a folder of nnUNet_extTrainer, beside other files and links."""
+    trainers = tmp_path / "trainers"
+    (trainers / "parts").mkdir(parents=True)
+    (trainers / "parts/__init__.py").touch()
+    (trainers / "own.py").write_text(
+        f"import parts, hypothesis\nfrom nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer\n{OWN}"
+    )
+    (trainers / "secret.txt").write_text("mine")
+    (tmp_path / "elsewhere.py").touch()
+    (trainers / "link.py").symlink_to(tmp_path / "elsewhere.py")
+    monkeypatch.setenv("nnUNet_extTrainer", str(trainers))
+    plans, about = make_plans([16, 16], [1.0, 1.0], ".png", 3), make_dataset_json(".png", 3)
+    folder = tmp_path / "Dataset001_X" / "nnUNetTrainerOwn__nnUNetPlans__2d"
+    return write_model_folder(folder, plans, about, trainer_name="nnUNetTrainerOwn")
+
+
+def test_a_trainer_of_the_users_own_goes_along_with_what_it_imports(own_model: Path, tmp_path: Path) -> None:
+    write_container(own_model, tmp_path / "c", ContainerSettings())
+    taken = {file.relative_to(tmp_path / "c/trainers").as_posix() for file in (tmp_path / "c/trainers").rglob("*.*")}
+    assert taken == {"0/own.py", "0/parts/__init__.py"}
+    dockerfile = (tmp_path / "c/Dockerfile").read_text()
+    assert "COPY trainers /opt/algorithm/trainers\n" in dockerfile
+    assert "nnUNet_extTrainer=/opt/algorithm/trainers/0 \\" in dockerfile
+    packages = {line.split("==")[0] for line in (tmp_path / "c/requirements.txt").read_text().split()}
+    assert {"hypothesis", "sortedcontainers", "torch"} <= packages
+    check("hadolint", tmp_path / "c/Dockerfile")
+
+
+def test_without_need_no_trainers_go_along(
+    model: Path, own_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_container(model, tmp_path / "c", ContainerSettings())
+    assert not (tmp_path / "c/trainers").exists()
+    assert "trainers" not in (tmp_path / "c/Dockerfile").read_text()
+    monkeypatch.delenv("nnUNet_extTrainer")
+    with pytest.raises(SettingsError, match="Could not find the trainer class nnUNetTrainerOwn"):
+        write_container(own_model, tmp_path / "d", ContainerSettings())
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_folder_that_holds_more_than_trainers_is_refused(
+    own_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_trainers, "MOST_FILES", 1)
+    with pytest.raises(SettingsError, match="2 Python files, expected a folder of trainers alone"):
+        write_container(own_model, tmp_path / "c", ContainerSettings())
+
+
+def test_a_network_of_an_installed_module_is_refused(
+    own_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = json.loads((own_model / "plans.json").read_text())
+    plans["configurations"]["2d"]["architecture"]["network_class_name"] = "json.decoder.JSONDecoder"
+    (own_model / "plans.json").write_text(json.dumps(plans))
+    monkeypatch.setenv("nnUNet_allowed_modules", "json.decoder")
+    with pytest.raises(SettingsError, match=r"of the module json\.decoder"):
+        write_container(own_model, tmp_path / "c", ContainerSettings())
 
 
 @pytest.mark.slow
