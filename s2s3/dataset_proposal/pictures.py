@@ -9,7 +9,8 @@ from nnunetv2.dataset_conversion.image_folder_cases import relabelled
 from nnunetv2.dataset_conversion.mask_colours import read_mask
 from nnunetv2.dataset_proposal.paired_cases import FoundCase
 from nnunetv2.imageio.natural_image_files import read_pixels
-from nnunetv2.overlays.rendering import as_8_bit_colours, generate_overlay
+from nnunetv2.overlays.rendering import generate_overlay
+from nnunetv2.overlays.value_ranges import as_8_bit_colours
 
 SIDE_PX = 200
 

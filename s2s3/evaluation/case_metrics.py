@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunetv2.errors import WrongShapeError
-from nnunetv2.evaluation.label_pairs import LabelPairs, count_pairs
-from nnunetv2.imageio.label_reading import read_labels
+from nnunetv2.evaluation.label_pairs import LabelPairs, PairCounter
+from nnunetv2.imageio.label_reading import open_labels, parts_of
 
 if TYPE_CHECKING:
     from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
@@ -81,12 +81,15 @@ def score_files(
 ) -> tuple[dict[str, Any], LabelPairs]:
     """Return what compute_metrics does, and the values that the two images hold."""
     files = (reference_file, prediction_file)
-    reference, prediction = (read_labels(image_reader_writer, os.fspath(file)) for file in files)
+    reference, prediction = (open_labels(image_reader_writer, os.fspath(file)) for file in files)
     if reference.shape != prediction.shape:
         raise WrongShapeError(
             f"{prediction_file} has shape {prediction.shape[1:]}, its reference {reference_file} {reference.shape[1:]}"
         )
-    pairs = count_pairs(reference, prediction)
+    counter = PairCounter()
+    for parts in zip(parts_of(reference), parts_of(prediction), strict=True):
+        counter.add(*parts)
+    pairs = counter.pairs()
     metrics = {
         tuple(entry) if isinstance(entry, list) else entry: metrics_from_counts(*counts_of(pairs, entry, ignore_label))
         for entry in labels_or_regions

@@ -1,17 +1,49 @@
-"""Reads label images as whole numbers where that saves the way through float32."""
+"""Reads label images as whole numbers where that saves the way through float32, and large TIFF files by rows."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from nnunetv2.foundation.replaced_parts import OriginalParts
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
-from nnunetv2.imageio.natural_image_files import read_label_pixels
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
+from nnunetv2.imageio.reading_errors import reading
+from nnunetv2.imageio.row_images import RowImage, label_row_image
 
 _OF_THIS_PACKAGE = OriginalParts.of(NaturalImage2DIO, ("read_seg",))
+_PIXELS_AT_ONCE = 2**20
 
 
 def read_labels(reader: BaseReaderWriter, file: str) -> np.ndarray:
     """Return the label map (1, x, y, z) that `reader.read_seg` gives, in the type in which its values are stored."""
+    return read_labels_with_properties(reader, file)[0]
+
+
+def read_labels_with_properties(reader: BaseReaderWriter, file: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return what `reader.read_seg` does, with the labels in the type in which their values are stored."""
+    if isinstance(reader, NaturalImage2DIO) and _OF_THIS_PACKAGE.are_in_use(reader):
+        return reader.read_stored_seg(file)
+    return reader.read_seg(file)
+
+
+def open_labels(reader: BaseReaderWriter, file: str) -> np.ndarray | RowImage:
+    """Return what read_labels does, or for a large TIFF file that can be read by rows, a RowImage of these values."""
     if _OF_THIS_PACKAGE.are_in_use(reader):
-        return read_label_pixels(file)[None, None]
-    return reader.read_seg(file)[0]
+        with reading(file):
+            rows = label_row_image(file)
+        if rows is not None:
+            return rows
+    return read_labels(reader, file)
+
+
+def parts_of(labels: np.ndarray | RowImage) -> Iterator[np.ndarray]:
+    """Yield a label map (1, x, y, z) in parts along y, which depend on its shape only."""
+    _, _, height, width = labels.shape
+    if labels.shape[1] != 1:
+        yield np.asarray(labels)
+        return
+    rows = max(1, _PIXELS_AT_ONCE // max(1, width))
+    for top in range(0, height, rows):
+        part = slice(top, min(top + rows, height))
+        yield labels.part(part, slice(0, width)) if isinstance(labels, RowImage) else labels[:, 0, part]

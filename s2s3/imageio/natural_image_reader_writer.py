@@ -46,8 +46,13 @@ class NaturalImage2DIO(BaseReaderWriter):
 
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read labels as (1, 1, H, W) float32; colour files are refused, the labels of a palette are its indices."""
+        labels, properties = self.read_stored_seg(seg_fname)
+        return labels.astype(np.float32), properties
+
+    def read_stored_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
+        """Read labels as read_seg does, in the type in which they are stored."""
         labels, orientation = read_label_picture(seg_fname)
-        return labels[None, None].astype(np.float32), _properties(orientation)
+        return labels[None, None], _properties(orientation)
 
     def write_seg(self, seg: np.ndarray, output_fname: str, properties: dict[str, Any]) -> None:
         """Write labels (1, H, W) with 8 bits, or with 16 if the largest is 255 or more."""

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.imageio.reading_errors import naming_file
-from s1.tiff_files import is_tiff
+from s1.tiff_files import is_tiff, tiff_compression
+from s1.tiff_parts import JPEG
 from s1.tiff_rows import TiffRows, tiff_rows
 
 
@@ -46,6 +47,15 @@ def row_image(path: str) -> RowImage | None:
     with naming_file(path):
         rows = tiff_rows(path)
     return None if rows is None else RowImage(rows)
+
+
+def label_row_image(path: str) -> RowImage | None:
+    """Return a file of labels as a RowImage; None if it has to be, or better is, read at once, or to refuse it."""
+    rows = row_image(path)
+    if rows is None or len(rows) != 1:
+        return None
+    with naming_file(path):
+        return None if tiff_compression(path) in JPEG else rows
 
 
 def part_of(image: np.ndarray | RowImage, rows: slice, columns: slice) -> np.ndarray:

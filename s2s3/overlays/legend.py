@@ -41,8 +41,10 @@ def add_legend(picture: np.ndarray, entries: Sequence[tuple[str, Rgb]]) -> np.nd
         top = entry.row * 2 * size + size // 2
         draw.rectangle((entry.left, top, entry.left + size, top + size), fill=entry.colour, outline=_TEXT)
         draw.text((entry.left + 3 * size // 2, top + size // 2), entry.name, fill=_TEXT, font=font, anchor="lm")
-    margin = ((0, 0), (0, width - picture.shape[1]), (0, 0))
-    return np.concatenate([np.pad(picture, margin, constant_values=_PAPER[0]), np.asarray(strip)])
+    missing = width - picture.shape[1]
+    if missing:
+        picture = np.pad(picture, ((0, 0), (0, missing), (0, 0)), constant_values=_PAPER[0])
+    return np.concatenate([picture, np.asarray(strip)])
 
 
 def _place(entries: Sequence[tuple[str, Rgb]], lengths: Sequence[int], size: int, width: int) -> list[_Entry]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nnunetv2.errors import ArgumentError, WrongShapeError
+from nnunetv2.overlays.value_ranges import Stretch, as_8_bit_colours, strips
 
 color_cycle = (
     "000000",
@@ -76,12 +77,17 @@ def generate_overlay(
         raise WrongShapeError(
             f"image {np.shape(input_image)} and labels {labels.shape}: expected (H, W) or (H, W, 3) and (H, W)"
         )
-    present = np.unique(labels)
+    present = _values_of(labels)
     if mapping is None:
         mapping = {int(v): int(v) for v in present if v > 0} if is_colour else {v: i for i, v in enumerate(present)}
     colours = {label: colour_of(index, color_cycle) for label, index in mapping.items() if label in present}
     draw = _tint if is_colour else _add
     return draw(image, labels, {k: v for k, v in colours.items() if v != _BLACK}, overlay_intensity)
+
+
+def _values_of(labels: np.ndarray) -> np.ndarray:
+    """Return each value once, ascending."""
+    return np.unique(np.concatenate([labels[:0].ravel(), *(np.unique(labels[rows]) for rows in strips(labels))]))
 
 
 def _channels_last(image: np.ndarray, plane: tuple[int, ...]) -> np.ndarray:
@@ -95,51 +101,36 @@ def _channels_last(image: np.ndarray, plane: tuple[int, ...]) -> np.ndarray:
 
 def _add(image: np.ndarray, labels: np.ndarray, colours: Mapping[int, Rgb], intensity: float) -> np.ndarray:
     """Add colours to grey values (H, W)."""
-    sum_of_both = np.repeat(_stretch(image)[..., None], 3, axis=-1)
-    for label, colour in colours.items():
-        sum_of_both[labels == label] += intensity * np.array(colour)
-    largest = sum_of_both.max(initial=0)
-    return (sum_of_both / largest * 255 if largest > 0 else sum_of_both).astype(np.uint8)
+    stretch = Stretch.of(image)
 
+    def sum_of_both(rows: slice) -> np.ndarray:
+        values = np.repeat(stretch(image[rows])[..., None], 3, axis=-1)
+        for label, colour in colours.items():
+            values[labels[rows] == label] += intensity * np.array(colour)
+        return values
 
-def _stretch(values: np.ndarray) -> np.ndarray:
-    """Map the finite range of values to 0..255; values that are not finite become 0, as do all if they are equal."""
-    if values.dtype.kind != "f":
-        values = values.astype(np.float64)  # 16-bit differences may need 17 bits
-    finite = values[np.isfinite(values)]
-    smallest = finite.min() if finite.size else 0
-    shifted = np.nan_to_num(values - smallest, nan=0, posinf=0, neginf=0)
-    largest = shifted.max(initial=0)
-    return shifted / largest * 255 if largest > 0 else np.zeros(values.shape)
+    largest = max((sum_of_both(rows).max(initial=0) for rows in strips(labels)), default=0)
+    picture = np.empty((*labels.shape, 3), np.uint8)
+    for rows in strips(labels):
+        values = sum_of_both(rows)
+        picture[rows] = (values / largest * 255 if largest > 0 else values).astype(np.uint8)
+    return picture
 
 
 def _tint(image: np.ndarray, labels: np.ndarray, colours: Mapping[int, Rgb], intensity: float) -> np.ndarray:
     """Blend colours into an image (H, W, 3), and draw the outline of each label at full strength."""
-    picture = as_8_bit_colours(image).astype(np.float32)
+    picture = as_8_bit_colours(image)
     if intensity <= 0:
-        return picture.astype(np.uint8)
-    outlines = _outlines(labels)
-    for label, colour in colours.items():
-        inside = labels == label
-        fill = min(1.0, intensity / 2)
-        picture[inside] = (1 - fill) * picture[inside] + fill * np.array(colour, np.float32)
-        picture[inside & outlines] = colour
-    return np.rint(picture).astype(np.uint8)
-
-
-def as_8_bit_colours(image: np.ndarray) -> np.ndarray:
-    """Return colours (H, W, 3) for the screen.
-
-    Values 0..255 stay, 0..1 are multiplied by 255. Anything else (16 bit, normalized) is stretched channel by channel,
-    which restores the white of a slide that was normalised channel by channel.
-    """
-    values = np.nan_to_num(np.asarray(image, np.float32))
-    smallest, largest = values.min(initial=0), values.max(initial=0)
-    if smallest < 0 or largest > 255:
-        values = np.stack([_stretch(values[..., channel]) for channel in range(3)], axis=-1)
-    elif largest <= 1:
-        values = values * 255
-    return np.rint(values).astype(np.uint8)
+        return picture
+    outlines, fill = _outlines(labels), min(1.0, intensity / 2)
+    for rows in strips(labels):
+        values = picture[rows].astype(np.float32)
+        for label, colour in colours.items():
+            inside = labels[rows] == label
+            values[inside] = (1 - fill) * values[inside] + fill * np.array(colour, np.float32)
+            values[inside & outlines[rows]] = colour
+        picture[rows] = np.rint(values).astype(np.uint8)
+    return picture
 
 
 def _outlines(labels: np.ndarray) -> np.ndarray:
@@ -182,6 +173,8 @@ def select_slice_to_plot2(image: np.ndarray, segmentation: np.ndarray) -> int:
     after the first counts a little less: the shares of those before it are added to its divisor. Without foreground: 0.
     """
     labels = np.asarray(segmentation)
+    if len(labels) == 1:
+        return 0
     classes = [label for label in np.unique(labels) if label > 0]
     shares = np.zeros((len(labels), len(classes)))
     for column, label in enumerate(classes):

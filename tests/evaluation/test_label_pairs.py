@@ -3,8 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnunetv2.evaluation import label_pairs
 from nnunetv2.evaluation.case_metrics import compute_tp_fp_fn_tn, counts_of, region_or_label_to_mask
-from nnunetv2.evaluation.label_pairs import count_pairs
+from nnunetv2.evaluation.label_pairs import PairCounter, count_pairs
 
 SHAPE = (1, 3, 300, 301)  # more than two parts of the pass
 
@@ -56,3 +57,21 @@ def test_a_label_or_region_is_counted_from_pairs_as_from_masks(entry: Any, ignor
     counts = counts_of(count_pairs(reference, prediction), entry, ignore_label)
     assert counts == compute_tp_fp_fn_tn(*masks, ignored)
     assert all(type(count) is int for count in counts)
+
+
+@pytest.mark.parametrize("kept", [2, 64])
+@pytest.mark.parametrize("highest", [4, 400])
+def test_parts_are_counted_as_the_whole_also_with_values_that_no_byte_holds(
+    highest: int, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_pairs, "_PARTS_KEPT", kept)
+    rng = np.random.default_rng(2)
+    images = [rng.integers(0, 4, (1000, 301)).astype(np.uint16) for _ in range(2)]
+    images[0][600:, 5] = highest
+    counter = PairCounter()
+    for top in range(0, 1000, 130):
+        counter.add(*(image[top : top + 130] for image in images))
+    pairs, codes = counter.pairs(), images[0].astype(np.int64) * 1000 + images[1]
+    found, counts = np.unique(codes, return_counts=True)
+    assert (pairs.reference.astype(np.int64) * 1000 + pairs.prediction).tolist() == found.tolist()
+    assert pairs.voxels.tolist() == counts.tolist()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from nnunetv2.overlays import rendering, value_ranges
 from nnunetv2.overlays.rendering import (
-    as_8_bit_colours,
     color_cycle,
     colour_of,
     generate_overlay,
@@ -12,6 +12,7 @@ from nnunetv2.overlays.rendering import (
     select_slice_to_plot,
     select_slice_to_plot2,
 )
+from nnunetv2.overlays.value_ranges import as_8_bit_colours
 
 BLUE, ORANGE = (67, 99, 216), (245, 130, 49)
 
@@ -139,3 +140,37 @@ def test_without_foreground_the_first_plane_is_chosen():
 def test_the_first_colour_is_black_and_none_is_there_twice():
     assert color_cycle[0] == "000000"
     assert len(set(color_cycle)) == len(color_cycle) == 15
+
+
+def reference_tint(image: np.ndarray, labels: np.ndarray, intensity: float) -> np.ndarray:
+    """Draw the whole picture at once, as floats."""
+    values = np.nan_to_num(image.astype(np.float32))
+    if values.min() < 0 or values.max() > 255:
+        shifted = values - values.min(axis=(0, 1))
+        values = shifted / shifted.max(axis=(0, 1)) * 255
+    picture = np.rint(values).astype(np.uint8).astype(np.float32)
+    outlines = rendering._outlines(labels)
+    for label in [int(value) for value in np.unique(labels) if value > 0]:
+        inside, fill = labels == label, min(1.0, intensity / 2)
+        picture[inside] = (1 - fill) * picture[inside] + fill * np.array(colour_of(label), np.float32)
+        picture[inside & outlines] = colour_of(label)
+    return np.rint(picture).astype(np.uint8)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_a_picture_that_is_drawn_in_strips_is_that_which_is_drawn_at_once(dtype, monkeypatch):
+    monkeypatch.setattr(value_ranges, "_PIXELS_AT_ONCE", 500)
+    random = np.random.default_rng(0)
+    image = random.integers(3, 250, (90, 70, 3)).astype(dtype) * (200 if dtype == "u2" else 1)
+    image = image - 30 if dtype == "f4" else image
+    labels = random.integers(0, 5, (9, 7)).repeat(10, 0).repeat(10, 1).astype(np.uint8)
+    assert np.array_equal(generate_overlay(image, labels), reference_tint(image, labels, 0.6))
+
+
+def test_a_grey_picture_is_the_same_in_strips_of_any_height(monkeypatch):
+    random = np.random.default_rng(1)
+    image, labels = random.normal(100, 30, (90, 70)).astype(np.float32), random.integers(-1, 9, (90, 70))
+    image[3, 4:9] = np.nan, np.inf, -np.inf, 0, 1e30
+    at_once = generate_overlay(image, labels)
+    monkeypatch.setattr(value_ranges, "_PIXELS_AT_ONCE", 150)
+    assert np.array_equal(generate_overlay(image, labels), at_once)
