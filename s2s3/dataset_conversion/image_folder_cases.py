@@ -166,7 +166,8 @@ def pair_problems(image: Picture, mask: Picture, pair: Pair, keep_jpeg: bool = F
         yield f"{pair.image}: is not a JPEG file; leave out --keep-jpeg to store all images as PNG"
     yield from image_problems(pixels, pair.image)
     if pixels.shape[:2] != labels.shape:
-        yield f"{pair.mask}: {labels.shape} pixels, expected {pixels.shape[:2]} as {pair.image} has"
+        expected = f"expected {pixels.shape[:2]} as {pair.image} has; export the mask at the size of its image"
+        yield f"{pair.mask}: {labels.shape} pixels, {expected}"
     else:
         yield from orientation_problems(image.orientation, mask.orientation, pair.image, pair.mask, labels.shape)
     if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:

@@ -29,7 +29,7 @@ class MaskContents:
 
 
 def mask_contents(path: str) -> MaskContents:
-    """Read a mask. Raises as read_label_picture does if it holds neither values nor a few colours."""
+    """Read a mask. Raises UnfitImageError if it holds neither values nor a few opaque colours of 8 bits."""
     shown = read_picture(path)
     colours = _few_colours(shown, path)
     try:
@@ -37,9 +37,12 @@ def mask_contents(path: str) -> MaskContents:
     except UnfitImageError:
         if not _has_colours(shown) or is_jpeg(path):
             raise
-        packed_colours(shown.pixels, path)  # names transparent pixels, and more than 8 bits
-        if not colours:
-            raise
+        number = len(np.unique(packed_colours(shown.pixels, path)))
+        if number > MOST_COLOURS:
+            raise UnfitImageError(
+                f"{path}: shows {number} different colours, more than {MOST_COLOURS} classes; export it anew as PNG, "
+                "one colour a class, without smoothed edges"
+            ) from None
         return MaskContents(shown._replace(pixels=shown.pixels[..., 0]), True, colours)
     return MaskContents(labels, False, colours, _palette(labels, shown, path) if _has_colours(shown) else {})
 

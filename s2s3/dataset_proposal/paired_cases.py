@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -64,8 +64,8 @@ def _in_folders_without_masks(
 ) -> set[PlacedPicture]:
     """Return the images of folders in which no image has a mask, and for which no masks are left either."""
     paired = {image.file.parent for image in partners}
-    awaited = {mask.place for mask in lonely_masks}
-    return {image for image in images if image.file.parent not in paired and image.place not in awaited}
+    sites, keys = {mask.site for mask in lonely_masks}, {mask.key for mask in lonely_masks}
+    return {i for i in images if i.file.parent not in paired and i.site not in sites and i.key not in keys}
 
 
 def _tests(
@@ -113,12 +113,16 @@ def _lonely(picture: PlacedPicture, wanted: str, own: str, others: Iterable[Plac
 def _partners(
     images: Sequence[PlacedPicture], masks: Sequence[PlacedPicture]
 ) -> tuple[dict[PlacedPicture, PlacedPicture], list[PlacedPicture]]:
-    """Return image -> mask of the same name in the same place, else of the same name in any place, and other masks."""
+    """Return image -> mask, and masks that are left.
+
+    A pair has the same name, and lies in the same place; else in folders that differ in words beside those for images
+    and masks alone; else anywhere.
+    """
     partners: dict[PlacedPicture, PlacedPicture] = {}
-    for with_place in (True, False):
-        images_left = _by_key([image for image in images if image not in partners], with_place)
+    for whereabouts in (_place, _site, _anywhere):
+        images_left = _by_key([image for image in images if image not in partners], whereabouts)
         used = set(partners.values())
-        masks_left = _by_key([mask for mask in masks if mask not in used], with_place)
+        masks_left = _by_key([mask for mask in masks if mask not in used], whereabouts)
         for key, candidates in images_left.items():
             if len(candidates) == 1 and len(masks_left.get(key, [])) == 1:
                 partners[candidates[0]] = masks_left[key][0]
@@ -126,10 +130,24 @@ def _partners(
     return partners, [mask for mask in masks if mask not in used]
 
 
-def _by_key(pictures: Iterable[PlacedPicture], with_place: bool) -> dict[object, list[PlacedPicture]]:
-    found: dict[object, list[PlacedPicture]] = defaultdict(list)
+def _place(picture: PlacedPicture) -> tuple[str, ...]:
+    return picture.place
+
+
+def _site(picture: PlacedPicture) -> tuple[str, ...]:
+    return picture.site
+
+
+def _anywhere(_: PlacedPicture) -> tuple[str, ...]:
+    return ()
+
+
+def _by_key(
+    pictures: Iterable[PlacedPicture], whereabouts: Callable[[PlacedPicture], tuple[str, ...]]
+) -> dict[tuple[tuple[str, ...], str], list[PlacedPicture]]:
+    found: dict[tuple[tuple[str, ...], str], list[PlacedPicture]] = defaultdict(list)
     for picture in pictures:
-        found[(picture.place, picture.key) if with_place else picture.key].append(picture)
+        found[whereabouts(picture), picture.key].append(picture)
     return found
 
 

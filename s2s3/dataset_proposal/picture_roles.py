@@ -38,6 +38,8 @@ class PlacedPicture:
     role: Role
     place: tuple[str, ...]
     """Names of its folders, without words for images, masks and training."""
+    site: tuple[str, ...]
+    """Names of its folders that say nothing of images and masks at all."""
     key: str
     """Name of the file without such words at its ends, in lower case: equal for an image and its mask."""
     case: str
@@ -54,7 +56,8 @@ def place_picture(file: Path, root: Path) -> PlacedPicture:
     inner = next((role for role, _, _ in reversed(folders) if role is not Role.UNKNOWN), Role.UNKNOWN)
     role = own_role if is_sure or inner is Role.UNKNOWN else inner
     place = tuple(composed(name) for _, name, _ in folders if name)
-    return PlacedPicture(file, role, place, key, case, any(held_out for _, _, held_out in folders))
+    site = tuple(composed(name) for stated, name, _ in folders if name and stated is Role.UNKNOWN)
+    return PlacedPicture(file, role, place, site, key, case, any(held_out for _, _, held_out in folders))
 
 
 def _read_folder(name: str) -> tuple[Role, str, bool]:

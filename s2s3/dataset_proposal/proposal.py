@@ -151,6 +151,8 @@ def _look(pairing: Pairing, num_processes: int) -> _Looked:
 def _inspected(
     inspect: Callable[..., CaseFacts], tasks: Mapping[str, tuple[Any, ...]], num_processes: int
 ) -> dict[str, CaseFacts]:
+    if not tasks:
+        return {}
     return dict(zip(tasks, run_cases(inspect, list(tasks.items()), num_processes, "look"), strict=True))
 
 

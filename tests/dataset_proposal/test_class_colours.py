@@ -87,7 +87,7 @@ def test_where_palettes_differ_the_colours_count_and_not_the_indices(tmp_path: P
 @pytest.mark.parametrize(
     ("odd", "what"),
     [
-        (lambda file: write_image(file), "needs one value per pixel"),
+        (lambda file: write_image(file), "shows 64 different colours"),
         (coloured((255, 0, 0, 255), (0, 0, 0, 0)), "has transparent pixels"),
         (lambda file: write_mask(file, (0, 1)), "holds values, other masks hold colours"),
     ],

@@ -37,6 +37,19 @@ def test_equal_names_in_several_hospitals_get_their_folders_before_them() -> Non
     assert pairing.problems == []
 
 
+def test_further_words_in_the_names_of_folders_for_images_keep_no_hospital_from_its_masks() -> None:
+    files = [f"{h}/{folder}/1.png" for h in "ns" for folder in ("HE images", "masks by AB")]
+    pairing = pair(*files)
+    assert [(case.pair.image.parts[2], case.pair.mask.parts[2]) for case in pairing.cases] == [("n", "n"), ("s", "s")]
+    assert (pairing.problems, pairing.tests) == ([], {})
+
+
+def test_images_whose_masks_are_not_certain_are_no_tests() -> None:
+    pairing = pair("a/images/1.png", "b/images/1.png", "x/masks/1.png", "y/masks/1.png")
+    assert (pairing.cases, pairing.tests) == ([], {})
+    assert len(pairing.problems) == 4
+
+
 def test_tiles_that_qupath_exports_get_plain_names() -> None:
     pairing = pair("n/s 1 [d=2,x=0,y=9,w=9,h=9].png", "n/s 1 [d=2,x=0,y=9,w=9,h=9]-labelled.png")
     assert [case.name for case in pairing.cases] == ["s_1_d_2_x_0_y_9_w_9_h_9"]

@@ -91,7 +91,7 @@ def test_all_problems_stand_in_one_table_with_what_to_do(
         ("north/images/lonely.png", "no mask for this image"),
         ("north/images/001.png", "cannot be read"),
         ("south/masks/002.png", "(9, 9) pixels, expected (8, 8)"),
-        ("south/masks/003.png", "needs one value per pixel"),
+        ("south/masks/003.png", "shows 64 different colours"),
         ("south/images/004.png", "is grey, most others are RGB"),
     ):
         assert any(row.startswith(file) and what in row for row in rows), (file, rows)
