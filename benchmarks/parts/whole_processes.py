@@ -33,16 +33,20 @@ class Usage:
         return f"{self.cpu_s:.1f} s CPU, {self.wall_s:.1f} s wall, {self.peak_mib:.0f} MiB"
 
 
-def measure(entry_point: str, arguments: list[object], folder: Path, stock: bool, threads: int) -> Usage:
+def measure(
+    entry_point: str, arguments: list[object], folder: Path, stock: bool, threads: int, **settings: str
+) -> Usage:
     """Run an entry point, `module:function`, with arguments.
 
     Parameters:
         folder: where the script is written.
+        settings: variables of nnU-Net's environment, and ours.
     """
     module, function = entry_point.split(":")
     script = folder / ("stock.py" if stock else "ours.py")
     script.write_text(SCRIPT.format(module=module, function=function))
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("nnUNet_", "PYTHONPATH"))}
+    environment.update(settings)
     environment.update({"OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT / ".oracle") if stock else ""})
     command = [sys.executable, str(script), *map(str, arguments)]
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)
