@@ -14,7 +14,7 @@ from tests.compat.clients.conftest import ClientRun, read_volumes
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., ClientRun]
-RUN_WITH_BOTH = ["hd_bet", "mr_segmentator", "total_segmentator", "total_spine_seg"]
+RUN_WITH_BOTH = ["hd_bet", "mr_segmentator", "total_segmentator", "total_spine_seg", "heat_map"]
 
 
 def assert_same(written: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:
@@ -65,6 +65,19 @@ def test_moose_predicts_an_iterator_and_makes_its_trainer(run_client: Run) -> No
     assert ours.said == [2000, None]
     assert_same(ours.images(), stock.images())
     assert "TypeError" in stock.output
+
+
+def test_dg_tta_puts_trainers_of_nnunet_2_2_into_the_package(run_client: Run) -> None:
+    ours = run_client("dg_trainers", stock=False)
+    assert ours.said == [["nnUNetTrainer_GIN", 7, None], ["nnUNetTrainer_GIN_MIND", 7, None]]
+    assert "TypeError" in run_client("dg_trainers", stock=True).output
+
+
+def test_the_trainer_of_voxtell_is_found_in_a_folder_and_changes_its_plans(run_client: Run) -> None:
+    # not with nnU-Net: its finder imports trainers that need a torchvision which fits this torch
+    mirrored, plain = run_client("vox_tell_trainer", stock=False).said
+    assert mirrored == ["VoxTellTrainer", [192, 192, 192], 2, 0.001, False, [0, 1, 2]]
+    assert plain == ["VoxTellTrainer_noMirroring", [192, 192, 192], 2, 0.001, False, None]
 
 
 def test_axon_deep_seg_makes_a_mask_of_each_class(run_client: Run, untrained: Path) -> None:
