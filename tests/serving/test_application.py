@@ -2,6 +2,7 @@
 
 import io
 import json
+import resource
 import struct
 import threading
 import zlib
@@ -36,6 +37,32 @@ def png_claiming(width: int, height: int) -> bytes:
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     whole = encoded("png")
     return whole[:8] + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
+
+
+def png_with(kind: bytes, content: bytes) -> bytes:
+    """Return a small PNG file with another chunk after its header."""
+    whole, chunk = encoded("png"), kind + content
+    return whole[:33] + struct.pack(">I", len(content)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + whole[33:]
+
+
+def swelling() -> bytes:
+    """Return 200 million zeros, deflated."""
+    deflate = zlib.compressobj(9)
+    return b"".join([*(deflate.compress(bytes(10**6)) for _ in range(200)), deflate.flush()])
+
+
+def swelling_tiff(strip: bytes) -> bytes:
+    """Return a TIFF file of 40 x 50 RGB pixels whose one strip, deflated, is larger."""
+    tags = [(256, 3, 50), (257, 3, 40), (259, 3, 8), (262, 3, 2), (273, 4, 8), (277, 3, 3), (278, 3, 40)]
+    tags += [(279, 4, len(strip))]
+    place = 8 + len(strip) + len(strip) % 2
+    entries = [*tags[:2], (258, 3, 3), *tags[2:]]
+    bits = place + 2 + 12 * len(entries) + 4
+    directory = struct.pack("<H", len(entries))
+    for tag, kind, value in entries:
+        directory += struct.pack("<HHII", tag, kind, 3 if tag == 258 else 1, bits if tag == 258 else value)
+    content = b"II*\0" + struct.pack("<I", place) + strip + bytes(len(strip) % 2)
+    return content + directory + bytes(4) + struct.pack("<3H", 8, 8, 8)
 
 
 @pytest.mark.parametrize("kind", ["png", "tiff", "jpeg"])
@@ -105,6 +132,25 @@ def test_a_hostile_image_is_refused_in_one_line_that_names_no_place(
     assert "\n" not in error
     assert "drift_serve_" not in error
     assert thresholds.predictor.seen == []
+
+
+BOMBS: dict[str, Callable[[bytes], bytes]] = {
+    "a text that swells": lambda swelling: png_with(b"zTXt", b"Comment\0\0" + swelling),
+    "a colour profile that swells": lambda swelling: png_with(b"iCCP", b"profile\0\0" + swelling),
+    "a strip that swells": swelling_tiff,
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_what_would_swell_is_refused_or_not_unpacked(
+    client_of: Callable[..., Any], thresholds: ImageModel, kind: str
+) -> None:
+    content = BOMBS[kind](swelling())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    answer = client_of(thresholds).post("/predict", content=content)
+    assert answer.status_code in (200, 400)
+    assert answer.status_code == 200 or "\n" not in answer.json()["error"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 120_000, "kilobytes of 200 million bytes"
 
 
 def test_a_tiff_whose_parts_know_their_size_alone_is_refused(
