@@ -60,6 +60,10 @@ class BaseReaderWriter(ABC):
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read a label map as (1, x, y, z) float32, with properties like those of read_images."""
 
+    def read_stored_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
+        """Read what read_seg reads; values may be of the type in the file, where it is smaller."""
+        return self.read_seg(seg_fname)
+
     def side_files(self, image_fnames: Sequence[str]) -> list[str]:
         """Return paths of other files that read_images looks at, whether they exist or not."""
         return []

@@ -1,7 +1,6 @@
 """Reads label images as whole numbers where that saves the way through float32, and large TIFF files by rows."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -17,14 +16,9 @@ _PIXELS_AT_ONCE = 2**20
 
 def read_labels(reader: BaseReaderWriter, file: str) -> np.ndarray:
     """Return the label map (1, x, y, z) that `reader.read_seg` gives, in the type in which its values are stored."""
-    return read_labels_with_properties(reader, file)[0]
-
-
-def read_labels_with_properties(reader: BaseReaderWriter, file: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return what `reader.read_seg` does, with the labels in the type in which their values are stored."""
-    if isinstance(reader, NaturalImage2DIO) and _OF_THIS_PACKAGE.are_in_use(reader):
-        return reader.read_stored_seg(file)
-    return reader.read_seg(file)
+    if isinstance(reader, NaturalImage2DIO):
+        return reader.read_stored_seg(file)[0]
+    return reader.read_seg(file)[0]
 
 
 def open_labels(reader: BaseReaderWriter, file: str) -> np.ndarray | RowImage:

@@ -46,11 +46,13 @@ class NaturalImage2DIO(BaseReaderWriter):
 
     def read_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read labels as (1, 1, H, W) float32; colour files are refused, the labels of a palette are its indices."""
-        labels, properties = self.read_stored_seg(seg_fname)
-        return labels.astype(np.float32), properties
+        labels, orientation = read_label_picture(seg_fname)
+        return labels[None, None].astype(np.float32), _properties(orientation)
 
     def read_stored_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
-        """Read labels as read_seg does, in the type in which they are stored."""
+        """Read labels as read_seg does, in the type in which they are stored; a read_seg of others is asked."""
+        if not _LABELS_OF_THIS_PACKAGE.are_in_use(self):
+            return self.read_seg(seg_fname)
         labels, orientation = read_label_picture(seg_fname)
         return labels[None, None], _properties(orientation)
 
@@ -63,6 +65,7 @@ class NaturalImage2DIO(BaseReaderWriter):
 
 _read_images_of_this_package = NaturalImage2DIO.read_images
 _OF_THIS_PACKAGE = OriginalParts.of(NaturalImage2DIO, ("read_images", "read_stored"))
+_LABELS_OF_THIS_PACKAGE = OriginalParts.of(NaturalImage2DIO, ("read_seg",))
 
 
 def _in_rows(path: str) -> RowImage | None:

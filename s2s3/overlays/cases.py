@@ -11,13 +11,12 @@ import numpy as np
 from nnunetv2.errors import ArgumentError, UnfitImageError, WrongShapeError
 from nnunetv2.foundation.files import replacing
 from nnunetv2.foundation.workers import run_cases
-from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, stack_channels
-from nnunetv2.imageio.label_reading import read_labels_with_properties
 from nnunetv2.overlays.legend import add_legend
 from nnunetv2.overlays.rendering import colour_of, generate_overlay, select_slice_to_plot2
 from s1.orientation import UPRIGHT, orientation_problems
 
 if TYPE_CHECKING:
+    from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
     from nnunetv2.preprocessing.storage.base_dataset import nnUNetBaseDataset
 
 LabelNames = Mapping[int, str]
@@ -37,7 +36,7 @@ def plot_overlay(
     of others the first channel is shown in grey.
     """
     image, of_image = _read_image(image_reader_writer, image_file)
-    (segmentation,), of_labels = read_labels_with_properties(image_reader_writer, segmentation_file)
+    (segmentation,), of_labels = image_reader_writer.read_stored_seg(segmentation_file)
     if image.ndim != 4 or image.shape[1:] != segmentation.shape:
         raise WrongShapeError(
             f"{image_file} has shape {image.shape} and {segmentation_file} {segmentation.shape}; "
@@ -52,10 +51,7 @@ def plot_overlay(
 
 def _read_image(reader: BaseReaderWriter, file: str) -> tuple[np.ndarray, Mapping[str, Any]]:
     """Return the image and properties of read_images; colours in the type of the file, grey values as float32."""
-    if not isinstance(reader, BaseReaderWriter):
-        return reader.read_images((file,))
-    images, properties = reader.read_stored((file,))
-    image = images[0] if len(images) == 1 else stack_channels(images, (file,))
+    (image,), properties = reader.read_stored((file,))
     return (image if len(image) in (3, 4) else np.asarray(image, np.float32)), properties
 
 
