@@ -49,7 +49,7 @@ def test_the_highest_stands_first_beside_its_lead_over_the_colour_distance() -> 
     assert found[0].above_baseline == pytest.approx(1 - rho)
     assert found[0].above_interval[0] >= 0
     assert math.isnan(found[3].rho)
-    assert correlate(drops, distances)[:3] == found[:3]
+    assert repr(correlate(drops, distances)) == repr(found), "as text, since NaN equals nothing"
 
 
 def test_pairs_without_a_distance_are_left_out_and_fewer_than_three_give_nothing() -> None:
