@@ -9,6 +9,8 @@ from s1.shown_pixels import shown_image_size
 
 PathLike = str | os.PathLike[str]
 
+_PNG_START, _PNG_BITS = b"\x89PNG", 24
+
 
 @dataclass(frozen=True)
 class ImageHeader:
@@ -18,6 +20,8 @@ class ImageHeader:
     """(x, y, z); (1, height, width) of a picture."""
     spacing: tuple[float, ...] | None = None
     """Of each axis; None if the file does not say."""
+    bytes_per_value: int = 1
+    """Of a picture once it is decoded."""
 
     @property
     def voxels(self) -> int:
@@ -33,19 +37,26 @@ def read_header(path: PathLike) -> ImageHeader | None:
     try:
         if name.endswith(TIFF_ENDINGS):
             return _tiff_header(path)
-        return ImageHeader((1, *shown_image_size(path))) if name.endswith(PICTURE_ENDINGS) else _volume_header(path)
+        return _picture_header(path) if name.endswith(PICTURE_ENDINGS) else _volume_header(path)
     except Exception:  # whatever Pillow, tifffile and SimpleITK raise
         return None
+
+
+def _picture_header(path: PathLike) -> ImageHeader:
+    with open(path, "rb") as stream:
+        start = stream.read(_PNG_BITS + 1)
+    has_16_bits = start.startswith(_PNG_START) and start[_PNG_BITS:] == bytes([16])
+    return ImageHeader((1, *shown_image_size(path)), bytes_per_value=2 if has_16_bits else 1)
 
 
 def _tiff_header(path: PathLike) -> ImageHeader | None:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        shape = file.series[0].shape
+        shape, bytes_per_value = file.series[0].shape, file.series[0].dtype.itemsize
     if len(shape) == 3 and shape[-1] not in (3, 4):
         return ImageHeader((shape[0], shape[1], shape[2]))
-    return ImageHeader((1, *shown_image_size(path)))
+    return ImageHeader((1, *shown_image_size(path)), bytes_per_value=bytes_per_value)
 
 
 def _volume_header(path: PathLike) -> ImageHeader:

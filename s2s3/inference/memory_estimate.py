@@ -49,7 +49,8 @@ class CaseMemory:
 
     @classmethod
     def _in_stripes(cls, header: ImageHeader, model: ModelSize) -> "CaseMemory":
-        pixels, labels, width = header.voxels * model.channels, header.voxels, header.shape[2]
+        pixels = header.voxels * model.channels * header.bytes_per_value
+        labels, width = header.voxels, header.shape[2]
         sums = model.folds * (model.heads + 1) * (model.tile_size[0] + BAND_HEIGHT_PX)
         bands = (model.folds + 1) * model.heads * BAND_HEIGHT_PX
         stripes = (_HALF * (sums + bands) + _CHECK_BYTES * BAND_HEIGHT_PX) * width

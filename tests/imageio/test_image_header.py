@@ -41,3 +41,11 @@ def test_files_that_cannot_be_read_have_no_size(tmp_path: Path, name: str) -> No
 def test_a_pipe_is_not_waited_for(tmp_path: Path, ending: str) -> None:
     os.mkfifo(tmp_path / f"a.{ending}")
     assert read_header(tmp_path / f"a.{ending}") is None
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(np.uint8, 1), (np.uint16, 2)])
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_the_bytes_of_a_value_are_told(tmp_path, name, dtype, size):
+    Image.fromarray(np.zeros((5, 7), dtype)).save(tmp_path / name)
+    header = read_header(tmp_path / name)
+    assert (header.shape, header.bytes_per_value) == ((1, 5, 7), size)

@@ -21,6 +21,12 @@ def test_beyond_pixels_and_labels_pictures_take_memory_by_their_width_only() -> 
     assert beyond(4096, 8192) == 2 * beyond(4096, 4096)
 
 
+def test_pictures_of_16_bits_take_two_bytes_a_value() -> None:
+    bytes_, words = (CaseMemory.of(ImageHeader((1, 512, 512), None, size), RGB) for size in (1, 2))
+    assert words.preparing == 2 * bytes_.preparing
+    assert words.predicting - bytes_.predicting == 3 * 512 * 512
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"in_stripes": False}, {"with_probabilities": True, "in_stripes": False}],
