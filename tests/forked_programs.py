@@ -49,7 +49,7 @@ def run_program(
         process = _server().Process(
             target=_become, args=(list(arguments), dict(environment), _fresh_module_path(), output, errors)
         )
-        with _without_main_module():
+        with without_main_module():
             process.start()
         process.join(timeout)
         if process.exitcode is None:
@@ -66,7 +66,19 @@ def end_server() -> None:
 
 
 @contextlib.contextmanager
-def _without_main_module() -> Iterator[None]:
+def server_with(modules: Sequence[str]) -> "Iterator[multiprocessing.context.ForkServerContext]":
+    """Yield a server of processes that begin with these modules imported, which no other test may get."""
+    end_server()
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(modules))
+    try:
+        yield context
+    finally:
+        end_server()
+
+
+@contextlib.contextmanager
+def without_main_module() -> Iterator[None]:
     """Hide, in this context, the file that this process runs: the new process would import it, and what it imports."""
     hidden = {name: vars(sys.modules["__main__"]).pop(name, None) for name in ("__file__", "__spec__")}
     sys.modules["__main__"].__spec__ = None

@@ -4,48 +4,103 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from nnunetv2.run.slide_command import slide_entry
 from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
 from tests.factories.models import write_model_folder
-from tests.factories.plans import make_dataset_json, make_plans
+from tests.factories.plans import make_architecture, make_dataset_json, make_plans
+from tests.forked_programs import server_with, without_main_module
 from tests.pathology.prediction.large_slides import scaled
 
 pytestmark = pytest.mark.slow
-COMMAND = "from nnunetv2.run.slide_command import slide_entry; slide_entry()"
+IMPORTED_LATE = ("nnunetv2.run.slide_prediction", "nnunetv2.training.nnUNetTrainer.nnUNetTrainer", "openslide")
+"""By the command; a process that starts with them is soon at work, which is when it is killed."""
 KILLS = 20
 KILLS_IN_A_ROW = 2
 """A slide that ends its process three times without a further part is given up."""
-LONGEST_S, LONGEST_FULL_S = 300.0, 3600.0
+LONGEST_S, LONGEST_FULL_S = 900.0, 7200.0
 BAND_PX = 1024
 VARYING = {"state.json", "slides.csv", "summary.csv", "summary.json"}
 """Files with times; what they say of the labels is compared apart."""
 
 
-def start(root: Path, out: Path, *more: object) -> "subprocess.Popen[bytes]":
-    words = ["predict", "-i", root / "slides", "-o", out, "-m", root / "model", "-device", "cpu", "-nr", 1]
-    words += ["--mpp", 0.5, "--tissue", "none", "-step_size", 1, "--max_failed", 0.5, "--min_area", 500]
-    words += ["--save", "labels", "geojson", "overlay", "probabilities", "--disable_progress_bar"]
-    command = [sys.executable, "-c", COMMAND, *map(str, words), *map(str, more)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+@pytest.fixture(scope="module")
+def server() -> Iterator[Any]:
+    with server_with([__name__, *IMPORTED_LATE]) as context:
+        yield context
 
 
-def wait_for_work(process: "subprocess.Popen[bytes]", out: Path) -> None:
-    """Wait until the process has begun to write."""
-    end = time.monotonic() + LONGEST_S
-    while not (out / "run.json").exists() and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.005)
+def write_coarse_model(folder: Path, tile: int, features: Sequence[int]) -> None:
+    """Write a model that sees no fine structure: the outlines of labels like noise would take most of the time."""
+    plans = make_plans(
+        [tile, tile], [1.0, 1.0], ".png", 3, configuration={"architecture": make_architecture(2, features)}
+    )
+    write_model_folder(folder, plans, make_dataset_json(".png", 3))
+    file = folder / "fold_0/checkpoint_final.pth"
+    checkpoint = torch.load(file, weights_only=False)
+    for name, values in checkpoint["network_weights"].items():
+        if "transpconvs" in name and values.ndim == 4:
+            values[:] = values.mean((2, 3), keepdim=True)
+        if name.startswith("decoder.stages") and values.ndim == 4:
+            values[:, values.shape[1] // 2 :] = 0  # from the encoder, at full resolution
+    torch.save(checkpoint, file)
 
 
-def finish(process: "subprocess.Popen[bytes]", longest_s: float = LONGEST_S) -> None:
-    _, errors = process.communicate(timeout=longest_s)
-    assert process.returncode == 0, errors.decode()
+def be_command(words: list[str], messages: Path) -> None:
+    """Be `drift slide` in a process of its own."""
+    resource_tracker._resource_tracker._fd = None  # type: ignore[attr-defined]  # one of its own, as a command has
+    torch.set_num_threads(1)
+    sys.stdout = sys.stderr = messages.open("w")
+    sys.argv = ["drift slide", *words]
+    slide_entry()
+
+
+class Command:
+    """`drift slide predict` at work on the slides of a folder."""
+
+    def __init__(self, server: Any, root: Path, out: Path, *more: object):
+        words = ["predict", "-i", root / "slides", "-o", out, "-m", root / "model", "-device", "cpu", "-nr", 1]
+        words += ["--mpp", 0.5, "--tissue", "none", "-step_size", 1, "--max_failed", 0.5, "--min_area", 500]
+        words += ["--save", "labels", "geojson", "overlay", "probabilities", "--disable_progress_bar"]
+        self._out, self._messages = out, root / "messages.txt"
+        self._process = server.Process(target=be_command, args=([*map(str, words), *map(str, more)], self._messages))
+        with without_main_module():
+            self._process.start()
+
+    def wait_for_work(self) -> None:
+        """Wait until it has begun to write."""
+        end = time.monotonic() + LONGEST_S
+        while not (self._out / "run.json").exists() and self._process.is_alive() and time.monotonic() < end:
+            time.sleep(0.002)
+
+    def wait_for_bands(self, number: int) -> None:
+        """Wait until so many bands of the slide `s` are finished."""
+        end = time.monotonic() + LONGEST_FULL_S
+        while len(self._bands()) < number and self._process.is_alive() and time.monotonic() < end:
+            time.sleep(0.005)
+
+    def kill(self) -> bool:
+        """Kill it, and tell whether it was still at work."""
+        self._process.kill()
+        self._process.join()
+        return bool(self._process.exitcode)
+
+    def finish(self, longest_s: float = LONGEST_S) -> None:
+        """Wait until it has ended without an error."""
+        self._process.join(longest_s)
+        assert self._process.exitcode == 0, self._messages.read_text()
+
+    def _bands(self) -> list[Path]:
+        return list((self._out / "s/.work").glob("labels_*.b2nd"))
 
 
 def outputs(out: Path) -> dict[str, bytes]:
@@ -59,19 +114,20 @@ def facts(out: Path) -> dict[str, object]:
     return {name: {key: state[key] for key in kept} for name, state in states.items()}
 
 
-def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(server: Any, tmp_path: Path) -> None:
     (tmp_path / "slides").mkdir()
-    damage = Damage(zeroed_tiles=((0, 5),))
-    for name, height in (("s", 3400), ("t", 1500)):
-        settings = PyramidSettings(300, height, block_px=512, damage=damage if name == "s" else Damage())
+    damage = Damage(zeroed_tiles=((0, 4), (4, 4)))
+    for name, width, height in (("s", 1100, 1200), ("t", 200, 1100)):
+        settings = PyramidSettings(width, height, block_px=512, damage=damage if name == "s" else Damage())
         write_pyramid(tmp_path / f"slides/{name}.tif", settings)
-    plans = make_plans([64, 64], [1.0, 1.0], ".png", 3)
-    write_model_folder(tmp_path / "model", plans, make_dataset_json(".png", 3))
+    write_coarse_model(tmp_path / "model", 64, (8, 8, 8, 8, 8))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    process = start(tmp_path, whole)
-    wait_for_work(process, whole)
+    asked = server, tmp_path
+    narrow = "--memory", "0.14G"  # two column blocks of the slide s, which share blocks of pixels
+    process = Command(*asked, whole, *narrow)
+    process.wait_for_work()
     began = time.monotonic()
-    finish(process)
+    process.finish()
     seconds = time.monotonic() - began
     expected, before = outputs(whole), shared_memory()
     assert len([name for name in expected if name.startswith("s/")]) >= 7
@@ -79,13 +135,11 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path: Path) -> Non
     kills = 0
     while kills < KILLS:
         for _ in range(KILLS_IN_A_ROW):
-            process = start(tmp_path, killed)
-            wait_for_work(process, killed)
+            process = Command(*asked, killed, *narrow)
+            process.wait_for_work()
             time.sleep(moments.uniform(0, seconds))
-            kills += process.poll() is None
-            process.kill()
-            process.communicate()
-        finish(start(tmp_path, killed))
+            kills += process.kill()
+        Command(*asked, killed, *narrow).finish()
         assert outputs(killed) == expected
         assert facts(killed) == facts(whole)
         shutil.rmtree(killed)
@@ -95,32 +149,23 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path: Path) -> Non
         time.sleep(0.2)
 
 
-def test_a_slide_of_eight_gigapixels_killed_three_times_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    """Half an hour at full size: a small network at 2 micrometres per pixel."""
+def test_a_slide_of_eight_gigapixels_killed_three_times_ends_with_the_same_bytes(server: Any, tmp_path: Path) -> None:
+    """Minutes at full size: a network of two stages with few channels, at 2 micrometres per pixel."""
     (tmp_path / "slides").mkdir()
     width, height = scaled(100_000, 80_000)
     write_pyramid(tmp_path / "slides/s.tif", PyramidSettings(width, height))
-    plans = make_plans([512, 512], [1.0, 1.0], ".png", 3)
-    write_model_folder(tmp_path / "model", plans, make_dataset_json(".png", 3))
+    write_coarse_model(tmp_path / "model", 512, (2, 4))
     asked = ("--mpp", 2.0, "--save", "labels", "overlay")  # outlines of an untrained network take for ever
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish(start(tmp_path, whole, *asked), LONGEST_FULL_S)
+    Command(server, tmp_path, whole, *asked).finish(LONGEST_FULL_S)
     rows = -(-height // 4 // BAND_PX)
     for quarter in (1, 2, 3):
-        process = start(tmp_path, killed, *asked)
-        wait_for_bands(process, killed / "s/.work", max(1, rows * quarter // 4))
-        assert process.poll() is None
-        process.kill()
-        process.communicate()
-    finish(start(tmp_path, killed, *asked), LONGEST_FULL_S)
+        process = Command(server, tmp_path, killed, *asked)
+        process.wait_for_bands(max(1, rows * quarter // 4))
+        assert process.kill()
+    Command(server, tmp_path, killed, *asked).finish(LONGEST_FULL_S)
     assert outputs(killed) == outputs(whole)
     assert facts(killed) == facts(whole)
-
-
-def wait_for_bands(process: "subprocess.Popen[bytes]", folder: Path, number: int) -> None:
-    end = time.monotonic() + LONGEST_FULL_S
-    while len(list(folder.glob("labels_*.b2nd"))) < number and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.005)
 
 
 def shared_memory() -> set[str]:

@@ -1,6 +1,7 @@
 """`drift slide predict` as a user types it."""
 
 import csv
+import gzip
 import json
 import os
 import shutil
@@ -165,3 +166,56 @@ def test_mistakes_are_one_line(
     assert code == 2
     assert message in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.real
+def test_bad_files_end_as_the_table_of_damage_says_and_the_whole_one_is_predicted(
+    real_data: Path,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slides, out = tmp_path / "slides", tmp_path / "out"
+    slides.mkdir()
+    for file in sorted((real_data / "wsi").glob("bad_*")):
+        shutil.copy(file, slides)
+    shutil.copy(real_data / "wsi/boxes_0.dcm", slides / "whole.dcm")
+    words = ("-i", slides, "-o", out, "-m", model_folder, "-f", 0, "--mpp", 0.5, "--tissue", "none", "--slide_mpp", 0.5)
+    words = (*words, "--save", "labels", "geojson", "--min_area", 500, "--read_timeout", 30)
+    code, _, errors = run(monkeypatch, capsys, *words)
+    assert code == 2
+    assert "Traceback" not in errors
+    rows = {row["slide"]: row["state"] for row in rows_of(out / "slides.csv")}
+    assert rows == {
+        "bad_missing_tiles": "failed",
+        "bad_truncated": "failed",
+        "bad_unopenable": "failed",
+        "bad_unreadable": "failed",
+        "bad_zeroed_tile": "done",
+        "whole": "done",
+    }
+    messages = {name: json.loads((out / name / "state.json").read_text())["error"] for name in rows}
+    assert "6.2 % of the tissue could not be read (limit 1 %)" in messages["bad_missing_tiles"]["message"]
+    assert "25.0 % of the tissue could not be read" in messages["bad_truncated"]["message"]
+    assert "cannot be opened as a slide (1020 bytes)" in messages["bad_unopenable"]["message"]
+    assert "100.0 % of the tissue could not be read" in messages["bad_unreadable"]["message"]
+    assert json.loads((out / "bad_zeroed_tile/state.json").read_text())["read"]["rescued"] > 0
+    code, _, errors = run(monkeypatch, capsys, *words, "--max_failed", 0.3, "--overwrite")
+    states = {row["slide"]: row["state"] for row in rows_of(out / "slides.csv")}
+    assert {name for name, state in states.items() if state == "failed"} == {"bad_unopenable", "bad_unreadable"}
+    assert "cut off: 13 of 64 tiles of level 0" in " ".join(
+        json.loads((out / "bad_truncated/state.json").read_text())["warnings"]
+    )
+    assert b"Not read" in gzip.decompress((out / "bad_truncated/objects.geojson.gz").read_bytes())
+
+
+def test_a_slide_without_tissue_is_no_failure(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "slides").mkdir()
+    Image.fromarray(np.full((400, 500, 3), 243, np.uint8)).save(tmp_path / "slides/glass.png")
+    words = ("-i", tmp_path / "slides", "-o", tmp_path / "out", "-m", model_folder, "--mpp", 2.0, "--slide_mpp", 2.0)
+    code, shown, errors = run(monkeypatch, capsys, *words)
+    assert (code, errors) == (0, "")
+    assert "glass: no tissue found" in shown
