@@ -45,7 +45,7 @@ def test_only_the_stain_that_is_meant_changes() -> None:
 def test_white_stays_white_and_results_stay_in_range() -> None:
     change = StainChange.of_stains([1.9, 0.1, 1.5])
     white = change.apply(torch.full((3, 1), 255.0))
-    assert white.ravel().tolist() == pytest.approx([255.0] * 3, abs=1e-3), "the last bits depend on the build of torch"
+    assert white.ravel().tolist() == pytest.approx([255.0] * 3, abs=1e-3)
     changed = change.apply(VALUES)
     assert 0 <= changed.min() <= changed.max() <= 255
 
