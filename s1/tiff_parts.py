@@ -5,7 +5,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from s1.coded_sizes import pixels_in_jpeg, pixels_in_jpeg2000, pixels_in_webp
+from s1.coded_sizes import CodedSize, size_in_jpeg, size_in_jpeg2000, size_in_webp
 from s1.damaged_files import damaged
 from s1.errors import ImageProblemError
 
@@ -14,10 +14,11 @@ PathLike = str | os.PathLike[str]
 JPEG = ("JPEG", "OJPEG", "ALT_JPEG")
 LARGEST_SMALL_TILE = 4096 * 4096
 """Pixels. A tile may have as many, or as the image; a tile as large as a codec allows fills any memory."""
-PIXELS_IN: dict[str, Callable[[bytes], int | None]] = {
-    **dict.fromkeys((*JPEG, "JPEG_LOSSY"), pixels_in_jpeg),
-    **dict.fromkeys(("JPEG2000", "JPEG_2000_LOSSY", "APERIO_JP2000_YCBC", "APERIO_JP2000_RGB"), pixels_in_jpeg2000),
-    "WEBP": pixels_in_webp,
+_USUAL_SAMPLES = 4
+SIZE_IN: dict[str, Callable[[bytes], CodedSize | None]] = {
+    **dict.fromkeys((*JPEG, "JPEG_LOSSY"), size_in_jpeg),
+    **dict.fromkeys(("JPEG2000", "JPEG_2000_LOSSY", "APERIO_JP2000_YCBC", "APERIO_JP2000_RGB"), size_in_jpeg2000),
+    "WEBP": size_in_webp,
 }
 """Compressions whose parts are files with a size of their own -> what finds it."""
 _WITH_UNKNOWN_SIZES = ("JPEGXL", "JPEGXL_DNG", "JPEGXR", "JPEGXR_NDPI", "LERC", "PNG", "EER_V0", "EER_V1", "EER_V2")
@@ -41,37 +42,51 @@ def _check_page(stream: Any, page: Any, path: PathLike) -> None:
     if any(offset + count > stream.size for offset, count in parts):
         raise damaged(path)
     key = page.keyframe
-    most = max(LARGEST_SMALL_TILE, key.imagewidth * key.imagelength * key.imagedepth)
-    if key.is_tiled:
-        _require_size(prod(map(int, key.tile)), most, path)
+    pixels = key.imagewidth * key.imagelength * key.imagedepth
+    if key.is_tiled and prod(map(int, key.tile)) > max(LARGEST_SMALL_TILE, pixels):
+        raise _too_large(path, f"{prod(map(int, key.tile))} pixels")
     coding = key.compression.name
     if coding in _WITH_UNKNOWN_SIZES:
         raise ImageProblemError(
             f"{path}: compressed as {coding}, whose parts have sizes of their own that are not known before they fill"
             " the memory; save it with deflate, LZW or JPEG"
         )
-    if coding in PIXELS_IN:
+    if coding in SIZE_IN:
         for offset, count in parts:
             if count:
-                pixels = _pixels(PIXELS_IN[coding], stream, key.jpegheader or b"", offset, count, path)
-                _require_size(pixels, most, path)
+                size = _coded_size(SIZE_IN[coding], stream, key.jpegheader or b"", offset, count, path)
+                if is_larger(size, pixels, key.samplesperpixel):
+                    raise _too_large(path, f"{size.pixels} pixels of {size.components} values")
 
 
-def _require_size(pixels: int, most: int, path: PathLike) -> None:
-    if pixels > most:
-        raise ImageProblemError(
-            f"{path}: a strip or tile claims {pixels} pixels, more than the whole image; it is damaged or made to fill"
-            " the memory, save it anew"
-        )
+def is_larger(size: CodedSize, pixels: int, samples: int) -> bool:
+    """Tell whether a part that is a file claims more than it may, beside an image or part of pixels and samples.
+
+    Decoders make an array of all components, also of those that the header of the TIFF file does not tell of.
+    """
+    most = max(_USUAL_SAMPLES, samples)
+    most_values = max(LARGEST_SMALL_TILE * _USUAL_SAMPLES, pixels * most)
+    return (
+        size.components > most
+        or size.pixels > max(LARGEST_SMALL_TILE, pixels)
+        or size.pixels * size.components > most_values
+    )
 
 
-def _pixels(
-    find: Callable[[bytes], int | None], stream: Any, start: bytes, offset: int, count: int, path: PathLike
-) -> int:
-    """Return the pixels that a part which is a file claims, after the start that all parts share."""
+def _too_large(path: PathLike, claimed: str) -> ImageProblemError:
+    return ImageProblemError(
+        f"{path}: a strip or tile claims {claimed}, more than the whole image; it is damaged or made to fill the"
+        " memory, save it anew"
+    )
+
+
+def _coded_size(
+    find: Callable[[bytes], CodedSize | None], stream: Any, start: bytes, offset: int, count: int, path: PathLike
+) -> CodedSize:
+    """Return the size that a part which is a file claims, after the start that all parts share."""
     for most in _HEADER_BYTES:
         stream.seek(offset)
-        pixels = find(start + stream.read(min(count, most)))
-        if pixels is not None:
-            return pixels
+        size = find(start + stream.read(min(count, most)))
+        if size is not None:
+            return size
     raise damaged(path, "a part without a size")

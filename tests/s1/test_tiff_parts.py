@@ -9,9 +9,10 @@ import pytest
 import tifffile
 from PIL import Image
 
+from s1.coded_sizes import CodedSize
 from s1.errors import ImageProblemError
 from s1.shown_pixels import read_shown_pixels, shown_image_size
-from s1.tiff_parts import LARGEST_SMALL_TILE
+from s1.tiff_parts import LARGEST_SMALL_TILE, is_larger
 
 ADOBE_DEFLATE, JPEG = 8, 7
 SIDE = 16
@@ -92,6 +93,37 @@ def test_a_part_that_is_a_file_of_more_pixels_is_refused(tmp_path: Path, kind: s
     for read in (shown_image_size, read_shown_pixels):
         with pytest.raises(ImageProblemError, match=r"a\.tif: a strip or tile claims \d{9,} pixels"):
             read(file)
+
+
+def jpeg2000(components: int) -> bytes:
+    """Return an image whose header claims more components than the one that it has."""
+    whole = embedded("JPEG2000", no_jp2=True)
+    sizes, component = whole[8:40], whole[42:45]
+    claimed = struct.pack(">H", components) + components * component
+    return whole[:4] + struct.pack(">H", 38 + 3 * components) + whole[6:8] + sizes + claimed + whole[45:]
+
+
+def with_palette() -> bytes:
+    whole = embedded("JPEG2000")
+    place = whole.index(b"jp2c") - 4
+    table = struct.pack(">I4sHB", 8 + 3 + 2 * 255, b"pclr", 1, 255) + bytes(2 * 255)
+    return whole[:place] + table + whole[place:]
+
+
+@pytest.mark.parametrize(("part", "values"), [(jpeg2000(5), 5), (jpeg2000(16384), 16384), (with_palette(), 255)])
+def test_a_jpeg_2000_part_of_more_components_than_the_image_is_refused(
+    tmp_path: Path, part: bytes, values: int
+) -> None:
+    file = write_tiff(tmp_path / "a.tif", part, 34712)
+    for read in (shown_image_size, read_shown_pixels):
+        with pytest.raises(ImageProblemError, match=rf"a\.tif: a strip or tile claims 256 pixels of {values} values"):
+            read(file)
+
+
+def test_pixels_and_components_that_each_are_usual_are_refused_if_their_product_is_not() -> None:
+    assert is_larger(CodedSize(LARGEST_SMALL_TILE, 60), SIDE * SIDE, 60)
+    assert not is_larger(CodedSize(LARGEST_SMALL_TILE, 4), SIDE * SIDE, 1)
+    assert not is_larger(CodedSize(2 * LARGEST_SMALL_TILE, 60), 2 * LARGEST_SMALL_TILE, 60)
 
 
 @pytest.mark.parametrize(("compression", "part"), [(34712, b"no JPEG 2000" * 9), (50001, b"\0\0\0\x9d\x01\x2a" * 9)])

@@ -16,7 +16,7 @@ from nnunetv2.errors import SlideError, UnreadableSlideError
 from nnunetv2.pathology.slides.geometry import Box, Level, make_level
 from nnunetv2.pathology.slides.slide_reader import PathLike, Valid, reason
 from s1.claimed_size import in_bytes
-from s1.tiff_parts import LARGEST_SMALL_TILE, PIXELS_IN
+from s1.tiff_parts import SIZE_IN, is_larger
 
 _CACHED_BYTES = 64 * 2**20
 LARGEST_PART_BYTES = 2 * 2**30
@@ -115,7 +115,7 @@ class TiffPyramid:
         try:
             self._file.filehandle.seek(offset)
             data = self._file.filehandle.read(count)
-            _check_pixels(page, data)
+            _check_coded_size(page, data)
             decoded, _, shape = page.decode(data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader)
         except Exception as error:  # whatever damaged data makes a codec raise
             raise reason("tifffile", error) from None
@@ -139,14 +139,17 @@ def _part_bytes(page: Any) -> int:
     return max(1, height * width * page.samplesperpixel * page.dtype.itemsize)
 
 
-def _check_pixels(page: Any, data: bytes) -> None:
-    """Raise UnreadableSlideError for a part that is a file of more pixels than a part of the page has."""
-    find = PIXELS_IN.get(page.compression.name)
+def _check_coded_size(page: Any, data: bytes) -> None:
+    """Raise UnreadableSlideError for a part that is a file of more values than a part of the page has."""
+    find = SIZE_IN.get(page.compression.name)
     if find is not None:
         height, width = _part_size(page)
-        pixels = find((page.jpegheader or b"") + data) or 0
-        if pixels > max(LARGEST_SMALL_TILE, height * width):
-            raise UnreadableSlideError(f"a tile or strip claims {pixels} pixels, expected {width} x {height}")
+        size = find((page.jpegheader or b"") + data)
+        if size is not None and is_larger(size, height * width, page.samplesperpixel):
+            raise UnreadableSlideError(
+                f"a tile or strip claims {size.pixels} pixels, expected {width} x {height}, and"
+                f" {size.components} values in each, expected {page.samplesperpixel}"
+            )
 
 
 def _check_coding(page: Any) -> None:

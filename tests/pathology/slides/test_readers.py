@@ -237,6 +237,17 @@ def test_a_jpeg_tile_that_claims_another_size_is_not_decoded(tmp_path: Path) -> 
     pyramid.close()
 
 
+def test_a_jpeg_2000_tile_of_more_components_is_not_decoded(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((64, 64), np.uint8), tile=(64, 64), compression="jpeg2000")
+    content = (tmp_path / "a.tif").read_bytes()
+    place = content.index(b"\xff\x4f\xff\x51") + 40
+    (tmp_path / "a.tif").write_bytes(content[:place] + (16384).to_bytes(2, "big") + content[place + 2 :])
+    pyramid = TiffPyramid(tmp_path / "a.tif")
+    with pytest.raises(UnreadableSlideError, match="and 16384 values in each, expected 1"):
+        pyramid.read(0, Box(0, 0, 64, 64))
+    pyramid.close()
+
+
 def _folder(path: Path) -> None:
     path.mkdir()
 
