@@ -5,6 +5,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from s1.claimed_size import in_bytes
 from s1.coded_sizes import CodedSize, size_in_jpeg, size_in_jpeg2000, size_in_webp
 from s1.damaged_files import damaged
 from s1.errors import ImageProblemError
@@ -15,6 +16,9 @@ JPEG = ("JPEG", "OJPEG", "ALT_JPEG")
 LARGEST_SMALL_TILE = 4096 * 4096
 """Pixels. A tile may have as many, or as the image; a tile as large as a codec allows fills any memory."""
 _USUAL_SAMPLES = 4
+"""Bytes of a pixel in the largest small tile; of larger ones, the bytes count too."""
+_PADDING = 4
+"""Bytes of a tile for one of the image, at most: a tile that is twice as wide and as high."""
 SIZE_IN: dict[str, Callable[[bytes], CodedSize | None]] = {
     **dict.fromkeys((*JPEG, "JPEG_LOSSY"), size_in_jpeg),
     **dict.fromkeys(("JPEG2000", "JPEG_2000_LOSSY", "APERIO_JP2000_YCBC", "APERIO_JP2000_RGB"), size_in_jpeg2000),
@@ -43,8 +47,8 @@ def _check_page(stream: Any, page: Any, path: PathLike) -> None:
         raise damaged(path)
     key = page.keyframe
     pixels = key.imagewidth * key.imagelength * key.imagedepth
-    if key.is_tiled and prod(map(int, key.tile)) > max(LARGEST_SMALL_TILE, pixels):
-        raise _too_large(path, f"{prod(map(int, key.tile))} pixels")
+    if key.is_tiled:
+        _check_tile(key, pixels, path)
     coding = key.compression.name
     if coding in _WITH_UNKNOWN_SIZES:
         raise ImageProblemError(
@@ -57,6 +61,18 @@ def _check_page(stream: Any, page: Any, path: PathLike) -> None:
                 size = _coded_size(SIZE_IN[coding], stream, key.jpegheader or b"", offset, count, path)
                 if is_larger(size, pixels, key.samplesperpixel):
                     raise _too_large(path, f"{size.pixels} pixels of {size.components} values")
+
+
+def _check_tile(page: Any, pixels: int, path: PathLike) -> None:
+    """Raise ImageProblemError for tiles that tifffile cannot decode in memory that suits an image of so many pixels."""
+    tile = prod(map(int, page.tile))
+    if tile > max(LARGEST_SMALL_TILE, pixels):
+        raise _too_large(path, f"{tile} pixels")
+    in_tile = tile * (page.samplesperpixel if page.planarconfig == 1 else 1)
+    size = 1 if page.dtype is None else page.dtype.itemsize
+    most = max(LARGEST_SMALL_TILE * _USUAL_SAMPLES, _PADDING * pixels * page.samplesperpixel * size)
+    if in_tile * size > most:
+        raise _too_large(path, in_bytes(in_tile * size))
 
 
 def is_larger(size: CodedSize, pixels: int, samples: int) -> bool:

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from s1 import tiff_parts
 from s1.coded_sizes import CodedSize
 from s1.errors import ImageProblemError
 from s1.shown_pixels import read_shown_pixels, shown_image_size
@@ -124,6 +125,31 @@ def test_pixels_and_components_that_each_are_usual_are_refused_if_their_product_
     assert is_larger(CodedSize(LARGEST_SMALL_TILE, 60), SIDE * SIDE, 60)
     assert not is_larger(CodedSize(LARGEST_SMALL_TILE, 4), SIDE * SIDE, 1)
     assert not is_larger(CodedSize(2 * LARGEST_SMALL_TILE, 60), 2 * LARGEST_SMALL_TILE, 60)
+
+
+@pytest.mark.parametrize(("samples", "dtype"), [(60, "u1"), (4, "f8")])
+def test_tiles_of_many_samples_or_wide_values_are_limited_by_their_bytes(
+    tmp_path: Path, samples: int, dtype: str
+) -> None:
+    file = tmp_path / "a.tif"
+    pixels = np.zeros((64, 64, samples), dtype)
+    tifffile.imwrite(file, pixels, photometric="rgb", planarconfig="contig", tile=(64, 64), compression="zlib")
+    with tifffile.TiffFile(file, mode="r+") as tiff:
+        for tag in ("TileWidth", "TileLength"):
+            tiff.pages[0].tags[tag].overwrite(4096)
+    for read in (shown_image_size, read_shown_pixels):
+        with pytest.raises(ImageProblemError, match=r"a\.tif: a strip or tile claims (1\.0 GB|536\.9 MB)"):
+            read(file)
+
+
+def test_a_padded_tile_of_wide_values_may_be_twice_as_long_as_the_image(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tiff_parts, "LARGEST_SMALL_TILE", 128 * 128)
+    pixels = np.random.default_rng(0).random((64, 64, 3))
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", tile=(128, 128), compression="zlib")
+    assert np.array_equal(read_shown_pixels(tmp_path / "a.tif").pixels, pixels)
+    tifffile.imwrite(tmp_path / "a.tif", pixels[:48], photometric="rgb", tile=(128, 128), compression="zlib")
+    with pytest.raises(ImageProblemError, match="claims 393216 bytes"):
+        read_shown_pixels(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize(("compression", "part"), [(34712, b"no JPEG 2000" * 9), (50001, b"\0\0\0\x9d\x01\x2a" * 9)])
