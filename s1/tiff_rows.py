@@ -6,6 +6,8 @@ are stored and that lie in the file in strips or tiles which are small beside th
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -51,6 +53,11 @@ class TiffRows:
         """Leave out what was read."""
         return {**self.__dict__, "_pages": [], "_bands": OrderedDict()}
 
+    @property
+    def coding(self) -> str:
+        """How the parts are compressed, as tifffile names it: NONE, LZW, ADOBE_DEFLATE, JPEG, ..."""
+        return str(self._page().compression.name)
+
     def rows(self, top: int, bottom: int) -> NDArray[Any]:
         """Return rows (bottom - top, width, channels) of the image as a new array.
 
@@ -72,15 +79,26 @@ class TiffRows:
         if not self._pages:
             again = tiff_rows(self.path, 0)
             if again is None or again != self:
-                raise ImageProblemError(f"{self.path}: was replaced by another file while it was read; predict it anew")
+                raise self._replaced()
             self._pages.extend(again._pages)
         return self._pages[0]
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """Yield the file, opened; raise ImageProblemError if it is another one, or was changed."""
+        with Path(self.path).open("rb") as stream:
+            if _stamp(os.fstat(stream.fileno())) != self.stamp:
+                raise self._replaced()
+            yield stream
+
+    def _replaced(self) -> ImageProblemError:
+        return ImageProblemError(f"{self.path}: was replaced by another file while it was read; predict it anew")
 
     def _stored_rows(self, page: Any, top: int, bottom: int) -> NDArray[Any]:
         stored = self.dtype.newbyteorder(page.parent.byteorder)
         row_bytes = prod(self.shape[1:]) * stored.itemsize
         content = bytearray((bottom - top) * row_bytes)
-        with Path(self.path).open("rb") as stream:
+        with self._opened() as stream:
             stream.seek(page.dataoffsets[0] + top * row_bytes)
             if stream.readinto(content) < len(content):
                 raise damaged(self.path)
@@ -102,7 +120,7 @@ class TiffRows:
         band = np.empty((min(height, self.shape[0] - number * height), width, channels), self.dtype)
         across = -(-width // page.tilewidth) if page.is_tiled else 1
         tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader} if _is_jpeg(page) else {}
-        with Path(self.path).open("rb") as stream:
+        with self._opened() as stream:
             for index in range(number * across, (number + 1) * across):
                 data = _part(stream, page.dataoffsets[index], page.databytecounts[index])
                 part, (_, _, _, left, _), shape = page.decode(data, index, _fullsize=False, **tables)
@@ -130,8 +148,11 @@ def tiff_rows(path: PathLike, smallest_bytes: int | None = None) -> TiffRows | N
         _check_memory(path, page)
         page.init_decode()
         shape = page.imagelength, page.imagewidth, page.samplesperpixel
-        stamp = status.st_size, status.st_mtime_ns
-        return TiffRows(os.fspath(path), shape, np.dtype(page.dtype), stamp, [page])
+        return TiffRows(os.fspath(path), shape, np.dtype(page.dtype), _stamp(status), [page])
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
 
 
 def _check_memory(path: PathLike, page: Any) -> None:
@@ -171,7 +192,8 @@ def _is_shown_as_stored(series: Any, page: Any) -> bool:
 def _is_in_small_parts(page: Any) -> bool:
     """Tell whether rows can be had without decoding most of the image, and the sizes of parts are checked."""
     if page.is_contiguous:
-        return bool(page.predictor == 1)
+        is_stored = all(page.dataoffsets) and all(page.databytecounts)
+        return bool(page.predictor == 1 and is_stored)
     bands = -(-page.imagelength // _part_height(page))
     across = -(-page.imagewidth // page.tilewidth) if page.is_tiled else 1
     return (

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.imageio.reading_errors import naming_file
-from s1.tiff_files import is_tiff, tiff_compression
+from s1.tiff_files import is_tiff
 from s1.tiff_parts import JPEG
 from s1.tiff_rows import TiffRows, tiff_rows
 
@@ -55,7 +55,7 @@ def label_row_image(path: str) -> RowImage | None:
     if rows is None or len(rows) != 1:
         return None
     with naming_file(path):
-        return None if tiff_compression(path) in JPEG else rows
+        return None if rows.rows.coding in JPEG else rows
 
 
 def part_of(image: np.ndarray | RowImage, rows: slice, columns: slice) -> np.ndarray:

@@ -6,12 +6,12 @@ import pytest
 import tifffile
 from PIL import Image
 
-from nnunetv2.errors import UnfitImageError
+from nnunetv2.errors import ImageProblemError, UnfitImageError
 from nnunetv2.imageio import label_reading
 from nnunetv2.imageio.label_reading import open_labels, parts_of, read_labels
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.imageio.row_images import RowImage
-from s1 import tiff_rows
+from s1 import claimed_size, tiff_rows
 
 
 class Doubling(NaturalImage2DIO):
@@ -59,6 +59,17 @@ def test_large_label_images_are_read_by_rows_with_the_values_of_the_whole(tmp_pa
     assert len(pairs) > 5
     assert all(np.array_equal(*pair) for pair in pairs)
     assert np.array_equal(np.concatenate([part for part, _ in pairs], axis=1)[0], labels)
+
+
+def test_large_labels_that_do_not_fit_into_memory_as_a_whole_are_read_by_rows(tmp_path, monkeypatch) -> None:
+    file = str(tmp_path / "a.tif")
+    tifffile.imwrite(file, np.zeros((3000, 4000), np.uint8), tile=(256, 256), compression="zlib")
+    monkeypatch.setattr(tiff_rows, "SMALLEST_BYTES", 0)
+    for module in (claimed_size, tiff_rows):
+        monkeypatch.setattr(module, "available_bytes", lambda: 50 * 10**6)
+    with pytest.raises(ImageProblemError, match="of memory"):
+        read_labels(NaturalImage2DIO(), file)
+    assert isinstance(open_labels(NaturalImage2DIO(), file), RowImage)
 
 
 def test_labels_in_colours_or_compressed_as_jpeg_are_left_to_the_reader_that_checks_them(tmp_path, monkeypatch) -> None:

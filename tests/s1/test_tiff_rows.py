@@ -1,5 +1,6 @@
 """The reference is the image that is read at once."""
 
+import os
 import pickle
 import struct
 from pathlib import Path
@@ -110,17 +111,26 @@ def test_a_file_that_was_replaced_is_noticed(tmp_path):
         rows.rows(0, 1)
 
 
-def test_a_file_that_was_cut_off_meanwhile_is_noticed(tmp_path):
-    file = write(tmp_path / "a.tif", "rgb", "u1")
-    rows = tiff_rows(file, 0)
-    file.write_bytes(file.read_bytes()[:2000])
-    with pytest.raises(ImageProblemError, match=r"a\.tif: is damaged \(cut off"):
-        rows.rows(90, 101)
+@pytest.mark.parametrize("stored", ["at once", "deflated tiles"])
+def test_a_file_that_was_changed_or_cut_off_meanwhile_is_noticed(tmp_path, stored):
+    file = write(tmp_path / "a.tif", "rgb", "u1", **STORED[stored])
+    rows, content, time_ns = tiff_rows(file, 0), file.read_bytes(), file.stat().st_mtime_ns
+    rows.rows(0, 1)
+    for changed, seconds in ((content, 1), (content[:2000], 0)):
+        file.write_bytes(changed)
+        os.utime(file, ns=(time_ns, time_ns + seconds * 10**9))
+        with pytest.raises(ImageProblemError, match=r"a\.tif: was replaced by another file"):
+            rows.rows(90, 101)
 
 
-def claiming(file: Path, height: int, width: int, strip: int | None = None) -> Path:
+@pytest.mark.parametrize(("offset", "count"), [(0, 0), (0, 64), (8, 0)])
+def test_a_strip_without_place_or_length_is_left_to_who_reads_the_image_at_once(tmp_path, offset, count):
+    assert tiff_rows(claiming(tmp_path / "a.tif", 8, 8, offset=offset, count=count), 0) is None
+
+
+def claiming(file: Path, height: int, width: int, strip: int | None = None, offset: int = 8, count: int = 100) -> Path:
     """Write an uncompressed grey image that claims another size than it has."""
-    values = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: strip or height, 279: 100}
+    values = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: offset, 277: 1, 278: strip or height, 279: count}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in values.items())
     file.write_bytes(
         struct.pack("<4sI", b"II*\0", 108) + bytes(100) + struct.pack("<H", len(values)) + entries + bytes(4)
