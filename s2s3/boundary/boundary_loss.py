@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 from nnunetv2.boundary.boundary_settings import BoundaryLossSettings
 from nnunetv2.boundary.boundary_terms import terms_by_map
@@ -68,6 +69,7 @@ class _ScaleLoss(Function):
         return (sums * weights).sum()
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
         return (gradient * gradients[0]).to(ctx.dtype), None, None, None

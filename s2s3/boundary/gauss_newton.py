@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from nnunetv2.boundary.cell_grid import CellGrid, places_of_products, product
@@ -51,6 +52,7 @@ class _Step(Function):
         return step if theta is None else theta + step + theta[:, :, 1:] @ step
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         target, theta, places, sides, slopes, weight, residual, normal, step = ctx.saved_tensors
         grid, of_theta = CellGrid.of(target), gradients[0]

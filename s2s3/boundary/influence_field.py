@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
 from nnunetv2.boundary.map_errors import error_with_long_range
@@ -84,6 +85,7 @@ class _Reach(Function):
         return maps.flatten(1).gather(1, source.flatten(1)).view_as(maps) * share
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         source, share = ctx.saved_tensors
         given = gradients[0] * share

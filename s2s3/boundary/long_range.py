@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 _LANES = 32
 _SMALLEST_SUM = 1e-12
@@ -58,6 +59,7 @@ class _LongRange(Function):
         return torch.addcmul(table.gather(1, lower), table.diff(dim=1).gather(1, lower), fraction)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         lower, lanes, fraction, message, counted, divisor, table = ctx.saved_tensors
         tau, bins = ctx.settings

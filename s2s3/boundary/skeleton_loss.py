@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 from nnunetv2.boundary.map_errors import error_with_long_range
 
@@ -53,6 +54,7 @@ class _LowestNeighbour(Function):
         return torch.cat([pairs.narrow(axis, 0, 1), inner, pairs.narrow(axis, last, 1)], dim=axis)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         gradient, axis = gradients[0], ctx.axis
         is_first, is_first_pair = ctx.saved_tensors

@@ -60,6 +60,13 @@ def colour_problems(colours: Collection[Colour]) -> list[Problem]:
     return [Problem("masks", what, "export them anew as PNG, one colour a class, without smoothed edges")]
 
 
+def too_many_colours(cases: Iterable[tuple[str, CaseFacts]]) -> list[Problem]:
+    """Return a problem for each mask (file, facts) whose palette shows so many colours that they were not counted."""
+    what = "shows more colours than there can be classes, other masks give its values other colours"
+    fix = "save all masks with one palette, or as PNG with one colour a class"
+    return [Problem(mask, what, fix) for mask, case in cases if case.palette and not case.colours and not case.problems]
+
+
 def values_among_colours(cases: Iterable[tuple[str, CaseFacts]]) -> list[Problem]:
     """Return a problem for each mask (file, facts) with values other than 0 and 255, which are black and white."""
     what, fix = "holds values, other masks hold colours", "save all masks in the same way"

@@ -16,6 +16,7 @@ from nnunetv2.dataset_proposal.class_colours import (
     legend_note,
     named_by_colour,
     numbered_colours,
+    too_many_colours,
     values_among_colours,
 )
 from nnunetv2.dataset_proposal.found_files import FoundFiles, advice_about, find_files
@@ -144,7 +145,8 @@ def _look(pairing: Pairing, num_processes: int) -> _Looked:
     problems = [problem for _, _, facts in pairs for problem in facts.problems]
     problems += _odd_channels([(image, facts) for image, _, facts in pairs])
     masks = [(str(mask), facts) for _, mask, facts in pairs if mask]
-    problems += values_among_colours(masks) if are_classes_colours(facts for _, facts in masks) else []
+    if are_classes_colours(facts for _, facts in masks):
+        problems += [*values_among_colours(masks), *too_many_colours(masks)]
     return _Looked(cases, tests, problems)
 
 

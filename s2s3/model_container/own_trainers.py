@@ -4,7 +4,7 @@ import ast
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import packages_distributions
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 from nnunetv2.errors import SettingsError
@@ -70,19 +70,36 @@ def copy_trainers(folders: Sequence[Path], target: Path) -> None:
 
 
 def packages_of_trainers(folders: Sequence[Path]) -> list[str]:
-    """Return `name==version` of the installed packages that the files import, with all that these need."""
+    """Return `name==version` of the installed packages that the files import, with all that these need.
+
+    Raises SettingsError for a file that is no Python, and for a package that was not installed from an index.
+    """
     known = packages_distributions()
     own = {entry.stem for folder in folders for entry in folder.iterdir()} | {*_OURS, *sys.stdlib_module_names}
     imported = {name for folder in folders for file in _sources(folder) for name in _imported(file)} - own
     found: set[str] = set()
-    for distribution in {distribution for name in imported for distribution in known.get(name, ())}:
-        found.update(locked_packages(distribution, with_itself=True))
+    for package in {package for name in imported for package in known.get(name, ())}:
+        _require_from_index(package)
+        found.update(locked_packages(package, with_itself=True))
     return sorted(found)
+
+
+def _require_from_index(package: str) -> None:
+    """Refuse a package from a folder or an address: an index has none of this name, or somebody else's."""
+    if distribution(package).read_text("direct_url.json") is not None:
+        raise SettingsError(
+            f"the trainers import {package}, which is installed from a folder or an address and not from a package "
+            "index, where the container would look for it; put its files into a folder of nnUNet_extTrainer"
+        )
 
 
 def _imported(file: Path) -> Iterator[str]:
     """Yield the top-level names of what a file imports."""
-    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+    try:
+        tree = ast.parse(file.read_bytes(), str(file))
+    except (SyntaxError, ValueError) as error:
+        raise SettingsError(f"{file}: {error}; expected Python, as the container takes this file along") from error
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

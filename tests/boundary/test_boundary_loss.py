@@ -194,3 +194,12 @@ def test_without_any_term_the_loss_is_zero() -> None:
     nothing = BoundaryLossSettings(inverse_weight=0, field_weight=0, skeleton_weight=0)
 
     assert float(boundary_loss([logits], [(edges, None)], [1.0], nothing)) == 0
+
+
+def test_a_second_derivative_which_nobody_derived_is_an_error() -> None:
+    logits, edges = example()
+    logits.requires_grad_()
+    for values in boundary_terms(logits, edges, None, SETTINGS).values():
+        (gradient,) = torch.autograd.grad(values.sum(), logits, create_graph=True, retain_graph=True)
+        with pytest.raises(RuntimeError, match="once_differentiable"):
+            gradient.sum().backward(retain_graph=True)

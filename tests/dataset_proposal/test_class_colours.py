@@ -102,3 +102,14 @@ def test_masks_that_are_no_classes_are_one_line_each(tmp_path: Path, odd: Writer
 def test_more_colours_than_classes_are_one_problem(tmp_path: Path) -> None:
     (problem,) = proposed(tmp_path, *(coloured(BLACK, *((n, 9 * m, 99) for m in range(9))) for n in range(3))).problems
     assert "show 28 different colours" in problem.what
+
+
+def many_in_a_palette(shift: int) -> Writer:
+    return with_palette(*((shift, 8 * number, 7 * number) for number in range(30)))
+
+
+def test_palettes_that_differ_and_have_more_colours_than_classes_are_one_line_each(tmp_path: Path) -> None:
+    found = proposed(tmp_path, many_in_a_palette(0), many_in_a_palette(9), with_palette(BLACK, RED))
+    assert [problem.where for problem in found.problems] == [str(tmp_path / f"masks/{number}.png") for number in (0, 1)]
+    assert all("more colours than there can be classes" in problem.what for problem in found.problems)
+    assert not proposed(tmp_path / "all", many_in_a_palette(0), many_in_a_palette(9)).is_usable

@@ -151,6 +151,26 @@ def test_a_folder_that_holds_more_than_trainers_is_refused(
         write_container(own_model, tmp_path / "c", ContainerSettings())
 
 
+def test_files_that_are_no_python_and_packages_from_elsewhere_are_refused(
+    own_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    (site / "mine-1.0.dist-info").mkdir(parents=True)
+    (site / "mine.py").touch()
+    (site / "mine-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (site / "mine-1.0.dist-info/top_level.txt").write_text("mine\n")
+    (site / "mine-1.0.dist-info/direct_url.json").write_text('{"url": "file:///mine", "dir_info": {}}')
+    monkeypatch.syspath_prepend(str(site))
+    other = tmp_path / "trainers/other.py"
+    other.write_text("import mine")
+    with pytest.raises(SettingsError, match="mine, which is installed from a folder"):
+        write_container(own_model, tmp_path / "c", ContainerSettings())
+    other.write_text("def f(:")
+    with pytest.raises(SettingsError, match=r"other\.py: .*expected Python"):
+        write_container(own_model, tmp_path / "c", ContainerSettings())
+    assert not (tmp_path / "c").exists()
+
+
 def test_a_network_of_an_installed_module_is_refused(
     own_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

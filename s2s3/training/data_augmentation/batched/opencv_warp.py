@@ -3,6 +3,7 @@
 Up to version 4, it rounded places to a 32nd of a pixel.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,12 +85,16 @@ class PlanePlaces:
         ]
 
 
+_LOCK = threading.Lock()
+
+
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Let OpenCV compute in the thread that calls it: processes that augment share the CPUs already."""
-    before = _opencv().getNumThreads()
-    _opencv().setNumThreads(1)
-    try:
-        yield
-    finally:
-        _opencv().setNumThreads(before)
+    with _LOCK:  # the setting is that of the process
+        before = _opencv().getNumThreads()
+        _opencv().setNumThreads(1)
+        try:
+            yield
+        finally:
+            _opencv().setNumThreads(before)
