@@ -32,11 +32,11 @@ def open_labels(reader: BaseReaderWriter, file: str) -> np.ndarray | RowImage:
 
 
 def parts_of(labels: np.ndarray | RowImage) -> Iterator[np.ndarray]:
-    """Yield a label map (1, x, y, z) in parts along y, which depend on its shape only."""
-    _, _, height, width = labels.shape
-    if labels.shape[1] != 1:
+    """Yield a label map (1, x, y, z) in parts along y, which depend on its shape only; of other axes as a whole."""
+    if len(labels.shape) != 4 or labels.shape[1] != 1:
         yield np.asarray(labels)
         return
+    _, _, height, width = labels.shape
     rows = max(1, _PIXELS_AT_ONCE // max(1, width))
     for top in range(0, height, rows):
         part = slice(top, min(top + rows, height))

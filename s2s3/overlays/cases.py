@@ -36,7 +36,8 @@ def plot_overlay(
     of others the first channel is shown in grey.
     """
     image, of_image = _read_image(image_reader_writer, image_file)
-    (segmentation,), of_labels = image_reader_writer.read_stored_seg(segmentation_file)
+    read_labels = getattr(image_reader_writer, "read_stored_seg", image_reader_writer.read_seg)
+    (segmentation,), of_labels = read_labels(segmentation_file)
     if image.ndim != 4 or image.shape[1:] != segmentation.shape:
         raise WrongShapeError(
             f"{image_file} has shape {image.shape} and {segmentation_file} {segmentation.shape}; "
@@ -50,7 +51,12 @@ def plot_overlay(
 
 
 def _read_image(reader: BaseReaderWriter, file: str) -> tuple[np.ndarray, Mapping[str, Any]]:
-    """Return the image and properties of read_images; colours in the type of the file, grey values as float32."""
+    """Return the image and properties of read_images; colours in the type of the file, grey values as float32.
+
+    A reader of others may have `read_images` and `read_seg` alone, as in nnU-Net.
+    """
+    if not hasattr(reader, "read_stored"):
+        return reader.read_images((file,))
     (image,), properties = reader.read_stored((file,))
     return (image if len(image) in (3, 4) else np.asarray(image, np.float32)), properties
 

@@ -80,3 +80,9 @@ def test_labels_in_colours_or_compressed_as_jpeg_are_left_to_the_reader_that_che
         open_labels(NaturalImage2DIO(), file)
     tifffile.imwrite(file, np.full((64, 64, 3), 2, np.uint8), tile=(16, 16), photometric="rgb")
     assert (open_labels(NaturalImage2DIO(), file) == np.full((1, 1, 64, 64), 2)).all()
+
+
+def test_labels_with_fewer_axes_are_one_part() -> None:
+    labels = np.arange(6).reshape(2, 3)
+    (part,) = parts_of(labels)
+    assert np.array_equal(part, labels)

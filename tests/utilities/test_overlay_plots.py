@@ -213,3 +213,18 @@ def test_pictures_do_not_replace_images_or_labels(raw: Path, part: str) -> None:
     with pytest.raises(InvalidOutputError, match="is the folder of a dataset"):
         generate_overlays_from_raw(NAME, str(raw), 0)
     assert {path.name: path.read_bytes() for path in (raw / part).iterdir()} == before
+
+
+class ReaderOfOthers:
+    """Has what nnU-Net asks of a reader, and no more."""
+
+    def read_images(self, files):
+        return np.full((3, 1, 8, 9), 200.0, np.float32), {"spacing": (999, 1, 1)}
+
+    def read_seg(self, file):
+        return np.ones((1, 1, 8, 9), np.float32), {"spacing": (999, 1, 1)}
+
+
+def test_a_reader_without_our_further_methods_is_enough(tmp_path) -> None:
+    plot_overlay("image", "labels", ReaderOfOthers(), str(tmp_path / "overlay.png"))
+    assert (tmp_path / "overlay.png").is_file()
