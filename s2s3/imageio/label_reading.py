@@ -7,7 +7,6 @@ import numpy as np
 from nnunetv2.foundation.replaced_parts import OriginalParts
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
-from nnunetv2.imageio.reading_errors import reading
 from nnunetv2.imageio.row_images import RowImage, label_row_image
 
 _OF_THIS_PACKAGE = OriginalParts.of(NaturalImage2DIO, ("read_seg",))
@@ -24,8 +23,7 @@ def read_labels(reader: BaseReaderWriter, file: str) -> np.ndarray:
 def open_labels(reader: BaseReaderWriter, file: str) -> np.ndarray | RowImage:
     """Return what read_labels does, or for a large TIFF file that can be read by rows, a RowImage of these values."""
     if _OF_THIS_PACKAGE.are_in_use(reader):
-        with reading(file):
-            rows = label_row_image(file)
+        rows = label_row_image(file)
         if rows is not None:
             return rows
     return read_labels(reader, file)

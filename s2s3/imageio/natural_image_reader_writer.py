@@ -9,7 +9,6 @@ from nnunetv2.errors import CallError
 from nnunetv2.foundation.replaced_parts import OriginalParts
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter, require_same, stack_channels, stored_dtype
 from nnunetv2.imageio.natural_image_files import read_label_picture, read_picture, write_label_pixels
-from nnunetv2.imageio.reading_errors import reading
 from nnunetv2.imageio.row_images import RowImage, row_image
 from s1.orientation import UPRIGHT
 
@@ -39,7 +38,7 @@ class NaturalImage2DIO(BaseReaderWriter):
         """Read as read_stored does; large TIFF files that are stored in strips or tiles become a RowImage."""
         if not _OF_THIS_PACKAGE.are_in_use(self):
             return self.read_stored(image_fnames)
-        images = [_in_rows(name) for name in image_fnames]
+        images = [row_image(name) for name in image_fnames]
         if not all(images):  # the others may be turned
             return self.read_stored(image_fnames)
         return [image for image in images if image is not None], _properties(UPRIGHT)
@@ -66,11 +65,6 @@ class NaturalImage2DIO(BaseReaderWriter):
 _read_images_of_this_package = NaturalImage2DIO.read_images
 _OF_THIS_PACKAGE = OriginalParts.of(NaturalImage2DIO, ("read_images", "read_stored"))
 _LABELS_OF_THIS_PACKAGE = OriginalParts.of(NaturalImage2DIO, ("read_seg",))
-
-
-def _in_rows(path: str) -> RowImage | None:
-    with reading(path):
-        return row_image(path)
 
 
 def _read_files(image_fnames: Sequence[str]) -> tuple[list[np.ndarray], dict[str, Any]]:

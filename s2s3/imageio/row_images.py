@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from nnunetv2.imageio.reading_errors import naming_file
+from nnunetv2.imageio.reading_errors import naming_file, reading
+from s1.readable_files import hindrance
 from s1.tiff_files import is_tiff
 from s1.tiff_parts import JPEG
 from s1.tiff_rows import TiffRows, tiff_rows
@@ -41,10 +42,10 @@ class RowImage:
 
 
 def row_image(path: str) -> RowImage | None:
-    """Return a file as a RowImage; None if it has to be, or better is, read at once. The file has been checked."""
-    if not is_tiff(path):
+    """Return a file as a RowImage; None if it has to be, or better is, read at once, by a reader that checks it."""
+    if hindrance(path) is not None or not is_tiff(path):  # a pipe would be waited for
         return None
-    with naming_file(path):
+    with reading(path):
         rows = tiff_rows(path)
     return None if rows is None else RowImage(rows)
 

@@ -7,7 +7,7 @@ import tifffile
 from PIL import Image
 
 from nnunetv2.errors import ImageProblemError, UnfitImageError
-from nnunetv2.imageio import label_reading
+from nnunetv2.imageio import label_reading, reading_errors
 from nnunetv2.imageio.label_reading import open_labels, parts_of, read_labels
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.imageio.row_images import RowImage
@@ -86,3 +86,12 @@ def test_labels_with_fewer_axes_are_one_part() -> None:
     labels = np.arange(6).reshape(2, 3)
     (part,) = parts_of(labels)
     assert np.array_equal(part, labels)
+
+
+def test_png_files_are_checked_once(tmp_path, monkeypatch) -> None:
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    checked = []
+    monkeypatch.setattr(reading_errors, "require_whole", checked.append)
+    open_labels(NaturalImage2DIO(), str(tmp_path / "a.png"))
+    NaturalImage2DIO().read_in_rows([str(tmp_path / "a.png")])
+    assert checked == 2 * [str(tmp_path / "a.png")]
