@@ -41,9 +41,9 @@ def is_tiff(path: PathLike) -> bool:
         return stream.read(4) in _MAGIC
 
 
-def tiff_size(path: PathLike) -> tuple[int, int]:
-    """Return height and width as shown, from the file's header."""
-    with opened_tiff(path) as series:
+def tiff_size(path: PathLike, decodes_all: bool = True) -> tuple[int, int]:
+    """Return height and width as shown, from the file's header; see opened_tiff."""
+    with opened_tiff(path, decodes_all) as series:
         empty = _colours_last(np.broadcast_to(np.uint8(0), series.shape))
         if empty.ndim != 2 and not (empty.ndim == 3 and empty.shape[-1] in COLOUR_CHANNELS):
             raise UnfitImageError(f"{path}: array of shape {series.shape}; expected a 2D image")

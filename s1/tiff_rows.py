@@ -54,6 +54,11 @@ class TiffRows:
         return {**self.__dict__, "_pages": [], "_bands": OrderedDict()}
 
     @property
+    def rows_in_memory(self) -> int:
+        """Most rows that are decoded at a time."""
+        return _rows_in_memory(self._page())
+
+    @property
     def coding(self) -> str:
         """How the parts are compressed, as tifffile names it: NONE, LZW, ADOBE_DEFLATE, JPEG, ..."""
         return str(self._page().compression.name)
@@ -155,10 +160,13 @@ def _stamp(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
+def _rows_in_memory(page: Any) -> int:
+    return int(min(page.imagelength, 2 * (_part_height(page) + _ROWS_KEPT)))
+
+
 def _check_memory(path: PathLike, page: Any) -> None:
     """Raise ImageProblemError if the rows that are kept, and a label for each pixel, do not fit into memory."""
-    height = min(page.imagelength, 2 * (_part_height(page) + _ROWS_KEPT))
-    check_claimed_size(path, (height, page.imagewidth, page.samplesperpixel), page.dtype.itemsize)
+    check_claimed_size(path, (_rows_in_memory(page), page.imagewidth, page.samplesperpixel), page.dtype.itemsize)
     free = available_bytes()
     if free is not None and page.imagelength * page.imagewidth > free:
         raise ImageProblemError(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from s1.file_endings import PICTURE_ENDINGS, TIFF_ENDINGS
 from s1.readable_files import hindrance
 from s1.shown_pixels import shown_image_size
+from s1.tiff_files import tiff_size
+from s1.tiff_rows import tiff_rows
 
 PathLike = str | os.PathLike[str]
 
@@ -22,6 +24,8 @@ class ImageHeader:
     """Of each axis; None if the file does not say."""
     bytes_per_value: int = 1
     """Of a picture once it is decoded."""
+    rows_in_memory: int | None = None
+    """Of a picture that can be read by rows, the most that are decoded at a time."""
 
     @property
     def voxels(self) -> int:
@@ -56,7 +60,12 @@ def _tiff_header(path: PathLike) -> ImageHeader | None:
         shape, bytes_per_value = file.series[0].shape, file.series[0].dtype.itemsize
     if len(shape) == 3 and shape[-1] not in (3, 4):
         return ImageHeader((shape[0], shape[1], shape[2]))
-    return ImageHeader((1, *shown_image_size(path)), bytes_per_value=bytes_per_value)
+    rows = tiff_rows(path)
+    return ImageHeader(
+        (1, *tiff_size(path, decodes_all=False)),
+        bytes_per_value=bytes_per_value,
+        rows_in_memory=None if rows is None else rows.rows_in_memory,
+    )
 
 
 def _volume_header(path: PathLike) -> ImageHeader:

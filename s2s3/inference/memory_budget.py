@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.imageio.image_header import ImageHeader, read_header
+from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.inference.memory_estimate import CaseMemory, ModelSize
 from nnunetv2.inference.stripewise_predictor import StripewisePredictor
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
@@ -90,4 +91,6 @@ def _size_of(predictor: StripewisePredictor, with_probabilities: bool) -> ModelS
         spacing=configuration.spacing,
         in_stripes=predictor.works_in_stripes(True),
         with_probabilities=with_probabilities,
+        reads_rows=not getattr(predictor, "domain_statistics", ())
+        and issubclass(predictor.plans_manager.image_reader_writer_class, NaturalImage2DIO),
     )

@@ -28,6 +28,8 @@ class ModelSize:
     in_stripes: bool
     """Whether pictures are predicted in stripes."""
     with_probabilities: bool
+    reads_rows: bool = False
+    """Whether images that can be read by rows are."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class CaseMemory:
 
     @classmethod
     def _in_stripes(cls, header: ImageHeader, model: ModelSize) -> "CaseMemory":
-        pixels = header.voxels * model.channels * header.bytes_per_value
+        rows = (header.rows_in_memory if model.reads_rows else None) or header.shape[1]
+        pixels = rows * header.shape[2] * model.channels * header.bytes_per_value
         labels, width = header.voxels, header.shape[2]
         sums = model.folds * (model.heads + 1) * (model.tile_size[0] + BAND_HEIGHT_PX)
         bands = (model.folds + 1) * model.heads * BAND_HEIGHT_PX

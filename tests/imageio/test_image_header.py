@@ -8,6 +8,7 @@ import tifffile
 from PIL import Image
 
 from nnunetv2.imageio.image_header import ImageHeader, read_header
+from s1 import claimed_size, tiff_rows
 
 PIXELS = np.zeros((20, 30, 3), np.uint8)
 
@@ -49,3 +50,15 @@ def test_the_bytes_of_a_value_are_told(tmp_path, name, dtype, size):
     Image.fromarray(np.zeros((5, 7), dtype)).save(tmp_path / name)
     header = read_header(tmp_path / name)
     assert (header.shape, header.bytes_per_value) == ((1, 5, 7), size)
+
+
+def test_a_tiff_image_larger_than_the_memory_has_a_header_that_tells_how_many_rows_are_decoded(tmp_path, monkeypatch):
+    pixels, rows = np.zeros((3000, 2000), np.uint8), 2 * (256 + tiff_rows._ROWS_KEPT)
+    for module in (claimed_size, tiff_rows):
+        monkeypatch.setattr(module, "available_bytes", lambda: 40 * 10**6)
+    monkeypatch.setattr(tiff_rows, "SMALLEST_BYTES", 0)
+    monkeypatch.setattr(claimed_size, "NOT_ASKED_BYTES", 0)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, tile=(256, 256), compression="zlib")
+    assert read_header(tmp_path / "a.tif") == ImageHeader((1, 3000, 2000), rows_in_memory=rows)
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((3000, 8000), np.uint8), rowsperstrip=3000, compression="zlib")
+    assert read_header(tmp_path / "b.tif") == ImageHeader((1, 3000, 8000))

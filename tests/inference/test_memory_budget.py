@@ -1,11 +1,14 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.inference import memory_budget
 from nnunetv2.inference.memory_budget import VARIABLE, budget_bytes, plan_workers
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from s1 import tiff_rows
 from tests.factories.models import CPU
 from tests.inference.conftest import write_rgb
 
@@ -73,3 +76,18 @@ def test_what_is_not_known_is_said_and_changes_nothing(predictor, cases, monkeyp
     assert plan_workers(object(), cases, (3, 3), False)[0] == (3, 3)
     monkeypatch.setattr(memory_budget, "available_bytes", lambda: None)
     assert "not known" in plan_workers(predictor, cases, (3, 3), False)[1]
+
+
+def test_rows_of_tiff_images_are_counted_unless_the_model_describes_the_colours_of_its_domains(
+    predictor, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(tiff_rows, "SMALLEST_BYTES", 0)
+    monkeypatch.setenv(VARIABLE, "10G")
+    pixels = np.zeros((20000, 1500, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, rowsperstrip=256, photometric="rgb", compression="zlib")
+    cases = [[str(tmp_path / "a.tif")]]
+    by_rows = plan_workers(predictor, cases, (0, 0), False)[1]
+    predictor.domain_statistics = ("of a fold",)
+    whole = plan_workers(predictor, cases, (0, 0), False)[1]
+    needed = [float(line.split()[2]) for line in (by_rows, whole)]
+    assert needed[1] - needed[0] == pytest.approx(pixels.nbytes / 1e9, abs=0.1)

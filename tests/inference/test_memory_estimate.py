@@ -27,6 +27,14 @@ def test_pictures_of_16_bits_take_two_bytes_a_value() -> None:
     assert words.predicting - bytes_.predicting == 3 * 512 * 512
 
 
+def test_pictures_that_are_read_by_rows_take_the_rows_that_are_decoded_and_the_labels() -> None:
+    header = ImageHeader((1, 8192, 4096), None, 2, rows_in_memory=1024)
+    by_rows, whole = (CaseMemory.of(header, replace(RGB, reads_rows=reads_rows)) for reads_rows in (True, False))
+    assert by_rows.preparing == 1024 * 4096 * 3 * 2
+    assert whole.preparing == 8 * by_rows.preparing
+    assert whole.predicting - by_rows.predicting == whole.preparing - by_rows.preparing
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"in_stripes": False}, {"with_probabilities": True, "in_stripes": False}],
