@@ -80,11 +80,12 @@ def _receive(answer: Any, stream: Any, url: str, folder: PathLike, chunk_size: i
     length = int(header) if header is not None and int(header) >= 0 else None
     require_free_space(folder, length or 0)
     most = _most_bytes(folder) if length is None else length
+    received = 0  # a bar that is switched off counts nothing
     with byte_bar(length, "downloading") as bar:
-        while bar.n <= most and (chunk := answer.read(chunk_size)):
+        while received <= most and (chunk := answer.read(chunk_size)):
             stream.write(chunk)
+            received += len(chunk)
             bar.update(len(chunk))
-        received = bar.n
     if length is None and received > most:
         raise DownloadError(
             f"{url}: the server does not say how large the file is, and more than {most} bytes came; fetch it with"

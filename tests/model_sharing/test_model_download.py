@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tqdm import tqdm
 
 from nnunetv2.errors import ArchiveError, DownloadError, SettingsError
 from nnunetv2.model_sharing import model_download
@@ -67,6 +68,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "downloads"
 
 
+@pytest.fixture(params=[False, True])
+def progress_bar(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A progress bar that counts, or none, as with TQDM_DISABLE=1, which tqdm reads when it is imported."""
+    monkeypatch.setattr(model_download, "byte_bar", lambda total, description: tqdm(total=total, disable=request.param))
+
+
+@pytest.mark.usefixtures("progress_bar")
 @pytest.mark.parametrize("path", ["model.zip", "no-length", "negative", "moved", "a b.zip", "a%20b.zip"])
 def test_a_file_arrives_as_it_was_sent(server: str, folder: Path, path: str) -> None:
     target = str(folder / "here.zip")
@@ -85,6 +93,7 @@ def test_a_failed_download_leaves_what_was_there(server: str, folder: Path, path
     assert files_below(folder) == {"here.zip": b"older"}
 
 
+@pytest.mark.usefixtures("progress_bar")
 @pytest.mark.parametrize("path", ["no-length", "negative"])
 def test_a_server_that_names_no_size_cannot_fill_the_disk(
     server: str, folder: Path, monkeypatch: pytest.MonkeyPatch, path: str
