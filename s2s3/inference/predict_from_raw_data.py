@@ -475,8 +475,8 @@ class nnUNetPredictor(StripewisePredictor):
 
     def _internal_maybe_mirror_and_predict(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch (B, C, *tile), averaged over the mirrored versions if mirroring is on."""
-        axes = self.allowed_mirroring_axes if self.use_mirroring else None
-        return predict_tiles.mean_of_mirrored(self.network, x, axes or ())
+        axes = (self.allowed_mirroring_axes if self.use_mirroring else None) or ()
+        return predict_tiles.mean_of_mirrored(self.network, x, axes, getattr(self.label_manager, "has_regions", False))
 
 
 note_original_parts(nnUNetPredictor, globals())

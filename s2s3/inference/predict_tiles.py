@@ -97,13 +97,14 @@ def _predicted_batches(
 
 
 def mean_of_mirrored(
-    network: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor, axes: Sequence[int]
+    network: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor, axes: Sequence[int], has_regions: bool = False
 ) -> torch.Tensor:
     """Return the logits of a batch (B, C, *tile), averaged over it and its versions mirrored along spatial `axes`."""
     if axes and max(axes) > batch.ndim - 3:
         raise CallError(f"mirroring axes {axes} do not exist in a batch of {batch.ndim} axes")
     combinations = mirror_combinations(axes)
-    predictions = call_for_each(network, [lambda: batch, *(partial(torch.flip, batch, axes) for axes in combinations)])
+    mirrored_batches = [partial(torch.flip, batch, axes) for axes in combinations]
+    predictions = call_for_each(network, [lambda: batch, *mirrored_batches], has_regions)
     prediction = next(predictions)
     for mirrored, of_mirrored in zip(combinations, predictions, strict=True):
         prediction += torch.flip(of_mirrored, mirrored)

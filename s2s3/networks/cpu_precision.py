@@ -1,11 +1,13 @@
 """Whether a network on the CPU computes in float32 or, where that is faster, in bfloat16: `nnUNet_cpu_precision`.
 
 `auto` takes bfloat16 for a network if two rules hold. A block of a network is faster in it and gives nearly the same,
-which is measured once a computer (`bfloat16_speed`); and the labels of a batch are the same but for a Dice of 0.999,
-which is looked at once a network, in the first batch that has several labels. Until then it computes in float32.
+which is measured once a computer (`bfloat16_speed`); and the labels of a batch, or each of its regions, are the same
+but for a Dice of 0.999, which is looked at once a network, in the first batch that has several labels. Until then it
+computes in float32.
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -38,7 +40,7 @@ def as_float32(prediction: torch.Tensor) -> torch.Tensor:
     return prediction.float() if prediction.dtype is torch.bfloat16 else prediction
 
 
-def look_at(network: Any, batch: torch.Tensor, in_float32: torch.Tensor) -> None:
+def look_at(network: Any, batch: torch.Tensor, in_float32: torch.Tensor, has_regions: bool) -> None:
     """Decide for `auto`, once a network, by what it gave in float32 for a batch; one of a single label decides nothing.
 
     Folds that take turns in one network share the decision of the first.
@@ -48,12 +50,12 @@ def look_at(network: Any, batch: torch.Tensor, in_float32: torch.Tensor) -> None
     if not is_faster(torch.get_num_threads()):
         _agreeing[network] = False
         return
-    labels = _labels(in_float32)
-    if (labels == labels.flatten()[0]).all():
+    labels = _label_images(in_float32, has_regions)
+    if all((image == image.flatten()[0]).all() for image in labels):
         return
     with reduced_precision():
-        reduced = _labels(as_float32(network(batch)))
-    dice = mean_dice(labels, reduced)
+        reduced = _label_images(as_float32(network(batch)), has_regions)
+    dice = min(map(mean_dice, labels, reduced))
     _agreeing[network] = dice >= _SMALLEST_DICE
     chosen = "bfloat16" if _agreeing[network] else "float32"
     _log.info("nnUNet_cpu_precision=auto: %s, as labels of a tile have a Dice of %.4f in both", chosen, dice)
@@ -69,6 +71,6 @@ def mean_dice(first: torch.Tensor, second: torch.Tensor) -> float:
     return sum(scores) / len(scores)
 
 
-def _labels(logits: torch.Tensor) -> torch.Tensor:
-    """Return the channel (B, *size) of the largest logit; of a single channel, whether it is above zero."""
-    return logits.argmax(1) if logits.shape[1] > 1 else logits[:, 0] > 0
+def _label_images(logits: torch.Tensor, has_regions: bool) -> Sequence[torch.Tensor]:
+    """Return the channel (B, *size) of the largest of logits (B, K, *size), or where each region (B, *size) is."""
+    return (logits > 0).unbind(1) if has_regions or logits.shape[1] == 1 else [logits.argmax(1)]

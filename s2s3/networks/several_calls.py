@@ -27,12 +27,15 @@ _KNOWN_PACKAGES = ("torch.", "dynamic_network_architectures.")
 
 
 def call_for_each(
-    network: Callable[[torch.Tensor], torch.Tensor], batches: Sequence[Callable[[], torch.Tensor]]
+    network: Callable[[torch.Tensor], torch.Tensor],
+    batches: Sequence[Callable[[], torch.Tensor]],
+    has_regions: bool = False,
 ) -> Iterator[torch.Tensor]:
     """Yield what the network gives for each batch, in their order.
 
     Parameters:
         batches: functions that make the batches, of equal size; each is called just before it is needed.
+        has_regions: whether each channel of what the network gives is a region of its own, where it is above zero.
     """
     first = batches[0]()
     calls = [lambda: first, *batches[1:]]
@@ -47,7 +50,7 @@ def call_for_each(
     in_turns = _side_by_side(network, calls, at_once, precision) if at_once > 1 else _each(network, calls, precision)
     prediction = next(in_turns)
     if not reduces:
-        look_at(network, first, prediction)
+        look_at(network, first, prediction, has_regions)
     yield prediction
     yield from in_turns
 

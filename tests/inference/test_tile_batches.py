@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from nnunetv2.inference import predict_tiles as predict_tiles_module
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.inference.predict_tiles import TileWork, predict_tiles, predicted_tiles
 from nnunetv2.inference.sliding_window_prediction import compute_gaussian, tile_slicers
@@ -133,6 +135,17 @@ def test_a_method_of_a_client_for_tiles_gets_them_one_by_one(rgb_model: Path, mo
     assert [predictor._tiles_at_once() for predictor in predictors] == [16, 1]
     monkeypatch.setattr(predictors[0], "_internal_maybe_mirror_and_predict", lambda x: x)
     assert predictors[0]._tiles_at_once() == 1
+
+
+@pytest.mark.parametrize("has_regions", [False, True])
+def test_a_predictor_says_whether_its_channels_are_regions(monkeypatch: pytest.MonkeyPatch, has_regions: bool) -> None:
+    predictor, said = nnUNetPredictor(device=CPU), []
+    monkeypatch.setattr(
+        predict_tiles_module, "call_for_each", lambda _, __, regions: said.append(regions) or iter([IMAGE])
+    )
+    predictor.label_manager = SimpleNamespace(has_regions=has_regions)
+    predictor._internal_maybe_mirror_and_predict(IMAGE)
+    assert said == [has_regions]
 
 
 @pytest.mark.parametrize("device", [CPU, ON_CUDA])

@@ -38,9 +38,9 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cpu_precision._agreeing.clear()
 
 
-def predict(network: nn.Module, batch: torch.Tensor = BATCH) -> torch.Tensor:
+def predict(network: nn.Module, batch: torch.Tensor = BATCH, has_regions: bool = False) -> torch.Tensor:
     with torch.inference_mode():
-        (prediction,) = call_for_each(network, [lambda: batch])
+        (prediction,) = call_for_each(network, [lambda: batch], has_regions)
     return prediction
 
 
@@ -79,6 +79,24 @@ def test_float32_stays_where_labels_would_differ() -> None:
     for _ in range(3):
         predict(network)
     assert network.precisions == [False, True, False, False]
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize(("bias", "agrees"), [([0.0, 0.0], True), ([-1.0, 0.0], False)])
+def test_regions_are_compared_each_by_itself(bias: list[float], agrees: bool) -> None:
+    network, generator = Layers(differ=True).eval(), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        network.layer.weight.copy_(torch.tensor([1.0, 1000.0]).reshape(2, 1, 1, 1))
+        network.layer.bias.copy_(torch.tensor(bias))
+    # Around 1, in steps that bfloat16 does not hold; the second channel is the larger one by far, in any precision.
+    batch = (1 + 0.004 * torch.randn(1, 1, 64, 64, generator=generator)) * torch.randn(
+        1, 1, 64, 64, generator=generator
+    ).sign()
+    predict(network, batch, has_regions=True)
+    assert uses_bfloat16(network) is agrees
+    cpu_precision._agreeing.clear()
+    predict(network, batch)
+    assert uses_bfloat16(network), "labels are those of the largest channel"
 
 
 @pytest.mark.usefixtures("fast")
