@@ -112,7 +112,8 @@ class StripewisePredictor:
     def _tiles_at_once(self) -> int:
         """Return how many tiles make a batch; a method of others for tiles gets each by itself, as in nnU-Net."""
         own = self._predicting_tiles.are_in_use(self)
-        return tiles_that_fill(self.device, self.configuration_manager.patch_size) if own else 1
+        channels = self.label_manager.num_segmentation_heads
+        return tiles_that_fill(self.device, self.configuration_manager.patch_size, channels) if own else 1
 
     def _results_on_device(self) -> tuple[bool, Callable[[], None]]:
         """Return whether results are collected on the device, and what makes room there."""

@@ -4,6 +4,7 @@ On the CPU, where none of this saves time, a tile is predicted by itself, when i
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import TypeVar
@@ -14,13 +15,23 @@ Item = TypeVar("Item")
 _VOXELS_THAT_FILL = 1 << 22
 """Of the tiles of a batch: 16 of 512 x 512, 2 of 128 x 128 x 128."""
 _MOST_TILES = 16
+_MOST_LOGITS = 1 << 26
+"""Of a batch, 134 MB in half precision, which are kept twice in memory that is not paged."""
+_SIGNS_OF_FULL_MEMORY = (
+    "out of memory",
+    "unable to find an engine",
+    "cudnn_status_alloc_failed",
+    "cublas_status_alloc_failed",
+)
+"""In what CUDA, cuDNN and cuBLAS say."""
 
 
-def tiles_that_fill(device: torch.device, tile_size: Sequence[int]) -> int:
-    """Return how many tiles a device predicts at a time: 1 but for CUDA."""
+def tiles_that_fill(device: torch.device, tile_size: Sequence[int], num_channels: int) -> int:
+    """Return how many tiles a device predicts at a time, with so many channels of logits: 1 but for CUDA."""
     if device.type != "cuda":
         return 1
-    return min(_MOST_TILES, max(1, _VOXELS_THAT_FILL // prod(tile_size)))
+    most_voxels = min(_VOXELS_THAT_FILL, _MOST_LOGITS // num_channels)
+    return min(_MOST_TILES, max(1, most_voxels // prod(tile_size)))
 
 
 @dataclass
@@ -39,8 +50,8 @@ class TileBatches:
         while len(tiles) <= self.size:
             try:
                 return self.predict(tiles)
-            except torch.OutOfMemoryError:
-                if len(tiles) == 1:
+            except RuntimeError as error:
+                if len(tiles) == 1 or not any(sign in str(error).lower() for sign in _SIGNS_OF_FULL_MEMORY):
                     raise
             self.size = (len(tiles) + 1) // 2  # outside of the handler, which keeps activations in memory
         return torch.cat([self(part) for part in tiles.split(self.size)])
@@ -59,7 +70,9 @@ def sent(tiles: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Return tiles on a device; the copy to a CUDA device goes on in the background, before what it computes next."""
     if device.type != "cuda" or tiles.device.type == "cuda":
         return tiles.to(device)
-    return tiles.pin_memory().to(device, non_blocking=True)
+    with suppress(RuntimeError):  # where no memory can be locked
+        tiles = tiles.pin_memory()
+    return tiles.to(device, non_blocking=True)
 
 
 class Returning:
@@ -70,7 +83,11 @@ class Returning:
         if tensor.device.type != "cuda" or device.type != "cpu":
             self._tensor = tensor.to(device)
             return
-        self._tensor = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        try:
+            self._tensor = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        except RuntimeError:  # no memory can be locked
+            self._tensor = tensor.to(device)
+            return
         self._tensor.copy_(tensor, non_blocking=True)
         self._arrived = torch.cuda.current_stream(tensor.device).record_event()
 

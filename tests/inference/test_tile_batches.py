@@ -47,8 +47,9 @@ def network() -> nn.Module:
 
 
 def test_a_gpu_gets_as_many_voxels_whatever_the_tile_and_a_cpu_one_tile() -> None:
-    assert tiles_that_fill(CPU, (512, 512)) == 1
-    assert [tiles_that_fill(CUDA, size) for size in ((512, 512), (128, 128, 128), (8, 8), (4096, 4096))] == [
+    assert tiles_that_fill(CPU, (512, 512), 3) == 1
+    assert [tiles_that_fill(CUDA, (512, 512), channels) for channels in (16, 17, 100, 1000)] == [16, 15, 2, 1]
+    assert [tiles_that_fill(CUDA, size, 3) for size in ((512, 512), (128, 128, 128), (8, 8), (4096, 4096))] == [
         16,
         2,
         16,
@@ -82,13 +83,22 @@ def test_empty_tiles_are_looked_at_one_by_one() -> None:
     assert sizes == [1]
 
 
-def test_a_device_without_memory_gets_smaller_batches_from_then_on() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_a_device_without_memory_gets_smaller_batches_from_then_on(error: RuntimeError) -> None:
     sizes: list[int] = []
 
     def predict(tiles: torch.Tensor) -> torch.Tensor:
         sizes.append(len(tiles))
         if len(tiles) > 2:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return tiles * 2
 
     batches, tiles = TileBatches(predict, 8), torch.arange(7.0).reshape(7, 1, 1, 1)
@@ -104,6 +114,44 @@ def test_a_tile_for_which_there_is_no_memory_is_an_error() -> None:
 
     with pytest.raises(RuntimeError, match="out of memory"):
         TileBatches(predict, 2)(torch.zeros(2, 1, 1, 1))
+
+
+def test_other_errors_are_not_tried_again() -> None:
+    sizes: list[int] = []
+
+    def predict(tiles: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(tiles))
+        raise RuntimeError("expected 3 channels")
+
+    with pytest.raises(RuntimeError, match="expected 3 channels"):
+        TileBatches(predict, 2)(torch.zeros(2, 1, 1, 1))
+    assert sizes == [2]
+
+
+class WithoutLockedMemory:
+    """Stands for a tensor of a device where no memory can be locked."""
+
+    shape, dtype = (1,), torch.half
+
+    def __init__(self, device: torch.device):
+        self.device = device
+
+    def pin_memory(self) -> torch.Tensor:
+        raise RuntimeError("CUDA error: OS call failed or operation not supported on this OS")
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> str:
+        return f"on {device}"
+
+
+def test_copies_are_plain_where_no_memory_can_be_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError("CUDA error: out of memory")
+
+    on_cpu: Any = WithoutLockedMemory(CPU)
+    on_cuda: Any = WithoutLockedMemory(CUDA)
+    assert sent(on_cpu, CUDA) == "on cuda"
+    monkeypatch.setattr(torch, "empty", refuse)
+    assert Returning(on_cuda, CPU).get() == "on cpu"
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
