@@ -79,16 +79,22 @@ def packages_of_trainers(folders: Sequence[Path]) -> list[str]:
     imported = {name for folder in folders for file in _sources(folder) for name in _imported(file)} - own
     found: set[str] = set()
     for package in {package for name in imported for package in known.get(name, ())}:
-        _require_from_index(package)
         found.update(locked_packages(package, with_itself=True))
+    for line in found:
+        _require_from_index(line.split("==")[0])
     return sorted(found)
 
 
 def _require_from_index(package: str) -> None:
-    """Refuse a package from a folder or an address: an index has none of this name, or somebody else's."""
-    if distribution(package).read_text("direct_url.json") is not None:
+    """Refuse a package from a folder or an address: an index has none of this name, or somebody else's.
+
+    Those of conda name the folder that they were built in, and are the released ones.
+    """
+    installed = distribution(package)
+    is_of_conda = (installed.read_text("INSTALLER") or "").strip() == "conda"
+    if installed.read_text("direct_url.json") is not None and not is_of_conda:
         raise SettingsError(
-            f"the trainers import {package}, which is installed from a folder or an address and not from a package "
+            f"the trainers need {package}, which is installed from a folder or an address and not from a package "
             "index, where the container would look for it; put its files into a folder of nnUNet_extTrainer"
         )
 

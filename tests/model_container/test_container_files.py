@@ -165,6 +165,14 @@ def test_files_that_are_no_python_and_packages_from_elsewhere_are_refused(
     other.write_text("import mine")
     with pytest.raises(SettingsError, match="mine, which is installed from a folder"):
         write_container(own_model, tmp_path / "c", ContainerSettings())
+    (site / "theirs-1.0.dist-info").mkdir()
+    (site / "theirs.py").touch()
+    about = "Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\nRequires-Dist: mine\n"
+    (site / "theirs-1.0.dist-info/METADATA").write_text(about)
+    (site / "theirs-1.0.dist-info/top_level.txt").write_text("theirs\n")
+    other.write_text("import theirs")
+    with pytest.raises(SettingsError, match="mine, which is installed from a folder"):
+        write_container(own_model, tmp_path / "c", ContainerSettings())
     other.write_text("def f(:")
     with pytest.raises(SettingsError, match=r"other\.py: .*expected Python"):
         write_container(own_model, tmp_path / "c", ContainerSettings())

@@ -10,7 +10,15 @@ from batchgeneratorsv2.transforms.nnunet import random_binary_operator
 from torch import Tensor
 
 from nnunetv2.training.data_augmentation import transform_classes as kinds
-from nnunetv2.training.data_augmentation.batched import intensity, planes, previous_stage, resolution, targets, warp
+from nnunetv2.training.data_augmentation.batched import (
+    intensity,
+    opencv_warp,
+    planes,
+    previous_stage,
+    resolution,
+    targets,
+    warp,
+)
 from nnunetv2.training.data_augmentation.default_pipeline import SPATIAL_OPTIONS, spatial_steps
 from nnunetv2.training.data_augmentation.early_draws import central_part
 
@@ -128,6 +136,11 @@ def test_low_resolution(size: tuple[int, ...], first_axis: int) -> None:
         torch.testing.assert_close(result, stock(transform, image, **all_channels(scales=scales)))
 
 
+def skip_without_opencv() -> None:
+    if not opencv_warp.opencv_takes((2, 2), (2, 2), torch.device("cpu")):
+        pytest.skip("needs OpenCV 5, of the extra 'fast'")
+
+
 def random_labels(size: tuple[int, ...], seed: int = 0) -> Tensor:
     """Blobs of labels 0 to 3 with some voxels of -1."""
     generator = torch.Generator().manual_seed(seed)
@@ -157,7 +170,7 @@ def test_rotation_and_scaling(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if with_opencv:
-        pytest.importorskip("cv2", reason="needs the extra 'fast'")
+        skip_without_opencv()
     else:
         monkeypatch.setattr(warp, "opencv_takes", lambda *_: False)
     scale += 1e-6  # exactly 1 would put ties everywhere
@@ -184,7 +197,7 @@ def test_rotation_and_scaling(
 
 
 def test_opencv_takes_several_samples_and_channels_as_grid_sample_does() -> None:
-    pytest.importorskip("cv2", reason="needs the extra 'fast'")
+    skip_without_opencv()
     wide, patch = (60, 75), (41, 52)
     angles, scaling = np.array([[0.3], [0.0], [-2.0]]), np.array([1.3, 0.75, 1.0])
     matrix = warp.matrices(angles, scaling, np.array([[True, False], [False, False], [True, True]]))
