@@ -54,7 +54,8 @@ def write_natural_images(folder: Path, random: np.random.Generator) -> Iterator[
     for name, shape in (("grey16", (7, 9)), ("rgb16", (7, 9, 3)), ("rgba16", (7, 9, 4))):
         (folder / f"{name}.png").write_bytes(imagecodecs.png_encode(pixels(*shape, dtype=np.uint16)))
         yield f"{name}.png"
-    Image.fromarray(pixels(7, 9, 3)).quantize(20).save(folder / "clear.png", transparency=3)
+    in_palette = Image.fromarray(pixels(7, 9, 3)).quantize(20)
+    in_palette.save(folder / "clear.png", transparency=in_palette.getpixel((4, 3)))  # an index that occurs
     Image.fromarray(pixels(7, 9) % 4).save(folder / "grey2.png", bits=2)
     Image.fromarray(pixels(7, 9, 3)).save(folder / "jpeg_inside.png", format="JPEG")
     Image.fromarray(pixels(7, 9, 3)).save(folder / "tiff_inside.png", format="TIFF")

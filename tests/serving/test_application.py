@@ -1,5 +1,7 @@
 """Requests as programs send them, hostile ones too."""
 
+import ctypes
+import gc
 import io
 import json
 import struct
@@ -15,6 +17,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from nnunetv2.foundation.freed_memory import keep_freed_memory
 from nnunetv2.serving.image_model import ImageModel
 from nnunetv2.serving.service_limits import ServiceLimits
 
@@ -148,14 +151,19 @@ def most_memory_kb() -> int:
 
 
 def forget_most_memory() -> None:
-    """Let the most memory be what the process has now, since an earlier test may have had more."""
+    """Let the most memory be what the process has now, without what earlier tests had and freed: it may be kept."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
 
 
 @pytest.fixture
 def earlier_peak() -> None:
-    """Have had more memory than any of these images may take, as after other tests."""
-    bytearray(300_000_000)[::4096] = b"x" * len(range(0, 300_000_000, 4096))
+    """Have had more memory than any of these images may take, and kept it, as after other tests."""
+    keep_freed_memory()
+    kept = [bytearray(100_000_000) for _ in range(4)]
+    for part in kept:
+        part[::4096] = b"x" * len(range(0, len(part), 4096))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the most memory is not reset elsewhere")
