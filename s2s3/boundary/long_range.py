@@ -56,7 +56,7 @@ class _LongRange(Function):
         table = (sums @ affinity) / divisor
         ctx.save_for_backward(lower, lanes, fraction, message, counted, divisor, table)
         ctx.settings = (tau, bins)
-        return torch.addcmul(table.gather(1, lower), table.diff(dim=1).gather(1, lower), fraction)
+        return torch.addcmul(table.gather(1, lower), _slope(table, lower), fraction)
 
     @staticmethod
     @once_differentiable

@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nnunetv2.dataset_conversion.mask_colours import Colour, packed_colours
+from nnunetv2.dataset_proposal.proposed_labels import MOST_CLASSES
 from nnunetv2.errors import UnfitImageError
 from nnunetv2.imageio.natural_image_files import read_label_picture, read_picture
 from s1.picture import Picture
 from s1.pillow_files import is_jpeg
-
-MOST_COLOURS = 24
-"""A picture with more different colours is no mask of classes."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,9 @@ def mask_contents(path: str) -> MaskContents:
         if not _has_colours(shown) or is_jpeg(path):
             raise
         number = len(np.unique(packed_colours(shown.pixels, path)))
-        if number > MOST_COLOURS:
+        if number > MOST_CLASSES:
             raise UnfitImageError(
-                f"{path}: shows {number} different colours, more than {MOST_COLOURS} classes; export it anew as PNG, "
+                f"{path}: shows {number} different colours, more than {MOST_CLASSES} classes; export it anew as PNG, "
                 "one colour a class, without smoothed edges"
             ) from None
         return MaskContents(shown._replace(pixels=shown.pixels[..., 0]), True, colours)
@@ -57,7 +55,7 @@ def _few_colours(shown: Picture, path: str) -> dict[Colour, int]:
         found, counts = np.unique(packed_colours(shown.pixels, path), return_counts=True)
     except UnfitImageError:  # 16 bits, or transparent: values at best
         return {}
-    few = len(found) <= MOST_COLOURS
+    few = len(found) <= MOST_CLASSES
     return dict(zip(found.tolist(), counts.tolist(), strict=True)) if few else {}
 
 

@@ -15,7 +15,7 @@ from nnunetv2.dataset_proposal.summary import problem_rows, summary_lines, summa
 from nnunetv2.errors import DatasetError, DatasetLayoutError
 from nnunetv2.foundation.files import replacing
 from nnunetv2.foundation.output_guard import check_output_file, is_web_page
-from nnunetv2.overlays.rendering import colour_of
+from nnunetv2.overlays.rendering import colour_of, rgb_to_hex
 from nnunetv2.reporting.start_page import start_page
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from s1.domain_map_makers import domain_map_of
@@ -85,7 +85,7 @@ def _page(proposal: Proposal, folder: Path) -> str:
 def _legend(proposal: Proposal) -> list[tuple[str, str]]:
     """Return (colour in the pictures, name) of each class but background."""
     labels = proposal.labels.labels
-    return [("#{:02x}{:02x}{:02x}".format(*colour_of(label)), name) for name, label in labels.items() if label]
+    return [(rgb_to_hex(colour_of(label)), name) for name, label in labels.items() if label]
 
 
 def _refusal(proposal: Proposal) -> str:

@@ -62,7 +62,7 @@ def _tiff_header(path: PathLike) -> ImageHeader | None:
         return ImageHeader((shape[0], shape[1], shape[2]))
     rows = tiff_rows(path)
     return ImageHeader(
-        (1, *tiff_size(path, decodes_all=False)),
+        (1, *(tiff_size(path, decodes_all=False) if rows is None else rows.shape[:2])),
         bytes_per_value=bytes_per_value,
         rows_in_memory=None if rows is None else rows.rows_in_memory,
     )

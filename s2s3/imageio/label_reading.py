@@ -4,12 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nnunetv2.foundation.replaced_parts import OriginalParts
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
-from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
+from nnunetv2.imageio.natural_image_reader_writer import LABELS_OF_THIS_PACKAGE, NaturalImage2DIO
 from nnunetv2.imageio.row_images import RowImage, label_row_image
 
-_OF_THIS_PACKAGE = OriginalParts.of(NaturalImage2DIO, ("read_seg",))
 _PIXELS_AT_ONCE = 2**20
 
 
@@ -22,7 +20,7 @@ def read_labels(reader: BaseReaderWriter, file: str) -> np.ndarray:
 
 def open_labels(reader: BaseReaderWriter, file: str) -> np.ndarray | RowImage:
     """Return what read_labels does, or for a large TIFF file that can be read by rows, a RowImage of these values."""
-    if _OF_THIS_PACKAGE.are_in_use(reader):
+    if LABELS_OF_THIS_PACKAGE.are_in_use(reader):
         rows = label_row_image(file)
         if rows is not None:
             return rows

@@ -50,7 +50,7 @@ class NaturalImage2DIO(BaseReaderWriter):
 
     def read_stored_seg(self, seg_fname: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Read labels as read_seg does, in the type in which they are stored; a read_seg of others is asked."""
-        if not _LABELS_OF_THIS_PACKAGE.are_in_use(self):
+        if not LABELS_OF_THIS_PACKAGE.are_in_use(self):
             return self.read_seg(seg_fname)
         labels, orientation = read_label_picture(seg_fname)
         return labels[None, None], _properties(orientation)
@@ -64,7 +64,8 @@ class NaturalImage2DIO(BaseReaderWriter):
 
 _read_images_of_this_package = NaturalImage2DIO.read_images
 _OF_THIS_PACKAGE = OriginalParts.of(NaturalImage2DIO, ("read_images", "read_stored"))
-_LABELS_OF_THIS_PACKAGE = OriginalParts.of(NaturalImage2DIO, ("read_seg",))
+LABELS_OF_THIS_PACKAGE = OriginalParts.of(NaturalImage2DIO, ("read_seg",))
+"""Nobody replaced the way in which label images are read."""
 
 
 def _read_files(image_fnames: Sequence[str]) -> tuple[list[np.ndarray], dict[str, Any]]:

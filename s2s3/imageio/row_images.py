@@ -11,6 +11,8 @@ from s1.tiff_files import is_tiff
 from s1.tiff_parts import JPEG
 from s1.tiff_rows import TiffRows, tiff_rows
 
+_ROWS_AT_ONCE = 256
+
 
 @dataclass(frozen=True)
 class RowImage:
@@ -40,6 +42,17 @@ class RowImage:
         with naming_file(self.rows.path):
             return self.rows.rows(rows.start, rows.stop)[:, columns].transpose(2, 0, 1)
 
+    def pixels(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the pixels (C, n) at places that are sorted by rows; errors as of `part`."""
+        _, _, height, width = self.shape
+        found = []
+        for top in range(0, height, _ROWS_AT_ONCE):
+            first, end = np.searchsorted(rows, (top, top + _ROWS_AT_ONCE))
+            if first < end:
+                part = self.part(slice(top, min(top + _ROWS_AT_ONCE, height)), slice(0, width))
+                found.append(part[:, rows[first:end] - top, columns[first:end]])
+        return np.concatenate(found, axis=1)
+
 
 def row_image(path: str) -> RowImage | None:
     """Return a file as a RowImage; None if it has to be, or better is, read at once, by a reader that checks it."""
@@ -62,3 +75,8 @@ def label_row_image(path: str) -> RowImage | None:
 def part_of(image: np.ndarray | RowImage, rows: slice, columns: slice) -> np.ndarray:
     """Return a part (C, rows, columns) of an image (C, 1, H, W)."""
     return image.part(rows, columns) if isinstance(image, RowImage) else image[:, 0, rows, columns]
+
+
+def pixels_of(image: np.ndarray | RowImage, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the pixels (C, n) of an image (C, 1, H, W) at places that are sorted by rows."""
+    return image.pixels(rows, columns) if isinstance(image, RowImage) else image[:, 0, rows, columns]

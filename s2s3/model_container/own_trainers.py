@@ -33,14 +33,10 @@ def own_trainer_folders(model: TrainedModel) -> list[Path]:
         )
     if trainer.__module__.startswith("nnunetv2.") and network.split(".")[0] in ("", *_IN_EVERY_CONTAINER):
         return []
-    folders = _folders()
+    folders = [Path(folder) for folder in external_folders()]
     for folder in folders:
         _require_few_files(folder)
     return folders
-
-
-def _folders() -> list[Path]:
-    return [Path(folder) for folder in external_folders()]
 
 
 def _require_few_files(folder: Path) -> None:

@@ -43,6 +43,11 @@ def hex_to_rgb(hex: str) -> Rgb:
     return values[0], values[1], values[2]
 
 
+def rgb_to_hex(colour: Rgb) -> str:
+    """Return a colour as on web pages: #ff0000."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
 def colour_of(index: int, cycle: Sequence[str] = color_cycle) -> Rgb:
     """Return the colour of an index; beyond the end, the colours after the first are repeated."""
     if index >= len(cycle) > 1:

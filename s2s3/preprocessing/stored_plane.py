@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnunetv2.imageio.row_images import RowImage, part_of
+from nnunetv2.imageio.row_images import RowImage, part_of, pixels_of
 from nnunetv2.preprocessing.normalization.plane_scaling import PlaneRows, Scale
 
 _ROWS_AT_ONCE = 256
@@ -54,14 +54,12 @@ class StoredPlane:
 
     def some_pixels(self, step: int) -> np.ndarray:
         """Return the normalised pixels with the numbers 0, step, 2 step ..., counted row by row, (C, n) float32."""
-        _, _, height, width = self.shape
-        rows, columns = np.divmod(np.arange(0, height * width, step), width)
-        found = []
-        for top in range(0, height, _ROWS_AT_ONCE):
-            first, end = np.searchsorted(rows, (top, top + _ROWS_AT_ONCE))
-            part = self.part(slice(top, min(top + _ROWS_AT_ONCE, height)), slice(0, width))
-            found.append(part[:, rows[first:end] - top, columns[first:end]])
-        return np.ascontiguousarray(np.concatenate(found, axis=1))
+        (_, _), (top, _), (left, _) = self.box
+        rows, columns = np.divmod(np.arange(0, self.shape[2] * self.shape[3], step), self.shape[3])
+        channels = (channel for image in self.images for channel in pixels_of(image, rows + top, columns + left))
+        return np.stack(
+            [scale(channel.astype(np.float32)) for channel, scale in zip(channels, self.scales, strict=True)]
+        )
 
     def with_images(self, change: Callable[[Any], Any]) -> "StoredPlane":
         """Return the same plane with changed arrays, such as files in their place; a RowImage stays."""

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.overlays.rendering import rgb_to_hex
 from nnunetv2.serving.answers import ANSWERS, write_answer
 from nnunetv2.serving.connections import while_connected
 from nnunetv2.serving.image_model import ImageModel
@@ -85,7 +86,7 @@ class Service:
     async def model_facts(self) -> Any:
         """Return name, classes with their values and colours, channels and limits of the model."""
         classes = {
-            name: {"value": value, "colour": "#{:02x}{:02x}{:02x}".format(*self.model.colours[name])}
+            name: {"value": value, "colour": rgb_to_hex(self.model.colours[name])}
             for name, value in self.model.classes.items()
         }
         limits = {"bytes": self.limits.image_bytes, "pixels": self.limits.image_pixels}

@@ -94,7 +94,7 @@ def run_client(untrained: Path, tmp_path: Path) -> Callable[..., ClientRun]:
         place = tmp_path / f"{program}_{'stock' if stock else 'ours'}"
         shutil.copytree(untrained, place / "model")
         (place / "out").mkdir()
-        paths = [*([ORACLE] if stock else []), CLIENTS]
+        paths = [*([ORACLE] if stock else []), CLIENTS, HERE / "programs"]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("nnUNet_", "PYTHONPATH"))}
         path = {"PYTHONPATH": os.pathsep.join(map(str, paths)), "HOME": str(place)}
         variables = {**clean, **SETTINGS, **folders_of(place / "model"), **path, **environment}

@@ -1,22 +1,16 @@
 """DG-TTA: writes its trainers, made for nnU-Net 2.2, into the installed package; one of them is made by its name."""
 
 import json
-import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import torch
+from copied_package import use_copied_package
 
 if __name__ == "__main__":
     root, out = map(Path, sys.argv[1:])
-    import nnunetv2
-
-    package = out.parent / "copied" / "nnunetv2"
-    shutil.copytree(nnunetv2.__path__[0], package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "nnunetv2"]:
-        del sys.modules[name]
-    sys.path.insert(0, str(package.parent))
+    package = use_copied_package(out.parent)
     from dg_tta.__build__ import check_trainers_injected, inject_dg_trainers_into_nnunet
 
     import nnunetv2

@@ -9,16 +9,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 import torch
+from copied_package import use_copied_package
 
 if __name__ == "__main__":
     root, out = map(Path, sys.argv[1:])
-    import nnunetv2
-
-    package = out.parent / "copied" / "nnunetv2"
-    shutil.copytree(nnunetv2.__path__[0], package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "nnunetv2"]:
-        del sys.modules[name]
-    sys.path.insert(0, str(package.parent))
+    package = use_copied_package(out.parent)
     client = Path(find_spec("moosez").origin).parent  # not imported: that needs packages for PET and the terminal
     source = client / "nnUNet_custom_trainer" / "MOOSE_custom_trainers.py"
     shutil.copy(source, package / "training" / "nnUNetTrainer" / "variants" / source.name)
