@@ -13,6 +13,7 @@ import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from batchgenerators.dataloading.data_loader import DataLoader
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+from batchgeneratorsv2.transforms.noise.gaussian_blur import GaussianBlurTransform
 from threadpoolctl import threadpool_limits
 
 from nnunetv2.errors import CheckpointError
@@ -206,13 +207,16 @@ class nnUNetDataLoader(DataLoader):
     def _unused_transforms(self) -> BasicTransform:
         """Return the transforms; with a seed a copy of them, as some change themselves with every sample.
 
-        Copies share what blurring has measured of its ways, so that not each of them measures anew.
+        The copy does not measure which way of blurring is faster: both are right, but they round differently.
         """
         if self.batch_streams is None:
             return self.transforms
-        steps = [getattr(step, "transform", step) for step in getattr(self.transforms, "transforms", ())]
-        measured = [step.benchmark_use_fft for step in steps if hasattr(step, "benchmark_use_fft")]
-        return deepcopy(self.transforms, {id(kept): kept for kept in measured})
+        copied = deepcopy(self.transforms)
+        for step in getattr(copied, "transforms", ()):
+            transform = getattr(step, "transform", step)
+            if isinstance(transform, GaussianBlurTransform):
+                transform.benchmark = False
+        return copied
 
     def _cut_patch(self, case: str, force_fg: bool, place: Callable[[np.ndarray], torch.Tensor]) -> Sample:
         data, seg, seg_prev, properties = self._data.load_case(case)
