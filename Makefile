@@ -14,6 +14,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Tests start hundreds of programs: none should compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo docs docs-pictures package demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-clients test-gpu
 .PHONY: benchmarks clean
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from nnunetv2.configuration import default_num_processes, skip_empty_setting
 from nnunetv2.domains.domain_statistics import DomainStatistics
 from nnunetv2.foundation.command_line import command
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.inference import case_lists, network_input, predict_tiles, prediction_checks, run_record
 from nnunetv2.inference.array_lists import matching_lists
@@ -62,6 +63,9 @@ from nnunetv2.utilities.label_handling.label_handling import determine_num_input
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from s1.file_endings import label_ending
+
+# Another such name, whose module takes seconds to import.
+__getattr__, __dir__ = late_names(__name__, {"torch._dynamo": ("OptimizedModule",)})
 
 
 class nnUNetPredictor(StripewisePredictor):

@@ -5,6 +5,7 @@ Late look-ups, inside functions, that lead to lower rows or back are listed.
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -99,10 +100,15 @@ def imported_by(node: ast.Import | ast.ImportFrom, package: str) -> set[str]:
     return {base, *(f"{base}.{alias.name}" for alias in node.names)}
 
 
-def imported_modules(module: str, file: Path, *, at_the_top: bool = False) -> set[str]:
+@cache
+def all_imports(module: str, file: Path, *, at_the_top: bool = False) -> frozenset[str]:
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     nodes = [node for node, late in import_nodes(ast.parse(file.read_text())) if not (late and at_the_top)]
-    names = {name for node in nodes for name in imported_by(node, package)}
+    return frozenset(name for node in nodes for name in imported_by(node, package))
+
+
+def imported_modules(module: str, file: Path, *, at_the_top: bool = False) -> set[str]:
+    names = all_imports(module, file, at_the_top=at_the_top)
     return {name for name in names if name.split(".")[0] in ("s1", "nnunetv2")}
 
 
@@ -150,12 +156,22 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError with the circle
 
 
-def test_prediction_imports_at_once_but_for_what_processes_that_export_do_not_need() -> None:
+def test_prediction_imports_at_once_but_for_what_exporting_processes_do_not_need_and_the_compiler_of_torch() -> None:
     room = {module: file for module, file in module_files() if is_within(module, "nnunetv2.inference")}
     late = {
         module for module, file in room.items() if "nnunetv2.foundation.late_names" in imported_modules(module, file)
     }
-    assert late == {"nnunetv2.inference.export_prediction"}
+    assert late == {"nnunetv2.inference.export_prediction", "nnunetv2.inference.predict_from_raw_data"}
+
+
+def test_no_module_imports_the_compiler_of_torch_before_it_is_needed() -> None:
+    """That import alone is a quarter of the start of every command."""
+    found = {
+        module
+        for module, file in module_files()
+        if any(is_within(name, "torch._dynamo") for name in all_imports(module, file, at_the_top=True))
+    }
+    assert found == set()
 
 
 def test_an_import_in_the_other_branch_of_type_checking_counts_as_one_at_the_top() -> None:

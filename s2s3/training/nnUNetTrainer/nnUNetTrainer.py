@@ -22,6 +22,7 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2.domains.domain_metrics import mean_without_nan
 from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder
 from nnunetv2.foundation.files import write_json
+from nnunetv2.foundation.late_names import late_names
 from nnunetv2.inference.export_prediction import export_prediction_from_logits, resample_and_save
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training.checkpoints import checkpoint_files
@@ -47,6 +48,9 @@ from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.helpers import dummy_context, empty_cache
 from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot
 from s1.file_endings import label_ending
+
+# Another such name, whose module takes seconds to import.
+__getattr__, __dir__ = late_names(__name__, {"torch._dynamo": ("OptimizedModule",)})
 
 
 class nnUNetTrainer(TrainingLoop):

@@ -26,7 +26,6 @@ from batchgeneratorsv2.helpers.scalar_type import RandomScalar
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 from torch import distributed as dist
 from torch import nn
-from torch._dynamo import OptimizedModule
 from torch.amp import GradScaler, autocast
 from torch.cuda import device_count
 from torch.nn.parallel import DistributedDataParallel as DDP
