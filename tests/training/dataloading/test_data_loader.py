@@ -220,7 +220,7 @@ def test_patches_never_share_memory_with_the_data_set() -> None:
 def test_with_a_seed_no_way_of_blurring_is_chosen_by_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else an image would depend on how busy the machine was when the process began."""
     measured: list[Any] = []
-    monkeypatch.setattr(GaussianBlurTransform, "_benchmark_wrapper", lambda *arguments: measured.append(1) or arguments[1])
+    monkeypatch.setattr(GaussianBlurTransform, "_benchmark_wrapper", lambda *given: measured.append(1) or given[1])
     loader = make(batch_size=8)
     loader.transforms = training_pipeline([20, 20], (-1.0, 1.0), None, (0, 1), False)
     steps = [getattr(step, "transform", step) for step in loader.transforms.transforms]
