@@ -50,7 +50,7 @@ def summaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_json(make_plans([8, 8], [1.0, 1.0], ".png", 3), root / "plans.json")
     write_json(make_dataset_json(".png", 3, LABELS), root / "labels.json")
     write_json(make_dataset_json(".png", 3, REGIONS, regions_class_order=[1, 2, 3, 1]), root / "regions.json")
-    shown = [run(EVALUATE, root, root / who) for who, run in (("stock", run_oracle), ("ours", run_ours))]
+    shown = [run(EVALUATE, root, root / who, forks=True) for who, run in (("stock", run_oracle), ("ours", run_ours))]
     assert shown[0].splitlines()[-1] == shown[1].splitlines()[-1]
     return root
 

@@ -97,7 +97,7 @@ class Comparison:
                 folder = str(self.folder(who, job["name"]))
                 jobs.append({**job, "out": folder, "logits": f"{folder}.npz"})
             write_json(jobs, self.root / f"{who}.json")
-            run(JOBS, self.root / f"{who}.json", env={"OMP_NUM_THREADS": "1"})
+            run(JOBS, self.root / f"{who}.json", forks=True)
 
     def folder(self, who: str, job: str) -> Path:
         """Return the folder of one package's predictions for a job."""

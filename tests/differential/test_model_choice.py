@@ -53,7 +53,7 @@ class Both:
             shutil.copytree(source, root / who)
             reference = root / who / "raw" / DATASET / "labelsTr"
             environment = {**environment_of(root / who), "OMP_NUM_THREADS": "1", "nnUNet_def_n_proc": "1"}
-            self.shown.append(run(SCRIPT, root / who, reference, env=environment).splitlines()[-1])
+            self.shown.append(run(SCRIPT, root / who, reference, env=environment, forks=True).splitlines()[-1])
 
     def texts(self, *parts: str) -> tuple[str, str]:
         """Return a text file of both, with equal paths."""
@@ -133,5 +133,5 @@ def test_each_reads_the_postprocessing_of_the_other(both: Both) -> None:
         merged = both.root.joinpath(mine, *MERGED)
         pkl = both.root.joinpath(other, *MERGED, "postprocessing.pkl")
         files = ("-plans_json", merged / "plans.json", "-dataset_json", merged / "dataset.json")
-        run(apply, "-i", merged, "-o", out, "-pp_pkl_file", pkl, "-np", 1, *files)
+        run(apply, "-i", merged, "-o", out, "-pp_pkl_file", pkl, "-np", 1, *files, forks=True)
     both.check_segmentations("applied_other")
