@@ -173,8 +173,8 @@ class Pair:
 
     def run(self, script: str, *arguments: object) -> tuple[str, str]:
         """Run a script with both."""
-        ours = run_ours(script, *arguments, env={**ENVIRONMENT, **self.ours.environment})
-        return ours, run_oracle(script, *arguments, env={**ENVIRONMENT, **self.oracle.environment})
+        ours = run_ours(script, *arguments, env={**ENVIRONMENT, **self.ours.environment}, forks=True)
+        return ours, run_oracle(script, *arguments, env={**ENVIRONMENT, **self.oracle.environment}, forks=True)
 
     def folds(self, dataset: TinyDataset, configuration: str | None = None) -> tuple[Path, Path]:
         """Return the folders of fold 0 of both."""

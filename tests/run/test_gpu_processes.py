@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +76,19 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(variable, raising=False)
 
 
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the processes, which spares them the import of everything; other tests here spawn them as commands do."""
+    monkeypatch.setattr(gpu_processes.mp, "spawn", partial(gpu_processes.mp.start_processes, start_method="fork"))
+
+
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize(
     ("function", "error", "message"),
     [
         (fail_on_the_second, DatasetError, "broken\n  case_1: no image\n  case_2: no image"),
-        pytest.param(
-            *(be_killed, WorkerDiedError, "GPU [01]: the worker process was killed by signal SIGKILL"),
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
-            *(divide_by_zero, Exception, "(?s)Process [01] terminated.*Traceback.*ZeroDivisionError: a bug"),
-            marks=pytest.mark.slow,
-        ),
+        (be_killed, WorkerDiedError, "GPU [01]: the worker process was killed by signal SIGKILL"),
+        (divide_by_zero, Exception, "(?s)Process [01] terminated.*Traceback.*ZeroDivisionError: a bug"),
     ],
 )
 def test_a_failing_process_ends_all_and_its_error_arrives(function: Any, error: type[Exception], message: str) -> None:
@@ -96,6 +98,7 @@ def test_a_failing_process_ends_all_and_its_error_arrives(function: Any, error: 
     assert isinstance(caught.value, DriftError) is (error is not Exception)
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_start_that_fails_in_all_processes_is_one_error_and_leaves_no_folder(
     nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,6 +143,7 @@ def test_an_exit_code_that_is_of_no_signal_is_named() -> None:
         run_on_gpus(end_with_200, 1, ())
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_process_that_a_signal_stopped_is_no_failure() -> None:
     with pytest.raises(Stopped, match="143"):
         run_on_gpus(stop_itself, 1, ())

@@ -4,8 +4,8 @@ Only areas that may go on in a block that has not been read yet are kept; all ot
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -118,12 +118,15 @@ class _Front:
         for old, border in behind:
             for number in border.touching() if old is not None else ():
                 open_borders[number] += 0
+        whole = []
         for number, (polygon, label) in enumerate(zip(faces.polygons, faces.labels, strict=True), first):
             if number in open_borders:
                 self._parents[number] = number
                 self._groups[number] = _Group(int(label), [polygon], [number], open_borders[number])
             else:
-                yield Outline(int(label), without_straight_points(polygon))
+                whole.append(Outline(int(label), polygon))
+        for outline, polygon in zip(whole, without_straight_points([one.polygon for one in whole]), strict=True):
+            yield replace(outline, polygon=polygon)
 
     def _join(self, old: _Border, new: _Border) -> None:
         meet = (old.numbers != NO_FACE) & (new.numbers != NO_FACE) & (old.labels == new.labels)
@@ -180,16 +183,21 @@ def _border(faces: BlockFaces, side: str, first: int) -> _Border:
 
 def _united(polygons: list[shapely.Polygon]) -> shapely.Polygon:
     whole: Any = shapely.union_all(polygons) if len(polygons) > 1 else polygons[0]
-    return without_straight_points(whole)
+    return without_straight_points([whole])[0]
 
 
-def without_straight_points(polygon: shapely.Polygon) -> shapely.Polygon:
-    """Return the polygon without vertices at which its outline does not turn."""
-    return shapely.Polygon(_corners(polygon.exterior), [_corners(ring) for ring in polygon.interiors])
-
-
-def _corners(ring: shapely.LinearRing) -> Array:
-    points = shapely.get_coordinates(ring)[:-1]
-    (x_in, y_in), (x_out, y_out) = (points - np.roll(points, 1, axis=0)).T, (np.roll(points, -1, axis=0) - points).T
-    corners: Array = points[x_in * y_out != y_in * x_out]
-    return corners
+def without_straight_points(polygons: Sequence[shapely.Polygon]) -> list[shapely.Polygon]:
+    """Return the polygons without vertices at which their outlines do not turn."""
+    if not polygons:
+        return []
+    rings, owners = shapely.get_rings(polygons, return_index=True)
+    points, numbers = shapely.get_coordinates(rings, return_index=True)
+    is_first = np.diff(numbers, prepend=-1) > 0
+    is_repeated = np.roll(is_first, -1)  # the last point of a ring is its first one
+    step_in = np.diff(points, axis=0, prepend=points[:1])
+    step_in[is_first] = step_in[is_repeated]
+    turns = ~is_repeated
+    step_in, step_out = step_in[turns], step_in[np.roll(turns, 1)]
+    corners = step_in[:, 0] * step_out[:, 1] != step_in[:, 1] * step_out[:, 0]
+    kept = shapely.linearrings(points[turns][corners], indices=numbers[turns][corners])
+    return list(shapely.polygons(kept, indices=owners))

@@ -99,6 +99,8 @@ def test_a_window_of_another_size_than_asked_for_is_an_error():
 def test_points_at_which_an_outline_does_not_turn_are_left_out():
     ring = [(2, 0), (0, 0), (0, 4), (2, 4), (4, 4), (4, 0)]
     hole = [(1, 1), (1, 2), (1, 3), (3, 3), (3, 1)]
-    polygon = without_straight_points(shapely.Polygon(ring, [hole]))
+    polygon, other = without_straight_points([shapely.Polygon(ring, [hole]), shapely.box(0, 0, 1, 1)])
     assert sorted(polygon.exterior.coords[:-1]) == [(0, 0), (0, 4), (4, 0), (4, 4)]
     assert len(polygon.interiors[0].coords) == 5
+    assert other.equals(shapely.box(0, 0, 1, 1))
+    assert without_straight_points([]) == []
