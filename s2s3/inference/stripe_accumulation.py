@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 
 from nnunetv2.inference.stripe_grid import StripeGrid
-from nnunetv2.inference.tile_accumulation import InvalidLogitsError, require_finite
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError, mean_of_folds, require_finite
 from nnunetv2.pathology.outputs.band_layout import Span
 
 PredictRow = Callable[[int, Sequence[int]], Iterable[torch.Tensor]]
-"""(top of the tiles, left end of each) -> logits of each tile, (K, *tile), in the same order.
+"""(top of the tiles, left end of each) -> logits of each tile, (folds * K, *tile), in the same order.
 
 Called with ascending rows; again with rows of one band if half precision could not hold their sum.
 """
@@ -50,6 +50,9 @@ class StripeAccumulation:
         num_channels: K of the logits.
         weights: importance of each pixel of a tile, (*tile) on `device`; None weights all pixels equally.
         gate: which tiles are predicted; by default all.
+        folds: how many times a tile has K logits, fold after fold. Each is summed by itself, as in memory, where sums
+            are rounded to half precision before the mean is taken: the mean of tiles would change 2 of 10,000 labels
+            of an untrained network.
         repeats_in_float32: whether a band that half precision cannot hold is summed again; otherwise the caller, for
             whom all bands have to be summed alike, gets a LogitOverflowError.
     """
@@ -60,6 +63,7 @@ class StripeAccumulation:
     weights: torch.Tensor | None
     device: torch.device
     gate: Gate = lambda top, left: True
+    folds: int = 1
     repeats_in_float32: bool = True
 
     def bands_of_block(self, block: int, bands: Iterable[int] | None = None) -> Iterator[Band]:
@@ -83,7 +87,8 @@ class StripeAccumulation:
 
     def _new_stripe(self, block: int, top: int, dtype: torch.dtype) -> "_Stripe":
         height = self.grid.layout.band_height + self.grid.tile_size[0]
-        return _Stripe(self.num_channels, top, height, self.grid.layout.blocks[block], dtype, self.device)
+        channels = self.folds * self.num_channels
+        return _Stripe(channels, top, height, self.grid.layout.blocks[block], dtype, self.device)
 
     def _add_row(self, stripe: "_Stripe", block: int, top: int, check: bool = False) -> None:
         lefts = [left for left in self.grid.columns_of_block(block) if self.gate(top, left)]
@@ -97,7 +102,7 @@ class StripeAccumulation:
     def _finished(self, stripe: "_Stripe", block: int, band: int) -> Band:
         """Return a band; if half precision cannot hold its sum, the band is summed again with float32."""
         rows, columns = self.grid.layout.bands[band], self.grid.layout.blocks[block]
-        logits, covered = stripe.mean(rows)
+        logits, covered = stripe.mean(rows, self.folds)
         if not self.repeats_in_float32:
             for channel in logits:
                 require_finite(channel)
@@ -110,7 +115,7 @@ class StripeAccumulation:
         stripe = self._new_stripe(block, rows[0], torch.float32)
         for top in self.grid.rows_of_band(band):
             self._add_row(stripe, block, top, check=True)
-        logits, _ = stripe.mean(rows)
+        logits, _ = stripe.mean(rows, self.folds)
         if not _all_finite(logits):
             raise InvalidLogitsError("the network predicted values beyond float32; is the checkpoint damaged?")
         half = logits.half()
@@ -131,7 +136,7 @@ class _Stripe:
         self._total_weight = torch.zeros((height, width), dtype=dtype, device=device)
 
     def add(self, prediction: torch.Tensor, weights: torch.Tensor | None, top: int, left: int) -> None:
-        """Add a tile, (K, *tile); what lies outside the stripe is left out."""
+        """Add a tile, (folds * K, *tile); what lies outside the stripe is left out."""
         if self._sums.dtype is torch.float32:
             prediction = prediction.float()
         if weights is not None:
@@ -142,12 +147,14 @@ class _Stripe:
         weight = 1 if weights is None else weights[tile_rows, tile_columns]
         self._total_weight[target_rows, target_columns].add_(weight)
 
-    def mean(self, rows: Span) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the weighted mean, (K, rows, columns), zero where there is no tile; and where there is one."""
+    def mean(self, rows: Span, folds: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the weighted mean of all folds, (K, rows, columns), zero without a tile; and where there is one."""
         inside = slice(rows[0] - self.top, rows[1] - self.top)
         covered = self._total_weight[inside] > 0
         divisor = torch.where(covered, self._total_weight[inside], 1)
-        return self._sums[:, inside] / divisor, covered
+        mean = mean_of_folds(sums[:, inside] / divisor for sums in self._sums.chunk(folds))
+        assert mean is not None
+        return mean, covered
 
     def move_down(self, top: int) -> None:
         """Forget the rows above `top`."""

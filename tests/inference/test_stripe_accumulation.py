@@ -11,7 +11,7 @@ from nnunetv2.inference.network_input import pad_to_tile
 from nnunetv2.inference.sliding_window_prediction import compute_gaussian, tile_slicers
 from nnunetv2.inference.stripe_accumulation import Band, StripeAccumulation
 from nnunetv2.inference.stripe_grid import StripeGrid
-from nnunetv2.inference.tile_accumulation import InvalidLogitsError, TileSum
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError, TileSum, mean_of_folds
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.pathology.prediction.band_labels import band_labels, band_probabilities
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
@@ -83,6 +83,26 @@ def test_bands_equal_the_prediction_in_memory_bit_for_bit(size, step):
     for block_width, band_height in product(BLOCK_WIDTHS, BAND_HEIGHTS):
         accumulation = stripes(image, network, step, block_width, band_height)
         assert torch.equal(put_together(all_bands(accumulation), expected.shape), expected), (block_width, band_height)
+
+
+def test_the_mean_of_folds_equals_that_in_memory_bit_for_bit():
+    image, networks = image_of((61, 130)), [convolution(scale) for scale in (1.0, 0.3, -0.7)]
+    expected = mean_of_folds(in_memory(image, network, 0.5) for network in networks)
+
+    def all_folds(tile: torch.Tensor) -> torch.Tensor:
+        return torch.cat([network(tile) for network in networks], dim=1)
+
+    bands = list(all_bands(stripes(image, all_folds, 0.5, 48, 40, folds=3)))
+    assert torch.equal(put_together(bands, expected.shape), expected)
+
+
+def test_folds_whose_mean_is_within_half_precision_though_a_sum_is_not_are_summed_with_float32():
+    image, networks = image_of((61, 130)), [convolution(scale) for scale in (1e4, -9e3)]
+    exact = mean_of_folds(in_memory(image, network, 0.5, torch.float32) for network in networks)
+    bands = list(
+        all_bands(stripes(image, lambda tile: torch.cat([n(tile) for n in networks], 1), 0.5, 48, 40, folds=2))
+    )
+    assert torch.equal(put_together(bands, exact.shape), exact.half())
 
 
 @pytest.mark.parametrize("size", SIZES[1:3])

@@ -11,7 +11,7 @@ from nnunetv2.networks.compiled_networks import load_weights
 
 
 class FoldNetworks:
-    """Predicts batches of tiles with a predictor, averaged over the folds in float32 before tiles are weighted.
+    """Predicts batches of tiles with the weights of all folds of a predictor; its length is their number.
 
     Parameters:
         predictor: an initialised nnUNetPredictor, or any object with its hooks; clients override
@@ -25,17 +25,16 @@ class FoldNetworks:
         for network in self._networks:
             network.to(predictor.device).eval()
 
+    def __len__(self) -> int:
+        return len(self._networks)
+
     @torch.inference_mode()
     def predict(self, tiles: torch.Tensor) -> torch.Tensor:
-        """Return the logits (B, K, *tile) of tiles (B, C, *tile), float32 or as the network computes them."""
+        """Return the logits (B, folds * K, *tile) of tiles (B, C, *tile), fold after fold."""
         batch = tiles.to(self._predictor.device)
         with torch.autocast("cuda") if self._predictor.device.type == "cuda" else nullcontext():
-            if len(self._networks) == 1:
-                return self._with(self._networks[0], batch)
-            total = self._with(self._networks[0], batch).float()
-            for network in self._networks[1:]:
-                total += self._with(network, batch)
-            return total / len(self._networks)
+            logits = [self._with(network, batch) for network in self._networks]
+            return logits[0] if len(logits) == 1 else torch.cat(logits, dim=1)
 
     def _with(self, network: Any, batch: torch.Tensor) -> torch.Tensor:
         self._predictor.network = network

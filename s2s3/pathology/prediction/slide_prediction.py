@@ -78,11 +78,13 @@ class SlidePrediction:
     def _block_width(self) -> int:
         """As wide as the memory allows for sums and rows of pixels, and no wider than the view."""
         tile = self.model.tile_size
-        sums = bytes_per_column(self._num_channels, tile[0])
+        folds = len(self.model.networks)
+        sums = bytes_per_column(self._num_channels, tile[0], folds)
         rows = max(tile[0], min(self.window_px or 0, LARGEST_WINDOW_PX))
         pixels = _BYTES_PER_PIXEL * (rows + 2 * BLOCK_PX)
         memory = self.memory_gb * _BYTES_PER_GB - MOST_READERS * _READER_BYTES
-        return min(widest_block(int(memory * sums / (sums + pixels)), self._num_channels, tile), self.width)
+        widest = widest_block(int(memory * sums / (sums + pixels)), self._num_channels, tile, folds)
+        return min(widest, self.width)
 
     @property
     def normaliser(self) -> TileNormaliser:
@@ -175,18 +177,22 @@ class SlidePrediction:
         return self.seconds.waiting(READING, blocks)
 
     def _accumulation(self, rows: BlockRows) -> StripeAccumulation:
+        networks = self.model.networks
         tiles = SlideTiles(
             self.width,
             self.height,
             self.model.tile_size,
             rows,
             self.normaliser,
-            self.model.networks.predict,
+            networks.predict,
             self.batch_size,
         )
         device = self.model.predictor.device
         weights = tile_weights(self.model.tile_size, self.model.predictor.use_gaussian, device)
-        return StripeAccumulation(self.grid, tiles.predict_row, self._num_channels, weights, device, self.is_predicted)
+        gate = self.is_predicted
+        return StripeAccumulation(
+            self.grid, tiles.predict_row, self._num_channels, weights, device, gate, len(networks)
+        )
 
     @property
     def _num_channels(self) -> int:

@@ -22,7 +22,7 @@ class SlideTiles:
         tile_size: height and width of a tile.
         rows: the pixels.
         normaliser: turns pixels into the network's channels.
-        predict: turns a batch of tiles (B, 3, *tile) into logits (B, K, *tile).
+        predict: turns a batch of tiles (B, 3, *tile) into logits (B, folds * K, *tile).
     """
 
     width: int
@@ -34,7 +34,7 @@ class SlideTiles:
     batch_size: int = 1
 
     def predict_row(self, top: int, lefts: Sequence[int]) -> Iterator[torch.Tensor]:
-        """Yield the logits (K, *tile) of the tiles of a row, left to right."""
+        """Yield the logits (folds * K, *tile) of the tiles of a row, left to right."""
         height, width = self.tile_size
         self.rows.forget_above(self.normaliser.window(self._inside(Box(0, top, width, height))).y)
         remaining = iter(lefts)

@@ -6,39 +6,41 @@ from nnunetv2.pathology.outputs.band_layout import BAND_HEIGHT_PX
 _WIDTH_STEP_PX = 1024
 _HALF_BYTES = 2
 _BANDS_ALIVE = 2
-"""The band that is written and the one that is computed."""
+"""The band that is written and the one that is computed, or the mean of some folds and the next fold."""
 _CHECK_BYTES = 10
 """Per pixel of a band: where tiles are, the total weight, and looking for overflow in one channel."""
 
 
-def bytes_per_column(num_channels: int, tile_height: int, band_height: int = BAND_HEIGHT_PX) -> int:
+def bytes_per_column(num_channels: int, tile_height: int, folds: int = 1, band_height: int = BAND_HEIGHT_PX) -> int:
     """Return the bytes that a column of a block takes: sums, weights and finished bands.
 
     A band that half precision cannot hold takes about twice as much while it is computed again.
     """
-    sums = _HALF_BYTES * (num_channels + 1) * (tile_height + band_height)
+    sums = _HALF_BYTES * (folds * num_channels + 1) * (tile_height + band_height)
     bands = _BANDS_ALIVE * _HALF_BYTES * num_channels * band_height
     return sums + bands + _CHECK_BYTES * band_height
 
 
 def widest_block(
-    memory_bytes: int, num_channels: int, tile_size: tuple[int, int], band_height: int = BAND_HEIGHT_PX
+    memory_bytes: int, num_channels: int, tile_size: tuple[int, int], folds: int = 1, band_height: int = BAND_HEIGHT_PX
 ) -> int:
     """Return the largest multiple of 1024 pixels that fits into the memory, in pixels.
 
     Parameters:
         memory_bytes: for the accumulation alone: without network, readers and their rows of the slide.
+        num_channels: of the logits of a fold.
         tile_size: height and width; a block has to be at least two tiles wide.
 
     Raises InvalidValueError, naming the memory that is needed, if that does not fit.
     """
-    column = bytes_per_column(num_channels, tile_size[0], band_height)
+    column = bytes_per_column(num_channels, tile_size[0], folds, band_height)
     width = memory_bytes // column // _WIDTH_STEP_PX * _WIDTH_STEP_PX
     least = -(-2 * tile_size[1] // _WIDTH_STEP_PX) * _WIDTH_STEP_PX
     if width < least:
         needed = least * column / 2**20
         raise InvalidValueError(
             f"memory for summing tiles is {memory_bytes / 2**20:.0f} MiB, expected at least {needed:.0f} MiB for "
-            f"{num_channels} channels and tiles of {tile_size[0]} x {tile_size[1]}. Pass a larger --memory"
+            f"{num_channels} channels, {folds} fold(s) and tiles of {tile_size[0]} x {tile_size[1]}. "
+            "Pass a larger --memory"
         )
     return width
