@@ -34,8 +34,8 @@ from nnunetv2.inference.export_prediction import (
 )
 from nnunetv2.inference.finished_cases import unfinished
 
-# Programs of other people read, star-import and replace these names in this module. Methods therefore look classes and
-# functions of nnU-Net up here whenever they run.
+# Programs of other people read, star-import and replace these names in this module, and OptimizedModule below, whose
+# module takes seconds to import. Methods therefore look classes and functions of nnU-Net up here whenever they run.
 from nnunetv2.inference.imported_names import *  # noqa: F403
 from nnunetv2.inference.load_model import TrainerFinders, load_network
 from nnunetv2.inference.measured_items import measured
@@ -64,7 +64,6 @@ from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from s1.file_endings import label_ending
 
-# Another such name, whose module takes seconds to import.
 __getattr__, __dir__ = late_names(__name__, {"torch._dynamo": ("OptimizedModule",)})
 
 
@@ -196,13 +195,11 @@ class nnUNetPredictor(StripewisePredictor):
         inputs, outputs, previous = self._start_run(run_record.call_arguments(locals()), part_id, num_parts)
         if not inputs:
             return None
+        cases = (inputs, previous, outputs)
         if self.works_in_stripes(outputs is not None):
-            cases = (inputs, previous, outputs)
             items = self._prepare_files(cases, num_processes_preprocessing, self.verbose_preprocessing, in_parts=True)
         else:
-            items = self._internal_get_data_iterator_from_lists_of_filenames(
-                inputs, previous, outputs, num_processes_preprocessing
-            )
+            items = self._internal_get_data_iterator_from_lists_of_filenames(*cases, num_processes_preprocessing)
         return self.predict_from_data_iterator(
             measured(items, self.domain_statistics, output_folder_of(output_folder_or_list_of_truncated_output_files)),
             save_probabilities,
@@ -287,9 +284,7 @@ class nnUNetPredictor(StripewisePredictor):
         cases = (input_list_of_lists, seg_from_prev_stage_files, output_filenames_truncated)
         return self._prepare_files(cases, num_processes, self.verbose_preprocessing)
 
-    def _prepare_files(
-        self, cases: tuple[Any, Any, Any], num_processes: int, verbose: bool, in_parts: bool = False
-    ) -> Iterator[Item]:
+    def _prepare_files(self, cases: Any, num_processes: int, verbose: bool, in_parts: bool = False) -> Iterator[Item]:
         """Return an iterator over cases, given as their files, files of the previous stage, and output names."""
         inputs, previous, outputs = cases
         is_measured = bool(self.domain_statistics) and outputs is not None
