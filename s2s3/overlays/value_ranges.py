@@ -57,6 +57,8 @@ def as_8_bit_colours(image: np.ndarray) -> np.ndarray:
     which restores the white of a slide that was normalised channel by channel.
     """
     image = np.asarray(image)
+    if image.dtype == np.uint8:
+        return image * np.uint8(255) if image.max(initial=0) <= 1 else image.copy()
     smallest = min((_colours(image[rows]).min(initial=0) for rows in strips(image)), default=0)
     largest = max((_colours(image[rows]).max(initial=0) for rows in strips(image)), default=0)
     stretches = []

@@ -428,7 +428,14 @@ def test_a_free_port_is_free() -> None:
 # interruption
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(signal.SIGUSR1, 138, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_training_leaves_a_loadable_checkpoint_and_no_process(
     nnunet_folders: NnunetFolders, tmp_path: Path, number: int, code: int
 ) -> None:

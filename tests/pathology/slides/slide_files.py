@@ -10,9 +10,19 @@ from sample_data.pyramids import PyramidSettings, SyntheticSlide, write_pyramid
 SMALL: dict[str, Any] = {"width": 1500, "height": 1100, "block_px": 512, "drawn_px": 128, "tile_px": 128}
 
 
+_written: dict[str, tuple[SyntheticSlide, bytes]] = {}
+"""Slides of this process by their settings, since many tests want the same one."""
+
+
 def write_small_slide(path: Path, **changes: Any) -> SyntheticSlide:
     """Write a slide of 1500 x 1100 pixels with levels 1500, 750 (width) in tiles of 128."""
-    return write_pyramid(path, PyramidSettings(**{**SMALL, **changes}))
+    settings = PyramidSettings(**{**SMALL, **changes})
+    if repr(settings) not in _written:
+        slide = write_pyramid(path, settings)
+        _written[repr(settings)] = slide, path.read_bytes()
+    slide, content = _written[repr(settings)]
+    path.write_bytes(content)
+    return slide
 
 
 def standard_profile() -> bytes:
