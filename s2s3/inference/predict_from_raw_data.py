@@ -462,7 +462,7 @@ class nnUNetPredictor(StripewisePredictor):
             make_bar=self._make_bar,
             before_tile=self._running_case.poll,
             skips_empty=skip_empty_setting(),
-            tiles_at_once=self._tiles_at_once(),
+            batch_size=self._tiles_at_once(),
         )
 
     def _tile_weights(self, device: torch.device) -> torch.Tensor | None:

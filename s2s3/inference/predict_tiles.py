@@ -6,7 +6,7 @@ and whoever cannot keep the logits of a whole image in memory sums up `predicted
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from nnunetv2.errors import CallError
 from nnunetv2.inference.empty_tiles import EmptyTiles
 from nnunetv2.inference.sliding_window_prediction import Slicer, mirror_combinations
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError, LogitOverflowError, TileSum
-from nnunetv2.inference.tile_batches import Returning, TileBatches, begun_ahead, sent
+from nnunetv2.inference.tile_batches import BatchSize, Returning, TileBatches, begun_ahead, sent
 from nnunetv2.networks.several_calls import call_for_each
 
 Result = TypeVar("Result")
@@ -41,8 +41,7 @@ class TileWork:
     """Watches what goes on in the background."""
     skips_empty: bool = False
     """Whether tiles of one constant value in each channel are predicted once only; not with several at once."""
-    tiles_at_once: int = 1
-    """The most tiles in a batch."""
+    batch_size: BatchSize = field(default_factory=lambda: BatchSize(1))
 
 
 def predict_tiles(image: torch.Tensor, slicers: Sequence[Slicer], work: TileWork) -> torch.Tensor:
@@ -86,11 +85,11 @@ def _predicted_batches(
 ) -> Iterator[tuple[Sequence[Slicer], Returning]]:
     """Yield the positions of a batch of tiles and their logits, (B, K, *tile)."""
     if work.skips_empty:
-        predict = TileBatches(EmptyTiles(work.predict_tile), 1)
+        predict = TileBatches(EmptyTiles(work.predict_tile), BatchSize(1))
     else:
-        predict = TileBatches(work.predict_tile, work.tiles_at_once)
+        predict = TileBatches(work.predict_tile, work.batch_size)
     remaining = iter(slicers)
-    while places := list(islice(remaining, predict.size)):
+    while places := list(islice(remaining, predict.size.tiles)):
         work.before_tile()
         tiles = torch.stack([image[where] for where in places])
         yield places, Returning(predict(sent(tiles, work.network_device)), work.results_device)
@@ -106,8 +105,8 @@ def mean_of_mirrored(
     mirrored_batches = [partial(torch.flip, batch, axes) for axes in combinations]
     predictions = call_for_each(network, [lambda: batch, *mirrored_batches], has_regions)
     prediction = next(predictions)
-    for mirrored, of_mirrored in zip(combinations, predictions, strict=True):
-        prediction += torch.flip(of_mirrored, mirrored)
+    for mirrored in combinations:  # a name for what comes next would keep it in memory while the one after is computed
+        prediction += torch.flip(next(predictions), mirrored)
     if combinations:
         prediction /= len(combinations) + 1
     return prediction

@@ -16,7 +16,7 @@ from nnunetv2.inference.predict_stripes import PaddedPlane, StripeWork
 from nnunetv2.inference.predict_tiles import TileWork, where_memory_allows
 from nnunetv2.inference.sliding_window_prediction import Slicer
 from nnunetv2.inference.tile_accumulation import LogitOverflowError
-from nnunetv2.inference.tile_batches import tiles_that_fill
+from nnunetv2.inference.tile_batches import BatchSize, tiles_that_fill
 from nnunetv2.networks.compiled_networks import load_weights
 from nnunetv2.pathology.outputs.band_layout import Span
 from nnunetv2.preprocessing.stored_plane import StoredPlane
@@ -61,6 +61,7 @@ class StripewisePredictor:
     label_manager: Any
     list_of_parameters: Any
     _running_case: RunningCase
+    _batch_size = BatchSize(1)
     _left_out_in_stripes: ClassVar[OriginalParts]
     _predicting_tiles: ClassVar[OriginalParts]
 
@@ -109,11 +110,14 @@ class StripewisePredictor:
         self.network.eval()
         empty_cache(self.device)
 
-    def _tiles_at_once(self) -> int:
+    def _tiles_at_once(self) -> BatchSize:
         """Return how many tiles make a batch; a method of others for tiles gets each by itself, as in nnU-Net."""
         own = self._predicting_tiles.are_in_use(self)
         channels = self.label_manager.num_segmentation_heads
-        return tiles_that_fill(self.device, self.configuration_manager.patch_size, channels) if own else 1
+        most = tiles_that_fill(self.device, self.configuration_manager.patch_size, channels) if own else 1
+        if most != self._batch_size.most:
+            self._batch_size = BatchSize(most)
+        return self._batch_size
 
     def _results_on_device(self) -> tuple[bool, Callable[[], None]]:
         """Return whether results are collected on the device, and what makes room there."""

@@ -34,27 +34,44 @@ def tiles_that_fill(device: torch.device, tile_size: Sequence[int], num_channels
     return min(_MOST_TILES, max(1, most_voxels // prod(tile_size)))
 
 
-@dataclass
+class BatchSize:
+    """The most tiles in a batch, which whoever runs out of memory reduces for all images that follow."""
+
+    def __init__(self, most: int):
+        self.most = self.tiles = most
+
+    def reduce(self, failed: int) -> None:
+        """Note that there was no memory for so many tiles.
+
+        If there was none for a single one, something else fills the memory, and its size was not the reason.
+        """
+        self.tiles = self.most if failed == 1 else (failed + 1) // 2
+
+
+@dataclass(frozen=True)
 class TileBatches:
-    """Predicts batches of at most `size` tiles; fewer, from then on, once the device runs out of memory.
+    """Predicts batches of tiles, smaller ones from then on once the device runs out of memory.
 
     Parameters:
         predict: (B, C, *tile) -> logits (B, K, *tile).
     """
 
     predict: Callable[[torch.Tensor], torch.Tensor]
-    size: int
+    size: BatchSize
 
     def __call__(self, tiles: torch.Tensor) -> torch.Tensor:
         """Return the logits (B, K, *tile) of tiles (B, C, *tile)."""
-        while len(tiles) <= self.size:
+        while len(tiles) <= self.size.tiles:
             try:
                 return self.predict(tiles)
             except RuntimeError as error:
-                if len(tiles) == 1 or not any(sign in str(error).lower() for sign in _SIGNS_OF_FULL_MEMORY):
+                if not any(sign in str(error).lower() for sign in _SIGNS_OF_FULL_MEMORY):
                     raise
-            self.size = (len(tiles) + 1) // 2  # outside of the handler, which keeps activations in memory
-        return torch.cat([self(part) for part in tiles.split(self.size)])
+                if len(tiles) == 1:
+                    self.size.reduce(1)
+                    raise
+            self.size.reduce(len(tiles))  # outside of the handler, which keeps activations in memory
+        return torch.cat([self(part) for part in tiles.split(self.size.tiles)])
 
 
 def begun_ahead(items: Iterator[Item]) -> Iterator[Item]:

@@ -5,6 +5,7 @@ part of the threads then, with which some convolutions round in another way: tho
 Networks for volumes, in which finding out takes long, are called one after the other.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -48,10 +49,14 @@ def call_for_each(
     precision = reduced_precision if reduces else fast_float32
     at_once = _calls_at_once(len(batches), first) if is_plain else 1
     in_turns = _side_by_side(network, calls, at_once, precision) if at_once > 1 else _each(network, calls, precision)
-    prediction = next(in_turns)
-    if not reduces:
-        look_at(network, first, prediction, has_regions)
-    yield prediction
+
+    def looked_at() -> torch.Tensor:
+        prediction = next(in_turns)
+        if not reduces:
+            look_at(network, first, prediction, has_regions)
+        return prediction
+
+    yield looked_at()
     yield from in_turns
 
 
@@ -60,10 +65,14 @@ def _each(
     calls: Sequence[Callable[[], torch.Tensor]],
     precision: Callable[[], AbstractContextManager[Any]],
 ) -> Iterator[torch.Tensor]:
-    for make_batch in calls:
+    """Yield predictions, none of which stays in memory because of this function while the next one is computed."""
+
+    def call(make_batch: Callable[[], torch.Tensor]) -> torch.Tensor:
         with precision():
             prediction = network(make_batch())
-        yield as_float32(prediction)
+        return as_float32(prediction)
+
+    yield from map(call, calls)
 
 
 def _is_plain(network: Any) -> bool:
@@ -101,8 +110,9 @@ def _side_by_side(
             return as_float32(network(make_batch()))
 
     with _same_number_of_threads(before), _workers(at_once, before // at_once) as pool:
-        predictions = list(pool.map(call, calls))
-    yield from predictions
+        predictions = deque(pool.map(call, calls))
+    while predictions:
+        yield predictions.popleft()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Batches and copies: on the CPU by what they do; `make test-gpu` compares what a GPU does with the CPU."""
 
+import weakref
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,9 +14,9 @@ from torch import nn
 
 from nnunetv2.inference import predict_tiles as predict_tiles_module
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-from nnunetv2.inference.predict_tiles import TileWork, predict_tiles, predicted_tiles
+from nnunetv2.inference.predict_tiles import TileWork, mean_of_mirrored, predict_tiles, predicted_tiles
 from nnunetv2.inference.sliding_window_prediction import compute_gaussian, tile_slicers
-from nnunetv2.inference.tile_batches import Returning, TileBatches, begun_ahead, sent, tiles_that_fill
+from nnunetv2.inference.tile_batches import BatchSize, Returning, TileBatches, begun_ahead, sent, tiles_that_fill
 from tests.factories.models import CPU, Trainer
 
 CUDA = torch.device("cuda")
@@ -67,7 +68,7 @@ def test_batches_give_the_logits_of_single_tiles_and_count_each(size: int) -> No
         return torch.cat([layer(tile[None]) for tile in tiles])
 
     polls: list[int] = []
-    work = work_with(predict, bar, tiles_at_once=size, before_tile=lambda: polls.append(1))
+    work = work_with(predict, bar, batch_size=BatchSize(size), before_tile=lambda: polls.append(1))
     found = predict_tiles(IMAGE, slicers, work)
     expected = predict_tiles(IMAGE, slicers, work_with(layer, Bar()))
     assert torch.equal(found, expected)
@@ -78,7 +79,7 @@ def test_batches_give_the_logits_of_single_tiles_and_count_each(size: int) -> No
 
 def test_empty_tiles_are_looked_at_one_by_one() -> None:
     sizes: list[int] = []
-    work = work_with(lambda tiles: sizes.append(len(tiles)) or tiles, Bar(), skips_empty=True, tiles_at_once=4)
+    work = work_with(lambda tiles: sizes.append(len(tiles)) or tiles, Bar(), skips_empty=True, batch_size=BatchSize(4))
     list(predicted_tiles(torch.zeros(3, 1, 16, 12), tile_slicers((1, 16, 12), TILE, 1), work))
     assert sizes == [1]
 
@@ -101,19 +102,73 @@ def test_a_device_without_memory_gets_smaller_batches_from_then_on(error: Runtim
             raise error
         return tiles * 2
 
-    batches, tiles = TileBatches(predict, 8), torch.arange(7.0).reshape(7, 1, 1, 1)
+    batches, tiles = TileBatches(predict, BatchSize(8)), torch.arange(7.0).reshape(7, 1, 1, 1)
     assert torch.equal(batches(tiles), tiles * 2)
     assert sizes == [7, 4, 2, 2, 2, 1]
-    assert batches.size == 2
+    assert batches.size.tiles == 2
     assert torch.equal(batches(tiles[:2]), tiles[:2] * 2)
 
 
-def test_a_tile_for_which_there_is_no_memory_is_an_error() -> None:
+def test_images_that_follow_get_the_smaller_batches() -> None:
+    slicers, layer, sizes = tile_slicers(IMAGE.shape[1:], TILE, 1), network(), []
+
+    def predict(tiles: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(tiles))
+        if len(tiles) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return layer(tiles)
+
+    work = work_with(predict, Bar(), batch_size=BatchSize(10))
+    for _ in range(2):
+        list(predicted_tiles(IMAGE, slicers, work))
+    assert [size for size in sizes if size > 3] == [10, 5]
+
+
+def test_a_tile_for_which_there_is_no_memory_is_an_error_and_batches_are_not_to_blame() -> None:
     def predict(tiles: torch.Tensor) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
+    batches = TileBatches(predict, BatchSize(2))
     with pytest.raises(RuntimeError, match="out of memory"):
-        TileBatches(predict, 2)(torch.zeros(2, 1, 1, 1))
+        batches(torch.zeros(2, 1, 1, 1))
+    assert batches.size.tiles == 2
+
+
+def test_a_predictor_remembers_the_size_of_batches_until_its_device_changes(rgb_model: Path) -> None:
+    predictor = nnUNetPredictor(device=CPU)
+    predictor.initialize_from_trained_model_folder(rgb_model, None)
+    predictor.device = CUDA
+    predictor._tile_work(False).batch_size.reduce(16)
+    assert predictor._tile_work(False).batch_size.tiles == 8
+    predictor.device = CPU
+    assert predictor._tile_work(False).batch_size.tiles == 1
+    assert nnUNetPredictor(device=CPU)._batch_size.tiles == 1
+
+
+class Counting(nn.Conv2d):
+    """Notes how many of its former predictions are in memory when it is called."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 3, 1)
+        self.made: list[weakref.ref[torch.Tensor]] = []
+        self.alive: list[int] = []
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        self.alive.append(sum(prediction() is not None for prediction in self.made))
+        prediction = super().forward(batch)
+        self.made.append(weakref.ref(prediction))
+        return prediction
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("fp32", [0, 1, 1, 1]), ("bf16", [0, 0, 0, 0])])
+@torch.inference_mode()
+def test_of_the_mirrored_predictions_only_the_sum_stays_in_memory(
+    monkeypatch: pytest.MonkeyPatch, precision: str, expected: list[int]
+) -> None:
+    monkeypatch.setenv("nnUNet_cpu_precision", precision)
+    counting = Counting().eval()
+    mean_of_mirrored(counting, IMAGE[:, 0][None], (0, 1))
+    assert counting.alive == expected
 
 
 def test_other_errors_are_not_tried_again() -> None:
@@ -124,7 +179,7 @@ def test_other_errors_are_not_tried_again() -> None:
         raise RuntimeError("expected 3 channels")
 
     with pytest.raises(RuntimeError, match="expected 3 channels"):
-        TileBatches(predict, 2)(torch.zeros(2, 1, 1, 1))
+        TileBatches(predict, BatchSize(2))(torch.zeros(2, 1, 1, 1))
     assert sizes == [2]
 
 
@@ -180,9 +235,9 @@ def test_a_method_of_a_client_for_tiles_gets_them_one_by_one(rgb_model: Path, mo
     for predictor in predictors:
         predictor.initialize_from_trained_model_folder(rgb_model, None)
         predictor.device = CUDA
-    assert [predictor._tiles_at_once() for predictor in predictors] == [16, 1]
+    assert [predictor._tiles_at_once().tiles for predictor in predictors] == [16, 1]
     monkeypatch.setattr(predictors[0], "_internal_maybe_mirror_and_predict", lambda x: x)
-    assert predictors[0]._tiles_at_once() == 1
+    assert predictors[0]._tiles_at_once().tiles == 1
 
 
 @pytest.mark.parametrize("has_regions", [False, True])
@@ -215,7 +270,7 @@ def test_a_gpu_gives_the_logits_of_the_cpu(results: torch.device) -> None:
     expected = predict_tiles(IMAGE, slicers, work_with(layer, Bar()))
     on_gpu = network().to(CUDA)
     for size in (1, 3, 16):
-        found = predict_tiles(IMAGE, slicers, work_with(on_gpu, Bar(), results, CUDA, tiles_at_once=size))
+        found = predict_tiles(IMAGE, slicers, work_with(on_gpu, Bar(), results, CUDA, batch_size=BatchSize(size)))
         assert torch.allclose(found.cpu().float(), expected.float(), atol=0.01)
 
 
