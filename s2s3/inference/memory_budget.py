@@ -91,6 +91,5 @@ def _size_of(predictor: StripewisePredictor, with_probabilities: bool) -> ModelS
         spacing=configuration.spacing,
         in_stripes=predictor.works_in_stripes(True),
         with_probabilities=with_probabilities,
-        reads_rows=not getattr(predictor, "domain_statistics", ())
-        and issubclass(predictor.plans_manager.image_reader_writer_class, NaturalImage2DIO),
+        reads_rows=issubclass(predictor.plans_manager.image_reader_writer_class, NaturalImage2DIO),
     )

@@ -20,7 +20,7 @@ from nnunetv2.preprocessing.normalization.channel_normalizers import make_normal
 from nnunetv2.preprocessing.normalization.plane_scaling import Scale, plane_scales
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor, find_normalization
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
-from nnunetv2.preprocessing.stored_plane import Box, StoredPlane, nonzero_box, rows_of
+from nnunetv2.preprocessing.stored_plane import Box, StoredPlane, StoredRows, nonzero_box, rows_of
 from nnunetv2.utilities.plans_handling.model_description import ModelDescription
 
 _OVERRIDABLE = ("run_case", "run_case_npy", "_normalize", "_preprocess", "run_read_case")
@@ -40,8 +40,7 @@ def run_plane_case(
         data, _, properties = preprocessor.run_case(files, None, model.plans, model.configuration, model.dataset_json)
         return data, properties
     reader = model.plans.image_reader_writer_class()
-    # To describe colours, the whole image is needed.
-    images, properties = reader.read_stored(files) if preprocessor.keep_colours else reader.read_in_rows(files)
+    images, properties = reader.read_in_rows(files)
     plane = _stored_plane(images, properties, files, model)
     if plane is not None and preprocessor.keep_colours:
         properties |= _described(plane, model)
@@ -59,11 +58,9 @@ def run_plane_case(
 
 def _described(plane: StoredPlane, model: ModelDescription) -> dict[str, Any]:
     """Return the entry for the properties that describes the colours of an RGB image."""
-    inside = tuple(slice(first, end) for first, end in plane.box)
-    parts = [image[(slice(None), *inside)] for image in plane.images]
-    image = parts[0] if len(parts) == 1 else np.concatenate(parts)
     uses_mask = any(model.configuration.use_mask_for_norm)
-    return describe_intensities(image, model.configuration.normalization_schemes, uses_mask)
+    rows = StoredRows(plane.images, plane.box)
+    return describe_intensities(rows, model.configuration.normalization_schemes, uses_mask)
 
 
 def _keeps_to_the_default(preprocessor: Any) -> bool:

@@ -67,6 +67,34 @@ class StoredPlane:
         return replace(self, images=tuple(images))
 
 
+@dataclass(frozen=True)
+class StoredRows:
+    """The values of the images of a case inside a box, in the type of the files.
+
+    Parameters:
+        images: as those of a StoredPlane.
+    """
+
+    images: tuple[Any, ...]
+    box: Box
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, 1, height, width)."""
+        return sum(map(len, self.images)), *(end - first for first, end in self.box)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return np.result_type(*(image.dtype for image in self.images))
+
+    def rows(self, first: int, end: int) -> np.ndarray:
+        """Return rows (C, end - first, width) of the box."""
+        _, (top, _), (left, right) = self.box
+        parts = [part_of(image, slice(top + first, top + end), slice(left, right)) for image in self.images]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 def rows_of(image: np.ndarray | RowImage, box: Box) -> PlaneRows:
     """Return the rows of the part of an image (c, 1, H, W) that lies in the box."""
     _, (top, bottom), (left, right) = box

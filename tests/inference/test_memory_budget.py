@@ -5,6 +5,7 @@ import pytest
 import tifffile
 
 from nnunetv2.errors import SettingsError
+from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 from nnunetv2.inference import memory_budget
 from nnunetv2.inference.memory_budget import VARIABLE, budget_bytes, plan_workers
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
@@ -78,16 +79,14 @@ def test_what_is_not_known_is_said_and_changes_nothing(predictor, cases, monkeyp
     assert "not known" in plan_workers(predictor, cases, (3, 3), False)[1]
 
 
-def test_rows_of_tiff_images_are_counted_unless_the_model_describes_the_colours_of_its_domains(
-    predictor, tmp_path, monkeypatch
-) -> None:
+def test_rows_of_tiff_images_are_counted_for_the_reader_that_reads_them(predictor, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tiff_rows, "SMALLEST_BYTES", 0)
     monkeypatch.setenv(VARIABLE, "10G")
     pixels = np.zeros((20000, 1500, 3), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pixels, rowsperstrip=256, photometric="rgb", compression="zlib")
     cases = [[str(tmp_path / "a.tif")]]
     by_rows = plan_workers(predictor, cases, (0, 0), False)[1]
-    predictor.domain_statistics = ("of a fold",)
+    monkeypatch.setattr(type(predictor.plans_manager), "image_reader_writer_class", SimpleITKIO)
     whole = plan_workers(predictor, cases, (0, 0), False)[1]
     needed = [float(line.split()[2]) for line in (by_rows, whole)]
     assert needed[1] - needed[0] == pytest.approx(pixels.nbytes / 1e9, abs=0.1)

@@ -105,16 +105,11 @@ def test_a_picture_that_is_read_in_rows_has_the_bits_of_the_preprocessed_image(t
 
 
 @pytest.mark.usefixtures("read_in_rows")
-def test_a_picture_in_rows_that_is_resampled_or_whose_colours_are_described_is_read_as_any_other(tmp_path):
+def test_a_picture_in_rows_that_is_resampled_is_read_as_any_other(tmp_path):
     files = [saved_tiff(tmp_path, picture("black border"))]
     described = model(plans(spacing=(2.0, 1.0)))
-    data, properties = run_plane_case(files, described, DefaultPreprocessor(verbose=False))
+    data, _ = run_plane_case(files, described, DefaultPreprocessor(verbose=False))
     assert np.array_equal(data, whole(files, described)[0])
-    preprocessor = DefaultPreprocessor(verbose=False)
-    preprocessor.keep_colours = True
-    plane, properties = run_plane_case(files, model(), preprocessor)
-    assert isinstance(plane.images[0], np.ndarray)
-    assert PROPERTY in properties
 
 
 @pytest.mark.usefixtures("read_in_rows")
@@ -206,15 +201,17 @@ def test_the_image_is_not_converted_as_a_whole(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("scheme", ["ZScoreNormalization", "RescaleTo01Normalization", "RGBTo01Normalization"])
 @pytest.mark.parametrize("kind", ["full", "black border"])
-def test_colours_are_described_as_of_the_whole_image(tmp_path, kind, scheme):
-    files, described = [saved(tmp_path, picture(kind))], model(plans(schemes=(scheme,) * 3))
+@pytest.mark.parametrize("save", [saved, saved_tiff])
+@pytest.mark.usefixtures("read_in_rows")
+def test_colours_are_described_as_of_the_whole_image(tmp_path, kind, scheme, save):
+    files, described = [save(tmp_path, picture(kind))], model(plans(schemes=(scheme,) * 3))
     preprocessor = DefaultPreprocessor(verbose=False)
     preprocessor.keep_colours = True
     plane, properties = run_plane_case(files, described, preprocessor)
     data, _, expected = preprocessor.run_case(
         files, None, described.plans, described.configuration, described.dataset_json
     )
-    assert isinstance(plane, StoredPlane)
+    assert isinstance(plane.images[0], RowImage if save is saved_tiff else np.ndarray)
     np.testing.assert_equal(properties[PROPERTY], expected[PROPERTY])
     assert np.array_equal(plane.some_pixels(7), data.reshape(3, -1)[:, ::7])
     assert np.array_equal(colour_features(plane.some_pixels(1), properties), colour_features(data, expected))

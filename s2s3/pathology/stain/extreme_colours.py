@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnunetv2.pathology.stain.pixel_pieces import pixel_pieces
+from nnunetv2.pathology.stain.pixel_pieces import PictureRows, pixel_pieces
 
 MOST_COLOURS = 4096
 _LEVELS = 256
@@ -17,7 +17,7 @@ _LEVELS = 256
 Image = npt.NDArray[Any]
 
 
-def extreme_colours(image: Image) -> npt.NDArray[np.float32]:
+def extreme_colours(image: Image | PictureRows) -> npt.NDArray[np.float32]:
     """Return the corners of the hull as (3, n) values, at most MOST_COLOURS.
 
     Parameters:
@@ -35,13 +35,13 @@ def extreme_colours(image: Image) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(colours.T, dtype=np.float32)
 
 
-def _distinct(image: Image) -> Image:
+def _distinct(image: Image | PictureRows) -> Image:
     """Return each colour once, (n, 3); colours that are no whole numbers all."""
     present = np.zeros(_LEVELS**3, dtype=np.bool_)
     for flat in pixel_pieces(image):
         whole = flat.astype(np.uint8)
         if not np.array_equal(whole, flat):
-            return image.reshape(3, -1).T
+            return np.concatenate(list(pixel_pieces(image)), axis=1).T
         present[(whole[0].astype(np.int32) * _LEVELS + whole[1]) * _LEVELS + whole[2]] = True
     return np.stack(np.unravel_index(np.flatnonzero(present), (_LEVELS,) * 3), axis=1).astype(np.float32)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnunetv2.pathology.stain.extreme_colours import extreme_colours
-from nnunetv2.pathology.stain.pixel_pieces import every_pixel, mean_and_deviation
+from nnunetv2.pathology.stain.pixel_pieces import PictureRows, every_pixel, extremes, mean_and_deviation
 
 PROPERTY = "drift_intensities"
 """The key of a case's properties, which nnU-Net ignores."""
@@ -28,22 +28,30 @@ Image = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
 
-def describe_intensities(image: Image, schemes: Sequence[str], uses_mask: bool) -> dict[str, Any]:
+def describe_intensities(image: Image | PictureRows, schemes: Sequence[str], uses_mask: bool) -> dict[str, Any]:
     """Return {PROPERTY: entry} for an image that is about to be normalised; empty if it is not an RGB picture.
 
     Parameters:
-        image: (C, x, y, z) of any type; a picture has three channels, one slice and values from 0 to 255.
+        image: (C, x, y, z) of any type; a picture has three channels, one slice and values from 0 to 255. It may be
+            read row by row.
         schemes: names of the normalisation of each channel; others than z-scores, division by 255 and the range of
             each image are left out.
         uses_mask: whether normalisation leaves out a part of the image.
     """
     known = set(schemes) in ({Z_SCORES}, {FIXED}, {IMAGE_RANGE}) and not uses_mask
-    if not known or len(image) != 3 or image.shape[1] != 1 or image.min() < 0 or image.max() > 255:
+    if not known or tuple(image.shape[:2]) != (_CHANNELS, 1) or not _are_bytes(image):
         return {}
     return {PROPERTY: intensities_entry(image, schemes[0])}
 
 
-def intensities_entry(image: Image, scheme: str) -> dict[str, Any]:
+def _are_bytes(image: Image | PictureRows) -> bool:
+    if image.dtype == np.uint8:
+        return True
+    lowest, highest = extremes(image)
+    return not (lowest.min() < 0 or highest.max() > 255)
+
+
+def intensities_entry(image: Image | PictureRows, scheme: str) -> dict[str, Any]:
     """Return the entry for the properties of a case, plain values and small arrays.
 
     Parameters:
@@ -53,12 +61,12 @@ def intensities_entry(image: Image, scheme: str) -> dict[str, Any]:
     if scheme == FIXED:
         return {"offset": [0.0] * 3, "scale": [255.0] * 3}
     if scheme == IMAGE_RANGE:
-        lowest, highest = (np.array([edge(channel) for channel in image], np.float64) for edge in (np.min, np.max))
+        lowest, highest = (edge.astype(np.float64) for edge in extremes(image))
         return _entry(image, lowest, highest - lowest) | {"extremes": extreme_colours(image)}
     return _entry(image, *mean_and_deviation(image))
 
 
-def _entry(image: Image, offset: FloatArray, scale: FloatArray) -> dict[str, Any]:
+def _entry(image: Image | PictureRows, offset: FloatArray, scale: FloatArray) -> dict[str, Any]:
     scale = np.maximum(scale, _SMALLEST_SCALE)
     return {"offset": offset.tolist(), "scale": scale.tolist(), "sample": _sample(image)}
 
@@ -92,12 +100,12 @@ def _is_sample(value: Any) -> bool:
     )
 
 
-def _sample(image: Image) -> Image:
+def _sample(image: Image | PictureRows) -> Image:
     """Return up to MOST_PIXELS pixels (3, n), evenly spaced in the order of brightness of many more.
 
     So their statistics are far closer to those of the image than those of as many random pixels.
     """
-    pixels = every_pixel(image, max(1, image[0].size // _FIRST_CUT))
+    pixels = every_pixel(image, max(1, math.prod(image.shape[1:]) // _FIRST_CUT))
     order = np.argsort(pixels.sum(axis=0), kind="stable")
     count = min(MOST_PIXELS, len(order))
     chosen = order[((np.arange(count) + 0.5) * len(order) / count).astype(np.intp)]

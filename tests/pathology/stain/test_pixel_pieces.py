@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nnunetv2.pathology.stain import pixel_pieces as module
-from nnunetv2.pathology.stain.pixel_pieces import every_pixel, mean_and_deviation, pixel_pieces
+from nnunetv2.pathology.stain.pixel_pieces import every_pixel, extremes, mean_and_deviation, pixel_pieces
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
 IMAGES = {
@@ -33,6 +33,29 @@ def test_mean_and_deviation_are_those_of_each_channel(image):
     flat = image.reshape(3, -1).astype(np.float64)
     assert mean == pytest.approx(flat.mean(axis=1), rel=1e-12)
     assert deviation == pytest.approx(flat.std(axis=1), rel=1e-12)
+
+
+@pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES.keys())
+def test_extremes_are_those_of_each_channel(image):
+    flat = image.reshape(3, -1)
+    assert np.array_equal(extremes(image), [flat.min(axis=1), flat.max(axis=1)])
+
+
+class InRows:
+    """Gives the rows of a picture."""
+
+    def __init__(self, picture: np.ndarray):
+        self._picture, self.shape, self.dtype = picture, picture.shape, picture.dtype
+
+    def rows(self, first: int, end: int) -> np.ndarray:
+        return self._picture[:, 0, first:end]
+
+
+@pytest.mark.parametrize("name", ["interleaved", "float", "cropped"])
+def test_a_picture_that_is_read_by_rows_gives_the_bits_of_the_whole(name):
+    image, rows = IMAGES[name], InRows(IMAGES[name])
+    for measure in (mean_and_deviation, extremes, lambda given: every_pixel(given, 7)):
+        assert np.array_equal(measure(rows), measure(image))
 
 
 @pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES.keys())
