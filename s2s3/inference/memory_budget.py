@@ -3,11 +3,13 @@
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.imageio.image_header import ImageHeader, read_header
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.inference.memory_estimate import CaseMemory, ModelSize
+from nnunetv2.inference.network_memory import network_memory
 from nnunetv2.inference.stripewise_predictor import StripewisePredictor
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from s1.environment import text_variable
@@ -17,7 +19,8 @@ VARIABLE = "nnUNet_memory_budget"
 _DEFAULT = "80%"
 _UNITS = {"": 10**9, "G": 10**9, "M": 10**6, "%": 0}
 _FORM = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) *([GM%]?)B?", re.IGNORECASE)
-_LARGEST_FILES = 3
+_CASES_LOOKED_AT = 32
+"""Those with the largest files: a compressed image may be larger than one whose file is."""
 
 
 def budget_bytes(available: int | None) -> int | None:
@@ -41,14 +44,17 @@ def plan_workers(
     """Return the numbers of workers for preprocessing and for export that fit, and the line that says so.
 
     Parameters:
-        cases: the files of each case; the largest file tells how large images are.
+        cases: the files of each case; the largest cases tell how much memory is needed.
         workers: the most that may be started.
     """
     budget = budget_bytes(available_bytes())
-    header = _largest(cases)
-    if header is None or budget is None or not isinstance(predictor, StripewisePredictor):
+    headers = _headers(cases)
+    if not headers or budget is None or not isinstance(predictor, StripewisePredictor):
         return workers, "Memory: the size of the images, or the free memory, is not known beforehand."
-    memory = CaseMemory.of(header, _size_of(predictor, with_probabilities))
+    size = _size_of(predictor, with_probabilities)
+    header, memory = max(
+        ((header, CaseMemory.of(header, size)) for header in headers), key=lambda case: case[1].total(*workers)
+    )
     fitting = memory.fitting_workers(*workers, budget)
     return fitting, _line(memory, header, len(cases), (workers, fitting), budget)
 
@@ -67,11 +73,27 @@ def _line(
     )
 
 
-def _largest(cases: Sequence[Sequence[str]]) -> ImageHeader | None:
-    """Return the largest header of the largest files; None if none can be read."""
-    files = sorted((files[0] for files in cases if files), key=_size_on_disk, reverse=True)
-    headers = [header for header in map(read_header, files[:_LARGEST_FILES]) if header is not None]
-    return max(headers, key=lambda header: header.voxels, default=None)
+def _headers(cases: Sequence[Sequence[str]]) -> list[ImageHeader]:
+    """Return the headers of the cases with the largest files, without those whose files cannot be read."""
+    largest = sorted(cases, key=lambda files: sum(map(_size_on_disk, files)), reverse=True)[:_CASES_LOOKED_AT]
+    of_cases = (_header_of(files) for files in largest)
+    return [header for header in of_cases if header is not None]
+
+
+def _header_of(files: Sequence[str]) -> ImageHeader | None:
+    """Return what all files of a case are at most; None if none can be read.
+
+    A case is read by rows if all of its files can be.
+    """
+    headers = [header for header in map(read_header, files) if header is not None]
+    if not headers:
+        return None
+    rows = [header.rows_in_memory for header in headers]
+    return replace(
+        max(headers, key=lambda header: header.voxels),
+        bytes_per_value=max(header.bytes_per_value for header in headers),
+        rows_in_memory=None if None in rows else max(filter(None, rows), default=None),
+    )
 
 
 def _size_on_disk(file: str) -> int:
@@ -83,8 +105,11 @@ def _size_on_disk(file: str) -> int:
 
 def _size_of(predictor: StripewisePredictor, with_probabilities: bool) -> ModelSize:
     configuration = predictor.configuration_manager
+    channels = determine_num_input_channels(predictor.plans_manager, configuration, predictor.dataset_json)
+    tile_shape = channels, *configuration.patch_size
+    versions = 2 ** len(predictor._mirroring_axes())
     return ModelSize(
-        channels=determine_num_input_channels(predictor.plans_manager, configuration, predictor.dataset_json),
+        channels=channels,
         heads=predictor.label_manager.num_segmentation_heads,
         folds=len(predictor.list_of_parameters),
         tile_size=configuration.patch_size,
@@ -92,4 +117,5 @@ def _size_of(predictor: StripewisePredictor, with_probabilities: bool) -> ModelS
         in_stripes=predictor.works_in_stripes(True),
         with_probabilities=with_probabilities,
         reads_rows=issubclass(predictor.plans_manager.image_reader_writer_class, NaturalImage2DIO),
+        network=network_memory(predictor.network, predictor.list_of_parameters, predictor.device, tile_shape, versions),
     )

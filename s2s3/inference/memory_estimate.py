@@ -30,6 +30,8 @@ class ModelSize:
     with_probabilities: bool
     reads_rows: bool = False
     """Whether images that can be read by rows are."""
+    network: int = 0
+    """Bytes of the weights of all folds, and of what the network makes of tiles, for all calls side by side."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class CaseMemory:
     preparing: int
     predicting: int
     exporting: int
+    network: int
 
     @classmethod
     def of(cls, header: ImageHeader, model: ModelSize) -> "CaseMemory":
@@ -57,7 +60,7 @@ class CaseMemory:
         sums = model.folds * (model.heads + 1) * (model.tile_size[0] + BAND_HEIGHT_PX)
         bands = (model.folds + 1) * model.heads * BAND_HEIGHT_PX
         stripes = (_HALF * (sums + bands) + _CHECK_BYTES * BAND_HEIGHT_PX) * width
-        return cls(pixels, pixels + labels + stripes, labels)
+        return cls(pixels, pixels + labels + stripes, labels, model.network)
 
     @classmethod
     def _as_a_whole(cls, voxels: int, resampled: int, model: ModelSize) -> "CaseMemory":
@@ -70,13 +73,14 @@ class CaseMemory:
             image * (voxels + resampled),
             (image + logits) * resampled,
             _HALF * model.heads * resampled + exported * voxels,
+            model.network,
         )
 
     def total(self, preprocessing: int, export: int) -> int:
         """Return the bytes of all processes with these numbers of workers; without any, a step is done in this one."""
         own = max(self.predicting, 0 if preprocessing else self.preparing, 0 if export else self.exporting)
         workers = preprocessing * (_WORKER + self.preparing) + export * (_WORKER + self.exporting)
-        return _PROCESS + own + workers
+        return _PROCESS + self.network + own + workers
 
     def fitting_workers(self, preprocessing: int, export: int, budget: int) -> tuple[int, int]:
         """Return as many workers, at most the given numbers, as fit into the budget; none if nothing does."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -103,8 +104,9 @@ def _predict_and_submit(
         if isinstance(items, WatchedItems):
             items.poll()
 
-    for number, item in enumerate(_collecting_failures(items, failures)):
-        name = os.path.basename(item["ofile"]) if item["ofile"] else f"number {number}"
+    numbers = count()
+    for item in _collecting_failures(items, failures):  # enumerate would keep an item until it has the next one
+        name = _name_of(item, next(numbers))
         probabilities = export.file_of_probabilities(item, exports.temporary_folder)
         try:
             predicted = predict(_load(item["data"]), RunningCase(name, poll, probabilities))
@@ -114,8 +116,13 @@ def _predict_and_submit(
                 probabilities.remove()
             continue
         function, arguments = export.step(item, probabilities)
+        del item  # whose image would be in memory while its labels are made
         exports.submit(name, function, predicted, *arguments)
-        del item, predicted  # which would be in memory while the next case is prepared
+        del predicted  # while the next case is prepared
+
+
+def _name_of(item: Item, number: int) -> str:
+    return os.path.basename(item["ofile"]) if item["ofile"] else f"number {number}"
 
 
 def _load(data: Any) -> Any:

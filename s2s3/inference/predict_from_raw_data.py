@@ -474,7 +474,7 @@ class nnUNetPredictor(StripewisePredictor):
 
     def _internal_maybe_mirror_and_predict(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits of a batch (B, C, *tile), averaged over the mirrored versions if mirroring is on."""
-        axes = (self.allowed_mirroring_axes if self.use_mirroring else None) or ()
+        axes = self._mirroring_axes()
         return predict_tiles.mean_of_mirrored(self.network, x, axes, getattr(self.label_manager, "has_regions", False))
 
 

@@ -54,6 +54,8 @@ class StripewisePredictor:
     device: torch.device
     perform_everything_on_device: bool
     tile_step_size: float
+    use_mirroring: bool
+    allowed_mirroring_axes: Any
     network: Any
     plans_manager: Any
     configuration_manager: Any
@@ -109,6 +111,10 @@ class StripewisePredictor:
         self.network = self.network.to(self.device)
         self.network.eval()
         empty_cache(self.device)
+
+    def _mirroring_axes(self) -> Sequence[int]:
+        """Return the axes along which a tile is mirrored, none if mirroring is off."""
+        return (self.allowed_mirroring_axes if self.use_mirroring else None) or ()
 
     def _tiles_at_once(self) -> BatchSize:
         """Return how many tiles make a batch; a method of others for tiles gets each by itself, as in nnU-Net."""

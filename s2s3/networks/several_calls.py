@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from math import prod
 from typing import Any
 
 import torch
@@ -47,7 +48,7 @@ def call_for_each(
     fast_float32 = partial(CpuOperations, torch.get_num_threads()) if is_plain else nullcontext
     reduces = uses_bfloat16(network)
     precision = reduced_precision if reduces else fast_float32
-    at_once = _calls_at_once(len(batches), first) if is_plain else 1
+    at_once = 1 if torch.is_grad_enabled() else calls_at_once(network, len(batches), first.shape)
     in_turns = _side_by_side(network, calls, at_once, precision) if at_once > 1 else _each(network, calls, precision)
 
     def looked_at() -> torch.Tensor:
@@ -88,10 +89,10 @@ def _is_plain(network: Any) -> bool:
     )
 
 
-def _calls_at_once(calls: int, batch: torch.Tensor) -> int:
-    """Return the most calls that share the threads evenly."""
+def calls_at_once(network: Any, calls: int, batch_shape: Sequence[int]) -> int:
+    """Return how many of so many calls on the CPU go side by side: the most that share the threads evenly."""
     threads = torch.get_num_threads()
-    if batch.ndim != _AXES_OF_PICTURES or batch.numel() > _LARGEST_BATCH or torch.is_grad_enabled():
+    if len(batch_shape) != _AXES_OF_PICTURES or prod(batch_shape) > _LARGEST_BATCH or not _is_plain(network):
         return 1
     return max(count for count in range(1, _MOST_CALLS + 1) if calls % count == 0 and count <= threads)
 

@@ -1,8 +1,10 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
@@ -90,3 +92,40 @@ def test_rows_of_tiff_images_are_counted_for_the_reader_that_reads_them(predicto
     whole = plan_workers(predictor, cases, (0, 0), False)[1]
     needed = [float(line.split()[2]) for line in (by_rows, whole)]
     assert needed[1] - needed[0] == pytest.approx(pixels.nbytes / 1e9, abs=0.1)
+
+
+def needed_gb(line: str) -> float:
+    return float(line.split()[2])
+
+
+def test_all_files_of_a_case_are_looked_at(predictor, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(VARIABLE, "10G")
+    shapes = [(200, 100), (6000, 8000)]
+    files = [str(tmp_path / f"a_000{channel}.png") for channel in range(2)]
+    for file, shape in zip(files, shapes, strict=True):
+        Image.fromarray(np.zeros(shape, np.uint16)).save(file, compress_level=1)
+    lines = [plan_workers(predictor, [case], (0, 0), False)[1] for case in (files, files[:1])]
+    assert "up to 6000 x 8000" in lines[0]
+    assert "up to 200 x 100" in lines[1]
+    assert needed_gb(lines[0]) - needed_gb(lines[1]) == pytest.approx(6000 * 8000 * (3 * 2 + 1) / 1e9, abs=0.11)
+
+
+def test_a_case_is_counted_by_rows_only_if_all_its_files_are_read_so(predictor, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tiff_rows, "SMALLEST_BYTES", 0)
+    monkeypatch.setenv(VARIABLE, "10G")
+    pixels = np.zeros((20000, 3000), np.uint8)
+    for name, rows in (("a.tif", 256), ("b.tif", 256), ("c.tif", 20000)):
+        tifffile.imwrite(tmp_path / name, pixels, rowsperstrip=rows, compression="zlib", compressionargs={"level": 1})
+    by_rows, whole = (
+        needed_gb(plan_workers(predictor, [[str(tmp_path / name) for name in case]], (0, 0), False)[1])
+        for case in (("a.tif", "b.tif"), ("a.tif", "c.tif"))
+    )
+    assert whole - by_rows == pytest.approx(3 * pixels.nbytes / 1e9, abs=0.11)
+
+
+def test_the_case_that_needs_most_counts_which_need_not_have_the_largest_file(predictor, cases, monkeypatch) -> None:
+    monkeypatch.setenv(VARIABLE, "10G")
+    Image.new("RGB", (3000, 2000)).save(Path(cases[0][0]).with_name("white_0000.png"))
+    cases = [*cases, [str(Path(cases[0][0]).with_name("white_0000.png"))]]
+    assert os.path.getsize(cases[-1][0]) < max(os.path.getsize(case[0]) for case in cases)
+    assert "up to 2000 x 3000" in plan_workers(predictor, cases, (0, 0), False)[1]

@@ -63,3 +63,9 @@ def test_workers_are_left_out_one_by_one_until_the_rest_fits() -> None:
     assert memory.fitting_workers(3, 3, memory.total(1, 2)) == (1, 2)
     assert memory.fitting_workers(3, 3, 0) == (0, 0)
     assert memory.total(0, 0) < memory.total(1, 0) < memory.total(1, 1)
+
+
+def test_the_network_counts_once_whatever_the_number_of_workers() -> None:
+    without, with_network = (CaseMemory.of(picture(64, 64), replace(RGB, network=size)) for size in (0, 10**9))
+    for workers in ((0, 0), (3, 2)):
+        assert with_network.total(*workers) - without.total(*workers) == 10**9

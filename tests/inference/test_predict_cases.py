@@ -1,5 +1,6 @@
 """The loop over cases, with a prediction and an export that only say what they were given."""
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,26 @@ def test_cases_are_named_after_their_output_or_counted() -> None:
     names: list[str | None] = []
     predict_cases(items("out/a", None), lambda data, case: (names.append(case.name), data)[1], export(), 0)
     assert names == ["a", "number 1"]
+
+
+def test_an_image_is_forgotten_before_its_export_and_its_logits_before_the_next_image() -> None:
+    tensors: list[weakref.ref[torch.Tensor]] = []
+    alive: list[int] = []
+
+    def noted(tensor: torch.Tensor) -> torch.Tensor:
+        tensors.append(weakref.ref(tensor))
+        return tensor
+
+    def note() -> None:
+        alive.append(sum(tensor() is not None for tensor in tensors))
+
+    def prepared() -> Iterator[Item]:
+        for name in "ab":
+            note()
+            yield {"data": noted(torch.ones(1)), "data_properties": {}, "ofile": name}
+
+    predict_cases(prepared(), lambda data, case: noted(data * 2), export(write=lambda *_: note()), 0)
+    assert alive == [0, 1, 0, 1]
 
 
 def test_invalid_logits_and_failed_exports_are_raised_together_after_the_last_case() -> None:
