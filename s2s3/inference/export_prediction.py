@@ -22,9 +22,10 @@ from nnunetv2.foundation.safe_loading.safe_arrays import open_npy
 from nnunetv2.foundation.torch_threads import torch_threads
 from nnunetv2.inference.channelwise_labels import goes_class_by_class, write_labels_class_by_class
 from nnunetv2.inference.export_geometry import require_export_geometry
-from nnunetv2.inference.label_conversion import label_dtype, labels_and_probabilities
+from nnunetv2.inference.label_conversion import label_dtype, labels_and_probabilities, looks_at_single_voxels
 from nnunetv2.inference.output_files import arriving_together, write_npz
 from nnunetv2.inference.probability_rows import StoredProbabilities
+from nnunetv2.preprocessing.resampling.linear_parts import partwise_resampled
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from s1.file_endings import label_ending
@@ -114,8 +115,16 @@ def _segment(
     box: Sequence[Sequence[int]],
     with_probabilities: bool,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return segmentation and probabilities of the whole image; without probabilities one class after the other."""
+    """Return segmentation and probabilities of the whole image.
+
+    Logits are resampled a part at a time if that is linear; otherwise one class after the other, if only labels are
+    wanted.
+    """
     is_resampled = tuple(logits.shape[1:]) != tuple(map(int, resampling.shape))
+    if is_resampled and looks_at_single_voxels(label_manager):
+        parts = partwise_resampled(resampling.function, logits, resampling.shape, *resampling.spacings)
+        if parts is not None:
+            return labels_and_probabilities(parts, label_manager, shape, box, with_probabilities)
     if with_probabilities or not is_resampled or not goes_class_by_class(label_manager, resampling.function):
         return labels_and_probabilities(resampling(logits), label_manager, shape, box, with_probabilities)
     segmentation = np.zeros(tuple(shape), dtype=label_dtype(label_manager))

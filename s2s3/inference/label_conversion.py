@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunetv2.foundation.replaced_parts import OriginalParts
+from nnunetv2.preprocessing.resampling.linear_parts import PartwiseResampled
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 _VOXELS_PER_SLAB = 2**20
+_RESAMPLED_PER_SLAB = 2**20
+"""Logits of all channels that are resampled at a time where only labels are wanted.
+
+The last bits of probabilities depend on how many are computed at a time.
+"""
 _OF_THIS_PACKAGE = OriginalParts.of(
     LabelManager,
     ("convert_logits_to_segmentation", "convert_probabilities_to_segmentation", "apply_inference_nonlin"),
@@ -25,7 +31,7 @@ def looks_at_single_voxels(label_manager: LabelManager) -> bool:
 
 
 def labels_and_probabilities(
-    logits: np.ndarray,
+    logits: np.ndarray | PartwiseResampled,
     label_manager: LabelManager,
     shape: Sequence[int],
     bounding_box: Sequence[Sequence[int]],
@@ -34,7 +40,8 @@ def labels_and_probabilities(
     """Return segmentation and probabilities (None unless requested) of the whole image.
 
     Parameters:
-        logits: (K, x, y, z) inside the bounding box.
+        logits: (K, x, y, z) inside the bounding box. What is resampled part by part needs labels that look at single
+            voxels.
         shape: (X, Y, Z) of the whole image.
         bounding_box: [first, end) along each axis of the whole image.
 
@@ -53,11 +60,16 @@ def labels_and_probabilities(
 
 
 def write_labels(
-    segmentation: np.ndarray, logits: np.ndarray, label_manager: LabelManager, probabilities: np.ndarray | None = None
+    segmentation: np.ndarray,
+    logits: np.ndarray | PartwiseResampled,
+    label_manager: LabelManager,
+    probabilities: np.ndarray | None = None,
 ) -> None:
     """Fill a segmentation (x, y, z) and, if they are given, probabilities (K, x, y, z) from logits (K, x, y, z)."""
     labels = labels_of_channels(label_manager, logits.shape[0])
-    for slab in _slabs(logits.shape[1:], label_manager):
+    is_resampled = isinstance(logits, PartwiseResampled) and probabilities is None
+    voxels = max(1, _RESAMPLED_PER_SLAB // len(logits)) if is_resampled else _VOXELS_PER_SLAB
+    for slab in _slabs(logits.shape[1:], label_manager, voxels):
         part = logits[(slice(None), *slab)]
         if probabilities is None:
             channels = label_manager.convert_logits_to_segmentation(part)
@@ -72,7 +84,7 @@ def probabilities_to_labels(probabilities: np.ndarray, label_manager: LabelManag
     """Return the segmentation (x, y, z) of probabilities (K, x, y, z)."""
     labels = labels_of_channels(label_manager, probabilities.shape[0])
     segmentation = np.zeros(probabilities.shape[1:], dtype=label_dtype(label_manager))
-    for slab in _slabs(probabilities.shape[1:], label_manager):
+    for slab in _slabs(probabilities.shape[1:], label_manager, _VOXELS_PER_SLAB):
         channels = label_manager.convert_probabilities_to_segmentation(probabilities[(slice(None), *slab)])
         segmentation[slab] = channels if labels is None else labels[channels]
     return segmentation
@@ -99,12 +111,12 @@ def _all_background(label_manager: LabelManager, num_channels: int, shape: Seque
     return probabilities
 
 
-def _slabs(shape: Sequence[int], label_manager: LabelManager) -> Iterator[tuple[Any, ...]]:
+def _slabs(shape: Sequence[int], label_manager: LabelManager, voxels: int) -> Iterator[tuple[Any, ...]]:
     """Yield index tuples that together cover `shape`; only one for custom label managers, which may use neighbours."""
     if not looks_at_single_voxels(label_manager):
         yield (slice(None),)
         return
     axis = int(np.argmax(shape))
-    thickness = max(1, _VOXELS_PER_SLAB * shape[axis] // max(1, prod(shape)))
+    thickness = max(1, voxels * shape[axis] // max(1, prod(shape)))
     for start in range(0, shape[axis], thickness):
         yield (*(slice(None),) * axis, slice(start, start + thickness))

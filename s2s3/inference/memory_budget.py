@@ -8,9 +8,11 @@ from dataclasses import replace
 from nnunetv2.errors import SettingsError
 from nnunetv2.imageio.image_header import ImageHeader, read_header
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
+from nnunetv2.inference.label_conversion import looks_at_single_voxels
 from nnunetv2.inference.memory_estimate import CaseMemory, ModelSize
 from nnunetv2.inference.network_memory import network_memory
 from nnunetv2.inference.stripewise_predictor import StripewisePredictor
+from nnunetv2.preprocessing.resampling.linear_parts import goes_partwise
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from s1.environment import text_variable
 from s1.free_memory import available_bytes
@@ -117,5 +119,7 @@ def _size_of(predictor: StripewisePredictor, with_probabilities: bool) -> ModelS
         in_stripes=predictor.works_in_stripes(True),
         with_probabilities=with_probabilities,
         reads_rows=issubclass(predictor.plans_manager.image_reader_writer_class, NaturalImage2DIO),
+        resamples_partwise=looks_at_single_voxels(predictor.label_manager)
+        and goes_partwise(configuration.resampling_fn_probabilities),
         network=network_memory(predictor.network, predictor.list_of_parameters, predictor.device, tile_shape, versions),
     )

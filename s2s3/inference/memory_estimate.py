@@ -9,8 +9,6 @@ from nnunetv2.inference.predict_stripes import BAND_HEIGHT_PX
 _PROCESS, _WORKER = 450 * 2**20, 150 * 2**20
 """Of a process with torch, and of one without, before it has a case."""
 _FLOAT, _HALF = 4, 2
-_ONE_CLASS = 12
-"""Per voxel, while classes are resampled one after the other: the largest logits so far, those of the class, work."""
 _CHECK_BYTES = 10
 """Per pixel of a stripe: where tiles are, the total weight, and looking for overflow in one channel."""
 
@@ -30,6 +28,8 @@ class ModelSize:
     with_probabilities: bool
     reads_rows: bool = False
     """Whether images that can be read by rows are."""
+    resamples_partwise: bool = True
+    """Whether logits need not be resampled all at once."""
     network: int = 0
     """Bytes of the weights of all folds, and of what the network makes of tiles, for all calls side by side."""
 
@@ -67,8 +67,8 @@ class CaseMemory:
         image = _FLOAT * model.channels
         logits = _HALF * (model.heads + 1) + (_HALF * model.heads if model.folds > 1 else 0)
         probabilities = _FLOAT * model.heads if model.with_probabilities else 0
-        logits_at_once = _HALF * model.heads if model.with_probabilities else _ONE_CLASS
-        exported = 1 + probabilities + (logits_at_once if resampled != voxels else 0)
+        at_once = resampled != voxels and not model.resamples_partwise
+        exported = 1 + probabilities + (_FLOAT * model.heads if at_once else 0)
         return cls(
             image * (voxels + resampled),
             (image + logits) * resampled,

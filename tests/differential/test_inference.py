@@ -88,6 +88,11 @@ class Comparison:
         job = {"checkpoint": "checkpoint_final.pth", "settings": settings, "arrays": arrays}
         self.jobs.append({"name": name, "model": str(model), "folds": folds, **job})
 
+    def add_exports(self, name: str, model: Path, exports: list[dict[str, Any]]) -> None:
+        """Add the labels and probabilities of random logits of many cases."""
+        job = {"checkpoint": "checkpoint_final.pth", "settings": {}, "folds": None, "exports": exports}
+        self.jobs.append({"name": name, "model": str(model), **job})
+
     def run(self) -> None:
         """Run all jobs with stock and with ours."""
         for who, run in (("stock", run_oracle), ("ours", run_ours)):
@@ -134,8 +139,41 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     compared.add_logits("plain", ours_3d, arrays, [0], use_mirroring=False)
     compared.add_logits("mirrored", ours_3d, arrays, [0], tile_step_size=0.3)
     compared.add_logits("flat_weights", ours_3d, arrays, [0], use_gaussian=False, tile_step_size=0.75)
+    plain_3d = make_plans([12, 16, 12], [1.1, 0.9, 1.0], ".nii.gz", 1)
+    many = {"labels": {"background": 0, **{f"class{value}": value for value in range(1, 40)}}}
+    for kind, meaning in {"classes": many, "regions": {"labels": REGIONS, "regions_class_order": [1, 2]}}.items():
+        for planned in (plans_3d, plain_3d, plans_slices):
+            name = f"{kind}_{len(compared.jobs)}"
+            model = write_model_folder(root / name, planned, make_dataset_json(".nii.gz", 1, **meaning), (0,))
+            compared.add_exports(name, model, [export_of(*case, planned) for case in EXPORTED])
     compared.run()
     return compared
+
+
+EXPORTED = [
+    ((6, 10, 15), (9, 14, 11), (1.0, 1.0, 1.0)),
+    ((6, 10, 15), (6, 21, 30), (2.0, 0.7, 0.8)),
+    ((6, 10, 15), (4, 21, 9), (5.0, 0.7, 0.8)),
+    ((6, 10, 15), (17, 13, 9), (0.6, 0.7, 4.0)),
+    ((1, 20, 15), (1, 31, 50), (999.0, 0.4, 0.5)),
+    ((6, 10, 15), (6, 10, 15), (1.0, 1.0, 1.0)),
+]
+"""Shape of the logits, shape of the image as it is transposed, spacing of the image."""
+
+
+def export_of(
+    shape: tuple[int, ...], cropped: tuple[int, ...], spacing: tuple[float, ...], plans: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a case whose image has a border of 2 in front of what was cropped."""
+    original = [spacing[axis] for axis in plans["transpose_backward"]]
+    box = [[2, 2 + length] for length in cropped]
+    properties = {
+        "spacing": original,
+        "shape_before_cropping": [end for _, end in box],
+        "bbox_used_for_cropping": box,
+        "shape_after_cropping_and_before_resampling": cropped,
+    }
+    return {"shape": shape, "properties": properties}
 
 
 def make_images(root: Path) -> tuple[Path, Path]:
@@ -224,3 +262,18 @@ def test_logits_are_equal_to_the_last_bit(comparison: Comparison, job: str) -> N
         for key in a.files:
             assert b[key].dtype == np.float16
             np.testing.assert_array_equal(b[key], a[key])
+
+
+def test_labels_and_probabilities_of_resampled_logits_are_equal(comparison: Comparison) -> None:
+    jobs = [job["name"] for job in comparison.jobs if "exports" in job]
+    assert len(jobs) == 6
+    for job in jobs:
+        stock, ours = (np.load(f"{comparison.folder(who, job)}.npz") for who in ("stock", "ours"))
+        assert len(stock.files) == 3 * len(EXPORTED)
+        for number, key in enumerate(stock.files):
+            assert ours[key].dtype == stock[key].dtype
+            if number % 3 < 2:
+                assert len(np.unique(stock[key])) > 2
+                np.testing.assert_array_equal(ours[key], stock[key], f"{job}, {EXPORTED[number // 3]}")
+            else:
+                np.testing.assert_allclose(ours[key], stock[key], rtol=0, atol=1e-6)

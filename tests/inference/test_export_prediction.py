@@ -1,5 +1,7 @@
 import pickle
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import torch
 from scipy.ndimage import zoom
 
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
-from nnunetv2.inference import label_conversion
+from nnunetv2.inference import export_prediction, label_conversion
 from nnunetv2.inference.export_prediction import (
     convert_predicted_logits_to_segmentation_with_correct_shape as convert,
 )
@@ -104,6 +106,51 @@ def test_logits_are_resampled_linearly_and_kept_in_half_precision() -> None:
     segmentation = convert(logits, *make_managers(make_dataset_json(".nii.gz", 1)), properties)
     enlarged = [zoom(c.astype(float), 2, order=1, mode="nearest", grid_mode=True) for c in logits]
     np.testing.assert_array_equal(segmentation, np.stack(enlarged).astype(np.float16).argmax(0))
+
+
+MANY = {"background": 0, **{f"class{value}": value for value in range(1, 12)}}
+
+
+@pytest.mark.parametrize("labels", [MANY, REGIONS], ids=["classes", "regions"])
+@pytest.mark.parametrize("spacing", [[0.5, 0.7, 0.5], [0.4, 0.5, 4.0], [4.0, 0.5, 0.5]])
+@pytest.mark.parametrize("with_probabilities", [False, True])
+def test_logits_that_are_resampled_in_parts_give_what_they_give_at_once(
+    labels: dict, spacing: list[float], with_probabilities: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_json = make_dataset_json(".nii.gz", 1, labels, regions_class_order=[1, 2])
+    logits = random_logits(12 if labels is MANY else 2, 6, 7, 9).round()  # many ties
+    properties = make_properties((16, 20, 14), [[0, 15], [2, 19], [1, 13]], spacing)
+    arguments = (logits, *make_managers(dataset_json, (1, 2, 0)), properties, with_probabilities)
+    expected = convert_at_once(monkeypatch, arguments)
+    monkeypatch.setattr(label_conversion, "_RESAMPLED_PER_SLAB", 2000)
+    np.testing.assert_equal(convert(*arguments), expected)
+
+
+def convert_at_once(monkeypatch: pytest.MonkeyPatch, arguments: tuple) -> Any:
+    with monkeypatch.context() as changed:
+        changed.setattr(export_prediction, "partwise_resampled", lambda *_: None)
+        changed.setattr(export_prediction, "goes_class_by_class", lambda *_: False)
+        return convert(*arguments)
+
+
+@pytest.mark.parametrize("shape", [(6, 16, 16), (1, 60, 60)], ids=["volume", "picture"])
+def test_labels_of_many_classes_take_no_memory_for_all_resampled_classes(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_conversion, "_RESAMPLED_PER_SLAB", 2**16)
+    labels = {"background": 0, **{f"class{value}": value for value in range(1, 30)}}
+    logits = random_logits(30, *shape)
+    large = tuple(3 * length if length > 1 else 1 for length in shape)
+    spacing = [1 / 3 if length > 1 else 999.0 for length in shape]
+    plans, configuration, manager = make_managers(make_dataset_json(".nii.gz", 1, labels), spacing=[1.0] * 3)
+    arguments = (plans, configuration, manager, make_properties(large, [[0, length] for length in large], spacing))
+    convert(logits[..., :4, :4], *arguments)  # SciPy is loaded
+    tracemalloc.start()
+    segmentation = convert(logits, *arguments)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(np.unique(segmentation)) == 30
+    assert peak < np.prod(large) * (30 * logits.itemsize) / 4
 
 
 def test_labels_with_gaps_are_written_as_labels_not_as_channel_numbers() -> None:

@@ -53,6 +53,8 @@ def test_more_folds_classes_and_finer_spacings_take_more() -> None:
     assert memory.predicting == 2 * header.voxels * (4 + 2 * 101)
     assert CaseMemory.of(header, replace(VOLUMES, folds=5)).predicting == 2 * header.voxels * (4 + 2 * 201)
     assert CaseMemory.of(header, replace(VOLUMES, heads=2)).exporting < memory.exporting / 15
+    at_once = CaseMemory.of(header, replace(VOLUMES, resamples_partwise=False))
+    assert at_once.exporting - memory.exporting == 4 * 100 * header.voxels
 
 
 def test_workers_are_left_out_one_by_one_until_the_rest_fits() -> None:
