@@ -17,12 +17,13 @@ from batchgenerators.utilities.file_and_folder_operations import load_json, save
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.file_kinds.dataset_files import MODEL_DATASET
 from nnunetv2.foundation.files import read_json
+from nnunetv2.foundation.large_zeros import large_zeros
 from nnunetv2.foundation.late_names import late_names
 from nnunetv2.foundation.safe_loading.safe_arrays import open_npy
 from nnunetv2.foundation.torch_threads import torch_threads
 from nnunetv2.inference.channelwise_labels import goes_class_by_class, write_labels_class_by_class
 from nnunetv2.inference.export_geometry import require_export_geometry
-from nnunetv2.inference.label_conversion import label_dtype, labels_and_probabilities, looks_at_single_voxels
+from nnunetv2.inference.label_conversion import Zeros, label_dtype, labels_and_probabilities, looks_at_single_voxels
 from nnunetv2.inference.output_files import arriving_together, write_npz
 from nnunetv2.inference.probability_rows import StoredProbabilities
 from nnunetv2.preprocessing.resampling.linear_parts import partwise_resampled
@@ -46,6 +47,7 @@ __getattr__, __dir__ = late_names(
 )
 
 PathLike = str | os.PathLike[str]
+_Model = tuple[PlansManager, ConfigurationManager, LabelManager]
 
 
 def convert_predicted_logits_to_segmentation_with_correct_shape(
@@ -69,20 +71,36 @@ def convert_predicted_logits_to_segmentation_with_correct_shape(
     Raises InvalidValueError if the properties contradict each other or need more than the free memory.
     """
     require_export_geometry(properties_dict, 4 * len(predicted_logits) if return_probabilities else 1)
+    model = plans_manager, configuration_manager, label_manager
     with torch_threads(num_threads_torch):
-        segmentation, probabilities = _segment(
-            predicted_logits,
-            _resampling_to_crop(plans_manager, configuration_manager, properties_dict),
-            label_manager,
-            properties_dict["shape_before_cropping"],
-            properties_dict["bbox_used_for_cropping"],
-            return_probabilities,
-        )
-    backward = list(plans_manager.transpose_backward)
-    segmentation = segmentation.transpose(backward)
-    if probabilities is None:
-        return segmentation
-    return segmentation, probabilities.transpose([0, *(axis + 1 for axis in backward)])
+        segmentation, probabilities = _converted(predicted_logits, model, properties_dict, return_probabilities)
+    return segmentation if probabilities is None else (segmentation, probabilities)
+
+
+_convert_of_this_package = convert_predicted_logits_to_segmentation_with_correct_shape
+
+
+def _converted(
+    logits: "np.ndarray | torch.Tensor",
+    model: _Model,
+    properties: dict[str, Any],
+    with_probabilities: bool,
+    zeros: Zeros = np.zeros,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return segmentation and probabilities in the original geometry; `zeros` makes the array of the latter."""
+    plans, configuration, labels = model
+    segmentation, probabilities = _segment(
+        logits,
+        _resampling_to_crop(plans, configuration, properties),
+        labels,
+        (properties["shape_before_cropping"], properties["bbox_used_for_cropping"]),
+        with_probabilities,
+        zeros,
+    )
+    backward = list(plans.transpose_backward)
+    if probabilities is not None:
+        probabilities = probabilities.transpose([0, *(axis + 1 for axis in backward)])
+    return segmentation.transpose(backward), probabilities
 
 
 @dataclass(frozen=True)
@@ -111,22 +129,26 @@ def _segment(
     logits: "np.ndarray | torch.Tensor",
     resampling: _Resampling,
     label_manager: LabelManager,
-    shape: Sequence[int],
-    box: Sequence[Sequence[int]],
+    geometry: tuple[Sequence[int], Sequence[Sequence[int]]],
     with_probabilities: bool,
+    zeros: Zeros = np.zeros,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return segmentation and probabilities of the whole image.
 
     Logits are resampled a part at a time if that is linear; otherwise one class after the other, if only labels are
     wanted.
+
+    Parameters:
+        geometry: shape of the whole image, and the box of the logits in it.
     """
+    shape, box = geometry
     is_resampled = tuple(logits.shape[1:]) != tuple(map(int, resampling.shape))
     if is_resampled and looks_at_single_voxels(label_manager):
         parts = partwise_resampled(resampling.function, logits, resampling.shape, *resampling.spacings)
         if parts is not None:
-            return labels_and_probabilities(parts, label_manager, shape, box, with_probabilities)
+            return labels_and_probabilities(parts, label_manager, shape, box, with_probabilities, zeros)
     if with_probabilities or not is_resampled or not goes_class_by_class(label_manager, resampling.function):
-        return labels_and_probabilities(resampling(logits), label_manager, shape, box, with_probabilities)
+        return labels_and_probabilities(resampling(logits), label_manager, shape, box, with_probabilities, zeros)
     segmentation = np.zeros(tuple(shape), dtype=label_dtype(label_manager))
     inside = tuple(slice(int(first), int(end)) for first, end in box)
     write_labels_class_by_class(segmentation[inside], logits, resampling, label_manager)
@@ -160,21 +182,33 @@ def export_prediction_from_logits(
 ) -> None:
     """Write `<name><ending of labels>`; with `save_probabilities`, write `<name>.npz` and `<name>.pkl` before it.
 
-    The npz holds float32 `probabilities` (K, x, y, z), the pkl the properties. No file ever appears incomplete. Logits
-    may also be given as the path of an .npy file.
+    The npz holds float32 `probabilities` (K, x, y, z), the pkl the properties. No file ever appears incomplete. Large
+    probabilities wait in a file in TMPDIR. Logits may also be given as the path of an .npy file.
     """
     dataset_json = as_dict(dataset_json_dict_or_file)
-    converted = convert_predicted_logits_to_segmentation_with_correct_shape(
-        _load_if_file(predicted_array_or_file),
-        plans_manager,
-        configuration_manager,
-        plans_manager.get_label_manager(dataset_json),
-        properties_dict,
-        return_probabilities=save_probabilities,
-        num_threads_torch=num_threads_torch,
-    )
-    segmentation, probabilities = converted if save_probabilities else (converted, None)
+    model = plans_manager, configuration_manager, plans_manager.get_label_manager(dataset_json)
+    logits = _load_if_file(predicted_array_or_file)
+    if save_probabilities and convert_predicted_logits_to_segmentation_with_correct_shape is _convert_of_this_package:
+        segmentation, probabilities = _converted_to_write(logits, model, properties_dict, num_threads_torch)
+    else:
+        converted = convert_predicted_logits_to_segmentation_with_correct_shape(
+            logits,
+            *model,
+            properties_dict,
+            return_probabilities=save_probabilities,
+            num_threads_torch=num_threads_torch,
+        )
+        segmentation, probabilities = converted if save_probabilities else (converted, None)
     write_case(segmentation, probabilities, properties_dict, plans_manager, dataset_json, output_file_truncated)
+
+
+def _converted_to_write(
+    logits: "np.ndarray | torch.Tensor", model: _Model, properties: dict[str, Any], num_threads: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return segmentation and probabilities, of which large ones are not in memory."""
+    require_export_geometry(properties, 1)
+    with torch_threads(num_threads):
+        return _converted(logits, model, properties, True, large_zeros)
 
 
 def write_picture(segmentation: np.ndarray, probabilities: StoredProbabilities | None, *case: Any) -> None:
@@ -234,7 +268,7 @@ def resample_and_save(
     with torch_threads(num_threads_torch):
         resampling = _Resampling(configuration_manager.resampling_fn_probabilities, target_shape, (spacing, spacing))
         whole = [(0, length) for length in target_shape]
-        segmentation, _ = _segment(_load_if_file(predicted), resampling, label_manager, target_shape, whole, False)
+        segmentation, _ = _segment(_load_if_file(predicted), resampling, label_manager, (target_shape, whole), False)
     if dataset_class is None:
         from nnunetv2.preprocessing.storage.blosc2_dataset import nnUNetDatasetBlosc2 as dataset_class
     dataset_class.save_seg(segmentation, os.fspath(output_file))

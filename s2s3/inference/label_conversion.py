@@ -1,6 +1,6 @@
 """Converts the logits of a crop to the segmentation of the whole image, slab by slab to save memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from nnunetv2.utilities.label_handling.label_handling import LabelManager
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+Zeros = Callable[..., np.ndarray]
+"""np.zeros or another function with its arguments."""
 _VOXELS_PER_SLAB = 2**20
 _RESAMPLED_PER_SLAB = 2**20
 """Logits of all channels that are resampled at a time where only labels are wanted.
@@ -36,6 +38,7 @@ def labels_and_probabilities(
     shape: Sequence[int],
     bounding_box: Sequence[Sequence[int]],
     with_probabilities: bool,
+    zeros: Zeros = np.zeros,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return segmentation and probabilities (None unless requested) of the whole image.
 
@@ -44,12 +47,14 @@ def labels_and_probabilities(
             voxels.
         shape: (X, Y, Z) of the whole image.
         bounding_box: [first, end) along each axis of the whole image.
+        zeros: makes the array of the probabilities.
 
     Outside the box everything is background: label 0; probability 1 in channel 0, or 0 everywhere for regions.
     """
     inside = tuple(slice(int(first), int(end)) for first, end in bounding_box)
     segmentation = np.zeros(tuple(shape), dtype=label_dtype(label_manager))
-    probabilities = _all_background(label_manager, logits.shape[0], shape) if with_probabilities else None
+    background = zeros((logits.shape[0], *shape), dtype=np.float32) if with_probabilities else None
+    probabilities = None if background is None else _all_background(background, label_manager)
     write_labels(
         segmentation[inside],
         logits,
@@ -104,8 +109,7 @@ def labels_of_channels(label_manager: LabelManager, num_channels: int) -> np.nda
     return np.array(labels)
 
 
-def _all_background(label_manager: LabelManager, num_channels: int, shape: Sequence[int]) -> np.ndarray:
-    probabilities = np.zeros((num_channels, *shape), dtype=np.float32)
+def _all_background(probabilities: np.ndarray, label_manager: LabelManager) -> np.ndarray:
     if not label_manager.has_regions:
         probabilities[0] = 1
     return probabilities

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nnunetv2.foundation.large_zeros import LARGEST_IN_MEMORY
 from nnunetv2.imageio.image_header import ImageHeader
 from nnunetv2.inference.predict_stripes import BAND_HEIGHT_PX
 
@@ -66,13 +67,13 @@ class CaseMemory:
     def _as_a_whole(cls, voxels: int, resampled: int, model: ModelSize) -> "CaseMemory":
         image = _FLOAT * model.channels
         logits = _HALF * (model.heads + 1) + (_HALF * model.heads if model.folds > 1 else 0)
-        probabilities = _FLOAT * model.heads if model.with_probabilities else 0
+        scores = _FLOAT * model.heads * voxels
+        probabilities = min(scores, LARGEST_IN_MEMORY) if model.with_probabilities else 0
         at_once = resampled != voxels and not model.resamples_partwise
-        exported = 1 + probabilities + (_FLOAT * model.heads if at_once else 0)
         return cls(
             image * (voxels + resampled),
             (image + logits) * resampled,
-            _HALF * model.heads * resampled + exported * voxels,
+            _HALF * model.heads * resampled + voxels + probabilities + (scores if at_once else 0),
             model.network,
         )
 

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -35,4 +36,12 @@ def write_npz(arrays: Mapping[str, np.ndarray | StoredProbabilities], path: str 
                 if isinstance(array, StoredProbabilities):
                     array.write_npy(stream)
                 else:
-                    np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
+                    _write_npy(stream, array)
+
+
+def _write_npy(stream: IO[bytes], array: np.ndarray) -> None:
+    """Write an array in C order, one entry of its first axis after the other, so that no turned array is copied."""
+    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+    np.lib.format.write_array_header_1_0(stream, header)
+    for part in array:
+        stream.write(np.ascontiguousarray(part).data)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.ndimage import zoom
 
+from nnunetv2.foundation import large_zeros
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 from nnunetv2.inference import export_prediction, label_conversion
 from nnunetv2.inference.export_prediction import (
@@ -220,6 +221,56 @@ def test_probabilities_and_properties_are_written_next_to_it(tmp_path: Path) -> 
         assert arrays["probabilities"].shape == (3, *SHAPE)
         assert arrays["probabilities"].dtype == np.float32
     assert pickle.loads((tmp_path / "case.pkl").read_bytes()) == properties
+
+
+@pytest.fixture
+def all_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_zeros, "LARGEST_IN_MEMORY", 0)
+
+
+def case_with_transposed_axes(folder: Path, logits: np.ndarray, returns: bool = True) -> tuple | None:
+    """Write a case with its probabilities; return what is written if that is wanted."""
+    dataset_json = make_dataset_json(".nii.gz", 1, MANY)
+    plans, configuration, labels = make_managers(dataset_json, (1, 2, 0))
+    properties = make_properties((34, 40, 30), [[0, 30], [2, 38], [1, 29]], [0.5, 0.7, 0.5])
+    export_prediction_from_logits(logits, properties, configuration, plans, dataset_json, str(folder / "case"), True)
+    return convert(logits, plans, configuration, labels, properties, True) if returns else None
+
+
+@pytest.mark.usefixtures("all_is_large")
+def test_large_probabilities_that_wait_in_a_file_are_those_in_memory(tmp_path: Path) -> None:
+    segmentation, probabilities = case_with_transposed_axes(tmp_path, random_logits(12, 6, 7, 9))
+    with np.load(tmp_path / "case.npz") as arrays:
+        np.testing.assert_array_equal(arrays["probabilities"], probabilities)
+    np.testing.assert_array_equal(SimpleITKIO().read_seg(str(tmp_path / "case.nii.gz"))[0][0], segmentation)
+
+
+def test_large_probabilities_take_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_conversion, "_VOXELS_PER_SLAB", 4000)
+    logits = random_logits(12, 10, 12, 9)
+    case_with_transposed_axes(tmp_path, logits, returns=False)  # SciPy is loaded
+    peaks = []
+    for limit in (2**28, 0):
+        monkeypatch.setattr(large_zeros, "LARGEST_IN_MEMORY", limit)
+        tracemalloc.start()
+        case_with_transposed_axes(tmp_path, logits, returns=False)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    with np.load(tmp_path / "case.npz") as arrays:
+        assert peaks[0] - peaks[1] > 0.9 * arrays["probabilities"].nbytes
+
+
+@pytest.mark.usefixtures("all_is_large")
+def test_a_replaced_conversion_makes_the_probabilities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def of_a_client(*arguments: object, **more: object) -> Any:
+        calls.append(more["return_probabilities"])
+        return convert(*arguments, **more)
+
+    monkeypatch.setattr(export_prediction, "convert_predicted_logits_to_segmentation_with_correct_shape", of_a_client)
+    export(tmp_path, random_logits(3, 3, 5, 4), save_probabilities=True)
+    assert calls == [True]
 
 
 def test_logits_may_come_from_a_file(tmp_path: Path) -> None:
