@@ -35,7 +35,9 @@ def network_memory(
 
 
 def _weight_bytes(weights: Mapping[str, Any]) -> int:
-    return sum(int(value.nbytes) for value in weights.values() if isinstance(value, torch.Tensor))
+    """Return the bytes of weights, of which those of an encoder have several names."""
+    tensors = [value for value in weights.values() if isinstance(value, torch.Tensor)]
+    return sum({value.data_ptr(): int(value.nbytes) for value in tensors}.values())
 
 
 def _call_bytes(network: nn.Module, tile_shape: Sequence[int]) -> int:

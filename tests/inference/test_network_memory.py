@@ -42,3 +42,9 @@ def test_mirrored_versions_that_are_predicted_side_by_side_count_each() -> None:
 
 def test_what_is_no_network_of_torch_is_not_counted() -> None:
     assert network_memory(object(), None, CPU, TILE, 4) == 0
+
+
+def test_weights_with_several_names_count_once() -> None:
+    shared = network()
+    shared.again = shared[0]
+    assert network_memory(shared, [shared.state_dict()], CUDA, TILE, 1) == WEIGHTS
