@@ -45,10 +45,10 @@ def workspace(tmp_path: Path) -> Workspace:
 def test_one_package_trains_on_what_the_other_preprocessed(
     workspace: Workspace, preprocess: Callable[..., str], train: Callable[..., str]
 ) -> None:
-    preprocess(*PREPROCESS, env=workspace.folders.environment)
+    preprocess(*PREPROCESS, env=workspace.folders.environment, forks=True)
     shrink_plans(workspace.preprocessed / "nnUNetPlans.json")
 
-    train(TRAIN, workspace.preprocessed, env={**workspace.folders.environment, "nnUNet_n_proc_DA": "0"})
+    train(TRAIN, workspace.preprocessed, env={**workspace.folders.environment, "nnUNet_n_proc_DA": "0"}, forks=True)
 
     fold = workspace.folders.results / NAME / "nnUNetTrainer__nnUNetPlans__2d" / "fold_0"
     assert (fold / "checkpoint_final.pth").is_file()

@@ -1,6 +1,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -86,6 +87,20 @@ def test_times_of_many_computers_stay_a_small_file(measured: list[int], file: Pa
     file.write_text(json.dumps({f"computer {number}": 1.0 for number in range(100)}))
     assert in_a_new_process()
     assert len(json.loads(file.read_text())) == 32
+
+
+@pytest.mark.parametrize(("bfloat16", "runs"), [(3.0, 10), (5.0, 2)])
+def test_what_is_hopeless_is_measured_once(monkeypatch: pytest.MonkeyPatch, bfloat16: float, runs: int) -> None:
+    measured: list[float] = []
+
+    def seconds(function: Any, *_: Any) -> float:
+        measured.append(bfloat16 if function is bfloat16_speed._in_bfloat16 else 1.0)
+        return measured[-1]
+
+    monkeypatch.setattr(bfloat16_speed, "_in_bfloat16", lambda block, image: block(image))
+    monkeypatch.setattr(bfloat16_speed, "_seconds", seconds)
+    assert bfloat16_speed._measure() == 1 / bfloat16
+    assert len(measured) == runs
 
 
 def test_a_slower_or_a_wrong_bfloat16_is_not_worth_it(measured: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
