@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from nnunetv2.errors import CaseFailedError, CasesFailedError, DiskFullError, WorkerDiedError
 from nnunetv2.inference.export_queue import ExportQueue
@@ -35,6 +34,8 @@ def write_after(logits: np.ndarray, seconds: float, file: str) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_results_come_in_the_order_submitted(workers: int) -> None:
+    import torch  # not at the top: the workers import this module
+
     with ExportQueue(workers) as exports:
         for number in range(5):
             exports.submit(f"case{number}", total, torch.full((2, 3), number).half(), 10)
