@@ -18,10 +18,11 @@ _is_kept = False
 def return_freed_memory() -> None:
     """Let arrays of 256 KiB or more return to the system when they are freed; for the whole process, for good.
 
-    glibc otherwise raises this limit to 32 MiB by itself, and memory falls to pieces.
-    Does nothing where the system has no such setting.
+    glibc otherwise raises this limit to 32 MiB by itself, and memory falls to pieces, as it does if each thread has its
+    own. Does nothing where the system has no such setting.
     """
     _set(_MMAP_THRESHOLD, _BYTES)
+    _set(_ARENA_MAX, 1)
 
 
 def keep_freed_memory() -> None:
