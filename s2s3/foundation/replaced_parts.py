@@ -31,7 +31,12 @@ class OriginalParts:
             namespace,
         )
 
-    def are_in_use(self, instance: object) -> bool:
+    @classmethod
+    def of_module(cls, namespace: Mapping[str, Any], functions: Sequence[str]) -> "OriginalParts":
+        """Note functions of a module; at its end, so that nobody can have replaced one before."""
+        return cls.of(object, (), namespace, functions)
+
+    def are_in_use(self, instance: object = None) -> bool:
         """Tell whether neither a subclass, nor the class, nor the instance, nor the module has anything else."""
         methods = all(
             getattr(getattr(instance, name), "__func__", None) is method for name, method in self.methods.items()

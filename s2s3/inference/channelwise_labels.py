@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.inference.label_conversion import labels_of_channels, looks_at_single_voxels
-from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
+from nnunetv2.preprocessing.resampling import default_resampling
 from nnunetv2.utilities.helpers import sigmoid_helper
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
@@ -27,7 +27,9 @@ def goes_class_by_class(label_manager: LabelManager, resampling_function: Any) -
     own_labels = looks_at_single_voxels(label_manager)
     if own_labels and label_manager.has_regions:
         own_labels = label_manager.inference_nonlin is sigmoid_helper
-    return own_labels and getattr(resampling_function, "func", resampling_function) is resample_data_or_seg_to_shape
+    function = getattr(resampling_function, "func", resampling_function)
+    own_resampling = function is default_resampling.resample_data_or_seg_to_shape
+    return own_labels and own_resampling and default_resampling.ORIGINALS.are_in_use()
 
 
 def write_labels_class_by_class(

@@ -10,6 +10,7 @@ from nnunetv2.errors import WrongShapeError
 from nnunetv2.inference import channelwise_labels
 from nnunetv2.inference.channelwise_labels import goes_class_by_class, write_labels_class_by_class
 from nnunetv2.inference.label_conversion import labels_and_probabilities
+from nnunetv2.preprocessing.resampling import default_resampling
 from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
 from nnunetv2.preprocessing.resampling.resample_torch import resample_torch_fornnunet
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
@@ -93,4 +94,11 @@ def test_what_may_mix_classes_gets_all_of_them():
 def test_a_replaced_method_of_the_label_manager_gets_all_classes(monkeypatch):
     default = partial(resample_data_or_seg_to_shape, is_seg=False)
     monkeypatch.setattr(LabelManager, "convert_logits_to_segmentation", lambda self, logits: logits[0])
+    assert not goes_class_by_class(LABELS["labels"], default)
+
+
+def test_replaced_parts_of_the_resampling_get_all_classes_together(monkeypatch):
+    default = partial(default_resampling.resample_data_or_seg_to_shape, order=1)
+    assert goes_class_by_class(LABELS["labels"], default)
+    monkeypatch.setattr(default_resampling, "resample_data_or_seg", lambda data, *_: data)
     assert not goes_class_by_class(LABELS["labels"], default)

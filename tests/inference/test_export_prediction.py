@@ -17,6 +17,7 @@ from nnunetv2.inference.export_prediction import (
 from nnunetv2.inference.export_prediction import export_prediction_from_logits, resample_and_save
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from tests.differential.oracle import ROOT, run_ours
 from tests.factories.plans import make_dataset_json, make_plans
 
 REGIONS = {"background": 0, "whole": [1, 2], "core": 2}
@@ -221,6 +222,49 @@ def test_probabilities_and_properties_are_written_next_to_it(tmp_path: Path) -> 
         assert arrays["probabilities"].shape == (3, *SHAPE)
         assert arrays["probabilities"].dtype == np.float32
     assert pickle.loads((tmp_path / "case.pkl").read_bytes()) == properties
+
+
+@pytest.mark.parametrize("replaced", ["resample_data_or_seg", "resize"])
+def test_a_resampling_function_replaced_before_the_import_is_used(replaced: str) -> None:
+    printed = run_ours(
+        """
+        import sys
+        import numpy as np
+        from nnunetv2.preprocessing.resampling import default_resampling
+
+        stock = getattr(default_resampling, sys.argv[1])
+
+        def negated(*arguments, **more):
+            return -stock(*arguments, **more)
+
+        setattr(default_resampling, sys.argv[1], negated)
+        from tests.inference.test_export_prediction import convert, make_dataset_json, make_managers, make_properties
+
+        logits = np.stack([np.full((2, 2, 2), value, np.float16) for value in (3, 2, 1)])
+        properties = make_properties((4, 4, 4), [[0, 4], [0, 4], [0, 4]], [0.5, 0.5, 0.5])
+        print(*np.unique(convert(logits, *make_managers(make_dataset_json(".nii.gz", 1)), properties)))
+        """,
+        replaced,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert printed.split() == ["2"]
+
+
+@pytest.mark.parametrize("kind", [torch.Tensor.bfloat16, torch.Tensor.requires_grad_])
+def test_a_clients_resampling_gets_tensors_of_any_type(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans, configuration, labels = make_managers(make_dataset_json(".nii.gz", 1))
+    received = []
+
+    def of_a_client(logits: torch.Tensor, shape: Any, *_: Any) -> torch.Tensor:
+        received.append(logits)
+        return torch.nn.functional.interpolate(logits.detach().float()[None], tuple(shape))[0]
+
+    monkeypatch.setattr(type(configuration), "resampling_fn_probabilities", property(lambda _: of_a_client))
+    logits = kind(torch.from_numpy(random_logits(3, 3, 5, 4)).float())
+    properties = make_properties((6, 10, 8), [[0, 6], [0, 10], [0, 8]], [0.5, 0.5, 0.5])
+    segmentation = convert(logits, plans, configuration, labels, properties)
+    assert received[0] is logits
+    np.testing.assert_array_equal(segmentation[::2, ::2, ::2], logits.detach().float().argmax(0))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from nnunetv2.configuration import ANISO_THRESHOLD
 from nnunetv2.errors import CallError
+from nnunetv2.foundation.replaced_parts import OriginalParts
 from nnunetv2.preprocessing.resampling.axis_resizing import nearest_samples, resize
 from nnunetv2.preprocessing.resampling.label_resizing import resize_labels
 
@@ -182,3 +183,19 @@ def _one_blas_thread() -> Any:
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, user_api="blas")
+
+
+ORIGINALS = OriginalParts.of_module(
+    globals(),
+    (
+        "determine_do_sep_z_and_axis",
+        "resample_data_or_seg_to_shape",
+        "resample_data_or_seg",
+        "_resize",
+        "_resize_slices",
+        "_pick_slices",
+        "resize",
+        "nearest_samples",
+    ),
+)
+"""What decides how images are resampled to a shape; a client may have put something else in the place of each."""

@@ -15,14 +15,12 @@ import numpy as np
 from nnunetv2.configuration import ANISO_THRESHOLD
 from nnunetv2.preprocessing.resampling import default_resampling
 from nnunetv2.preprocessing.resampling.axis_resizing import nearest_samples, resize, sample_positions
-from nnunetv2.preprocessing.resampling.default_resampling import Numbers, determine_do_sep_z_and_axis
+from nnunetv2.preprocessing.resampling.default_resampling import Numbers
 
-_ORIGINALS = {
-    name: getattr(default_resampling, name) for name in ("resample_data_or_seg_to_shape", "resample_data_or_seg")
-}
 _LINEAR = 1
 _ROUNDING_HIDES_CLIPPING = (np.float16, np.float32)
 """Types in which values that are beyond the range of the input by a rounding error of float64 become its limits."""
+_SUCH_TENSORS = ("torch.float16", "torch.float32")
 
 Place = Sequence[slice]
 """A slice with start and end for each axis of the result."""
@@ -69,11 +67,11 @@ def partwise_resampled(
     None also for functions and types of others, values that are not finite, and where SciPy rounds in another way.
     """
     settings = _linear_settings(function)
-    array = data if isinstance(data, np.ndarray) else data.cpu().numpy()
-    if settings is None or array.dtype not in _ROUNDING_HIDES_CLIPPING or not _is_finite(array):
+    array = None if settings is None else _as_array(data)
+    if settings is None or array is None or not _is_finite(array):
         return None
     shape = tuple(int(length) for length in new_shape)
-    separate, axis = determine_do_sep_z_and_axis(
+    separate, axis = default_resampling.determine_do_sep_z_and_axis(
         settings.get("force_separate_z", False),
         current_spacing,
         new_spacing,
@@ -92,12 +90,19 @@ def goes_partwise(function: Any) -> bool:
 
 def _linear_settings(function: Any) -> dict[str, Any] | None:
     """Return the arguments of a function that interpolates linearly; None for any other."""
-    of_others = any(getattr(default_resampling, name) is not original for name, original in _ORIGINALS.items())
+    of_others = not default_resampling.ORIGINALS.are_in_use()
     if of_others or not isinstance(function, partial) or function.args:
         return None
-    is_default = function.func is _ORIGINALS["resample_data_or_seg_to_shape"]
+    is_default = function.func is default_resampling.resample_data_or_seg_to_shape
     is_linear = function.keywords.get("order") == _LINEAR and not function.keywords.get("is_seg", False)
     return function.keywords if is_default and is_linear and has_bits_of_scipy() else None
+
+
+def _as_array(data: Any) -> np.ndarray | None:
+    """Return an array, or a tensor as one; None for types in which parts could differ, and where gradients count."""
+    if isinstance(data, np.ndarray):
+        return data if data.dtype in _ROUNDING_HIDES_CLIPPING else None
+    return None if str(data.dtype) not in _SUCH_TENSORS or data.requires_grad else data.cpu().numpy()
 
 
 def _is_finite(array: np.ndarray) -> bool:

@@ -9,7 +9,12 @@ import torch
 
 from nnunetv2.preprocessing.resampling import default_resampling, linear_parts
 from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
-from nnunetv2.preprocessing.resampling.linear_parts import PartwiseResampled, partwise_resampled, resized_part
+from nnunetv2.preprocessing.resampling.linear_parts import (
+    PartwiseResampled,
+    goes_partwise,
+    partwise_resampled,
+    resized_part,
+)
 from nnunetv2.preprocessing.resampling.resample_torch import resample_torch_fornnunet
 
 PLANNED = {"is_seg": False, "order": 1, "order_z": 0, "force_separate_z": None}
@@ -103,10 +108,51 @@ def test_a_type_whose_rounding_does_not_hide_clipping_is_left_to_the_function():
     assert partwise_resampled(LINEAR, values((6, 10, 15), np.float64), (9, 14, 11), ISOTROPIC, ISOTROPIC) is None
 
 
-def test_a_replaced_function_of_the_module_is_used(monkeypatch):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "determine_do_sep_z_and_axis",
+        "resample_data_or_seg_to_shape",
+        "resample_data_or_seg",
+        "_resize",
+        "_resize_slices",
+        "_pick_slices",
+        "resize",
+        "nearest_samples",
+    ],
+)
+def test_a_replaced_function_of_the_module_is_used(monkeypatch, name):
     data = values((6, 10, 15))
-    monkeypatch.setattr(default_resampling, "resample_data_or_seg", lambda *_: data)
+    assert goes_partwise(LINEAR)
+    monkeypatch.setattr(default_resampling, name, lambda *_, **__: data)
+    assert not goes_partwise(LINEAR)
     assert partwise_resampled(LINEAR, data, (9, 14, 11), ISOTROPIC, ISOTROPIC) is None
+
+
+@pytest.mark.parametrize("name", ["get_do_separate_z", "get_lowres_axis"])
+def test_a_replaced_choice_of_the_separate_axis_decides_for_parts_too(monkeypatch, name):
+    chosen = {"get_do_separate_z": lambda *_: True, "get_lowres_axis": lambda *_: np.array([2])}
+    monkeypatch.setattr(default_resampling, name, chosen[name])
+    data = values((6, 10, 15))
+    resampled = partwise_resampled(LINEAR, data, (9, 14, 11), THICK_FIRST, ISOTROPIC)
+    assert np.array_equal(resampled[slice(None), :], LINEAR(data, (9, 14, 11), THICK_FIRST, ISOTROPIC))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        torch.zeros(1, 2, 2, 2, dtype=torch.bfloat16),
+        torch.zeros(1, 2, 2, 2, dtype=torch.float64),
+        torch.zeros(1, 2, 2, 2, requires_grad=True),
+    ],
+    ids=["bfloat16", "float64", "requires gradients"],
+)
+def test_tensors_that_are_no_plain_logits_are_left_to_the_function(data):
+    assert partwise_resampled(LINEAR, data, (3, 3, 3), ISOTROPIC, ISOTROPIC) is None
+
+
+def test_tensors_are_not_touched_if_the_function_is_a_clients():
+    assert partwise_resampled(lambda *_: None, object(), (3, 3, 3), ISOTROPIC, ISOTROPIC) is None
 
 
 def test_where_scipy_rounds_in_another_way_the_function_is_used(monkeypatch):
