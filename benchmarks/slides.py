@@ -25,6 +25,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.inference import FOLDER, ONE_THREAD, make_model
+from nnunetv2.foundation.freed_memory import keep_freed_memory
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.pathology import find_tissue, open_slide
 from nnunetv2.pathology.annotations.stitching import outlines_of_image
@@ -236,6 +237,7 @@ def main() -> None:
     parser.add_argument("--memory_sides", type=int, nargs="+", default=[4096, 12288])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as the command does
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         work: dict[str, Callable[[], None]] = {

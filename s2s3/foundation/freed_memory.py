@@ -3,26 +3,15 @@
 import ctypes
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Of mallopt, in malloc.h."""
-_BYTES = 1 << 18
 _KEPT_BYTES, _KEPT_ARRAY_BYTES = 1 << 30, 1 << 27
 _OLD_LIMIT = 1 << 25
 """The largest array that glibc before 2.36 keeps."""
 _SELDOM_BYTES = 1 << 24
 _is_kept = False
-
-
-def return_freed_memory() -> None:
-    """Let arrays of 256 KiB or more return to the system when they are freed; for the whole process, for good.
-
-    glibc otherwise raises this limit to 32 MiB by itself, and memory falls to pieces, as it does if each thread has its
-    own. Does nothing where the system has no such setting.
-    """
-    _set(_MMAP_THRESHOLD, _BYTES)
-    _set(_ARENA_MAX, 1)
 
 
 def keep_freed_memory() -> None:
@@ -37,6 +26,13 @@ def keep_freed_memory() -> None:
         _set(_MMAP_THRESHOLD, _OLD_LIMIT)
     _set(_TRIM_THRESHOLD, _KEPT_BYTES)
     _set(_ARENA_MAX, 1)
+
+
+def return_kept_memory() -> None:
+    """Give the memory that is kept now back to the system; does nothing where there is no such call."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager

@@ -30,8 +30,8 @@ _LARGEST_ERROR = 0.02
 _MOST_BYTES = 1 << 14
 _MOST_COMPUTERS = 32
 _REPEATS = 5
-_HOPELESS = 4.0
-"""What takes so many times longer is not measured again."""
+_HOPELESS_S = 1.0
+"""What takes longer, where milliseconds are usual, is not measured again: processors that only imitate bfloat16."""
 
 
 @lru_cache(maxsize=8)
@@ -97,7 +97,7 @@ def _measure() -> float:
         for _ in range(_REPEATS):
             float32 = min(float32, _seconds(block, image))
             bfloat16 = min(bfloat16, _seconds(_in_bfloat16, block, image))
-            if float32 * _HOPELESS < bfloat16:  # processors that only imitate it need seconds a run
+            if bfloat16 > _HOPELESS_S:
                 break
     return min(max(float32 / bfloat16, _LEAST_RATIO), _LARGEST_RATIO)
 

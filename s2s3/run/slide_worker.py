@@ -9,7 +9,6 @@ import torch
 from tqdm import tqdm
 
 from nnunetv2.errors import ArgumentError
-from nnunetv2.foundation.freed_memory import return_freed_memory
 from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.pathology.prediction.archive import Marks
 from nnunetv2.pathology.prediction.predict_slides import begin_output, share_slides
@@ -39,7 +38,6 @@ def work_on_slides(
 
     Raises DriftError before the first slide if the arguments or the model cannot be used.
     """
-    return_freed_memory()
     hooks = partial(_make_bar, arguments.disable_progress_bar), lambda: None, after_band
     readers = default_readers() if arguments.nr is None else arguments.nr
     options = RunOptions(readers, arguments.reader, arguments.read_timeout, *hooks)

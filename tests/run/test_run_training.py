@@ -432,7 +432,7 @@ def test_a_free_port_is_free() -> None:
     ("number", "code"),
     [
         (signal.SIGTERM, 143),
-        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        (signal.SIGINT, 130),
         pytest.param(signal.SIGUSR1, 138, marks=pytest.mark.slow),
     ],
 )

@@ -187,7 +187,7 @@ def _united(polygons: list[shapely.Polygon]) -> shapely.Polygon:
 
 
 def without_straight_points(polygons: Sequence[shapely.Polygon]) -> list[shapely.Polygon]:
-    """Return the polygons without vertices at which their outlines do not turn."""
+    """Return the polygons without vertices at which their outlines do not turn, each beginning at the top left."""
     if not polygons:
         return []
     rings, owners = shapely.get_rings(polygons, return_index=True)
@@ -199,5 +199,20 @@ def without_straight_points(polygons: Sequence[shapely.Polygon]) -> list[shapely
     turns = ~is_repeated
     step_in, step_out = step_in[turns], step_in[np.roll(turns, 1)]
     corners = step_in[:, 0] * step_out[:, 1] != step_in[:, 1] * step_out[:, 0]
-    kept = shapely.linearrings(points[turns][corners], indices=numbers[turns][corners])
-    return list(shapely.polygons(kept, indices=owners))
+    points, numbers = points[turns][corners], numbers[turns][corners]
+    rings = shapely.linearrings(_from_first_corners(points, numbers), indices=numbers)
+    return list(shapely.polygons(rings, indices=owners))
+
+
+def _from_first_corners(points: Array, numbers: Array) -> Array:
+    """Turn each ring until it begins with its topmost, leftmost point: what simplifies a ring depends on its beginning.
+
+    Parameters:
+        points, numbers: (N, 2) of (x, y); (N,) the ring of each, ascending.
+    """
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    sizes = np.diff(starts, append=len(numbers))
+    firsts = np.lexsort((points[:, 0], points[:, 1], numbers))[starts]
+    places = np.arange(len(numbers)) - np.repeat(starts, sizes) + np.repeat(firsts - starts, sizes)
+    turned: Array = points[np.repeat(starts, sizes) + places % np.repeat(sizes, sizes)]
+    return turned

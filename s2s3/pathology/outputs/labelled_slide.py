@@ -1,13 +1,16 @@
 """A slide whose labels are known: all that its files are made from, whether just predicted or read from files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import shapely
 
 from nnunetv2.pathology.annotations.outline_cleanup import OutlineSettings, cleaned
+from nnunetv2.pathology.annotations.outlines import Array
 from nnunetv2.pathology.annotations.qupath_objects import Rgb, SlideObject, size_measurements
+from nnunetv2.pathology.annotations.specks import only_labels, without_specks
 from nnunetv2.pathology.annotations.stitching import Outline, ReadLabels, outlines_of_image
 from nnunetv2.pathology.outputs.export_settings import ExportSettings
 from nnunetv2.pathology.outputs.overlay import NOT_READ, class_colours
@@ -57,14 +60,18 @@ class LabelledSlide:
         colours = class_colours(self.classes)
         names = {label: name for name, label in settings.shown(self.classes).items()}
         cleanup = self._outline_settings(settings)
-        for outline in outlines_of_image(self.read_labels, self.height, self.width):
-            name = names.get(outline.label)
-            polygon = None if name is None else cleaned(outline.polygon, cleanup)
-            if name is not None and polygon is not None:
+        shown_labels = partial(self._shown_labels, names, cleanup.min_area_px)
+        for outline in outlines_of_image(shown_labels, self.height, self.width):
+            name, polygon = names[outline.label], cleaned(outline.polygon, cleanup)
+            if polygon is not None:
                 measured = {**size_measurements(polygon, *self.slide_mpp), **self._mean_probability(name, outline)}
                 yield SlideObject(polygon, name, colours[name], measured)
         for polygon in self._unread_polygons(settings):
             yield SlideObject(polygon, NOT_READ, GREY, size_measurements(polygon, *self.slide_mpp))
+
+    def _shown_labels(self, shown: Iterable[int], min_area_px: float, *window: int) -> Array:
+        """Return a window without labels that are not shown, and without areas that `cleaned` would drop."""
+        return without_specks(only_labels(self.read_labels(*window), shown), min_area_px)
 
     def _mean_probability(self, name: str, outline: Outline) -> dict[str, float]:
         found = None if self.probabilities is None else self.probabilities.mean(name, outline.polygon)

@@ -8,6 +8,7 @@ from typing import Any
 
 from nnunetv2.errors import ClaimError, DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
 from nnunetv2.foundation.files import make_folder
+from nnunetv2.foundation.freed_memory import return_kept_memory
 from nnunetv2.pathology.outputs.bands import remove_bands
 from nnunetv2.pathology.outputs.written_files import remove_run
 from nnunetv2.pathology.prediction.deciding_settings import deciding_settings
@@ -75,6 +76,8 @@ class SlideJob:
                 with suppress(OSError, DriftError):
                     state.stop()
             raise
+        finally:
+            return_kept_memory()  # the next slide may need other arrays
 
     def _is_finished(
         self, path: str, folder: Path, before: dict[str, Any], begun: dict[str, Any], slide_mpp: float | None

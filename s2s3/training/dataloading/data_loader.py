@@ -13,7 +13,6 @@ import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from batchgenerators.dataloading.data_loader import DataLoader
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
-from batchgeneratorsv2.transforms.noise.gaussian_blur import GaussianBlurTransform
 from threadpoolctl import threadpool_limits
 
 from nnunetv2.errors import CheckpointError
@@ -25,6 +24,7 @@ from nnunetv2.pathology.stain.augmentation import OTHER_COLOURS, takes_other_col
 from nnunetv2.pathology.stain.case_intensities import CaseIntensities
 from nnunetv2.training.data_augmentation.deferred import deferred_of
 from nnunetv2.training.data_augmentation.early_draws import DRAWN, draw_early
+from nnunetv2.training.data_augmentation.measured_ways import choose_nothing_by_time
 from nnunetv2.training.dataloading.batch_memory import BatchMemory, stack
 from nnunetv2.training.dataloading.other_colours import colours_of
 from nnunetv2.training.dataloading.patch_position import (
@@ -207,15 +207,12 @@ class nnUNetDataLoader(DataLoader):
     def _unused_transforms(self) -> BasicTransform:
         """Return the transforms; with a seed a copy of them, as some change themselves with every sample.
 
-        The copy does not measure which way of blurring is faster: both are right, but they round differently.
+        The copy does not measure which way of blurring is faster.
         """
         if self.batch_streams is None:
             return self.transforms
         copied = deepcopy(self.transforms)
-        for step in getattr(copied, "transforms", ()):
-            transform = getattr(step, "transform", step)
-            if isinstance(transform, GaussianBlurTransform):
-                transform.benchmark = False
+        choose_nothing_by_time(copied)
         return copied
 
     def _cut_patch(self, case: str, force_fg: bool, place: Callable[[np.ndarray], torch.Tensor]) -> Sample:

@@ -104,3 +104,11 @@ def test_points_at_which_an_outline_does_not_turn_are_left_out():
     assert len(polygon.interiors[0].coords) == 5
     assert other.equals(shapely.box(0, 0, 1, 1))
     assert without_straight_points([]) == []
+
+
+def test_an_outline_begins_at_the_top_left_wherever_it_was_begun():
+    ring = np.array([(4, 0), (4, 4), (2, 4), (2, 6), (0, 6), (0, 2), (1, 2), (1, 0)])
+    turned = [shapely.Polygon(np.roll(ring, number, axis=0)) for number in range(len(ring))]
+    assert {polygon.wkt for polygon in without_straight_points(turned)} == {
+        shapely.Polygon(np.roll(ring, 1, axis=0)).wkt
+    }

@@ -8,14 +8,14 @@ from pathlib import Path
 SCRIPT = """
     import resource, sys
     import torch
-    from nnunetv2.foundation.freed_memory import return_freed_memory
+    from nnunetv2.foundation.freed_memory import keep_freed_memory
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
     from nnunetv2.pathology import SlidePredictor, SlideSettings
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
     from tests.factories.plans import make_dataset_json, make_plans
 
     slide, out, memory_gb = sys.argv[1:]
-    return_freed_memory()  # as the command does
+    keep_freed_memory()  # as the command does
     torch.set_num_threads(1)
     network = torch.nn.Conv2d(3, 4, 1)
     torch.nn.init.zeros_(network.weight)

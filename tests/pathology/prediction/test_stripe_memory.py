@@ -9,11 +9,11 @@ from nnunetv2.pathology.prediction.stripe_memory import bytes_per_column, widest
 ACCUMULATE = """
 import resource, sys
 import torch
-from nnunetv2.foundation.freed_memory import return_freed_memory
+from nnunetv2.foundation.freed_memory import keep_freed_memory
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.inference.stripe_accumulation import StripeAccumulation
 from nnunetv2.inference.stripe_grid import StripeGrid
-return_freed_memory()  # as the command does
+keep_freed_memory()  # as the command does
 torch.set_num_threads(1)
 width, bands, folds = map(int, sys.argv[1:])
 tile, cpu = torch.randn(3 * folds, 512, 512), torch.device("cpu")
