@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Zeros = Callable[..., np.ndarray]
 """np.zeros or another function with its arguments."""
-_VOXELS_PER_SLAB = 2**20
+VOXELS_PER_SLAB = 2**20
 _RESAMPLED_PER_SLAB = 2**20
 """Logits of all channels that are resampled at a time where only labels are wanted.
 
@@ -73,7 +73,7 @@ def write_labels(
     """Fill a segmentation (x, y, z) and, if they are given, probabilities (K, x, y, z) from logits (K, x, y, z)."""
     labels = labels_of_channels(label_manager, logits.shape[0])
     is_resampled = isinstance(logits, PartwiseResampled) and probabilities is None
-    voxels = max(1, _RESAMPLED_PER_SLAB // len(logits)) if is_resampled else _VOXELS_PER_SLAB
+    voxels = max(1, _RESAMPLED_PER_SLAB // len(logits)) if is_resampled else VOXELS_PER_SLAB
     for slab in _slabs(logits.shape[1:], label_manager, voxels):
         part = logits[(slice(None), *slab)]
         if probabilities is None:
@@ -89,7 +89,7 @@ def probabilities_to_labels(probabilities: np.ndarray, label_manager: LabelManag
     """Return the segmentation (x, y, z) of probabilities (K, x, y, z)."""
     labels = labels_of_channels(label_manager, probabilities.shape[0])
     segmentation = np.zeros(probabilities.shape[1:], dtype=label_dtype(label_manager))
-    for slab in _slabs(probabilities.shape[1:], label_manager, _VOXELS_PER_SLAB):
+    for slab in _slabs(probabilities.shape[1:], label_manager, VOXELS_PER_SLAB):
         channels = label_manager.convert_probabilities_to_segmentation(probabilities[(slice(None), *slab)])
         segmentation[slab] = channels if labels is None else labels[channels]
     return segmentation

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from nnunetv2.foundation.large_zeros import LARGEST_IN_MEMORY
 from nnunetv2.imageio.image_header import ImageHeader
+from nnunetv2.inference.label_conversion import VOXELS_PER_SLAB
 from nnunetv2.inference.predict_stripes import BAND_HEIGHT_PX
 
 _PROCESS, _WORKER = 450 * 2**20, 150 * 2**20
@@ -12,6 +13,8 @@ _PROCESS, _WORKER = 450 * 2**20, 150 * 2**20
 _FLOAT, _HALF = 4, 2
 _CHECK_BYTES = 10
 """Per pixel of a stripe: where tiles are, the total weight, and looking for overflow in one channel."""
+_SLAB_BYTES = 10
+"""Per voxel and class of a slab whose probabilities are computed: its logits, also as floats, and the result."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class CaseMemory:
         image = _FLOAT * model.channels
         logits = _HALF * (model.heads + 1) + (_HALF * model.heads if model.folds > 1 else 0)
         scores = _FLOAT * model.heads * voxels
-        probabilities = min(scores, LARGEST_IN_MEMORY) if model.with_probabilities else 0
+        slab = _SLAB_BYTES * model.heads * min(voxels, VOXELS_PER_SLAB)
+        probabilities = min(scores, LARGEST_IN_MEMORY) + slab if model.with_probabilities else 0
         at_once = resampled != voxels and not model.resamples_partwise
         return cls(
             image * (voxels + resampled),

@@ -176,7 +176,7 @@ def test_working_in_slabs_changes_nothing(labels: dict | None, monkeypatch: pyte
     dataset_json = make_dataset_json(".nii.gz", 1, labels, regions_class_order=[1, 2])
     arguments = (random_logits(3 if labels is None else 2, 3, 5, 4), *make_managers(dataset_json))
     whole = convert(*arguments, make_properties(SHAPE, BOX), return_probabilities=True)
-    monkeypatch.setattr(label_conversion, "_VOXELS_PER_SLAB", 25)
+    monkeypatch.setattr(label_conversion, "VOXELS_PER_SLAB", 25)
     slabs = convert(*arguments, make_properties(SHAPE, BOX), return_probabilities=True)
     np.testing.assert_array_equal(whole[0], slabs[0])
     np.testing.assert_allclose(whole[1], slabs[1], rtol=1e-6)
@@ -190,7 +190,7 @@ class SmoothedLabels(LabelManager):
 
 
 def test_a_label_manager_of_a_client_gets_the_whole_image_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_conversion, "_VOXELS_PER_SLAB", 1)
+    monkeypatch.setattr(label_conversion, "VOXELS_PER_SLAB", 1)
     manager = SmoothedLabels({"background": 0, "a": 1, "b": 2}, None)
     segmentation, _ = label_conversion.labels_and_probabilities(
         random_logits(3, 3, 5, 4), manager, (3, 5, 4), [(0, 3), (0, 5), (0, 4)], False
@@ -290,7 +290,7 @@ def test_large_probabilities_that_wait_in_a_file_are_those_in_memory(tmp_path: P
 
 
 def test_large_probabilities_take_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_conversion, "_VOXELS_PER_SLAB", 4000)
+    monkeypatch.setattr(label_conversion, "VOXELS_PER_SLAB", 4000)
     logits = random_logits(12, 10, 12, 9)
     case_with_transposed_axes(tmp_path, logits, returns=False)  # SciPy is loaded
     peaks = []
