@@ -14,6 +14,8 @@ class OriginalParts:
     functions: Mapping[str, Any]
     namespace: Mapping[str, Any]
     """The globals of the module."""
+    were_original: bool = True
+    """Whether the methods are those of their classes' modules: a client may have replaced one before they were noted."""
 
     @classmethod
     def of(
@@ -29,6 +31,7 @@ class OriginalParts:
             MappingProxyType({name: getattr(kind, name) for name in methods}),
             MappingProxyType({name: namespace[name] for name in functions}),
             namespace,
+            all(_is_of_its_class(kind, name) for name in methods),
         )
 
     @classmethod
@@ -41,4 +44,14 @@ class OriginalParts:
         methods = all(
             getattr(getattr(instance, name), "__func__", None) is method for name, method in self.methods.items()
         )
-        return methods and all(self.namespace[name] is function for name, function in self.functions.items())
+        return (
+            self.were_original
+            and methods
+            and all(self.namespace[name] is function for name, function in self.functions.items())
+        )
+
+
+def _is_of_its_class(kind: type, name: str) -> bool:
+    """Tell whether the class that has a method is of the module that has its text."""
+    owner = next(one for one in kind.__mro__ if name in vars(one))
+    return bool(getattr(kind, name).__module__ == owner.__module__)

@@ -1,3 +1,5 @@
+import textwrap
+
 import pytest
 
 from nnunetv2.foundation.replaced_parts import OriginalParts
@@ -50,3 +52,10 @@ def test_an_override_a_replaced_method_and_a_replaced_function_are_noticed(monke
 def test_a_name_that_does_not_exist_is_an_error_at_import():
     with pytest.raises(AttributeError):
         OriginalParts.of(Predictor, ["gone"], NAMES, [])
+
+
+def test_a_method_that_was_replaced_before_it_was_noted_is_no_original_one(monkeypatch):
+    monkeypatch.setattr(Predictor, "other", textwrap.dedent)
+    assert not OriginalParts.of(Predictor, ["other"]).are_in_use(Predictor())
+    assert OriginalParts.of(Overriding, ["other", "predict"]).were_original is False
+    assert OriginalParts.of(Overriding, ["predict"]).were_original
