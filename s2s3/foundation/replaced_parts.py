@@ -15,7 +15,7 @@ class OriginalParts:
     namespace: Mapping[str, Any]
     """The globals of the module."""
     were_original: bool = True
-    """Whether the methods are those of their classes' modules: a client may have replaced one before they were noted."""
+    """Whether the methods are of the modules of their classes: a client may have replaced one before it was noted."""
 
     @classmethod
     def of(
