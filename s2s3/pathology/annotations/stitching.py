@@ -5,7 +5,7 @@ Only areas that may go on in a block that has not been read yet are kept; all ot
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -118,15 +118,16 @@ class _Front:
         for old, border in behind:
             for number in border.touching() if old is not None else ():
                 open_borders[number] += 0
-        whole = []
+        whole, labels = [], []
         for number, (polygon, label) in enumerate(zip(faces.polygons, faces.labels, strict=True), first):
             if number in open_borders:
                 self._parents[number] = number
                 self._groups[number] = _Group(int(label), [polygon], [number], open_borders[number])
             else:
-                whole.append(Outline(int(label), polygon))
-        for outline, polygon in zip(whole, without_straight_points([one.polygon for one in whole]), strict=True):
-            yield replace(outline, polygon=polygon)
+                whole.append(polygon)
+                labels.append(int(label))
+        for label, polygon in zip(labels, without_straight_points(whole), strict=True):
+            yield Outline(label, polygon)
 
     def _join(self, old: _Border, new: _Border) -> None:
         meet = (old.numbers != NO_FACE) & (new.numbers != NO_FACE) & (old.labels == new.labels)
@@ -213,6 +214,6 @@ def _from_first_corners(points: Array, numbers: Array) -> Array:
     starts = np.flatnonzero(np.diff(numbers, prepend=-1))
     sizes = np.diff(starts, append=len(numbers))
     firsts = np.lexsort((points[:, 0], points[:, 1], numbers))[starts]
-    places = np.arange(len(numbers)) - np.repeat(starts, sizes) + np.repeat(firsts - starts, sizes)
-    turned: Array = points[np.repeat(starts, sizes) + places % np.repeat(sizes, sizes)]
+    start, size, first = (np.repeat(of_rings, sizes) for of_rings in (starts, sizes, firsts))
+    turned: Array = points[start + (np.arange(len(numbers)) - start + first - start) % size]
     return turned
