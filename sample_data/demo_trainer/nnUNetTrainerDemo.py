@@ -11,6 +11,9 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 class nnUNetTrainerDemo(nnUNetTrainer):
     """120 small steps and predictions without mirroring: minutes on two cores, enough for synthetic tissue."""
 
+    training_seed = 0
+    """After so few steps, the Dice of the worst domain would be 0.80 in one run and 0.87 in the next."""
+
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.initial_lr = 0.1
