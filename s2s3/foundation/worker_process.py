@@ -28,15 +28,15 @@ def start_process(threads: int, has_children: bool = False) -> tuple[Any, Any]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, threads), daemon=not has_children)
-    with _signals_held_back(), _without_ctrl_c():
+    with signals_held_back(), _without_ctrl_c():
         process.start()
     theirs.close()
     return process, ours
 
 
 @contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Delay Ctrl-C and SIGTERM until a process has started, so that it is not interrupted with a traceback."""
+def signals_held_back() -> Iterator[None]:
+    """Delay Ctrl-C and SIGTERM until processes have started: half-started ones show tracebacks or are left behind."""
     held: list[int] = []
     in_main_thread = threading.current_thread() is threading.main_thread()  # only it may
     numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()

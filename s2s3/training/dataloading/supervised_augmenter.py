@@ -9,6 +9,7 @@ from typing import Any
 
 from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
 
+from nnunetv2.foundation.worker_process import signals_held_back
 from nnunetv2.training.dataloading.augmentation_worker import LONGEST_CASE_NAME, make_batches
 from nnunetv2.training.dataloading.batch_receiver import BatchReceiver, Worker
 
@@ -58,13 +59,14 @@ class SupervisedAugmenter(NonDetMultiThreadedAugmenter):
             return
         self.generator.number_of_threads_in_multithreaded = self.num_processes
         self._batches_taken = 0
-        workers = [self._start_worker(number) for number in range(self.num_processes)]
-        self._processes = [worker.process for worker in workers]
-        in_turn = getattr(self.generator, "in_turn", False)
-        self._receiver = BatchReceiver(workers, self.num_cached, in_turn, self._pinning_device())
-        self._receiver.start()
-        multiprocessing.util.Finalize(self._receiver, _end, args=(workers,), exitpriority=0)
-        self.initialized = True
+        with signals_held_back():
+            workers = [self._start_worker(number) for number in range(self.num_processes)]
+            self._processes = [worker.process for worker in workers]
+            in_turn = getattr(self.generator, "in_turn", False)
+            self._receiver = BatchReceiver(workers, self.num_cached, in_turn, self._pinning_device())
+            self._receiver.start()
+            multiprocessing.util.Finalize(self._receiver, _end, args=(workers,), exitpriority=0)
+            self.initialized = True
 
     def _start_worker(self, number: int) -> Worker:
         # A forked process inherits classes of external trainer folders, which cannot be pickled.

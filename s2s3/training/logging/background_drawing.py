@@ -18,9 +18,10 @@ class BackgroundDrawing:
     def start(self, draw: Callable[[], None], target: Path) -> None:
         """Wait for the drawing before, then start this one; if there is no picture at `target` yet, wait for it too."""
         self.wait()
-        self._thread = threading.Thread(target=_draw_or_warn, args=(draw, target), name=f"drawing of {target.name}")
+        thread = threading.Thread(target=_draw_or_warn, args=(draw, target), name=f"drawing of {target.name}")
         is_first = not target.is_file()
-        self._thread.start()
+        thread.start()
+        self._thread = thread  # not before: Ctrl-C may come while it starts, and nobody can wait for it then
         if is_first:
             self.wait()
 

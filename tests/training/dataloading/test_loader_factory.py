@@ -1,5 +1,7 @@
 """Augmentation in this process and in others, and failures there."""
 
+import multiprocessing
+import multiprocessing.process
 import os
 import signal
 import time
@@ -27,6 +29,7 @@ from nnunetv2.training.dataloading.loader_factory import (
     training_loader,
     validation_loader,
 )
+from nnunetv2.training.dataloading.supervised_augmenter import SupervisedAugmenter
 from s1 import cpus
 from tests.training.dataloading.datasets import LABELS, BrokenDataset, NumberDataset
 
@@ -202,6 +205,22 @@ def test_ending_can_be_repeated_and_leaves_no_process() -> None:
     train._finish()
     train._finish()
     assert not any(process.is_alive() for process in processes)
+
+
+def test_ctrl_c_while_processes_start_leaves_none_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(SupervisedAugmenter):
+        def _start_worker(self, number: int) -> Any:
+            signal.raise_signal(signal.SIGINT)
+            return super()._start_worker(number)
+
+    monkeypatch.setattr(multiprocessing.process, "_children", set())
+    augmenter = Interrupted(loader(), None, 2)
+    with pytest.raises(KeyboardInterrupt):
+        next(augmenter)
+    started = multiprocessing.active_children()
+    end_loader(augmenter)
+    assert len(started) == 2
+    assert multiprocessing.active_children() == []
 
 
 def test_ended_processes_can_be_started_again(augmenters) -> None:

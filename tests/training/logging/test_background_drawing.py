@@ -59,3 +59,16 @@ def test_a_drawing_leaves_no_picture_in_memory_that_waits_for_the_garbage_collec
 def renderers() -> list[object]:
     """All pictures that this process holds; other tests of the process may have left theirs."""
     return [kept for kept in gc.get_objects() if type(kept).__name__ == "RendererAgg"]
+
+
+def test_a_drawing_whose_start_was_interrupted_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    drawing = BackgroundDrawing()
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        drawing.start(lambda: None, tmp_path / "progress.png")
+    drawing.wait()
