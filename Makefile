@@ -3,9 +3,10 @@
 # make demo-slide  from annotated slides to objects for QuPath on slides made on the spot: under five minutes
 # make ablation    which parts help, shown on that dataset; measured on real data where DRIFT_REAL_DATA names some
 # make test        all default tests
+# make test-long   the tests that take several seconds each; continuous integration runs both
 # make docs       the documentation as pages in site/; fails for broken links and undocumented public names
 # make package    wheel and sdist in dist/, checked
-# make coverage    the same, counting the lines that run; fails below the floor in pyproject.toml
+# make coverage    both, counting the lines that run; fails below the floor in pyproject.toml
 # make test-lowest the same at the lowest versions of all dependencies
 # make test-clients  other people's programs, as released, with nnU-Net and with ours
 # They first install everything into .venv, at the versions pinned in requirements.txt and pyproject.toml.
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 # Tests start hundreds of programs: none should compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo docs docs-pictures package demo-quick demo-slide ablation test coverage test-lowest install install-dev oracle lint types test-slow test-clients test-gpu
+.PHONY: help demo docs docs-pictures package demo-quick demo-slide ablation test coverage test-long test-lowest install install-dev oracle lint types test-slow test-clients test-gpu
 .PHONY: benchmarks clean
 
 help:
@@ -75,13 +76,18 @@ package: install-dev
 	$(BIN)/python -m twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
 
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
+
 test: install-dev oracle
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not gpu and not real"
+	$(PYTEST) -m "not long and not slow and not gpu and not real"
+
+test-long: install-dev oracle
+	$(PYTEST) -m "long and not slow and not gpu and not real"
 
 # Python 3.12 and later count lines at little cost; earlier ones slow the tests down.
 coverage: install-dev oracle
 	COVERAGE_CORE=$$($(BIN)/python -c "import sys; print('sysmon' if sys.version_info >= (3, 12) else 'ctrace')") \
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not gpu and not real" --cov --cov-report=term
+	$(PYTEST) -m "not slow and not gpu and not real" --cov --cov-report=term
 
 test-slow: install-dev oracle
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or real"

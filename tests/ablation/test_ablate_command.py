@@ -35,6 +35,7 @@ def folder(workspace: Workspace) -> Path:
     return workspace.folders.results / "Dataset310_Cells" / "ablation_quick"
 
 
+@pytest.mark.long
 def test_every_candidate_is_trained_on_every_part(ablated: tuple[Workspace, str]) -> None:
     results = sorted(folder(ablated[0]).rglob("result.json"))
     assert [str(file.parent.relative_to(folder(ablated[0]))) for file in results] == [
@@ -50,6 +51,7 @@ def test_every_candidate_is_trained_on_every_part(ablated: tuple[Workspace, str]
         assert [picture.name for picture in sorted(file.parent.glob("*.png"))] == [f"worst_{n}.png" for n in (1, 2, 3)]
 
 
+@pytest.mark.long
 def test_the_table_shows_both_with_intervals_in_all_forms(ablated: tuple[Workspace, str]) -> None:
     workspace, out = ablated
     assert "| nnUNetTrainer | 1 |" in out
@@ -84,6 +86,7 @@ def test_the_table_shows_how_well_unseen_domains_are_told_by_their_colours(
     assert any(line.startswith("unseen against seen,nnUNetTrainer,0,flag_auroc,1.00000,,,,,") for line in lines)
 
 
+@pytest.mark.long
 def test_a_second_run_trains_what_is_missing_and_equal_seeds_give_equal_scores(
     ablated: tuple[Workspace, str], tmp_path: Path
 ) -> None:

@@ -147,7 +147,7 @@ def test_without_deep_supervision_one_head_sits_on_the_last_stage() -> None:
     assert branch.edge_loss > 0
 
 
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.long)])
 @pytest.mark.filterwarnings("ignore")
 def test_the_edge_loss_survives_torch_compile(backend: str) -> None:
     plain = make_network()

@@ -138,6 +138,7 @@ def test_every_module_was_compared(stock: Names, ours: Names) -> None:
     assert sum(map(len, stock.values())) > 1300
 
 
+@pytest.mark.long
 def test_an_evaluation_script_that_star_imports_works(tmp_path: Path) -> None:
     script = """
         import sys

@@ -10,6 +10,8 @@ from tests.differential.oracle import command, run_oracle, run_ours
 from tests.pipeline.factories import NAME, Workspace, make_workspace
 from tests.pipeline.test_main_job import shrink_plans
 
+pytestmark = pytest.mark.long
+
 PREPROCESS = command(
     "nnunetv2.experiment_planning.plan_and_preprocess_entrypoints", "plan_and_preprocess_entry",
     "-d", 310, "-c", "2d", "-npfp", 1, "-np", 1,

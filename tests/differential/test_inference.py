@@ -18,6 +18,8 @@ from tests.factories.models import write_model_folder
 from tests.factories.plans import make_dataset_json, make_plans
 from tests.inference.conftest import write_rgb
 
+pytestmark = pytest.mark.long
+
 JOBS = Path(__file__).with_name("inference_jobs.py").read_text()
 REGIONS = {"background": 0, "whole": [1, 2], "core": 2, "ignore": 3}
 ANISOTROPIC = {"transpose_forward": [2, 0, 1], "transpose_backward": [1, 2, 0]}

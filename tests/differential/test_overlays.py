@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.conftest import NnunetFolders
 from tests.differential.oracle import command, run_oracle, run_ours
@@ -36,6 +37,7 @@ def test_pictures_and_planes_are_equal(tmp_path: Path) -> None:
         assert sum(bool(stock[key].max()) for key in stock.files if key.startswith("picture")) == 60
 
 
+@pytest.mark.long
 def test_the_command_writes_the_same_files(nnunet_folders: NnunetFolders, tmp_path: Path) -> None:
     write_volumes(nnunet_folders.raw / "Dataset821_Volumes")
     pictures = {}

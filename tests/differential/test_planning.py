@@ -145,7 +145,9 @@ def oracle_folders(nnunet_folders: NnunetFolders, tmp_path: Path) -> NnunetFolde
     return NnunetFolders(nnunet_folders.raw, made.preprocessed, made.results)
 
 
-@pytest.mark.parametrize("datasets", [15, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "datasets", [4, pytest.param(15, marks=pytest.mark.long), pytest.param(40, marks=pytest.mark.slow)]
+)
 def test_plans_of_random_fingerprints_are_equal_to_the_last_byte(
     nnunet_folders: NnunetFolders, oracle_folders: NnunetFolders, datasets: int
 ) -> None:
@@ -229,6 +231,7 @@ DERIVED_PLANNERS = """
 """
 
 
+@pytest.mark.long
 def test_planners_that_others_derive_and_change_plan_the_same(
     nnunet_folders: NnunetFolders, oracle_folders: NnunetFolders
 ) -> None:
@@ -271,6 +274,7 @@ EXTRACT = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("samples", [1e7, pytest.param(1e8, marks=pytest.mark.slow)])
 def test_fingerprints_are_equal_with_stock_sampling_and_close_without(
     nnunet_folders: NnunetFolders, oracle_folders: NnunetFolders, samples: float

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 from PIL import Image
 
@@ -10,6 +11,8 @@ from tests.differential.oracle import command, run_oracle, run_ours
 from tests.factories.models import write_model_folder
 from tests.factories.plans import make_dataset_json, make_plans
 from tests.pathology.prediction.small_slides import picture
+
+pytestmark = pytest.mark.long
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """Convolutions round otherwise with two."""

@@ -18,6 +18,8 @@ from tests.differential.oracle import run_oracle, run_ours
 from tests.factories.models import write_model_folder
 from tests.factories.plans import make_dataset_json, make_plans
 
+pytestmark = pytest.mark.long
+
 SIZES = [(61, 45), (20, 70), (131, 77), (32, 33)]
 REGIONS: dict[str, Any] = {"labels": {"background": 0, "whole": [1, 2], "core": 2}, "regions_class_order": [1, 2]}
 CLASSES: dict[str, Any] = {"labels": {"background": 0, "a": 1, "b": 2, "c": 3, "d": 4}}

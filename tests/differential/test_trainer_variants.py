@@ -9,6 +9,8 @@ from tests.conftest import NnunetFolders
 from tests.differential.oracle import run_oracle, run_ours
 from tests.training.nnUNetTrainer.variants.tiny_plans import as_json
 
+pytestmark = pytest.mark.long
+
 LENGTHS = (5, 10, 20, 50, 100, 250, 500, 750, 2000, 4000, 8000)
 IN_2D = [
     "nnUNetTrainer_1epoch",

@@ -19,6 +19,8 @@ from tests.conftest import NnunetFolders, make_folders
 from tests.differential.oracle import run_oracle, run_ours
 from tests.training.tiny_dataset import DATASET, TinyDataset, write_preprocessed
 
+pytestmark = pytest.mark.long
+
 DATASETS = {
     "labels": TinyDataset(name="Dataset901_Labels"),
     "regions": TinyDataset(

@@ -137,6 +137,7 @@ def test_a_finished_task_lets_go_of_its_arguments(workers: int) -> None:
         assert alive() is None
 
 
+@pytest.mark.long
 def test_workers_share_the_cpus_and_their_threads_wait_passively(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OMP_NUM_THREADS", *cpus.PASSIVE):
         monkeypatch.delenv(name, raising=False)
@@ -149,6 +150,7 @@ def test_workers_share_the_cpus_and_their_threads_wait_passively(monkeypatch: py
     assert dict(os.environ) == before
 
 
+@pytest.mark.long
 def test_workers_use_the_number_of_threads_that_a_user_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(cpus, "usable_cpus", lambda: 64)

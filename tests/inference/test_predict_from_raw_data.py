@@ -59,7 +59,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("workers", [0, 1, pytest.param(3, marks=pytest.mark.long)])
 def test_a_folder_is_predicted_with_any_number_of_workers(model, rgb_images, expected, tmp_path, workers) -> None:
     out = tmp_path / "made" / "out"
     results = model.predict_from_files(rgb_images, out, False, True, workers, workers)
@@ -81,6 +81,7 @@ def test_sequential_prediction_gives_the_same_and_starts_no_process(
     assert model.predict_from_files(str(rgb_images), None, False, True, 0, 0) is not None
 
 
+@pytest.mark.long
 def test_results_are_returned_in_order_when_there_is_no_output(model, rgb_images, expected) -> None:
     files = [[str(rgb_images / f"{case}_0000.png")] for case in "cab"]
     segmentations = model.predict_from_files(files, None, False, True, 2, 2)
@@ -130,6 +131,7 @@ def test_continuing_skips_finished_cases(model, rgb_images, tmp_path) -> None:
     assert {"a.npz", "a.pkl"} <= set(names(out))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["predict_from_files", "predict_from_files_sequential"])
 def test_parts_share_the_cases(model, rgb_images, tmp_path, method: str) -> None:
     for part in range(2):
@@ -140,6 +142,7 @@ def test_parts_share_the_cases(model, rgb_images, tmp_path, method: str) -> None
         getattr(model, method)(rgb_images, tmp_path / "2", num_parts=2, part_id=2)
 
 
+@pytest.mark.long
 def test_listed_outputs_may_carry_the_ending_and_lie_anywhere(model, rgb_images, expected, tmp_path) -> None:
     files = [[rgb_images / f"{case}_0000.png"] for case in "ab"]
     model.predict_from_files(
@@ -265,6 +268,7 @@ def items(model: nnUNetPredictor, images: Path) -> Iterator[dict[str, Any]]:
         yield {"data": torch.from_numpy(data), "data_properties": properties, "ofile": None, "more": case}
 
 
+@pytest.mark.long
 def test_any_iterator_of_items_is_predicted(model, rgb_images, expected, tmp_path) -> None:
     results = model.predict_from_data_iterator(items(model, rgb_images), False, 1)
     np.testing.assert_equal(dict(zip("abc", results, strict=True)), expected)
@@ -308,6 +312,7 @@ class KillingPreprocessor:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.long
 def test_a_killed_preprocessing_worker_is_noticed(model, rgb_images, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(
         type(model.configuration_manager), "preprocessor_class", property(lambda self: KillingPreprocessor)

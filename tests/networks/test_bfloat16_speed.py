@@ -103,6 +103,7 @@ def test_what_is_hopeless_is_measured_once(monkeypatch: pytest.MonkeyPatch, bflo
     assert len(measured) == runs
 
 
+@pytest.mark.long
 def test_a_slower_or_a_wrong_bfloat16_is_not_worth_it(measured: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bfloat16_speed, "_measure", lambda: 1.19)
     assert not in_a_new_process()

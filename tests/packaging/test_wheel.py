@@ -13,6 +13,8 @@ import pytest
 from nnunetv2 import drift_version
 from tests.packaging.test_package_list import ROOT, SCRIPTS
 
+pytestmark = pytest.mark.long
+
 IMPORT_ALL = """
 import importlib, sys
 for name in sys.argv[1:]:

@@ -121,6 +121,7 @@ def test_predictions_say_which_domain_each_image_looks_like(finished: Workspace)
     assert [line.partition(":")[0] for line in lines] == list(CASES)
 
 
+@pytest.mark.long
 def test_an_image_of_other_colours_is_like_no_domain_also_from_worker_processes(
     finished: Workspace, tmp_path: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_an_image_of_other_colours_is_like_no_domain_also_from_worker_processes(
     assert b"drift_intensities" not in (tmp_path / "out" / "known.pkl").read_bytes()
 
 
+@pytest.mark.long
 def test_a_model_without_statistics_of_domains_predicts_in_silence(finished: Workspace, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     shutil.copytree(model_folder(finished), tmp_path / "model")
@@ -148,6 +150,7 @@ def test_a_model_without_statistics_of_domains_predicts_in_silence(finished: Wor
     assert not (tmp_path / "out" / "predict_domains.json").exists()
 
 
+@pytest.mark.long
 def test_stock_nnunet_predicts_the_same_from_the_jointly_balanced_model(finished: Workspace, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     stock_model = finished.folders.results / NAME / "nnUNetTrainer__nnUNetPlans__2d"

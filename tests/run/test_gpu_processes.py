@@ -98,6 +98,7 @@ def test_a_failing_process_ends_all_and_its_error_arrives(function: Any, error: 
     assert isinstance(caught.value, DriftError) is (error is not Exception)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("forked")
 def test_a_start_that_fails_in_all_processes_is_one_error_and_leaves_no_folder(
     nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -138,6 +139,7 @@ def end_with_200(rank: int) -> None:
     os._exit(200)
 
 
+@pytest.mark.long
 def test_an_exit_code_that_is_of_no_signal_is_named() -> None:
     with pytest.raises(WorkerDiedError, match=r"GPU 0: .* exit code 200"):
         run_on_gpus(end_with_200, 1, ())

@@ -43,6 +43,7 @@ def test_weights_with_the_prefix_of_distributed_training_are_copied(tmp_path: Pa
     assert network.body.bias.unique().tolist() == [2.0]
 
 
+@pytest.mark.long
 def test_weights_are_copied_into_a_compiled_network(tmp_path: Path) -> None:
     network = make_network(1.0)
 

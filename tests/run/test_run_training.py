@@ -428,6 +428,7 @@ def test_a_free_port_is_free() -> None:
 # interruption
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "code"),
     [

@@ -33,6 +33,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {f"{slide}/{name}": (folder / slide / name).read_bytes() for slide in "ab" for name in OUTPUTS}
 
 
+@pytest.mark.long
 def test_every_write_may_find_the_disk_full(
     tmp_path: Path,
     run_command: Callable[..., None],

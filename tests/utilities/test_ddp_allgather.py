@@ -1,5 +1,6 @@
 import socket
 
+import pytest
 import torch
 from torch import distributed, multiprocessing
 
@@ -25,6 +26,7 @@ def gather_and_differentiate(rank, port, folder):
     distributed.destroy_process_group()
 
 
+@pytest.mark.long
 def test_gathering_stacks_all_ranks_and_sums_gradients_over_them(tmp_path):
     multiprocessing.spawn(gather_and_differentiate, (free_port(), str(tmp_path)), nprocs=2)
 

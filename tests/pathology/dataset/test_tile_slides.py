@@ -369,6 +369,7 @@ def test_a_damaged_journal_costs_time_but_nothing_else(tmp_path: Path, nnunet_fo
     assert again.records == first.records
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_costs_its_slide_only(
     tmp_path: Path, nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:

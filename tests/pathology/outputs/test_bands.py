@@ -157,6 +157,7 @@ for band in files.unfinished(0):
 """
 
 
+@pytest.mark.long
 def test_a_killed_writer_leaves_only_whole_bands_and_the_next_run_completes_them(tmp_path):
     layout = BandLayout(200_000, 64, 64, 1024)
     files = BandFiles(tmp_path, layout)

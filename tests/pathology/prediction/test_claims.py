@@ -166,6 +166,7 @@ def work(folder: Path, number: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.long
 def test_of_40_slides_and_8_processes_two_of_them_killed_each_is_done_once_and_none_lost(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=work, args=(tmp_path, number)) for number in range(8)]

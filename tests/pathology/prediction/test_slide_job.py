@@ -195,6 +195,7 @@ def test_windows_around_tiles_give_the_statistics_of_an_image_that_is_one_window
     assert (state["normalization"]["mode"], state["normalization"]["window_px"]) == ("window", 256)
 
 
+@pytest.mark.long
 def test_windows_around_tiles_are_read_across_blocks(tmp_path: Path) -> None:
     write_pyramid(tmp_path / "s.tif", PyramidSettings(1200, 1200, block_px=512, glass_share=0.5))
     settings = replace(LABELS, normalization="window", save=("labels",))
@@ -429,6 +430,7 @@ class Bar:
         self.is_closed = True
 
 
+@pytest.mark.long
 def test_a_slide_of_which_too_much_is_lost_already_ends_early_and_says_what(model: SlideModel, tmp_path: Path) -> None:
     damage = Damage(missing_tiles=((0, 0),))
     write_pyramid(tmp_path / "s.tif", PyramidSettings(512, 2300, block_px=512, glass_share=0.0, damage=damage))
@@ -515,6 +517,7 @@ def test_a_copy_is_read_in_place_of_a_slide_that_all_files_and_messages_name(mod
     assert list((tmp_path / "local").iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_slide_of_which_nothing_can_be_read_has_not_no_tissue_but_fails(model: SlideModel, tmp_path: Path) -> None:
     damage = Damage(zeroed_tiles=tuple((x, y) for x in range(2) for y in range(2)))
     write_pyramid(tmp_path / "s.tif", PyramidSettings(512, 512, block_px=512, mpp=2.0, damage=damage))
@@ -541,6 +544,7 @@ def test_gaps_of_a_scan_are_no_damage_where_the_slide_states_what_was_scanned(
             run()
 
 
+@pytest.mark.long
 def test_a_slide_with_too_much_damage_is_predicted_to_its_end_if_asked_and_fails_with_its_files(
     model: SlideModel, tmp_path: Path
 ) -> None:
@@ -571,6 +575,7 @@ def test_a_model_that_does_not_state_its_pixel_size_is_named_and_the_slide_can_b
     assert "does not state the pixel size" in state["error"]["message"]
 
 
+@pytest.mark.long
 def test_links_among_the_files_of_a_stopped_slide_are_not_followed(model: SlideModel, tmp_path: Path) -> None:
     write_pyramid(tmp_path / "s.tif", PyramidSettings(200, 2300, block_px=512))
     precious, out = tmp_path / "precious", tmp_path / "out"

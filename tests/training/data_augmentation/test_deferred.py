@@ -68,7 +68,9 @@ def test_a_batch_gets_what_its_samples_would_get(patch: tuple[int, ...], options
         assert torch.equal(ours, theirs)
 
 
-@pytest.mark.parametrize("patch", [(24, 24), (8, 10, 12), (4, 14, 14)])
+@pytest.mark.parametrize(
+    "patch", [(24, 24), *(pytest.param(patch, marks=pytest.mark.long) for patch in ((8, 10, 12), (4, 14, 14)))]
+)
 def test_batches_are_distributed_as_those_of_the_default(patch: tuple[int, ...]) -> None:
     positional, initial = arguments(patch)
     sample = blobs(initial, 2, previous=False)

@@ -57,7 +57,9 @@ def statistics(pipeline: Any, sample: dict[str, Tensor], seed: int) -> dict[str,
     return figures_of(pipeline(**{name: value.clone() for name, value in sample.items()}) for _ in range(SAMPLES))
 
 
-@pytest.mark.parametrize("patch", [(24, 24), (8, 10, 12), (4, 14, 14)])
+@pytest.mark.parametrize(
+    "patch", [(24, 24), *(pytest.param(patch, marks=pytest.mark.long) for patch in ((8, 10, 12), (4, 14, 14)))]
+)
 def test_samples_are_distributed_as_those_of_the_default(patch: tuple[int, ...]) -> None:
     stock, fast, initial = pipelines(patch, **MASK)
     sample = blobs(initial, 2, previous=False)
@@ -76,6 +78,7 @@ def test_the_test_of_distributions_notices_a_transform_that_is_missing() -> None
     assert ks_2samp(found[name], expected[name]).pvalue < 1e-6
 
 
+@pytest.mark.long
 def test_the_previous_stage_is_disturbed_as_by_the_default() -> None:
     stock, fast, initial = pipelines((24, 24), **CASCADE)
     sample = blobs(initial, 1, previous=True)

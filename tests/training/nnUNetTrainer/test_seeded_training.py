@@ -130,7 +130,11 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     ("kind", "part"),
     [
         *((Seeded, part) for part in ("training", "validation", "end of epoch")),
-        *((kind, part) for kind in (SeededAdaptive, SeededAverage) for part in ("training", "validation")),
+        *(
+            pytest.param(kind, part, marks=pytest.mark.long)
+            for kind in (SeededAdaptive, SeededAverage)
+            for part in ("training", "validation")
+        ),
     ],
 )
 def test_a_training_that_a_signal_stopped_within_an_epoch_goes_on_where_it_was(
@@ -250,7 +254,7 @@ def test_a_file_ends_the_training_after_the_epoch(
     ("kind", "numbers"),
     [
         (Seeded, (0, 1, 4)),
-        *((kind, (0, 4)) for kind in (SeededAdaptive, SeededFast, SeededOnDevice)),
+        *(pytest.param(kind, (0, 4), marks=pytest.mark.long) for kind in (SeededAdaptive, SeededFast, SeededOnDevice)),
         pytest.param(SeededTwoBatches, (0, 2), marks=pytest.mark.slow),  # test_shared_ratios.py has the cheap ones
     ],
 )
