@@ -1,5 +1,5 @@
 # make demo        the whole job on a dataset generated on the spot
-# make demo-quick  the same with a training of few steps: under two minutes
+# make demo-quick  the same with half of the images and of the steps: under two minutes
 # make demo-slide  from annotated slides to objects for QuPath on slides made on the spot: under five minutes
 # make ablation    which parts help, shown on that dataset; measured on real data where DRIFT_REAL_DATA names some
 # make test        all default tests

@@ -2,7 +2,7 @@
 
 Makes a small dataset of several domains in `.demo/`, measures the domains, plans, preprocesses, trains with joint
 balancing, predicts held-out tiles, evaluates them by domain and writes the reports. `make demo-quick` does the same
-with half of the tiles and a training of few steps.
+with half of the tiles and of the training steps.
 """
 
 import argparse
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m sample_data.demo", description="Run a whole project on made-up data."
     )
-    parser.add_argument("--quick", action="store_true", help="half of the tiles and a training of few steps")
+    parser.add_argument("--quick", action="store_true", help="half of the tiles and of the training steps")
     size = QUICK if parser.parse_args(argv).quick else FULL
     started = time.monotonic()
     shutil.rmtree(WORK, ignore_errors=True)

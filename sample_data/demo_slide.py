@@ -23,7 +23,7 @@ from sample_data.domains import EXAMPLE_DOMAINS
 from sample_data.layout import STROMA, TUMOR
 from sample_data.pyramids import PyramidSettings, SyntheticSlide, write_pyramid
 
-DATASET, TRAINER = "Dataset111_SyntheticSlides", "nnUNetTrainerQuickDemo"
+DATASET, TRAINER = "Dataset111_SyntheticSlides", "nnUNetTrainerDemo"
 CLASSES = {"Tumor": TUMOR, "Stroma": STROMA}
 LEAST_DICE = 0.6
 """Of each class on the unseen slide."""

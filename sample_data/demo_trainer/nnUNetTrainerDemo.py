@@ -37,9 +37,9 @@ class nnUNetTrainerDemo(nnUNetTrainer):
 
 
 class nnUNetTrainerQuickDemo(nnUNetTrainerDemo):
-    """Epochs of fewer steps: enough to see that everything works."""
+    """Half of the steps: enough to see that everything works."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.num_iterations_per_epoch = 40
+        self.num_iterations_per_epoch = 20
         self.num_val_iterations_per_epoch = 3

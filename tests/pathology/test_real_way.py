@@ -23,7 +23,7 @@ from tests.pipeline.factories import Workspace
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-TRAINER, DATASET = "nnUNetTrainerQuickDemo", "Dataset122_Real"
+TRAINER, DATASET = "nnUNetTrainerDemo", "Dataset122_Real"
 MPP, TILE_PX, LONGEST_S = 2.0, 128, 3000.0
 LEAST_GAIN, LARGEST_LOSS = 0.05, 0.15
 """Of the Dice of outlines: over the same ones mirrored at the middle of the region, and under that of nnU-Net's own

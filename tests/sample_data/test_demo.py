@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from sample_data import demo
 from sample_data.dataset import DatasetSettings, draw_case, plan_cases
 from sample_data.demo import FULL, QUICK, DemoSize, check_scores, main, work
 from sample_data.layout import STROMA, TUMOR
+from tests.factories.plans import make_dataset_json, make_plans
 
 
 @pytest.fixture
@@ -33,6 +36,20 @@ def test_both_forms_do_the_whole_job(size: DemoSize, commands: list[str]) -> Non
     ]
     assert "PRISMDD.py" in commands[1]
     assert f"-tr {size.trainer}" in commands[4]
+
+
+def training_steps(size: DemoSize) -> int:
+    trainer = recursive_find_trainer_class_by_name(size.trainer)(
+        make_plans([32, 32], [1.0, 1.0], ".png", 3), "2d", 0, make_dataset_json(".png", 3), device=torch.device("cpu")
+    )
+    return int(trainer.num_epochs * trainer.num_iterations_per_epoch)
+
+
+@pytest.mark.usefixtures("nnunet_folders")
+def test_the_quick_form_trains_half_of_the_steps_on_half_of_the_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("nnUNet_extTrainer", demo.environment()["nnUNet_extTrainer"])
+    assert training_steps(QUICK) * 2 == training_steps(FULL)
+    assert QUICK.cases_per_domain * 2 == FULL.cases_per_domain
 
 
 def test_the_quick_form_says_that_its_scores_are_no_measure(
