@@ -66,7 +66,7 @@ $(VENV)/.installed-docs: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-# Needs Chromium; runs the tutorial, which takes minutes.
+# Needs Chromium, and the fonts Liberation and DejaVu for the same looks; runs the tutorial, which takes minutes.
 docs-pictures: install-dev
 	$(BIN)/python -m docs_site.tutorial_pictures
 
