@@ -7,7 +7,7 @@
 # make docs       the documentation as pages in site/; fails for broken links and undocumented public names
 # make package    wheel and sdist in dist/, checked
 # make coverage    both, counting the lines that run; fails below the floor in pyproject.toml
-# make test-lowest the same at the lowest versions of all dependencies
+# make test-lowest  both at the lowest versions of all dependencies
 # make test-clients  other people's programs, as released, with nnU-Net and with ours
 # They first install everything into .venv, at the versions pinned in requirements.txt and pyproject.toml.
 
@@ -92,7 +92,7 @@ coverage: install-dev oracle
 test-slow: install-dev oracle
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or real"
 
-# The default tests at the lowest versions that pyproject.toml allows, whose own warnings are no errors here. monai asks
+# The default and the long tests at the lowest versions that pyproject.toml allows, whose own warnings are no errors here. monai asks
 # for a newer torch than the few functions need that the tests call, so it is installed without what it asks for.
 LOWEST := .venv-lowest
 $(LOWEST)/.installed: pyproject.toml setup.py | $(VENV)/.installed-dev

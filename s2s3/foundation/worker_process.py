@@ -39,7 +39,7 @@ def signals_held_back() -> Iterator[None]:
     """Delay Ctrl-C and SIGTERM until processes have started: half-started ones show tracebacks or are left behind."""
     held: list[int] = []
     in_main_thread = threading.current_thread() is threading.main_thread()  # only it may
-    numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
+    numbers = (signal.SIGTERM, signal.SIGINT) if in_main_thread else ()
     handlers = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
     for number in handlers:
         signal.signal(number, lambda number, _: held.append(number))
@@ -48,8 +48,8 @@ def signals_held_back() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    for received in held:
-        signal.raise_signal(received)
+        for received in held:
+            signal.raise_signal(received)
 
 
 @contextmanager

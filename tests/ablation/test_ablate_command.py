@@ -171,6 +171,7 @@ def test_a_run_whose_cells_are_all_done_elsewhere_is_no_mistake(
     assert "other processes work on 2 cells" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_cells_of_another_budget_are_refused(ablated: tuple[Workspace, str], mistake: Callable[..., str]) -> None:
     options = ("-d", 310, "--budget", "small", "-o", folder(ablated[0]), "--seeds", 0)
     assert "another budget" in mistake(ablated[0], *options)

@@ -131,8 +131,9 @@ def test_continuing_skips_finished_cases(model, rgb_images, tmp_path) -> None:
     assert {"a.npz", "a.pkl"} <= set(names(out))
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("method", ["predict_from_files", "predict_from_files_sequential"])
+@pytest.mark.parametrize(
+    "method", [pytest.param("predict_from_files", marks=pytest.mark.long), "predict_from_files_sequential"]
+)
 def test_parts_share_the_cases(model, rgb_images, tmp_path, method: str) -> None:
     for part in range(2):
         getattr(model, method)(rgb_images, tmp_path / str(part), num_parts=2, part_id=part)

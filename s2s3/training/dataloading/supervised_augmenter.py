@@ -60,13 +60,23 @@ class SupervisedAugmenter(NonDetMultiThreadedAugmenter):
         self.generator.number_of_threads_in_multithreaded = self.num_processes
         self._batches_taken = 0
         with signals_held_back():
-            workers = [self._start_worker(number) for number in range(self.num_processes)]
+            workers = self._start_workers()
             self._processes = [worker.process for worker in workers]
             in_turn = getattr(self.generator, "in_turn", False)
             self._receiver = BatchReceiver(workers, self.num_cached, in_turn, self._pinning_device())
             self._receiver.start()
             multiprocessing.util.Finalize(self._receiver, _end, args=(workers,), exitpriority=0)
             self.initialized = True
+
+    def _start_workers(self) -> list[Worker]:
+        workers: list[Worker] = []
+        try:
+            for number in range(self.num_processes):
+                workers.append(self._start_worker(number))
+        except BaseException:
+            _end(workers)
+            raise
+        return workers
 
     def _start_worker(self, number: int) -> Worker:
         # A forked process inherits classes of external trainer folders, which cannot be pickled.

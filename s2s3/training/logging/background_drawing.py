@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from nnunetv2.foundation.worker_process import signals_held_back
+
 
 class BackgroundDrawing:
     """One drawing at a time; one that fails costs a warning.
@@ -20,8 +22,9 @@ class BackgroundDrawing:
         self.wait()
         thread = threading.Thread(target=_draw_or_warn, args=(draw, target), name=f"drawing of {target.name}")
         is_first = not target.is_file()
-        thread.start()
-        self._thread = thread  # not before: Ctrl-C may come while it starts, and nobody can wait for it then
+        with signals_held_back():  # nobody can wait for a thread whose start Ctrl-C interrupted
+            thread.start()
+            self._thread = thread
         if is_first:
             self.wait()
 

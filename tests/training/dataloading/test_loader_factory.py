@@ -223,6 +223,23 @@ def test_ctrl_c_while_processes_start_leaves_none_that_is_not_known(monkeypatch:
     assert multiprocessing.active_children() == []
 
 
+def test_if_a_process_cannot_be_started_those_before_it_are_ended_and_ctrl_c_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Failing(SupervisedAugmenter):
+        def _start_worker(self, number: int) -> Any:
+            if number == 1:
+                signal.raise_signal(signal.SIGINT)
+                raise OSError("no more processes")
+            return super()._start_worker(number)
+
+    monkeypatch.setattr(multiprocessing.process, "_children", set())
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        next(Failing(loader(), None, 2))
+    assert str(stopped.value.__context__) == "no more processes"
+    assert multiprocessing.active_children() == []
+
+
 def test_ended_processes_can_be_started_again(augmenters) -> None:
     train, _ = build_augmenters(loader(), loader(), 1, pin_memory=False)
     augmenters.append(train)

@@ -1,6 +1,7 @@
 """Pictures are drawn while a training goes on."""
 
 import gc
+import signal
 import threading
 from pathlib import Path
 
@@ -61,14 +62,28 @@ def renderers() -> list[object]:
     return [kept for kept in gc.get_objects() if type(kept).__name__ == "RendererAgg"]
 
 
-def test_a_drawing_whose_start_was_interrupted_is_not_waited_for(
+def test_ctrl_c_while_a_drawing_starts_comes_after_it_and_leaves_one_that_can_be_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_: threading.Thread) -> None:
-        raise KeyboardInterrupt
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+            super().start()
+
+    drawing, drawn = BackgroundDrawing(), []
+    monkeypatch.setattr(threading, "Thread", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        drawing.start(lambda: drawn.append(1), tmp_path / "progress.png")
+    drawing.wait()
+    assert drawn == [1]
+
+
+def test_a_drawing_that_cannot_start_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
 
     drawing = BackgroundDrawing()
-    monkeypatch.setattr(threading.Thread, "start", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    with pytest.raises(RuntimeError, match="new thread"):
         drawing.start(lambda: None, tmp_path / "progress.png")
     drawing.wait()

@@ -9,8 +9,6 @@ import torch.multiprocessing as mp
 
 from nnunetv2.training.loss.dice import MemoryEfficientSoftDiceLoss, SoftDiceLoss
 
-pytestmark = pytest.mark.long
-
 SAMPLES_OF_RANK = (slice(0, 3), slice(3, 5))
 
 
