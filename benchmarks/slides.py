@@ -44,12 +44,14 @@ OF_MEMORY = """
     import sys, threading, time
     from pathlib import Path
     import psutil, torch
+    from nnunetv2.foundation.freed_memory import keep_freed_memory
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
     from nnunetv2.pathology.prediction.slide_job import SlideJob
     from nnunetv2.pathology.prediction.slide_model import SlideModel
     from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 
     model, slide, out = sys.argv[1:]
+    keep_freed_memory()  # as the command does
     predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False, use_mirroring=False)
     predictor.initialize_from_trained_model_folder(model, [0])
     settings = SlideSettings(mpp=2.0, tissue="none", step_size=1.0, save=("labels",))

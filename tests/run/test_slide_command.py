@@ -28,6 +28,16 @@ def test_info_shows_sizes_pixel_size_and_reader(
     ]
 
 
+def test_info_of_a_slide_without_a_pixel_size_says_how_to_give_one(
+    tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_small_slide(tmp_path / "a.tif", mpp=None)
+    run_command(slide_entry, "info", tmp_path / "a.tif")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "  size        1500 x 1100 px"
+    assert "  pixel size  not stated; pass --slide_mpp" in lines
+
+
 def test_a_check_lists_damaged_parts_and_ends_with_an_error(
     tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:

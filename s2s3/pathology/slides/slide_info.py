@@ -35,8 +35,7 @@ class SlideInfo:
         size = " x ".join(f"{value:g}" for value in dict.fromkeys(mpp)) if mpp else ""
         levels = ", ".join(f"{level['width']} x {level['height']}" for level in facts["levels"][1:])
         rows = {
-            "size": f"{width} x {height} px"
-            + (f" ({width * mpp[0] / 1000:.2f} x {height * mpp[1] / 1000:.2f} mm)" * bool(mpp)),
+            "size": f"{width} x {height} px{_extent(facts)}",
             "levels": f"{len(facts['levels'])}" + f": also {levels}" * bool(levels),
             "pixel size": f"{size} um (from {facts['mpp_source']})" if mpp else "not stated; pass --slide_mpp",
             "scanner": ", ".join(
@@ -117,6 +116,13 @@ def _colour_profile(slide: Slide) -> tuple[str | None, list[str]]:
         return profile_name(slide.reader.icc_profile()) or None, []
     except SlideError as error:
         return None, [str(error)]
+
+
+def _extent(facts: dict[str, Any]) -> str:
+    if not facts["mpp"]:
+        return ""
+    width, height = (length * um / 1000 for length, um in zip(facts["size"], facts["mpp"], strict=True))
+    return f" ({width:.2f} x {height:.2f} mm)"
 
 
 def _serial(number: str) -> str:
