@@ -1,9 +1,16 @@
 """How the C library keeps memory that was freed."""
 
 import ctypes
+import mmap
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Of mallopt, in malloc.h."""
@@ -33,6 +40,21 @@ def return_kept_memory() -> None:
     if sys.platform == "linux":
         with suppress(AttributeError):  # another C library
             ctypes.CDLL(None).malloc_trim(0)
+
+
+def zeros_apart(shape: Sequence[int], dtype: "DTypeLike") -> "np.ndarray[Any, np.dtype[Any]]":
+    """Return an array of zeros in pages of its own, which return to the system when it is freed.
+
+    For what stays while other arrays come and go: in their midst it would divide the memory that they left, so that
+    large ones do not fit there. Elsewhere than on Linux an array like any other.
+    """
+    import numpy as np
+
+    number = prod(shape)
+    if sys.platform != "linux" or not number:
+        return np.zeros(shape, dtype)
+    pages = mmap.mmap(-1, number * np.dtype(dtype).itemsize, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, dtype).reshape(shape)
 
 
 @contextmanager

@@ -8,12 +8,15 @@ of the blocks, the height of the bands and the band that a resumed run begins wi
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
+from nnunetv2.foundation.freed_memory import zeros_apart
 from nnunetv2.inference.stripe_grid import StripeGrid
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError, mean_of_folds, require_finite
 from nnunetv2.pathology.outputs.band_layout import Span
 
+_NUMPY_TYPES = {torch.half: np.float16, torch.float32: np.float32}
 PredictRow = Callable[[int, Sequence[int]], Iterable[torch.Tensor]]
 """(top of the tiles, left end of each) -> logits of each tile, (folds * K, *tile), in the same order.
 
@@ -132,8 +135,8 @@ class _Stripe:
         self.top = top
         self.added: set[int] = set()
         self._columns = columns
-        self._sums = torch.zeros((num_channels, height, width), dtype=dtype, device=device)
-        self._total_weight = torch.zeros((height, width), dtype=dtype, device=device)
+        self._sums = _zeros((num_channels, height, width), dtype, device)
+        self._total_weight = _zeros((height, width), dtype, device)
 
     def add(self, prediction: torch.Tensor, weights: torch.Tensor | None, top: int, left: int) -> None:
         """Add a tile, (folds * K, *tile); what lies outside the stripe is left out."""
@@ -164,6 +167,12 @@ class _Stripe:
             plane[: len(kept)] = kept
             plane[len(kept) :] = 0
         self.top = top
+
+
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    if device.type != "cpu":
+        return torch.zeros(shape, dtype=dtype, device=device)
+    return torch.from_numpy(zeros_apart(shape, _NUMPY_TYPES[dtype]))
 
 
 def _overlap(start: int, length: int, span: Span) -> tuple[slice, slice]:

@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from nnunetv2.foundation.freed_memory import zeros_apart
 
 MEASURE = """
 import resource, sys
@@ -31,6 +34,37 @@ def test_arrays_that_are_made_again_and_again_take_new_memory_only_if_it_is_retu
     kept = "freed_memory.keep_freed_memory(); faults()"
     assert faults_after(f"{kept}; freed_memory.return_kept_memory()") > a_page_of_64_kib / 20
     assert faults_after(f"{seldom}; seldom.__exit__(None, None, None); faults()") < 100
+
+
+APART = """
+import numpy as np
+from nnunetv2.foundation import freed_memory
+
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+freed_memory.keep_freed_memory()
+before = resident()
+apart = freed_memory.zeros_apart((3, 2**22), np.float16)
+assert apart.shape == (3, 2**22) and apart.dtype == np.float16 and not apart.any()
+apart += 1
+filled = resident()
+del apart
+print(before, filled, resident())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is measured as Linux counts it")
+def test_an_array_apart_returns_to_the_system_at_once_although_others_are_kept() -> None:
+    script = [sys.executable, "-c", APART]
+    before, filled, after = map(int, subprocess.run(script, capture_output=True, text=True, check=True).stdout.split())
+    assert filled > before + 24_000
+    assert after < before + 4_000
+
+
+def test_an_array_apart_may_be_empty() -> None:
+    assert zeros_apart((0, 5), np.uint8).shape == (0, 5)
 
 
 def faults_after(statements: str) -> int:

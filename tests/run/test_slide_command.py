@@ -1,6 +1,9 @@
 """The command `drift slide info`."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +29,23 @@ def test_info_shows_sizes_pixel_size_and_reader(
         "  scanner     generic-tiff",
         "  reader      openslide 4.0.1",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs os.wait4")
+def test_info_of_a_slide_takes_half_a_second_of_cpu_time(tmp_path: Path) -> None:
+    """The least of ten attempts, as other work on the machine makes each take longer."""
+    write_small_slide(tmp_path / "a.tif")
+    script = "from nnunetv2.run.slide_command import slide_entry; slide_entry()"
+    command = [sys.executable, "-c", script, "info", str(tmp_path / "a.tif")]
+    spent = []
+    for _ in range(10):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        spent.append(used.ru_utime + used.ru_stime)
+    assert min(spent) <= 0.5, spent
 
 
 def test_info_of_a_slide_without_a_pixel_size_says_how_to_give_one(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nnunetv2.errors import SlideError
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, OBJECTS_NAME, OVERLAY_NAME
+from nnunetv2.foundation.freed_memory import return_kept_memory
 from nnunetv2.pathology.annotations.geojson_writer import GeoJsonSettings, WrittenObjects, write_objects
 from nnunetv2.pathology.outputs.dicom_codes import class_codes
 from nnunetv2.pathology.outputs.dicom_seg import require_dicom, require_dicom_levels, write_dicom_seg
@@ -98,7 +99,9 @@ def require_source(settings: ExportSettings, slide: str, timeout_s: float | None
 def _write_objects(slide: LabelledSlide, settings: ExportSettings, target: Path) -> WrittenObjects:
     metadata = {"model": slide.model, "mpp": f"{sum(slide.slide_mpp) / 2:.6g}"}
     as_what = GeoJsonSettings(settings.objects, settings.max_objects)
-    return write_objects(slide.objects(settings), target, f"{slide.name} {slide.identity}", metadata, as_what)
+    written = write_objects(slide.objects(settings), target, f"{slide.name} {slide.identity}", metadata, as_what)
+    return_kept_memory()
+    return written
 
 
 def _write_overlay(

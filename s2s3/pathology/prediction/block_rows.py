@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnunetv2.foundation.freed_memory import zeros_apart
 from nnunetv2.pathology.prediction.kept_blocks import KeptBlocks, Key
 from nnunetv2.pathology.prediction.slide_normalisation import Pixels
 from nnunetv2.pathology.slides.geometry import Box, cells_of
@@ -105,7 +106,7 @@ class BlockRows:
     def _enter(self, block: "Block") -> None:
         key = block.box.x // self._edge, block.box.y // self._edge
         self._awaited.discard(key)
-        self._kept[key] = block.pixels
+        self._keep(key, block.pixels)
         if self._store is not None and key in self._again and key not in self._store:
             self._store.keep(key, block.pixels)
 
@@ -116,6 +117,11 @@ class BlockRows:
         pixels = self._store.read(key, box.height, box.width)
         self._stored.discard(key)
         if pixels is not None:
-            self._kept[key] = pixels
+            self._keep(key, pixels)
         if pixels is None or key not in self._again:
             self._store.forget(key)
+
+    def _keep(self, key: Key, pixels: Pixels) -> None:
+        """Keep a block apart from the arrays that come and go with each tile."""
+        self._kept[key] = zeros_apart(pixels.shape, pixels.dtype)
+        self._kept[key][...] = pixels

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.file_kinds.slide_files import THUMBNAIL_NAME
+from nnunetv2.foundation.freed_memory import return_kept_memory
 from nnunetv2.pathology.annotations.geojson_writer import GeoJsonSettings, write_objects
 from nnunetv2.pathology.annotations.outline_cleanup import OutlineSettings, cleaned
 from nnunetv2.pathology.annotations.qupath_objects import SlideObject
@@ -75,6 +76,7 @@ class SlideOutputs:
         if thumbnail is not None:
             write_picture(thumbnail, folder / THUMBNAIL_NAME)
         self._write_tissue(folder / TISSUE_NAME)
+        return_kept_memory()
         with opened_map(folder) as probabilities:
             slide = self._labelled(probabilities)
             return write_slide_files(slide, self.settings.export, folder, thumbnail, **about)

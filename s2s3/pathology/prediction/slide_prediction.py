@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from nnunetv2.foundation.freed_memory import return_kept_memory
 from nnunetv2.inference.label_conversion import label_dtype
 from nnunetv2.inference.sliding_window_prediction import tile_weights
 from nnunetv2.inference.stripe_accumulation import Band, StripeAccumulation
@@ -130,6 +131,7 @@ class SlidePrediction:
             kept = store, later
             with closing(self.predicted_bands(block, bands, damage.add, kept)) as predicted:
                 for band in predicted:
+                    return_kept_memory()
                     number = block, band.band
                     labels, probabilities = self.labels(band), self._probabilities(band)
                     del band  # its logits would be there while the next band is summed

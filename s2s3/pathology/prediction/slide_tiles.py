@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 import torch
 
+from nnunetv2.foundation.freed_memory import return_kept_memory
 from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_normalisation import Tile
 from nnunetv2.pathology.prediction.tile_normaliser import TileNormaliser
@@ -41,6 +42,7 @@ class SlideTiles:
         while batch := list(islice(remaining, self.batch_size)):
             tiles = np.stack([self.tile(top, left) for left in batch])
             yield from self.predict(torch.from_numpy(tiles))
+        return_kept_memory()  # lies between what stays, so the next row would not fit into all of it
 
     def tile(self, top: int, left: int) -> Tile:
         """Return a tile, normalised; what lies outside the view is zero, as nnU-Net pads small images."""

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import shapely
@@ -89,6 +92,31 @@ def test_what_is_kept_does_not_grow_with_the_height_of_the_image(monkeypatch):
     labels = np.tile(np.kron(np.eye(4, dtype=np.uint8), np.ones((5, 5), np.uint8)), (12, 2))
     outlines(labels, 8)
     assert max(kept[len(kept) // 2 :]) <= max(kept[: len(kept) // 4])
+
+
+MEMORY_OF_OUTLINES = """
+import sys
+from nnunetv2.pathology.annotations.stitching import outlines_of_image
+from tests.pathology.annotations.label_maps import discs
+
+labels, used = discs(2048, 1000), []
+
+def read(top, left, height, width):
+    with open("/proc/self/status") as status:
+        used.extend(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+    return labels[:height, :width]
+
+print(sum(1 for _ in outlines_of_image(read, int(sys.argv[1]), 2048)), *used)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux counts it")
+def test_the_memory_of_outlines_does_not_grow_with_the_height_of_the_image():
+    command = [sys.executable, "-c", MEMORY_OF_OUTLINES, str(2048 * 16)]
+    number, *used = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    assert number > 10_000
+    assert max(used) < 1.05 * max(used[:5])
 
 
 def test_a_window_of_another_size_than_asked_for_is_an_error():
