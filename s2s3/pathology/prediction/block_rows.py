@@ -1,5 +1,6 @@
 """The pixels of a view for rows of tiles: fixed blocks, read ahead in the order of need, kept while they are needed."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ class BlockRows:
         self._awaited: set[Key] = set()
         self._stored: set[Key] = set()
         self._again: set[Key] = set()
+        self._readings: Counter[Key] = Counter()
 
     @contextmanager
     def reading(self, windows: Sequence[Box], later: Sequence[Box] = ()) -> Iterator[None]:
@@ -59,6 +61,7 @@ class BlockRows:
             later: windows that are asked for when this context has ended.
         """
         keys = self._keys_of(windows)
+        self._readings = Counter(key for window in windows for key in self._keys(window))
         if self._store is not None:
             self._stored = {key for key in keys if key in self._store}
             self._again = self._keys_of(later).keys() & keys.keys()
@@ -68,17 +71,24 @@ class BlockRows:
         self._kept.clear()
 
     def read(self, window: Box) -> Pixels:
-        """Return the pixels (h, w, 3) of a window inside the view; blocks that nobody expected are read at once."""
+        """Return the pixels (h, w, 3) of a window inside the view; blocks that nobody expected are read at once.
+
+        A block is let go of with the last of the expected windows that need it.
+        """
         pixels = np.empty((window.height, window.width, 3), np.uint8)
         for part in cells_of(window, self._edge):
             block = self._block(part.x // self._edge, part.y // self._edge)
             x, y = part.x % self._edge, part.y % self._edge
             target = np.s_[part.y - window.y : part.bottom - window.y, part.x - window.x : part.right - window.x]
             pixels[target] = block[y : y + part.height, x : x + part.width]
+        for key in self._keys(window):
+            self._readings[key] -= 1
+            if not self._readings[key]:
+                del self._kept[key]
         return pixels
 
     def forget_above(self, row: int) -> None:
-        """Let go of blocks that end above a row of the view."""
+        """Let go of blocks that end above a row of the view: those that were read once more."""
         self._kept = {key: block for key, block in self._kept.items() if (key[1] + 1) * self._edge > row}
 
     def _keys_of(self, windows: Sequence[Box]) -> dict[Key, None]:

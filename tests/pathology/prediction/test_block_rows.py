@@ -36,11 +36,32 @@ def test_a_forgotten_block_is_read_alone_and_what_is_awaited_stays_awaited() -> 
     with rows.reading(windows):
         for window in windows[:3]:
             assert rows.read(window)[0, 0, 0] == window.y // 10
-        rows.forget_above(20)
+        assert not rows._kept
         assert rows.read(windows[0])[0, 0, 0] == 0
-        assert len(rows._kept) == 2
+        assert list(rows._kept) == [(0, 0)]
+        rows.forget_above(20)
+        assert not rows._kept
         assert rows.read(windows[3])[0, 0, 0] == 3
     assert [len(boxes) for boxes in asked] == [10, 1]
+
+
+def test_a_block_is_kept_until_the_last_window_that_needs_it_and_no_longer() -> None:
+    asked: list[Box] = []
+
+    def read_blocks(boxes: Sequence[Box]) -> Generator[Block, None, None]:
+        for box in boxes:
+            asked.append(box)
+            yield Block(box, np.full((10, 10, 3), box.y // 10, np.uint8), np.zeros((10, 10), np.uint8))
+
+    rows = BlockRows(10, 40, 10, read_blocks, lambda block: None)
+    windows = [Box(0, top, 10, 10) for top in range(0, 31, 5)]
+    with rows.reading(windows):
+        kept = []
+        for window in windows:
+            rows.read(window)
+            kept.append(sorted(row for _, row in rows._kept))
+    assert kept == [[0], [1], [1], [2], [2], [3], []]
+    assert len(asked) == 4
 
 
 class Decoded:
