@@ -137,6 +137,7 @@ class SlidePrediction:
                     del band  # its logits would be there while the next band is summed
                     with self.seconds.on(BANDS):
                         files.write(*number, labels, probabilities)
+                    return_kept_memory()
                     yield number
 
     def predicted_bands(
