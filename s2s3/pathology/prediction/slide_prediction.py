@@ -189,6 +189,7 @@ class SlidePrediction:
             self.normaliser,
             networks.predict,
             self.batch_size,
+            {self.grid.rows_of_band(band)[-1] for band in range(len(self.grid.layout.bands))},
         )
         device = self.model.predictor.device
         weights = tile_weights(self.model.tile_size, self.model.predictor.use_gaussian, device)
