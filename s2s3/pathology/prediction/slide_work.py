@@ -8,7 +8,6 @@ from typing import Any
 
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, THUMBNAIL_NAME
-from nnunetv2.foundation.freed_memory import return_kept_memory
 from nnunetv2.pathology.outputs.bands import BandFiles, work_folder
 from nnunetv2.pathology.outputs.overlay import write_picture
 from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid, coarsening
@@ -97,7 +96,6 @@ class SlideWork:
             damage = self._damage(gate, files)
         with seconds.on(PREDICTION):
             self._predict(prediction, files, damage)
-            return_kept_memory()
         with seconds.on(WRITING):
             content = self._write_outputs(files, damage, tissue, prediction.probabilities)
         measured = {"file": MEASUREMENTS_NAME, "classes": content["classes"]}
