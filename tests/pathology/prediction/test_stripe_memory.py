@@ -9,7 +9,7 @@ from nnunetv2.pathology.prediction.stripe_memory import bytes_per_column, widest
 ACCUMULATE = """
 import resource, sys
 import torch
-from nnunetv2.foundation.freed_memory import keep_freed_memory
+from nnunetv2.foundation.freed_memory import keep_freed_memory, return_kept_memory
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.inference.stripe_accumulation import StripeAccumulation
 from nnunetv2.inference.stripe_grid import StripeGrid
@@ -20,7 +20,7 @@ tile, cpu = torch.randn(3 * folds, 512, 512), torch.device("cpu")
 grid = StripeGrid(BandLayout(80_000, 100_000, width), (512, 512), 1.0)
 accumulation = StripeAccumulation(grid, lambda top, lefts: (tile for _ in lefts), 3, None, cpu, folds=folds)
 for band in accumulation.bands_of_block(1, range(bands)):
-    pass
+    return_kept_memory()  # as for a slide
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
