@@ -34,6 +34,7 @@ from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.tissue.tissue_mask import TissueSettings, cleaned_mask, coloured_pixels
 from sample_data.pyramids import PyramidSettings, write_pyramid
 from tests.differential.oracle import run_oracle, run_ours
 from tests.pathology.annotations.label_maps import discs
@@ -168,7 +169,11 @@ def tissue(root: Path, side: int) -> None:
     """Tissue of a slide."""
     with open_slide(write_slide(root, side)) as slide:
         seconds = cpu_seconds(lambda: find_tissue(slide))
+        pixels = np.tile(slide.read(0, Box(0, 0, 600, 500))[0], (5, 5, 1))
     show("tissue", seconds / (side * side / 1e9), "CPU s a gigapixel")
+    there = np.ones(pixels.shape[:2], bool)
+    seconds = cpu_seconds(lambda: cleaned_mask(coloured_pixels(pixels, there).mask, (8.0, 8.0), TissueSettings()))
+    show("tissue of 2500 x 3000 pixels of 8 micrometres", seconds, "CPU s")
 
 
 def outlines() -> None:

@@ -46,14 +46,18 @@ def zeros_apart(shape: Sequence[int], dtype: "DTypeLike") -> "np.ndarray[Any, np
     """Return an array of zeros in pages of its own, which return to the system when it is freed.
 
     For what stays while other arrays come and go: in their midst it would divide the memory that they left, so that
-    large ones do not fit there. Elsewhere than on Linux an array like any other.
+    large ones do not fit there. Elsewhere than on Linux an array like any other. Raises MemoryError as numpy does.
     """
     import numpy as np
 
     number = prod(shape)
     if sys.platform != "linux" or not number:
         return np.zeros(shape, dtype)
-    pages = mmap.mmap(-1, number * np.dtype(dtype).itemsize, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    size = number * np.dtype(dtype).itemsize
+    try:
+        pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except (OSError, OverflowError):  # as an OSError it would look like a file that cannot be read
+        raise MemoryError(f"Unable to allocate {size >> 20} MiB for an array of the shape {tuple(shape)}") from None
     return np.frombuffer(pages, dtype).reshape(shape)
 
 

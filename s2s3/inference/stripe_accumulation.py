@@ -58,6 +58,7 @@ class StripeAccumulation:
             of an untrained network.
         repeats_in_float32: whether a band that half precision cannot hold is summed again; otherwise the caller, for
             whom all bands have to be summed alike, gets a LogitOverflowError.
+        before_band: called before the mean of each band is taken, which needs another large array.
     """
 
     grid: StripeGrid
@@ -68,6 +69,7 @@ class StripeAccumulation:
     gate: Gate = lambda top, left: True
     folds: int = 1
     repeats_in_float32: bool = True
+    before_band: Callable[[], None] = lambda: None
 
     def bands_of_block(self, block: int, bands: Iterable[int] | None = None) -> Iterator[Band]:
         """Yield bands of a column block, top to bottom: those asked for, ascending, or all.
@@ -85,6 +87,7 @@ class StripeAccumulation:
             for top in self.grid.rows_of_band(band):
                 if top not in stripe.added:
                     self._add_row(stripe, block, top)
+            self.before_band()
             yield self._finished(stripe, block, band)
             stripe.move_down(rows[1])
 

@@ -67,6 +67,12 @@ def test_an_array_apart_may_be_empty() -> None:
     assert zeros_apart((0, 5), np.uint8).shape == (0, 5)
 
 
+@pytest.mark.parametrize("length", [10**15, 2**63])
+def test_an_array_apart_that_is_too_large_is_a_lack_of_memory_and_no_error_of_a_file(length: int) -> None:
+    with pytest.raises(MemoryError, match=f"Unable to allocate {length >> 20} MiB"):
+        zeros_apart((length,), np.uint8)
+
+
 def faults_after(statements: str) -> int:
     script = MEASURE.format(statements)
     return int(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)

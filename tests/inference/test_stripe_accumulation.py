@@ -140,6 +140,13 @@ def test_skipping_tiles_outside_the_gate_changes_nothing_inside(step):
         assert not any(band.logits[:, ~band.covered].any() for band in bands)
 
 
+def test_what_is_done_before_each_band_is_done_also_where_its_last_tiles_are_outside_the_gate():
+    done: list[int] = []
+    options = {"gate": lambda top, left: top < 30, "before_band": lambda: done.append(len(done))}
+    accumulation = stripes(image_of((100, 130)), convolution(), 0.5, 64, 16, **options)
+    assert len(list(accumulation.bands_of_block(0))) == len(done) > 3
+
+
 def test_each_tile_of_a_block_is_predicted_once():
     seen = []
     accumulation = stripes(image_of((100, 75)), convolution(), 0.5, 1000, 10)

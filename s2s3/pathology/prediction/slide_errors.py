@@ -1,4 +1,4 @@
-"""Errors of the system while a slide is predicted: the slide's fault, or the output folder's."""
+"""Errors of the system while a slide is predicted: the slide's fault, or the output folder's, or the machine's."""
 
 import errno
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from nnunetv2.foundation.files import describe_os_error
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError
 from nnunetv2.pathology.slides.rescue import wait_for
 
-_OF_OUTPUTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_NOT_OF_SLIDES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM)
 
 
 @contextmanager
 def slide_errors(path: str, folder: Path, timeout_s: float | None = None) -> Iterator[None]:
-    """Turn errors of the system into UnreadableSlideError, unless they are about the output folder or a full disk.
+    """Turn errors of the system into UnreadableSlideError, unless the output folder, the disk or memory is the reason.
 
     Those of the network, which knows no files, get the name of the slide. A slide that has vanished, as on a network
     share, is waited for, so that the next attempt finds it.
@@ -30,7 +30,7 @@ def slide_errors(path: str, folder: Path, timeout_s: float | None = None) -> Ite
     except OSError as error:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         of_outputs = any(Path(name).is_relative_to(folder) for name in names)
-        if isinstance(error, DriftError) or error.errno in _OF_OUTPUTS or of_outputs:
+        if isinstance(error, DriftError) or error.errno in _NOT_OF_SLIDES or of_outputs:
             raise
         wait_for(path, timeout_s)
         raise UnreadableSlideError(f"{path}: cannot be read ({describe_os_error(error)})") from error

@@ -182,20 +182,19 @@ class SlidePrediction:
     def _accumulation(self, rows: BlockRows) -> StripeAccumulation:
         networks = self.model.networks
         tiles = SlideTiles(
-            self.width,
-            self.height,
-            self.model.tile_size,
-            rows,
-            self.normaliser,
-            networks.predict,
-            self.batch_size,
-            {self.grid.rows_of_band(band)[-1] for band in range(len(self.grid.layout.bands))},
+            self.width, self.height, self.model.tile_size, rows, self.normaliser, networks.predict, self.batch_size
         )
         device = self.model.predictor.device
         weights = tile_weights(self.model.tile_size, self.model.predictor.use_gaussian, device)
-        gate = self.is_predicted
         return StripeAccumulation(
-            self.grid, tiles.predict_row, self._num_channels, weights, device, gate, len(networks)
+            self.grid,
+            tiles.predict_row,
+            self._num_channels,
+            weights,
+            device,
+            self.is_predicted,
+            len(networks),
+            before_band=return_kept_memory,  # a band does not fit into what the tiles left
         )
 
     @property

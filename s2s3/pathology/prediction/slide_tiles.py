@@ -1,13 +1,12 @@
 """From rows of tiles of a view to their logits: read, normalise, predict in batches."""
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 import torch
 
-from nnunetv2.foundation.freed_memory import return_kept_memory
 from nnunetv2.pathology.prediction.block_rows import BlockRows
 from nnunetv2.pathology.prediction.slide_normalisation import Tile
 from nnunetv2.pathology.prediction.tile_normaliser import TileNormaliser
@@ -24,7 +23,6 @@ class SlideTiles:
         rows: the pixels.
         normaliser: turns pixels into the network's channels.
         predict: turns a batch of tiles (B, 3, *tile) into logits (B, folds * K, *tile).
-        last_rows: top of each row of tiles that finishes a band.
     """
 
     width: int
@@ -34,7 +32,6 @@ class SlideTiles:
     normaliser: TileNormaliser
     predict: Callable[[torch.Tensor], torch.Tensor]
     batch_size: int = 1
-    last_rows: Container[int] = ()
 
     def predict_row(self, top: int, lefts: Sequence[int]) -> Iterator[torch.Tensor]:
         """Yield the logits (folds * K, *tile) of the tiles of a row, left to right."""
@@ -44,8 +41,6 @@ class SlideTiles:
         while batch := list(islice(remaining, self.batch_size)):
             tiles = np.stack([self.tile(top, left) for left in batch])
             yield from self.predict(torch.from_numpy(tiles))
-        if top in self.last_rows:
-            return_kept_memory()  # a band does not fit into what the tiles left
 
     def tile(self, top: int, left: int) -> Tile:
         """Return a tile, normalised; what lies outside the view is zero, as nnU-Net pads small images."""

@@ -568,7 +568,6 @@ def test_gaps_of_a_scan_are_no_damage_where_the_slide_states_what_was_scanned(
             run()
 
 
-@pytest.mark.long
 def test_a_slide_with_too_much_damage_is_predicted_to_its_end_if_asked_and_fails_with_its_files(
     model: SlideModel, tmp_path: Path
 ) -> None:
@@ -599,7 +598,6 @@ def test_a_model_that_does_not_state_its_pixel_size_is_named_and_the_slide_can_b
     assert "does not state the pixel size" in state["error"]["message"]
 
 
-@pytest.mark.long
 def test_links_among_the_files_of_a_stopped_slide_are_not_followed(model: SlideModel, tmp_path: Path) -> None:
     write_pyramid(tmp_path / "s.tif", PyramidSettings(200, 2300, block_px=512))
     precious, out = tmp_path / "precious", tmp_path / "out"
@@ -617,6 +615,25 @@ def test_links_among_the_files_of_a_stopped_slide_are_not_followed(model: SlideM
     assert precious.read_bytes() == before
     assert written(out) == written(tmp_path / "whole")
     assert not (out / "labels.ome.tif").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("place", "lack"),
+    [
+        ("nnunetv2.inference.stripe_accumulation.zeros_apart", MemoryError("Unable to allocate 9 GiB")),
+        ("nnunetv2.pathology.prediction.slide_prediction.read_blocks", OSError(errno.ENOMEM, "Cannot allocate memory")),
+    ],
+)
+def test_a_lack_of_memory_is_not_the_fault_of_a_slide(
+    model: SlideModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, lack: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise lack
+
+    monkeypatch.setattr(place, fail)
+    with pytest.raises(type(lack), match="llocate"):
+        SlideJob(model, LABELS).run(str(picture(tmp_path, 64, 64)), "a", tmp_path / "out", 0.5)
+    assert json.loads((tmp_path / "out/state.json").read_text())["state"] != "failed"
 
 
 def test_a_slide_whose_opening_hangs_fails_after_the_timeout(
