@@ -50,6 +50,6 @@ def test_the_memory_of_a_huge_slide_is_as_computed_and_does_not_grow_with_its_he
         return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     idle, three, nine = peak_kib(1024, 1), peak_kib(8192, 3), peak_kib(8192, 9)
-    assert nine < 1.05 * three
+    assert nine < 1.1 * three  # the same run scatters by 8 %
     more_than_computed = {1: 1.1, 5: 1.35}[folds]  # measured: 1.00, 1.30: the mean of folds is not counted in full
     assert (three - idle) * 1024 < more_than_computed * bytes_per_column(3, 512, folds) * (8192 - 1024)
