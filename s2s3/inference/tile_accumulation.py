@@ -72,6 +72,7 @@ def mean_of_folds(predictions: Iterable[torch.Tensor]) -> torch.Tensor | None:
     for logits in predictions:
         total = logits if total is None else _add(total, logits)
         count += 1
+        del logits  # it would be there while the next fold is computed
     if total is not None and count > 1:
         total /= count
     return total
