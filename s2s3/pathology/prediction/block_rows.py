@@ -60,11 +60,11 @@ class BlockRows:
         Parameters:
             later: windows that are asked for when this context has ended.
         """
-        keys = self._keys_of(windows)
-        self._readings = Counter(key for window in windows for key in self._keys(window))
+        self._readings = self._readings_in(windows)
+        keys = self._readings.keys()
         if self._store is not None:
             self._stored = {key for key in keys if key in self._store}
-            self._again = self._keys_of(later).keys() & keys.keys()
+            self._again = self._readings_in(later).keys() & keys
         self._awaited = set(keys) - self._stored
         with closing(self._read_blocks([self._box(*key) for key in keys if key in self._awaited])) as self._coming:
             yield
@@ -77,11 +77,11 @@ class BlockRows:
         """
         pixels = np.empty((window.height, window.width, 3), np.uint8)
         for part in cells_of(window, self._edge):
-            block = self._block(part.x // self._edge, part.y // self._edge)
+            key = part.x // self._edge, part.y // self._edge
+            block = self._block(*key)
             x, y = part.x % self._edge, part.y % self._edge
             target = np.s_[part.y - window.y : part.bottom - window.y, part.x - window.x : part.right - window.x]
             pixels[target] = block[y : y + part.height, x : x + part.width]
-        for key in self._keys(window):
             self._readings[key] -= 1
             if not self._readings[key]:
                 del self._kept[key]
@@ -91,11 +91,10 @@ class BlockRows:
         """Let go of blocks that end above a row of the view: those that were read once more."""
         self._kept = {key: block for key, block in self._kept.items() if (key[1] + 1) * self._edge > row}
 
-    def _keys_of(self, windows: Sequence[Box]) -> dict[Key, None]:
-        return dict.fromkeys(key for window in windows for key in self._keys(window))
-
-    def _keys(self, window: Box) -> Iterator[Key]:
-        return ((part.x // self._edge, part.y // self._edge) for part in cells_of(window, self._edge))
+    def _readings_in(self, windows: Sequence[Box]) -> Counter[Key]:
+        """Return how many windows need a block, for each, in the order of need."""
+        parts = (part for window in windows for part in cells_of(window, self._edge))
+        return Counter((part.x // self._edge, part.y // self._edge) for part in parts)
 
     def _box(self, column: int, row: int) -> Box:
         return Box(column * self._edge, row * self._edge, self._edge, self._edge).within(*self._size)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 from nnunetv2.errors import MissingPixelSizeError, OutputExistsError, SettingsError, SlideError, UnreadableSlideError
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError
 from nnunetv2.pathology.outputs import slide_files
 from nnunetv2.pathology.outputs.bands import BandFiles
@@ -99,12 +100,18 @@ def test_colours_that_this_version_does_not_know_are_named() -> None:
     assert SlidePredictor(predictor, SlideSettings(icc="none")).model.icc("none") == "none"
 
 
-@pytest.mark.parametrize("batch_size", [1, 3])
-def test_the_folds_of_a_model_have_the_labels_of_a_picture(tmp_path: Path, batch_size: int) -> None:
+def predictor_of_folds(more_seeds: Iterable[int]) -> nnUNetPredictor:
+    """Return a predictor with a further fold, of other weights, for each seed."""
     predictor = make_predictor()
-    for seed in (5, 6):
+    for seed in more_seeds:
         other = build_tiny_network(predictor.plans_manager.plans, "2d", 3, 3, seed=seed)
         predictor.list_of_parameters = [*predictor.list_of_parameters, other.state_dict()]
+    return predictor
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_the_folds_of_a_model_have_the_labels_of_a_picture(tmp_path: Path, batch_size: int) -> None:
+    predictor = predictor_of_folds((5, 6))
     file = picture(tmp_path, 150, 170)
     image = np.asarray(Image.open(file)).astype(np.float32).transpose(2, 0, 1)[:, None]
     expected = predictor.predict_single_npy_array(image, {"spacing": [999.0, 1.0, 1.0]})[0]
@@ -117,10 +124,7 @@ def test_the_folds_of_a_model_have_the_labels_of_a_picture(tmp_path: Path, batch
 
 @pytest.mark.parametrize(("folds", "batch_size"), [(1, 1), (3, 1), (1, 4), (3, 4)])
 def test_logits_are_those_of_the_whole_picture_in_memory(tmp_path: Path, folds: int, batch_size: int) -> None:
-    predictor = make_predictor()
-    for seed in range(1, folds):
-        other = build_tiny_network(predictor.plans_manager.plans, "2d", 3, 3, seed=seed)
-        predictor.list_of_parameters = [*predictor.list_of_parameters, other.state_dict()]
+    predictor = predictor_of_folds(range(1, folds))
     file, model = picture(tmp_path, 150, 170), SlideModel(predictor, "tiny", "1f3c")
     statistics = ChannelStatistics((128.0,) * 3, (64.0,) * 3, (0.0,) * 3, (255.0,) * 3)
     image = model.normalisation.normalised(np.asarray(Image.open(file)), statistics)
@@ -184,15 +188,9 @@ def test_a_stopped_slide_goes_on_and_ends_with_the_same_bytes(
 def test_bands_of_a_version_that_summed_all_folds_together_are_made_anew_those_of_one_fold_are_kept(
     tmp_path: Path, folds: int, number_made_anew: int
 ) -> None:
-    predictor = make_predictor()
-    for seed in range(1, folds):
-        other = build_tiny_network(predictor.plans_manager.plans, "2d", 3, 3, seed=seed)
-        predictor.list_of_parameters = [*predictor.list_of_parameters, other.state_dict()]
+    predictor = predictor_of_folds(range(1, folds))
     model, made, out = SlideModel(predictor, "tiny", "77ab"), [], tmp_path / "out"
     write_pyramid(tmp_path / "s.tif", PyramidSettings(200, 2300, block_px=512))
-
-    def stop() -> None:
-        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         SlideJob(model, LABELS, RunOptions(after_band=stop)).run(str(tmp_path / "s.tif"), "s", out)
