@@ -13,7 +13,7 @@ import torch
 
 from nnunetv2.foundation.freed_memory import zeros_apart
 from nnunetv2.inference.stripe_grid import StripeGrid
-from nnunetv2.inference.tile_accumulation import InvalidLogitsError, mean_of_folds, require_finite
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError, all_finite, mean_of_folds, require_finite
 from nnunetv2.pathology.outputs.band_layout import Span
 
 _NUMPY_TYPES = {torch.half: np.float16, torch.float32: np.float32}
@@ -28,7 +28,7 @@ Gate = Callable[[int, int], bool]
 
 @dataclass(frozen=True)
 class Band:
-    """A finished part of an image."""
+    """A finished part of an image, which stays as it is until the next one is asked for."""
 
     block: int
     """Number of its column block, from 0."""
@@ -58,7 +58,6 @@ class StripeAccumulation:
             of an untrained network.
         repeats_in_float32: whether a band that half precision cannot hold is summed again; otherwise the caller, for
             whom all bands have to be summed alike, gets a LogitOverflowError.
-        before_band: called before the mean of each band is taken, which needs another large array.
     """
 
     grid: StripeGrid
@@ -69,7 +68,6 @@ class StripeAccumulation:
     gate: Gate = lambda top, left: True
     folds: int = 1
     repeats_in_float32: bool = True
-    before_band: Callable[[], None] = lambda: None
 
     def bands_of_block(self, block: int, bands: Iterable[int] | None = None) -> Iterator[Band]:
         """Yield bands of a column block, top to bottom: those asked for, ascending, or all.
@@ -87,7 +85,6 @@ class StripeAccumulation:
             for top in self.grid.rows_of_band(band):
                 if top not in stripe.added:
                     self._add_row(stripe, block, top)
-            self.before_band()
             yield self._finished(stripe, block, band)
             stripe.move_down(rows[1])
 
@@ -99,11 +96,15 @@ class StripeAccumulation:
     def _add_row(self, stripe: "_Stripe", block: int, top: int, check: bool = False) -> None:
         lefts = [left for left in self.grid.columns_of_block(block) if self.gate(top, left)]
         if lefts:
-            for left, logits in zip(lefts, self.predict_row(top, lefts), strict=True):
-                if check:
-                    _require_finite(logits, top, left)
-                stripe.add(logits.to(self.device), self.weights, top, left)
+            predicted = iter(self.predict_row(top, lefts))
+            for left in lefts:
+                self._add_tile(stripe, next(predicted), top, left, check)  # no tile stays while the next is predicted
         stripe.added.add(top)
+
+    def _add_tile(self, stripe: "_Stripe", logits: torch.Tensor, top: int, left: int, check: bool) -> None:
+        if check:
+            _require_finite(logits, top, left)
+        stripe.add(logits.to(self.device), self.weights, top, left)
 
     def _finished(self, stripe: "_Stripe", block: int, band: int) -> Band:
         """Return a band; if half precision cannot hold its sum, the band is summed again with float32."""
@@ -142,23 +143,29 @@ class _Stripe:
         self._total_weight = _zeros((height, width), dtype, device)
 
     def add(self, prediction: torch.Tensor, weights: torch.Tensor | None, top: int, left: int) -> None:
-        """Add a tile, (folds * K, *tile); what lies outside the stripe is left out."""
-        if self._sums.dtype is torch.float32:
-            prediction = prediction.float()
-        if weights is not None:
-            prediction = (prediction * weights).to(prediction.dtype)  # bfloat16 stays so, as in TileSum
+        """Add a tile, (folds * K, *tile), channel by channel; what lies outside the stripe is left out."""
         target_rows, tile_rows = _overlap(top, prediction.shape[1], (self.top, self.top + self._sums.shape[1]))
         target_columns, tile_columns = _overlap(left, prediction.shape[2], self._columns)
-        self._sums[:, target_rows, target_columns].add_(prediction[:, tile_rows, tile_columns])
         weight = 1 if weights is None else weights[tile_rows, tile_columns]
+        for sums, channel in zip(self._sums, prediction, strict=True):
+            logits = channel[tile_rows, tile_columns]
+            if self._sums.dtype is torch.float32:
+                logits = logits.float()
+            # bfloat16 stays so, as in TileSum
+            sums[target_rows, target_columns].add_((logits * weight).to(logits.dtype))
         self._total_weight[target_rows, target_columns].add_(weight)
 
     def mean(self, rows: Span, folds: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the weighted mean of all folds, (K, rows, columns), zero without a tile; and where there is one."""
+        """Return the weighted mean of all folds, (K, rows, columns), zero without a tile; and where there is one.
+
+        It takes the memory of the sums, to which nothing can be added any more.
+        """
         inside = slice(rows[0] - self.top, rows[1] - self.top)
-        covered = self._total_weight[inside] > 0
-        divisor = torch.where(covered, self._total_weight[inside], 1)
-        mean = mean_of_folds(sums[:, inside] / divisor for sums in self._sums.chunk(folds))
+        sums, total_weight = self._sums[:, inside], self._total_weight[inside]
+        covered = total_weight > 0
+        total_weight.masked_fill_(~covered, 1)
+        sums /= total_weight
+        mean = mean_of_folds(sums.chunk(folds))
         assert mean is not None
         return mean, covered
 
@@ -185,8 +192,8 @@ def _overlap(start: int, length: int, span: Span) -> tuple[slice, slice]:
 
 
 def _all_finite(logits: torch.Tensor) -> bool:
-    """Return whether all values are finite; channel by channel, which takes less memory."""
-    return all(bool(torch.isfinite(channel).all()) for channel in logits)
+    """Return whether all values are finite; a channel lies in one piece, so that nothing has to be copied."""
+    return all(all_finite(channel) for channel in logits)
 
 
 def _require_finite(logits: torch.Tensor, top: int, left: int) -> None:

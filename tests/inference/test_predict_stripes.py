@@ -85,7 +85,7 @@ def low_stripes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_stripes_have_the_bits_of_the_whole_image(size, step):
     plane = PlaneInMemory(size)
     for count, gaussian in ((1, True), (1, False), (3, True)):
-        stripes = list(stripe_work(plane, Folds(count), step, gaussian).logits())
+        stripes = [(rows, logits.clone()) for rows, logits in stripe_work(plane, Folds(count), step, gaussian).logits()]
         assert [rows[0] for rows, _ in stripes[1:]] == [rows[1] for rows, _ in stripes[:-1]]
         whole = torch.cat([logits for _, logits in stripes], dim=1)
         assert torch.equal(whole, in_memory(plane, Folds(count), step, gaussian))

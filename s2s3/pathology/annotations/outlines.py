@@ -60,13 +60,18 @@ def _edges(padded: Array) -> Array:
 
     A node is a corner of a pixel where the boundary turns or branches. `padded` has a margin of one background pixel.
     """
-    across = padded[1:-1, :-1] != padded[1:-1, 1:]  # vertical edges: (rows, columns + 1)
-    along = padded[:-1, 1:-1] != padded[1:, 1:-1]  # horizontal edges: (rows + 1, columns)
-    above, below = np.pad(across, ((1, 0), (0, 0))), np.pad(across, ((0, 1), (0, 0)))
-    before, after = np.pad(along, ((0, 0), (1, 0))), np.pad(along, ((0, 0), (0, 1)))
-    nodes = (above | below) & (before | after) | (above != below) | (before != after)
-    vertical = _lines(across.T, nodes.T)
-    horizontal = _lines(along, nodes)
+    height, width = padded.shape[0] - 2, padded.shape[1] - 2
+    across = np.zeros((height + 2, width + 1), bool)  # vertical edges, with a row more at both ends
+    along = np.zeros((height + 1, width + 2), bool)  # horizontal edges, with a column more at both ends
+    np.not_equal(padded[1:-1, :-1], padded[1:-1, 1:], out=across[1:-1])
+    np.not_equal(padded[:-1, 1:-1], padded[1:, 1:-1], out=along[:, 1:-1])
+    above, below, before, after = across[:-1], across[1:], along[:, :-1], along[:, 1:]
+    nodes = above | below
+    nodes &= before | after
+    nodes |= above != below
+    nodes |= before != after
+    vertical = _lines(across[1:-1].T, nodes.T)
+    horizontal = _lines(along[:, 1:-1], nodes)
     return np.concatenate([vertical[..., ::-1], horizontal]).astype(np.float64)[..., ::-1]
 
 

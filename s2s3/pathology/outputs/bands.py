@@ -9,7 +9,6 @@ A band counts as finished only if all its files are complete, so a killed run ne
 
 import hashlib
 import json
-import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,11 +31,6 @@ _PLAN = "plan.json"
 _PLAN_FILE = JsonFile("plan of a slide", Record(), "remove its folder, or use --overwrite")
 _HASH_DIGITS_SHOWN = 4
 _HEAD_BYTES = 2**16
-_OF_VERSION = "sums"
-"""Entry of a plan that nobody chooses: how this version makes bands of tiles."""
-_FROM_VERSION = "block_width"
-"""Entry that may follow from it."""
-_log = logging.getLogger(__name__)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -67,24 +61,19 @@ class BandFiles:
     def begin(self, plan: Mapping[str, Any], overwrite: bool = False) -> None:
         """Start, or go on with, the run that a plan describes; the plan and its parts are JSON values.
 
-        With `overwrite`, the bands of another plan are removed, without it only those that an earlier version of the
-        program summed otherwise. Raises OutputExistsError, naming the first entry that differs, if there are any;
-        SettingsError if the folder cannot be made.
+        With `overwrite`, the bands of another plan are removed. Raises OutputExistsError, naming the first entry that
+        differs, if there are any; SettingsError if the folder cannot be made.
         """
         wanted = json.loads(json.dumps(plan))
         file = self.work_folder / _PLAN
         if file.is_file() and not self.work_folder.is_symlink():
-            found = read_json(file, _PLAN_FILE)
-            is_summed_so = found.get(_OF_VERSION) == wanted.get(_OF_VERSION)
-            difference = _first_difference(found if is_summed_so else _summed_as(wanted, found), wanted)
-            if difference is None and is_summed_so:
+            difference = _first_difference(read_json(file, _PLAN_FILE), wanted)
+            if difference is None:
                 return
-            if difference and not overwrite:
+            if not overwrite:
                 raise OutputExistsError(
                     f"{self.folder} was made with another {difference}. Use another folder or --overwrite"
                 )
-            if not difference:
-                _log.warning("%s: an earlier version summed its tiles otherwise; the slide is begun anew", self.folder)
         self.remove()
         make_folder(self.work_folder, "the output folder")
         write_json(wanted, file)
@@ -231,11 +220,6 @@ def write_array(array: Array, target: Path) -> None:
         blosc2.asarray(np.ascontiguousarray(array), urlpath=str(temporary), mode="w", cparams=parameters)
         with open(temporary, "rb+") as stream:
             os.fsync(stream.fileno())
-
-
-def _summed_as(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a plan with the entries of another one that follow from the version of the program."""
-    return {**found, **{key: wanted.get(key) for key in (_OF_VERSION, _FROM_VERSION)}}
 
 
 def _first_difference(found: Any, wanted: Any, place: tuple[str, ...] = ()) -> str | None:

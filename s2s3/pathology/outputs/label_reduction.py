@@ -22,12 +22,14 @@ def halved(labels: Array) -> Array:
     pairs = np.ascontiguousarray(labels[: 2 * height, : 2 * width]).view(_PAIR_OF[labels.dtype])
     upper, lower = pairs[::2], pairs[1::2]
     first, second = _split(upper, labels.dtype)
-    result = first
-    mixed = np.nonzero((upper != lower) | (first != second))
-    if len(mixed[0]):
-        third, fourth = _split(lower[mixed], labels.dtype)
-        result[mixed] = _most_frequent(first[mixed], second[mixed], third, fourth)
-    return result
+    is_mixed = upper != lower
+    is_mixed |= first != second
+    mixed = np.flatnonzero(is_mixed)  # much faster than along two axes
+    if len(mixed):
+        rows, columns = np.divmod(mixed, width)
+        third, fourth = _split(lower[rows, columns], labels.dtype)
+        first.flat[mixed] = _most_frequent(first.flat[mixed], second.flat[mixed], third, fourth)
+    return first
 
 
 def sampled(labels: Array, shape: tuple[int, int]) -> Array:

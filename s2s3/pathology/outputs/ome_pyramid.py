@@ -167,7 +167,7 @@ def _level_store(file: Path, planes: int, size: tuple[int, int], dtype: DTypeLik
     import blosc2
 
     chunks = (min(TILE_PX // 2, size[0]), size[1])
-    parameters = {"codec": blosc2.Codec.LZ4, "clevel": 5, "nthreads": 1}
+    parameters = {"codec": blosc2.Codec.LZ4, "clevel": 5, "nthreads": 1, "filters": [blosc2.Filter.NOFILTER]}
     options: dict[str, Any] = {"mode": "w", "chunks": chunks, "cparams": parameters}
     files = [file.with_name(f"{plane}_{file.name}") for plane in range(planes)]
     return [blosc2.zeros(size, np.dtype(dtype), urlpath=str(place), **options) for place in files]

@@ -10,7 +10,7 @@ from nnunetv2.inference.label_conversion import label_dtype
 from nnunetv2.inference.stripe_accumulation import Band
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
-_ROWS_AT_ONCE = 128
+_PIXELS_AT_ONCE = 2**15
 PROBABILITY_ONE = 255
 
 
@@ -22,7 +22,7 @@ def band_labels(band: Band, label_manager: LabelManager, inside: np.ndarray | No
     """
     labels = np.zeros(tuple(band.covered.shape), dtype=label_dtype(label_manager))
     shown = _shown(band, inside)
-    for rows in _row_slabs(len(labels)):
+    for rows in _row_slabs(*labels.shape):
         if shown[rows].any():
             channels = label_manager.convert_logits_to_segmentation(band.logits[:, rows])
             values = _as_labels(channels, label_manager, band.logits.shape[0]) * shown[rows]
@@ -50,7 +50,7 @@ def band_probabilities(
     height, width = (-(-length // factor) for length in band.covered.shape)
     probabilities = np.zeros((len(chosen), height, width), dtype=np.uint8)
     shown = _shown(band, inside)
-    slab = max(_ROWS_AT_ONCE, factor) // factor
+    slab = max(_rows_at_once(band.covered.shape[1]), factor) // factor
     for first in range(0, height, slab):
         rows = slice(first * factor, (first + slab) * factor)
         values = label_manager.apply_inference_nonlin(band.logits[:, rows]) * shown[rows]
@@ -72,5 +72,10 @@ def _as_labels(channels: torch.Tensor, label_manager: LabelManager, num_channels
     return torch.tensor(label_manager.all_labels, device=channels.device)[channels.long()]
 
 
-def _row_slabs(height: int) -> list[slice]:
-    return [slice(first, first + _ROWS_AT_ONCE) for first in range(0, height, _ROWS_AT_ONCE)]
+def _row_slabs(height: int, width: int) -> list[slice]:
+    rows = _rows_at_once(width)
+    return [slice(first, first + rows) for first in range(0, height, rows)]
+
+
+def _rows_at_once(width: int) -> int:
+    return max(1, _PIXELS_AT_ONCE // width)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnunetv2.foundation.freed_memory import zeros_apart
+from nnunetv2.foundation.freed_memory import return_kept_memory, zeros_apart
 from nnunetv2.pathology.prediction.kept_blocks import KeptBlocks, Key
 from nnunetv2.pathology.prediction.slide_normalisation import Pixels
 from nnunetv2.pathology.slides.geometry import Box, cells_of
@@ -101,16 +101,22 @@ class BlockRows:
 
     def _block(self, column: int, row: int) -> Pixels:
         while (column, row) not in self._kept:
-            if (column, row) in self._stored:
-                self._take((column, row))
-            elif (column, row) in self._awaited:
-                block = next(self._coming)
-                self._on_block(block)
-                self._enter(block)
-            else:  # read before, and forgotten since: a band is summed once more
-                (block,) = self._read_blocks([self._box(column, row)])
-                self._enter(block)
+            return_kept_memory()  # what reading takes does not fit between what the tiles left, and the reverse
+            self._fetch((column, row))
+            return_kept_memory()
         return self._kept[column, row]
+
+    def _fetch(self, key: Key) -> None:
+        """Take the block, or the next one that comes."""
+        if key in self._stored:
+            self._take(key)
+        elif key in self._awaited:
+            block = next(self._coming)
+            self._on_block(block)
+            self._enter(block)
+        else:  # read before, and forgotten since: a band is summed once more
+            (block,) = self._read_blocks([self._box(*key)])
+            self._enter(block)
 
     def _enter(self, block: "Block") -> None:
         key = block.box.x // self._edge, block.box.y // self._edge

@@ -134,7 +134,7 @@ class SlidePrediction:
                     return_kept_memory()
                     number = block, band.band
                     labels, probabilities = self.labels(band), self._probabilities(band)
-                    del band  # its logits would be there while the next band is summed
+                    del band  # the sums of its column block would be there while the next block is predicted
                     with self.seconds.on(BANDS):
                         files.write(*number, labels, probabilities)
                     return_kept_memory()
@@ -194,7 +194,6 @@ class SlidePrediction:
             device,
             self.is_predicted,
             len(networks),
-            before_band=return_kept_memory,  # a band does not fit into what the tiles left
         )
 
     @property

@@ -39,8 +39,7 @@ class SlideTiles:
         self.rows.forget_above(self.normaliser.window(self._inside(Box(0, top, width, height))).y)
         remaining = iter(lefts)
         while batch := list(islice(remaining, self.batch_size)):
-            tiles = np.stack([self.tile(top, left) for left in batch])
-            yield from self.predict(torch.from_numpy(tiles))
+            yield from self.predict(torch.from_numpy(np.stack([self.tile(top, left) for left in batch])))
 
     def tile(self, top: int, left: int) -> Tile:
         """Return a tile, normalised; what lies outside the view is zero, as nnU-Net pads small images."""

@@ -5,20 +5,17 @@ from nnunetv2.pathology.outputs.band_layout import BAND_HEIGHT_PX
 
 _WIDTH_STEP_PX = 1024
 _HALF_BYTES = 2
-_BANDS_ALIVE = 2
-"""The band that is written and the one that is computed, or the mean of some folds and the next fold."""
-_CHECK_BYTES = 10
-"""Per pixel of a band: where tiles are, the total weight, and looking for overflow in one channel."""
+_BAND_BYTES = 8
+"""Per pixel of a band: where tiles are, labels, and the sum of one channel of two folds."""
 
 
 def bytes_per_column(num_channels: int, tile_height: int, folds: int = 1, band_height: int = BAND_HEIGHT_PX) -> int:
-    """Return the bytes that a column of a block takes: sums, weights and finished bands.
+    """Return the bytes that a column of a block takes: sums and weights, and what becomes of a finished band.
 
     A band that half precision cannot hold takes about twice as much while it is computed again.
     """
     sums = _HALF_BYTES * (folds * num_channels + 1) * (tile_height + band_height)
-    bands = _BANDS_ALIVE * _HALF_BYTES * num_channels * band_height
-    return sums + bands + _CHECK_BYTES * band_height
+    return sums + _BAND_BYTES * band_height
 
 
 def widest_block(

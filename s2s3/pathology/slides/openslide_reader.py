@@ -18,6 +18,8 @@ from nnunetv2.pathology.slides.slide_reader import WHITE, PathLike, Pixels, Vali
 
 _OPAQUE = 255
 _HALF = 128
+_CACHE_BYTES = 1 << 23
+"""Of decoded tiles: those of a block of 1024 x 1024, whose neighbour may need some; each block is read once."""
 
 
 class OpenSlideReader:
@@ -69,6 +71,7 @@ class OpenSlideReader:
         self._process, self._handle = os.getpid(), None
         try:
             self._handle = self._library.OpenSlide(self._path)
+            self._handle.set_cache(self._library.OpenSlideCache(_CACHE_BYTES))
         except self._library.OpenSlideError as error:
             raise reason("OpenSlide", error) from None
 

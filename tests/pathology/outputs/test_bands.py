@@ -71,24 +71,6 @@ def test_another_plan_is_refused_with_the_first_difference_unless_it_may_overwri
     assert files.unfinished(0) == [0, 1, 2]
 
 
-def test_bands_that_an_earlier_version_summed_otherwise_are_made_anew_unless_something_else_differs_too(
-    tmp_path, caplog
-):
-    today = {**PLAN, "sums": "each fold by itself", "block_width": 10}
-    files = written(tmp_path)
-    with pytest.raises(OutputExistsError, match=r"another step \(0.5 instead of 1\)"):
-        files.begin({**today, "step": 1})
-    assert files.unfinished(0) == []
-    files.begin(today)
-    assert files.unfinished(0) == [0, 1, 2]
-    assert "an earlier version summed its tiles otherwise; the slide is begun anew" in caplog.text
-    files.write(0, 1, band_of(LABELS, 0, 1))
-    files.begin(today)
-    assert files.unfinished(0) == [0, 2]
-    with pytest.raises(OutputExistsError, match=r"another block_width \(10 instead of 20\)"):
-        files.begin({**today, "block_width": 20})
-
-
 def test_a_band_that_is_cut_of_another_shape_or_no_array_counts_as_missing(tmp_path):
     files = written(tmp_path)
     first, second, third = (files.work_folder / f"labels_{n}_0.b2nd" for n in range(3))

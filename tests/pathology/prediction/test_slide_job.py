@@ -184,24 +184,6 @@ def test_a_stopped_slide_goes_on_and_ends_with_the_same_bytes(
     assert not (tmp_path / "stopped/.work").exists()
 
 
-@pytest.mark.parametrize(("folds", "number_made_anew"), [(1, 2), (2, 3)])
-def test_bands_of_a_version_that_summed_all_folds_together_are_made_anew_those_of_one_fold_are_kept(
-    tmp_path: Path, folds: int, number_made_anew: int
-) -> None:
-    predictor = predictor_of_folds(range(1, folds))
-    model, made, out = SlideModel(predictor, "tiny", "77ab"), [], tmp_path / "out"
-    write_pyramid(tmp_path / "s.tif", PyramidSettings(200, 2300, block_px=512))
-
-    with pytest.raises(KeyboardInterrupt):
-        SlideJob(model, LABELS, RunOptions(after_band=stop)).run(str(tmp_path / "s.tif"), "s", out)
-    plan = json.loads((out / ".work/plan.json").read_text())
-    del plan["sums"]
-    (out / ".work/plan.json").write_text(json.dumps(plan))
-    options = RunOptions(after_band=lambda: made.append(len(made)))
-    SlideJob(model, LABELS, options).run(str(tmp_path / "s.tif"), "s", out)
-    assert len(made) == number_made_anew
-
-
 def trained_on_tiles_of(tile: int, patch: int = 64) -> SlideModel:
     predictor = make_predictor(patch)
     predictor.dataset_json["drift"] = {"tile": tile}

@@ -104,13 +104,16 @@ class Bounded:
         region[..., 3] = np.where(np.arange(size[0]) < 2, 0, 255)
         return Image.fromarray(region)
 
+    def set_cache(self, _: object) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
 
 def test_bounds_are_the_origin_of_the_content_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trap 6; and the colour of what was not scanned is the file's own."""
-    library = SimpleNamespace(OpenSlide=Bounded, OpenSlideError=OSError, __library_version__="4")
+    library = SimpleNamespace(OpenSlide=Bounded, OpenSlideError=OSError, OpenSlideCache=int, __library_version__="4")
     monkeypatch.setattr(openslide_reader, "openslide_library", lambda: library)
     reader = OpenSlideReader("a.mrxs")
     slide = Slide("a.mrxs", reader)
