@@ -28,7 +28,10 @@ Gate = Callable[[int, int], bool]
 
 @dataclass(frozen=True)
 class Band:
-    """A finished part of an image, which stays as it is until the next one is asked for."""
+    """A finished part of an image, which stays as it is until the next one is asked for.
+
+    It keeps the memory of the sums of its column block: let go of it before another block is begun.
+    """
 
     block: int
     """Number of its column block, from 0."""
@@ -192,7 +195,7 @@ def _overlap(start: int, length: int, span: Span) -> tuple[slice, slice]:
 
 
 def _all_finite(logits: torch.Tensor) -> bool:
-    """Return whether all values are finite; a channel lies in one piece, so that nothing has to be copied."""
+    """Return whether all values of all channels are finite."""
     return all(all_finite(channel) for channel in logits)
 
 

@@ -11,6 +11,8 @@ import torch
 from nnunetv2.errors import InvalidValueError
 from nnunetv2.inference.sliding_window_prediction import Slicer
 
+_VALUES_AT_ONCE = 2**20
+
 
 class LogitOverflowError(InvalidValueError, RuntimeError):
     """The logits of an image exceed the range of their dtype."""
@@ -85,8 +87,9 @@ def _add(total: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 
 def all_finite(logits: torch.Tensor) -> bool:
-    """Return whether all values are finite; by the extremes, which NaN goes through, so that it takes no memory."""
-    return all(bool(torch.isfinite(value)) for value in torch.aminmax(logits))
+    """Return whether all values are finite; part by part, as looking takes several times the memory of a part."""
+    rows = max(1, _VALUES_AT_ONCE // max(1, logits[:1].numel()))
+    return all(bool(torch.isfinite(part).all()) for part in logits.split(rows))
 
 
 def require_finite(channel: torch.Tensor) -> None:

@@ -12,7 +12,7 @@ from nnunetv2.inference.network_input import pad_to_tile
 from nnunetv2.inference.sliding_window_prediction import compute_gaussian, tile_slicers
 from nnunetv2.inference.stripe_accumulation import Band, StripeAccumulation
 from nnunetv2.inference.stripe_grid import StripeGrid
-from nnunetv2.inference.tile_accumulation import InvalidLogitsError, TileSum, mean_of_folds
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError, TileSum, all_finite, mean_of_folds
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.pathology.prediction.band_labels import band_labels, band_probabilities
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
@@ -144,6 +144,11 @@ def test_skipping_tiles_outside_the_gate_changes_nothing_inside(step):
         assert not any(band.logits[:, ~band.covered].any() for band in bands)
 
 
+def test_all_bands_of_a_block_lie_in_the_memory_of_its_sums():
+    bands = stripes(image_of((100, 75)), convolution(), 0.5, 48, 10).bands_of_block(0)
+    assert len({band.logits.untyped_storage().data_ptr() for band in bands}) == 1
+
+
 def test_each_tile_of_a_block_is_predicted_once():
     seen = []
     accumulation = stripes(image_of((100, 75)), convolution(), 0.5, 1000, 10)
@@ -175,6 +180,22 @@ def test_logits_beyond_half_precision_stay_float32():
     image = image_of((60, 75)) * 1e5
     bands = stripes(image, convolution(), 0.5, 1000, 1000).bands_of_block(0)
     assert torch.equal(next(bands).logits, in_memory(image, convolution(), 0.5, torch.float32))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("dtype", [torch.half, torch.bfloat16, torch.float32])
+def test_a_value_that_is_not_finite_is_found_in_any_part(value, dtype):
+    logits = torch.zeros((2100, 1000), dtype=dtype)
+    assert all_finite(logits)
+    for row in (0, 1047, 1048, 2099):
+        changed = logits.clone()
+        changed[row, 999] = value
+        assert not all_finite(changed)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 5), (5, 0), (3, 4, 0)])
+def test_an_empty_array_counts_as_finite(shape):
+    assert all_finite(torch.zeros(shape))
 
 
 @pytest.mark.parametrize(("value", "words"), [(torch.nan, "NaN"), (torch.inf, "infinite values")])

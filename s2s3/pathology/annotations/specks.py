@@ -17,7 +17,7 @@ def without_specks(labels: Array, min_area: float) -> Array:
     other area changes: where a speck was is background, so that what surrounds it keeps its hole.
 
     Parameters:
-        labels: (height, width), 0 is background.
+        labels: (height, width), 0 is background. The time grows with the number of labels in the window.
     """
     kept = labels.copy()
     if min_area > 1:
@@ -49,7 +49,7 @@ def _remove_specks(labels: Array, mask: Array, min_area: float) -> None:
 
 def _counts(image: Array) -> Array:
     """Return how often each number occurs in an image."""
-    counts = np.zeros(int(image.max()) + 1, np.int64)
+    counts = np.zeros(int(image.max(initial=0)) + 1, np.int64)
     for rows in _slabs(len(image)):
         counts += np.bincount(image[rows].ravel(), minlength=len(counts))
     return counts

@@ -144,6 +144,7 @@ class ComparedSlide:
             with closing(prediction.predicted_bands(block, bands, read.add)) as predicted:
                 for band in predicted:
                     _paste(prediction.labels(band), Box(band.columns[0], band.rows[0], *_size(band)), labels, box)
+                    del band  # with the sums of its column block
         read.require_less_than(self.settings.max_failed, self.source.path)
         return labels
 

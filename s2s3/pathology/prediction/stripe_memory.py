@@ -12,7 +12,8 @@ _BAND_BYTES = 8
 def bytes_per_column(num_channels: int, tile_height: int, folds: int = 1, band_height: int = BAND_HEIGHT_PX) -> int:
     """Return the bytes that a column of a block takes: sums and weights, and what becomes of a finished band.
 
-    A band that half precision cannot hold takes about twice as much while it is computed again.
+    A band that half precision cannot hold takes up to three times as much while it is computed again. Probabilities
+    as fine as the labels take a byte more for each channel and pixel of a band; by default, a sixteenth of it.
     """
     sums = _HALF_BYTES * (folds * num_channels + 1) * (tile_height + band_height)
     return sums + _BAND_BYTES * band_height

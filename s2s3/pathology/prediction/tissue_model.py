@@ -65,6 +65,7 @@ class TissueModel:
             with closing(prediction.predicted_bands(block, range(len(layout.bands)), note)) as bands:
                 for band in bands:
                     mask[slice(*band.rows), slice(*band.columns)] = prediction.labels(band) > 0
+                    del band  # with the sums of its column block
         return mask, unread
 
 
