@@ -102,6 +102,8 @@ class StripeAccumulation:
             predicted = iter(self.predict_row(top, lefts))
             for left in lefts:
                 self._add_tile(stripe, next(predicted), top, left, check)  # no tile stays while the next is predicted
+            if next(predicted, None) is not None:
+                raise ValueError(f"more than {len(lefts)} tiles were predicted for the row at {top}")
         stripe.added.add(top)
 
     def _add_tile(self, stripe: "_Stripe", logits: torch.Tensor, top: int, left: int, check: bool) -> None:

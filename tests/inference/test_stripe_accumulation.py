@@ -161,6 +161,17 @@ def test_each_tile_of_a_block_is_predicted_once():
     assert sorted(seen) == list(product(accumulation.grid.rows, accumulation.grid.columns))
 
 
+@pytest.mark.parametrize(("change", "error"), [(1, ValueError), (-1, RuntimeError)])
+def test_more_or_fewer_tiles_than_asked_for_are_noticed(change, error):
+    accumulation = stripes(image_of((100, 75)), convolution(), 0.5, 1000, 10)
+
+    def predict_row(top: int, lefts: Sequence[int]) -> Iterator[torch.Tensor]:
+        return (torch.zeros(3, *TILE) for _ in range(len(lefts) + change))
+
+    with pytest.raises(error):
+        list(replace(accumulation, predict_row=predict_row).bands_of_block(0))
+
+
 def test_a_band_that_half_precision_cannot_sum_is_summed_with_float32():
     image = image_of((100, 75))
     image[:, :30] *= 3000

@@ -1,13 +1,14 @@
 """Leaves out of label images what their outlines would not show, before these are drawn."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
+from nnunetv2.pathology.annotations.label_counts import occurrences
 from nnunetv2.pathology.annotations.outlines import Array
 
 _ROWS_AT_ONCE = 256
-"""Counting and looking up take eight bytes a pixel."""
+"""Looking up takes eight bytes a pixel."""
 
 
 def without_specks(labels: Array, min_area: float) -> Array:
@@ -19,10 +20,11 @@ def without_specks(labels: Array, min_area: float) -> Array:
     Parameters:
         labels: (height, width), 0 is background. The time grows with the number of labels in the window.
     """
+    if min_area <= 1 or not labels.any():
+        return labels
     kept = labels.copy()
-    if min_area > 1:
-        for value in np.flatnonzero(_counts(labels)[1:]) + 1:
-            _remove_specks(kept, labels == value, min_area)
+    for value in np.flatnonzero(occurrences(labels, int(labels.max()) + 1)[1:]) + 1:
+        _remove_specks(kept, labels == value, min_area)
     return kept
 
 
@@ -38,22 +40,11 @@ def _remove_specks(labels: Array, mask: Array, min_area: float) -> None:
     """Make areas of a mask background in an image of the same size, unless they are large or touch its border."""
     from scipy import ndimage
 
-    areas, _ = ndimage.label(mask)
-    is_small = _counts(areas) < min_area
+    areas, count = ndimage.label(mask)
+    is_small = occurrences(areas, count + 1) < min_area
     for no_speck in (0, areas[0], areas[-1], areas[:, 0], areas[:, -1]):
         is_small[no_speck] = False
     if is_small.any():
-        for rows in _slabs(len(labels)):
+        for first in range(0, len(labels), _ROWS_AT_ONCE):
+            rows = slice(first, first + _ROWS_AT_ONCE)
             labels[rows][is_small[areas[rows]]] = 0
-
-
-def _counts(image: Array) -> Array:
-    """Return how often each number occurs in an image."""
-    counts = np.zeros(int(image.max(initial=0)) + 1, np.int64)
-    for rows in _slabs(len(image)):
-        counts += np.bincount(image[rows].ravel(), minlength=len(counts))
-    return counts
-
-
-def _slabs(height: int) -> Iterator[slice]:
-    return (slice(first, first + _ROWS_AT_ONCE) for first in range(0, height, _ROWS_AT_ONCE))

@@ -24,11 +24,10 @@ def halved(labels: Array) -> Array:
     first, second = _split(upper, labels.dtype)
     is_mixed = upper != lower
     is_mixed |= first != second
-    mixed = np.flatnonzero(is_mixed)  # much faster than along two axes
-    if len(mixed):
-        rows, columns = np.divmod(mixed, width)
-        third, fourth = _split(lower[rows, columns], labels.dtype)
-        first.flat[mixed] = _most_frequent(first.flat[mixed], second.flat[mixed], third, fourth)
+    mixed = np.unravel_index(np.flatnonzero(is_mixed), is_mixed.shape)  # much faster than np.nonzero of two axes
+    if len(mixed[0]):
+        third, fourth = _split(lower[mixed], labels.dtype)
+        first[mixed] = _most_frequent(first[mixed], second[mixed], third, fourth)
     return first
 
 

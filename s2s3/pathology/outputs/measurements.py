@@ -8,12 +8,11 @@ import numpy as np
 
 from nnunetv2.errors import ArgumentError
 from nnunetv2.pathology.annotations.geojson_writer import ClassObjects
+from nnunetv2.pathology.annotations.label_counts import occurrences
 from nnunetv2.pathology.annotations.stitching import ReadLabels
 from nnunetv2.pathology.outputs.label_reduction import Array
 
 _STRIP_PX = 1024
-_COUNTED_AT_ONCE = 2**20
-"""Pixels; counting takes eight bytes for each."""
 _UM2_PER_MM2 = 1e6
 _LABELS = 2**16
 
@@ -48,9 +47,7 @@ def count_labels(read_labels: ReadLabels, height: int, width: int) -> Array:
     """Return how many pixels have each label, (65536,), reading the image once in strips."""
     counts = np.zeros(_LABELS, np.int64)
     for top in range(0, height, _STRIP_PX):
-        strip = read_labels(top, 0, min(_STRIP_PX, height - top), width).ravel()
-        for first in range(0, len(strip), _COUNTED_AT_ONCE):
-            counts += np.bincount(strip[first : first + _COUNTED_AT_ONCE], minlength=_LABELS)
+        counts += occurrences(read_labels(top, 0, min(_STRIP_PX, height - top), width), _LABELS)
     return counts
 
 

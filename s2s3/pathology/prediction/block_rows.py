@@ -100,11 +100,13 @@ class BlockRows:
         return Box(column * self._edge, row * self._edge, self._edge, self._edge).within(*self._size)
 
     def _block(self, column: int, row: int) -> Pixels:
-        while (column, row) not in self._kept:
+        key = column, row
+        if key not in self._kept:
             return_kept_memory()  # what reading takes does not fit between what the tiles left, and the reverse
-            self._fetch((column, row))
+            while key not in self._kept:
+                self._fetch(key)
             return_kept_memory()
-        return self._kept[column, row]
+        return self._kept[key]
 
     def _fetch(self, key: Key) -> None:
         """Take the block, or the next one that comes."""

@@ -9,6 +9,8 @@ from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_stamp import slide_stamp
 from nnunetv2.pathology.slides.rescue import RescuingView
 
+_FOLDS_SINGLY = "each fold by itself"
+
 
 def about_slide(opened: RescuingView) -> dict[str, Any]:
     """Return the entries of the state file that are known once a slide is open."""
@@ -64,6 +66,7 @@ def prediction_plan(
         "step_size": settings.step_size,
         "batch_size": prediction.batch_size,
         "block_width": layout.block_width,
+        "sums": _FOLDS_SINGLY if len(model.networks) > 1 else None,
         "gate": None if prediction.gate is None else prediction.gate.digest(),
         "normalization": normalization,
         "probabilities": None if kept is None else asdict(kept),

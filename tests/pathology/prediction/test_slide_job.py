@@ -184,6 +184,18 @@ def test_a_stopped_slide_goes_on_and_ends_with_the_same_bytes(
     assert not (tmp_path / "stopped/.work").exists()
 
 
+def test_bands_of_a_version_that_summed_all_folds_together_are_refused(tmp_path: Path) -> None:
+    model, out = SlideModel(predictor_of_folds([1]), "tiny", "77ab"), tmp_path / "out"
+    write_pyramid(tmp_path / "s.tif", PyramidSettings(200, 2300, block_px=512))
+    with pytest.raises(KeyboardInterrupt):
+        SlideJob(model, LABELS, RunOptions(after_band=stop)).run(str(tmp_path / "s.tif"), "s", out)
+    plan = json.loads((out / ".work/plan.json").read_text())
+    del plan["sums"]
+    (out / ".work/plan.json").write_text(json.dumps(plan))
+    with pytest.raises(OutputExistsError, match=r'made with another sums \(null instead of "each fold by itself"\)'):
+        SlideJob(model, LABELS).run(str(tmp_path / "s.tif"), "s", out)
+
+
 def trained_on_tiles_of(tile: int, patch: int = 64) -> SlideModel:
     predictor = make_predictor(patch)
     predictor.dataset_json["drift"] = {"tile": tile}
