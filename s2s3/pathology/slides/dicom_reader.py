@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import SlideError
+from nnunetv2.pathology.slides.dicom_header import MAGIC, PREAMBLE, series_in_header
 from nnunetv2.pathology.slides.geometry import Box, Level, make_level
 from nnunetv2.pathology.slides.slide_reader import WANTED, PathLike, Pixels, Valid, reason
-
-_PREAMBLE, _MAGIC = 128, b"DICM"
 
 
 def is_dicom(path: PathLike) -> bool:
     """Return whether a file is a DICOM file by its first bytes."""
     with open(path, "rb") as stream:
-        return stream.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
+        return stream.read(PREAMBLE + len(MAGIC))[PREAMBLE:] == MAGIC
 
 
 class DicomReader:
@@ -73,8 +72,8 @@ class DicomReader:
 
 def series_of(path: PathLike) -> str | None:
     """Return the SeriesInstanceUID of a DICOM file; None if no library that can tell is installed, or none can."""
-    if find_spec("pydicom") is None:
-        return None
+    if (known := series_in_header(path)) is not None or find_spec("pydicom") is None:
+        return known
     import pydicom
 
     try:
