@@ -34,9 +34,14 @@ class NnunetFolders:
         }
 
 
+def folders_in(root: Path) -> NnunetFolders:
+    """Return raw, preprocessed and results below `root`, whether they exist or not."""
+    return NnunetFolders(*(root / f"nnUNet_{name}" for name in ("raw", "preprocessed", "results")))
+
+
 def make_folders(root: Path) -> NnunetFolders:
     """Create raw, preprocessed and results below `root`."""
-    folders = NnunetFolders(*(root / f"nnUNet_{name}" for name in ("raw", "preprocessed", "results")))
+    folders = folders_in(root)
     for folder in (folders.raw, folders.preprocessed, folders.results):
         folder.mkdir(parents=True)
     return folders

@@ -17,8 +17,8 @@ def lines_of(file: Path) -> int:
 
 def function_lengths() -> list[int]:
     """Return the lines of every function and method, with its signature and docstring."""
-    nodes = [node for file in FILES for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    nodes = (node for file in FILES for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return [(node.end_lineno or node.lineno) - node.lineno + 1 for node in functions]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.conftest import NnunetFolders, make_folders
+from tests.conftest import NnunetFolders, folders_in, make_folders
 from tests.forked_programs import run_program
 
 NAME = "Dataset310_Cells"
@@ -96,8 +96,7 @@ def make_workspace(root: Path, **changes: str | None) -> Workspace:
 def copy_workspace(source: Workspace, root: Path, **changes: str | None) -> Workspace:
     """Return a copy that a test may break."""
     shutil.copytree(source.folders.raw.parent, root, dirs_exist_ok=True)
-    folders = NnunetFolders(*(root / f"nnUNet_{name}" for name in ("raw", "preprocessed", "results")))
-    return Workspace(folders, changes)
+    return Workspace(folders_in(root), changes)
 
 
 def write_raw_dataset(folder: Path) -> None:

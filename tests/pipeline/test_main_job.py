@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import folders_in
 from tests.differential.oracle import command, run_oracle
-from tests.pipeline.factories import CASES, NAME, Workspace, make_workspace, save
+from tests.pipeline.factories import CASES, NAME, Workspace, save, write_raw_dataset
+from tests.shared_builds import built_once
 
 TRAINER = "nnUNetTrainerTiny"
 TINY_TRAINER = f"""
@@ -37,10 +39,18 @@ PREDICT = ("-d", 310, "-c", "2d", "-f", 0, "-device", "cpu", "-npp", 0, "-nps", 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace in which every command of the main job has run."""
-    root = tmp_path_factory.mktemp("main_job")
+    return workspace_in(built_once(tmp_path_factory, "main_job", run_main_job))
+
+
+def workspace_in(root: Path) -> Workspace:
+    return Workspace(folders_in(root), {"nnUNet_extTrainer": str(root / "trainers")})
+
+
+def run_main_job(root: Path) -> None:
     (root / "trainers").mkdir()
     (root / "trainers" / f"{TRAINER}.py").write_text(TINY_TRAINER)
-    job = make_workspace(root, nnUNet_extTrainer=str(root / "trainers"))
+    job = workspace_in(root)
+    write_raw_dataset(job.raw)
     must_succeed(job, "drift", "prism", "-d", 310, "--no-report", "--workers", 0)
     planned = job.plan("--verify_dataset_integrity")
     assert planned.code == 0, planned.errors
@@ -54,7 +64,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     domains = ("--domains", job.raw / "domains.json")
     must_succeed(job, "nnUNetv2_evaluate_folder", job.raw / "labelsTr", out, *model, *domains, "-np", 0)
     must_succeed(job, "drift", "report", model_folder(job), "-o", root / "report.html")
-    return job
 
 
 def must_succeed(job: Workspace, *words: object) -> str:
