@@ -1,13 +1,15 @@
 """The same network on the same slide: `drift slide predict` beside TIAToolbox's SemanticSegmentor.
 
     python -m venv TIA && TIA/bin/pip install tiatoolbox          # an environment of its own; no part of DRIFT
-    python benchmarks/slides_beside_tiatoolbox.py --python TIA/bin/python [--side 2048]
+    python benchmarks/slides_beside_tiatoolbox.py --python TIA/bin/python [--side 2048] [--steps 0]
 
 Tiles of 256 pixels at half overlap, normalised with the same values, one thread, one tile at once, no reader
 processes. Prints CPU seconds and peak memory of a process of its own for each, from opening the slide to labels on
 disk and without imports; what the network alone takes of that time, as both have their own version of torch; and, after
 a second prediction of the slide without its first 64 rows and columns, the share of pixels whose label depends on where
-tiles lie, near the borders of tiles (8 pixels) and elsewhere. The network is untrained, the slide synthetic.
+tiles lie, near the borders of tiles (8 pixels) and elsewhere. The slides are synthetic; the network is trained for some
+minutes on another one (`--steps 0`: not at all, so that its labels change at the least difference). Both labels are also
+compared with what is drawn.
 """
 
 import argparse
@@ -31,6 +33,7 @@ from sample_data.pyramids import PyramidSettings, SyntheticSlide
 from tests.differential.oracle import run_ours
 
 SHIFT, CLASSES, MPP = PATCH // 4, 3, 0.5
+TRAINING_PX, BATCH = 4096, 2
 MEAN, STD = (180.0, 140.0, 170.0), (50.0, 55.0, 45.0)
 MEASURING = """
     import json, sys, threading, time
@@ -131,6 +134,26 @@ THEIRS = """
 """
 
 
+def train(model: Path, steps: int) -> None:
+    """Train the network of a model to tell the classes of a synthetic slide of another seed."""
+    network = predictor_of(model).network.train()
+    slide = SyntheticSlide(
+        PyramidSettings(TRAINING_PX, TRAINING_PX, block_px=1024, textures=8, glass_share=0.1, seed=1)
+    )
+    optimizer, random = torch.optim.Adam(network.parameters(), 1e-3), np.random.default_rng(0)
+    for _ in range(steps):
+        corners = random.integers(0, TRAINING_PX - PATCH, (BATCH, 2))
+        windows = [(int(x), int(y), PATCH, PATCH) for x, y in corners]
+        tiles = (np.stack([slide.pixels(*window) for window in windows]) - np.array(MEAN)) / np.array(STD)
+        labels = torch.from_numpy(np.stack([slide.labels(*window) for window in windows]).astype(np.int64))
+        loss = torch.nn.functional.cross_entropy(network(torch.from_numpy(tiles).permute(0, 3, 1, 2).float()), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    file = model / "fold_0" / "checkpoint_final.pth"
+    torch.save({**torch.load(file, weights_only=True), "network_weights": network.state_dict()}, file)
+
+
 def save_network(model: Path, target: Path) -> None:
     """Save the network of a model in the form that any version of torch loads without its class."""
     network = predictor_of(model).network.eval()
@@ -150,10 +173,9 @@ def run_theirs(python: str, *arguments: object) -> str:
     return finished.stdout
 
 
-def write_slides(root: Path, side: int) -> tuple[Path, Path]:
-    """Write a slide that is tissue everywhere, and the same without its first rows and columns."""
-    settings = PyramidSettings(side, side, block_px=1024, glass_share=0.0)
-    pixels = SyntheticSlide(settings).pixels(0, 0, side, side)
+def write_slides(root: Path, slide: SyntheticSlide) -> tuple[Path, Path]:
+    """Write a slide, and the same without its first rows and columns."""
+    pixels = slide.pixels(0, 0, slide.settings.width, slide.settings.height)
     files = root / "slide.tif", root / "shifted.tif"
     for file, shown in zip(files, (pixels, pixels[SHIFT:, SHIFT:]), strict=True):
         pixels_per_cm = 1e4 / MPP
@@ -182,13 +204,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", required=True, help="of the environment that has tiatoolbox")
     parser.add_argument("--side", type=int, default=1536, help="of the slide, in pixels, a multiple of 128")
+    parser.add_argument("--steps", type=int, default=200, help="of training; 0: the network as it was drawn")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        model, (slide, shifted) = (
-            make_model(root / "model", CLASSES, PATCH, FEATURES),
-            write_slides(root, arguments.side),
-        )
+        drawn = SyntheticSlide(PyramidSettings(arguments.side, arguments.side, block_px=1024, glass_share=0.0))
+        model, (slide, shifted) = make_model(root / "model", CLASSES, PATCH, FEATURES), write_slides(root, drawn)
+        train(model, arguments.steps)
         save_network(model, root / "network.pt")
         values = json.dumps([MEAN, STD])
         ours = run_ours(MEASURING + OURS, model, slide, root / "ours", values, shifted, env=ONE_THREAD)
@@ -201,6 +223,8 @@ def main() -> None:
             show(f"{name}: the network alone on these tiles over that", alone / seconds, "")
             show(f"{name}: peak memory above that of the process before", peak, "MiB")
             show_dependence(name, *map(np.asarray, labels))
+            truth = drawn.labels(0, 0, arguments.side, arguments.side)
+            show(f"{name}: labels as drawn", 100 * (labels[0][: len(truth), : len(truth)] == truth).mean(), "%")
 
 
 if __name__ == "__main__":
