@@ -8,8 +8,8 @@ processes. Prints CPU seconds and peak memory of a process of its own for each, 
 disk and without imports; what the network alone takes of that time, as both have their own version of torch; and, after
 a second prediction of the slide without its first 64 rows and columns, the share of pixels whose label depends on where
 tiles lie, near the borders of tiles (8 pixels) and elsewhere. The slides are synthetic; the network is trained for some
-minutes on another one (`--steps 0`: not at all, so that its labels change at the least difference). Both labels are also
-compared with what is drawn.
+minutes on another one (`--steps 0`: not at all, so that its labels change at the least difference). The labels of both
+are also compared with what is drawn.
 """
 
 import argparse

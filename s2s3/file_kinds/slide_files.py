@@ -83,8 +83,8 @@ _CLASS = Record(
         "name": TEXT,
         "area_mm2": NUMBER,
         "share_of_tissue": optional(NUMBER),
-        "objects": whole_number(0),
-        "largest_object_mm2": NUMBER,
+        "objects": optional(whole_number(0)),
+        "largest_object_mm2": optional(NUMBER),
     }
 )
 SLIDE_MEASUREMENTS = JsonFile(

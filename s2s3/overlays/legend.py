@@ -11,6 +11,8 @@ _TEXT, _PAPER = (0, 0, 0), (255, 255, 255)
 _SMALLEST_FONT, _LARGEST_FONT = 11, 60
 _WIDTH_OF_ONE_FONT_PIXEL = 40
 """A picture 1000 pixels wide has letters 25 pixels high."""
+_LONGEST_NAME = 60
+"""Characters; of longer names the end is left out, as a file may hold a name of any length."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,13 @@ class _Entry:
 def add_legend(picture: np.ndarray, entries: Sequence[tuple[str, Rgb]]) -> np.ndarray:
     """Return a picture (H, W, 3), 8 bit, with a row of named colours below it; several rows if it is narrow.
 
-    A picture narrower than the longest name gets a white margin on the right.
+    A picture narrower than the longest name gets a white margin on the right; names end after 60 characters.
     """
     from PIL import Image, ImageDraw, ImageFont
 
     if not entries:
         return picture
+    entries = [(_shortened(name), colour) for name, colour in entries]
     size = min(max(picture.shape[1] // _WIDTH_OF_ONE_FONT_PIXEL, _SMALLEST_FONT), _LARGEST_FONT)
     font = ImageFont.load_default(size)
     lengths = [round(font.getlength(name)) for name, _ in entries]
@@ -45,6 +48,10 @@ def add_legend(picture: np.ndarray, entries: Sequence[tuple[str, Rgb]]) -> np.nd
     if missing:
         picture = np.pad(picture, ((0, 0), (0, missing), (0, 0)), constant_values=_PAPER[0])
     return np.concatenate([picture, np.asarray(strip)])
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
 
 
 def _place(entries: Sequence[tuple[str, Rgb]], lengths: Sequence[int], size: int, width: int) -> list[_Entry]:

@@ -37,3 +37,8 @@ def test_the_letters_grow_with_the_picture():
 
 def test_without_labels_the_picture_is_unchanged():
     assert np.array_equal(add_legend(picture(5, 5), []), picture(5, 5))
+
+
+def test_the_end_of_a_long_name_is_left_out():
+    long, cut = (add_legend(picture(50, 100), [(name, RED)]) for name in ("n" * 100_000, "n" * 57 + "..."))
+    np.testing.assert_array_equal(long, cut)

@@ -15,6 +15,8 @@ Area: TypeAlias = "shapely.Polygon | shapely.MultiPolygon"
 
 FEWEST_POINTS = 3
 _LARGEST_COORDINATE = 1e8
+_LONGEST_CLASS_NAME = 200
+"""Characters."""
 _NOTICED_CHANGE = 0.01
 _CROSSINGS_UNCHECKED = 500
 """Corners of a polygon that may cross itself in any way; repairing takes memory for every crossing."""
@@ -72,6 +74,11 @@ class Collector:
 
     def add(self, class_name: str, area: Area) -> None:
         """Add an area, repaired if it is invalid; one without extent is left out. Raises UnfitShape."""
+        if len(class_name) > _LONGEST_CLASS_NAME:
+            raise UnfitShape(
+                f"has a class name of {len(class_name)} characters ({class_name[:20]!r}...),"
+                f" expected at most {_LONGEST_CLASS_NAME}"
+            )
         valid = area if shapely.is_valid(area) else repaired(area)
         if valid.is_empty or not valid.area:
             self.note("without extent left out")

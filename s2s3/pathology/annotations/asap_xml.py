@@ -26,6 +26,7 @@ HOLE_GROUPS = ("Exclusion", "Hole", "exclude")
 """ASAP knows no holes; groups of these names are cut out of all others."""
 _AREAS = ("Polygon", "Spline", "Rectangle")
 _DEEPEST = 64
+_ROOT = "ASAP_Annotations"
 _NO_GROUP = ("", "None")
 
 
@@ -46,7 +47,7 @@ def read_asap(
         origin: (x, y), subtracted: where the part of the slide that is shown begins, in pixels of the slide.
 
     Raises MissingFileError; AnnotationError, one line for each problem, for a damaged or too large file, one with a
-    DOCTYPE, or a shape that cannot be used.
+    DOCTYPE or of another program, or a shape that cannot be used.
     """
     collector, problems = Collector(), []
     for number, found in enumerate(_parsed(Path(path), largest_mib)):
@@ -74,6 +75,8 @@ def _parsed(path: Path, largest_mib: int) -> list[_Found]:
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
+        if depth == 1 and name != _ROOT:
+            raise AnnotationError(f"{path}: is not ASAP's: it begins with <{name[:40]}>, expected <{_ROOT}>")
         if depth > _DEEPEST:
             raise AnnotationError(f"{path}: elements are nested more than {_DEEPEST} levels deep")
         if name == "Annotation":

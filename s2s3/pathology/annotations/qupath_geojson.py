@@ -26,13 +26,17 @@ from s1.problem_lists import raise_together
 ENDINGS = (".geojson", ".json")
 _WITHOUT_AREA = ("Point", "MultiPoint", "LineString", "MultiLineString")
 _CHILDREN = ("childObjects", "children")
+_FEATURE = "Feature"
 _EXPECTED = "a FeatureCollection, a Feature or a list of features"
 
 
-def read_geojson(path: Path, largest_mib: int = LARGEST_MIB) -> AnnotationSet:
+def read_geojson(path: Path, largest_mib: int = LARGEST_MIB, unclassified: str | None = None) -> AnnotationSet:
     """Return the areas of a GeoJSON file, plain or packed (.gz, .zip), those nested in others after them.
 
-    Objects without a class, points and lines are counted and left out; invalid rings are repaired.
+    Points and lines are counted and left out; invalid rings are repaired.
+
+    Parameters:
+        unclassified: class of objects without one; None: they are counted and left out, too.
 
     Raises MissingFileError; AnnotationError, one line for each problem, for a damaged or too large file, or a shape
     that cannot be used.
@@ -44,7 +48,7 @@ def read_geojson(path: Path, largest_mib: int = LARGEST_MIB) -> AnnotationSet:
     collector, problems = Collector(), []
     for place, feature in _features(content, str(path)):
         try:
-            _collect(feature, collector)
+            _collect(feature, collector, unclassified)
         except UnfitShape as error:
             problems.append(f"{place} {error}")
     raise_together(AnnotationError, "cannot be used as annotations", problems, str(path))
@@ -54,7 +58,7 @@ def read_geojson(path: Path, largest_mib: int = LARGEST_MIB) -> AnnotationSet:
 def _features(content: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Yield each feature with its place in the file, a parent before its children."""
     top: Any = [content]
-    if not isinstance(content, dict) or content.get("type") != "Feature":
+    if not isinstance(content, dict) or content.get("type") != _FEATURE:
         top = content.get("features") if isinstance(content, dict) else content
     if not isinstance(top, list):
         raise AnnotationError(f"{path}: is not GeoJSON, expected {_EXPECTED}")
@@ -78,10 +82,12 @@ def _properties(feature: Any) -> dict[str, Any]:
     return properties if isinstance(properties, dict) else {}
 
 
-def _collect(feature: Any, collector: Collector) -> None:
+def _collect(feature: Any, collector: Collector, unclassified: str | None) -> None:
     if not isinstance(feature, dict):
         raise UnfitShape("is no feature, expected an object")
-    geometry, class_name = feature.get("geometry"), _class_name(_properties(feature))
+    if feature.get("type", _FEATURE) != _FEATURE:
+        raise UnfitShape(f"has the type {shown(feature['type'])}, expected {_FEATURE}")
+    geometry, class_name = feature.get("geometry"), _class_name(_properties(feature)) or unclassified
     is_ellipse = _properties(feature).get("isEllipse") is True
     for area in _areas(geometry, collector, is_ellipse):
         if class_name is None:

@@ -15,6 +15,7 @@ from nnunetv2.pathology.outputs.label_reduction import Array
 _STRIP_PX = 1024
 _UM2_PER_MM2 = 1e6
 _LABELS = 2**16
+_OF_OBJECTS = ("objects", "largest_object_mm2")
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class ClassMeasurement:
     area_mm2: float
     share_of_tissue: float | None
     """Area as a share of the tissue, 0..1; None without tissue."""
-    objects: int
-    largest_object_mm2: float
-    """0 without objects."""
+    objects: int | None
+    """None where outlines were not drawn."""
+    largest_object_mm2: float | None
+    """0 without objects, None where outlines were not drawn."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +65,34 @@ def class_measurements(
     Parameters:
         counts: pixels of each label, from `count_labels`.
         labels: class -> label; the background, 0, is left out.
-        objects: class -> what `write_objects` counted; areas in square pixels of the slide.
+        objects: class -> what `write_objects` counted; areas in square pixels of the slide. None: it was not asked for.
     """
     pixel_mm2, slide_pixel_mm2 = (x * y / _UM2_PER_MM2 for x, y in (sizes.labels, sizes.slide))
     measured = []
     for name, label in sorted(labels.items(), key=lambda item: item[1]):
         if label == 0:
             continue
-        found = (objects or {}).get(name, ClassObjects())
+        number, largest = _of_objects(None if objects is None else objects.get(name, ClassObjects()), slide_pixel_mm2)
         area = int(counts[label]) * pixel_mm2
         share = area / tissue_mm2 if tissue_mm2 else None
-        largest = found.largest * slide_pixel_mm2
-        measured.append(ClassMeasurement(name, label, int(counts[label]), area, share, found.count, largest))
+        measured.append(ClassMeasurement(name, label, int(counts[label]), area, share, number, largest))
     return measured
+
+
+def _of_objects(found: ClassObjects | None, pixel_mm2: float) -> tuple[int | None, float | None]:
+    """Return number and largest area."""
+    return (None, None) if found is None else (found.count, found.largest * pixel_mm2)
+
+
+def with_objects_of(content: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return measurements with what earlier ones say of objects, whose outlines were not drawn anew."""
+    known = {entry["name"]: entry for entry in earlier["classes"]}
+    classes = [
+        {**entry, **{key: known[entry["name"]][key] for key in _OF_OBJECTS}} if entry["name"] in known else entry
+        for entry in content["classes"]
+    ]
+    left_out = {key: earlier[key] for key in ("objects_left_out",) if key in earlier}
+    return {**content, "classes": classes, **left_out}
 
 
 def area_ratio(measured: Sequence[ClassMeasurement], ratio: str) -> float | None:

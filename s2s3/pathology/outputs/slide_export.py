@@ -27,14 +27,15 @@ from nnunetv2.pathology.outputs.slide_files import LABELS_NAME, write_slide_file
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.thumbnail import LARGEST_PX
 
-_DONE = "done"
+_WITH_OUTPUTS = ("done", "no_tissue")
 _MEASURED_AGAIN = ("tissue_mm2", "classes", "ratios", "objects_left_out")
 
 
 def export_slide(folder: Path, settings: ExportSettings, slide_path: str | None = None) -> dict[str, Any]:
     """Write the files that the settings ask for into the folder of a predicted slide; return its measurements.
 
-    They are, byte for byte, what the prediction writes with the same settings; DICOM has the time in it.
+    They are, byte for byte, what the prediction writes with the same settings; DICOM has the time in it. Numbers of
+    objects stay as they are unless outlines are drawn anew.
 
     Parameters:
         slide_path: of the slide, which a DICOM segmentation refers to; what state.json says is not followed.
@@ -43,7 +44,7 @@ def export_slide(folder: Path, settings: ExportSettings, slide_path: str | None 
     not done, ArgumentError for unknown classes, AnnotationError or InvalidValueError for damaged files.
     """
     found = read_json(folder / STATE_NAME, SLIDE_STATE)
-    if found["state"] != _DONE:
+    if found["state"] not in _WITH_OUTPUTS:
         raise SlideError(f"{folder}: its state is {found['state']!r}, only slides that are done have labels to export")
     state = read_json(folder / STATE_NAME, FINISHED_SLIDE_STATE)
     file = folder / LABELS_NAME
@@ -55,7 +56,7 @@ def export_slide(folder: Path, settings: ExportSettings, slide_path: str | None 
         slide = replace(_labelled(state, labels, probabilities), path=slide_path)
         settings.require_classes(list(slide.classes))
         thumbnail = _thumbnail(folder / THUMBNAIL_NAME) if OVERLAY in settings.save else None
-        return write_slide_files(slide, settings, folder, thumbnail, **more)
+        return write_slide_files(slide, settings, folder, thumbnail, about, **more)
 
 
 def exportable_folders(given: Sequence[Path]) -> list[Path]:

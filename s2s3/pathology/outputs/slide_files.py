@@ -22,6 +22,7 @@ from nnunetv2.pathology.outputs.measurements import (
     class_measurements,
     count_labels,
     measurements_content,
+    with_objects_of,
 )
 from nnunetv2.pathology.outputs.ome_zarr import require_zarr, write_ome_zarr
 from nnunetv2.pathology.outputs.overlay import overlay_picture, thumbnail_size, write_picture
@@ -34,12 +35,18 @@ _STRIP_PX = 1024
 
 
 def write_slide_files(
-    slide: LabelledSlide, settings: ExportSettings, folder: Path, thumbnail: npt.NDArray[np.uint8] | None, **about: Any
+    slide: LabelledSlide,
+    settings: ExportSettings,
+    folder: Path,
+    thumbnail: npt.NDArray[np.uint8] | None,
+    earlier: Mapping[str, Any] | None = None,
+    **about: Any,
 ) -> dict[str, Any]:
     """Write what the settings ask for, and measurements.json; return the content of that.
 
     Parameters:
         thumbnail: colours of the slide, needed for the overlay.
+        earlier: measurements of the same labels, whose numbers of objects stay if outlines are not drawn now.
         about: further entries of measurements.json.
     """
     written = None
@@ -52,6 +59,8 @@ def write_slide_files(
     if DICOM in settings.save:
         write_dicom_seg(slide, settings, folder)
     content = _measured(slide, settings, written, about)
+    if written is None and earlier is not None:
+        content = with_objects_of(content, earlier)
     write_json(content, folder / MEASUREMENTS_NAME)
     return content
 

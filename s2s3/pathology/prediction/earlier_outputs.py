@@ -6,12 +6,12 @@ from typing import Any
 
 from nnunetv2.errors import OutputExistsError
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
-from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE
+from nnunetv2.pathology.prediction.slide_state import DONE, WITH_OUTPUTS
 
 
 def is_ended(before: Mapping[str, Any], settings: SlideSettings) -> bool:
     """Tell whether the state of a slide says that it was predicted, and that is not to be done again."""
-    return before.get("state") in (DONE, NO_TISSUE) and not settings.overwrite
+    return before.get("state") in WITH_OUTPUTS and not settings.overwrite
 
 
 def is_finished(folder: Path, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from nnunetv2.errors import OutputExistsError
 from nnunetv2.pathology.outputs.bands import file_stamp
 from nnunetv2.pathology.outputs.written_files import link_outputs, remove_run
 from nnunetv2.pathology.prediction.earlier_outputs import is_finished
-from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState, read_state
+from nnunetv2.pathology.prediction.slide_state import WITH_OUTPUTS, SlideState, read_state
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.pathology.slides.slide_parts import parts_of_slide
 from nnunetv2.pathology.slides.watched_reader import HangingReadError, watched_chunks, within
@@ -103,7 +103,7 @@ def _ends(entry: SlideEntry) -> Hashable:
 
 
 def _is_wanted(before: Mapping[str, Any], folder: Path, wanted: Mapping[str, Any]) -> bool:
-    if before.get("state") not in (DONE, NO_TISSUE) or folder.is_symlink():
+    if before.get("state") not in WITH_OUTPUTS or folder.is_symlink():
         return False
     with suppress(OutputExistsError):  # done with another model or other settings
         return is_finished(folder, before, wanted)

@@ -23,6 +23,7 @@ from nnunetv2.pathology.slides.reader_process import Reading
 from nnunetv2.pathology.slides.rescue import SlideSource
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from nnunetv2.utilities.label_handling.label_meaning import class_values
+from s1.json_schema import is_name
 
 
 class TissueFinder(Protocol):
@@ -73,6 +74,11 @@ class SlideModel:
         if self.predictor.label_manager is None or self.num_input_channels != RGB_CHANNELS:
             raise SettingsError(
                 f"model {self.name} is for images of {self.num_input_channels} channel(s); slides have red, green, blue"
+            )
+        if odd := [name for name in self.classes if not is_name(name)]:
+            raise SettingsError(
+                f"model {self.name}: its class {odd[0][:40]!r} is no text in one line, as the files of a slide need."
+                " Rename it in its dataset.json"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -129,15 +135,22 @@ class SlideModel:
 
     @property
     def dataset_statistics(self) -> ChannelStatistics:
-        """Means and standard deviations of the foreground of the training images, from the plans."""
+        """Of the foreground of the training images, from the plans; they may lack the extremes.
+
+        Raises SettingsError for plans without means and standard deviations.
+        """
         entries = self.predictor.plans_manager.foreground_intensity_properties_per_channel
-        values = [entries[str(channel)] for channel in range(RGB_CHANNELS)]
-        return ChannelStatistics(
-            tuple(float(v["mean"]) for v in values),
-            tuple(float(v["std"]) for v in values),
-            tuple(float(v["min"]) for v in values),
-            tuple(float(v["max"]) for v in values),
-        )
+        try:
+            values = [entries[str(channel)] for channel in range(RGB_CHANNELS)]
+            mean, std = (tuple(float(value[name]) for value in values) for name in ("mean", "std"))
+            extremes = {"min": 0.0, "max": 255.0}
+            low, high = (tuple(float(value.get(name, usual)) for value in values) for name, usual in extremes.items())
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise SettingsError(
+                f"model {self.name}: its plans do not state mean and standard deviation of its three channels"
+                " (foreground_intensity_properties_per_channel). Use another --normalization than dataset"
+            ) from None
+        return ChannelStatistics(mean, std, low, high)
 
     def icc(self, given: str | None) -> str:
         """Return what becomes of the colours of slides: as given, else as dataset.json says of the training's.

@@ -14,6 +14,7 @@ from nnunetv2.pathology.outputs.bands import BandFiles
 from nnunetv2.pathology.outputs.export_settings import OVERLAY
 from nnunetv2.pathology.outputs.label_pyramid import PyramidDescription, write_label_pyramid
 from nnunetv2.pathology.outputs.labelled_slide import GREY, LabelledSlide
+from nnunetv2.pathology.outputs.no_bands import NoBands
 from nnunetv2.pathology.outputs.overlay import write_picture
 from nnunetv2.pathology.outputs.probability_map import (
     PROBABILITIES_NAME,
@@ -52,7 +53,7 @@ class SlideOutputs:
     classes: Mapping[str, int]
     grid: ViewGrid
     mpp: tuple[float, float]
-    files: BandFiles
+    files: BandFiles | NoBands
     damage: SlideDamage
     tissue: TissueMask
     settings: SlideSettings

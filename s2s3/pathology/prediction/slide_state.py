@@ -15,6 +15,7 @@ from s1.files import write_json
 FORMAT = 1
 WAITING, RUNNING, DONE, NO_TISSUE, FAILED = "waiting", "running", "done", "no_tissue", "failed"
 ENDED = (DONE, NO_TISSUE, FAILED)
+WITH_OUTPUTS = (DONE, NO_TISSUE)
 
 
 class SlideState:
@@ -90,8 +91,8 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def read_measurements(folder: Path, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the measurements of a slide with this state; empty unless it is done, or if they are damaged."""
-    if state.get("state") != DONE:
+    """Return the measurements of a slide with this state; empty unless it has outputs, or if they are damaged."""
+    if state.get("state") not in WITH_OUTPUTS:
         return {}
     try:
         found: dict[str, Any] = read_json(folder / MEASUREMENTS_NAME, SLIDE_MEASUREMENTS)

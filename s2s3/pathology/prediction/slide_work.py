@@ -1,6 +1,6 @@
 """The work on one open slide, step by step: tissue, statistics, tiles, outputs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +9,8 @@ from typing import Any
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, THUMBNAIL_NAME
 from nnunetv2.pathology.outputs.bands import BandFiles, work_folder
+from nnunetv2.pathology.outputs.export_settings import OVERLAY
+from nnunetv2.pathology.outputs.no_bands import NoBands
 from nnunetv2.pathology.outputs.overlay import write_picture
 from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid, coarsening
 from nnunetv2.pathology.outputs.slide_files import require_source
@@ -89,7 +91,7 @@ class SlideWork:
             found = {"share": tissue.share, "mm2": tissue.mm2, "threshold": tissue.threshold}
             self.state.update(**about_slide(self.opened), tissue=found)
             if gate is not None and tissue.with_unread().is_empty:
-                return self._without_tissue()
+                return self._without_tissue(tissue)
             prediction, files = self._begin(gate, seconds)
             if predicted is not None:
                 kept.write(predicted)
@@ -98,9 +100,8 @@ class SlideWork:
             self._predict(prediction, files, damage)
         with seconds.on(WRITING):
             content = self._write_outputs(files, damage, tissue, prediction.probabilities)
-        measured = {"file": MEASUREMENTS_NAME, "classes": content["classes"]}
         spent = {"seconds": seconds.to_dict(), "wait_share": seconds.wait_share}
-        self.state.update(read=damage.to_dict(), measurements=measured, **spent)
+        self.state.update(read=damage.to_dict(), measurements=_measurements(content), **spent)
         if self.settings.keep_partial:
             self._require_readable(damage)
         state = self.state.finish(DONE)
@@ -138,12 +139,18 @@ class SlideWork:
         damage.resume()
         return damage
 
-    def _without_tissue(self) -> dict[str, Any]:
-        """Leave a picture, so that somebody can see that there is none."""
+    def _without_tissue(self, tissue: TissueMask) -> dict[str, Any]:
+        """Write the outputs of a slide that is background, and a picture, so that somebody can see that it is."""
         self.options.check()
         remove_run(self.folder)
-        write_picture(readable_thumbnail(self.opened.slide, self.options.reading), self.folder / THUMBNAIL_NAME)
-        return self.state.finish(NO_TISSUE)
+        prediction = self._prediction(None, None)
+        bands = NoBands(prediction.label_type, prediction.band_files(self.folder, self.options.check).map_size)
+        damage = SlideDamage(None, work_folder(self.folder) / _LOG)
+        self.state.update(tiles={**prediction.count_tiles(), "gated": 0}, read=damage.to_dict())
+        content = self._write_outputs(bands, damage, tissue, prediction.probabilities)
+        if OVERLAY not in self.settings.save:
+            write_picture(readable_thumbnail(self.opened.slide, self.options.reading), self.folder / THUMBNAIL_NAME)
+        return self.state.finish(NO_TISSUE, measurements=_measurements(content))
 
     def _statistics(self, gate: TileGate | None) -> tuple[ChannelStatistics | None, dict[str, Any]]:
         """Return the statistics for normalisation, and what the state file says of them."""
@@ -212,7 +219,7 @@ class SlideWork:
             raise
 
     def _write_outputs(
-        self, files: BandFiles, damage: SlideDamage, tissue: TissueMask, probabilities: ProbabilityGrid | None
+        self, files: BandFiles | NoBands, damage: SlideDamage, tissue: TissueMask, probabilities: ProbabilityGrid | None
     ) -> dict[str, Any]:
         view = self.opened.view
         outputs = SlideOutputs(
@@ -231,3 +238,8 @@ class SlideWork:
             self.options.reading,
         )
         return outputs.write(self.folder, tiles=self.state.content["tiles"], read=damage.record.to_dict())
+
+
+def _measurements(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the state file says of measurements.json."""
+    return {"file": MEASUREMENTS_NAME, "classes": content["classes"]}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nnunetv2.errors import SettingsError
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_settings import VALUES, WINDOW
@@ -40,7 +41,7 @@ def training_colours(model: SlideModel) -> dict[str, Any]:
     """Return the entry of the state file with which the report tells whether a slide looks unusual."""
     try:
         found = model.dataset_statistics
-    except (KeyError, TypeError, ValueError):  # plans without intensities
+    except SettingsError:  # plans without intensities
         return {}
     return {"training": {"mean": list(found.mean), "std": list(found.std)}}
 

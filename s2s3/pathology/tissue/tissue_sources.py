@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import shapely
 
 from nnunetv2.errors import AnnotationError
+from nnunetv2.pathology.annotations.annotation_set import Area
 from nnunetv2.pathology.annotations.mask_pyramid import MaskPyramid
 from nnunetv2.pathology.annotations.qupath_geojson import read_geojson
 from nnunetv2.pathology.annotations.rasterise import DrawnAreas
@@ -36,11 +38,13 @@ def tissue_of(
     Parameters:
         choice: None to find it, tissue that is known already, `none` for everything, or a file or folder of files named
             like the slides: GeoJSON, or a mask of the slide's proportions in TIFF, in which everything but 0 is tissue.
+            Objects in GeoJSON need no class.
         roi: a file or folder as above.
         reading: in this process, or in others that are replaced when a decoder hangs.
         frame: of GeoJSON: `content`, the scanned area as QuPath shows it, or the whole `file`.
 
-    Raises AnnotationError for files that are missing, damaged or of other proportions.
+    Raises AnnotationError for files that are missing, damaged or of other proportions, and for GeoJSON whose objects
+    all lie outside of the slide or have no area; one without objects is no tissue.
     """
     if choice is None:
         tissue = find_tissue(slide, settings, reading)
@@ -59,12 +63,25 @@ def _drawn(slide: Slide, source: PathLike, grid: TissueMask, frame: str) -> Mask
     file = file_for(slide.path, Path(source))
     height, width = grid.mask.shape
     if file.name.lower().endswith(_GEOJSON):
-        found = read_geojson(file)
-        shown = found if frame == "content" else found.in_content(slide.origin)
-        areas = [annotation.area for annotation in shown.annotations]
+        areas = _areas_on(slide, file, frame)
         return DrawnAreas(areas, [1] * len(areas), grid.scale).draw(0, 0, height, width) > 0
     with MaskPyramid(file, slide.size) as mask:
         return np.asarray(mask.draw(0, 0, height, width, grid.scale) > 0)
+
+
+def _areas_on(slide: Slide, file: Path, frame: str) -> list[Area]:
+    """Return the areas of GeoJSON in the frame of the scanned area."""
+    found = read_geojson(file, unclassified="region")
+    shown = found if frame == "content" else found.in_content(slide.origin)
+    areas = [annotation.area for annotation in shown.annotations]
+    if found.warnings and not areas:
+        raise AnnotationError(f"{file}: has no area ({'; '.join(found.warnings)}), expected polygons")
+    if areas and not shapely.intersects(shapely.box(0, 0, *slide.size), areas).any():
+        raise AnnotationError(
+            f"{file}: none of its {len(areas)} areas lies on {slide.path} ({slide.size[0]} x {slide.size[1]} pixels)."
+            " Is it of another slide, or in the other --frame?"
+        )
+    return areas
 
 
 def file_for(slide: PathLike, source: Path) -> Path:

@@ -9,6 +9,7 @@ from nnunetv2.pathology.annotations.asap_xml import read_asap
 from nnunetv2.pathology.annotations.qupath_geojson import read_geojson
 from nnunetv2.pathology.annotations.rasterise import DrawnAreas
 
+ROOT = "ASAP_Annotations"
 SQUARE = [(0, 0), (10, 0), (10, 10), (0, 10)]
 
 
@@ -91,7 +92,7 @@ def test_unusable_shapes_are_named(tmp_path, points, words):
         read_asap(file_of(tmp_path, annotation(SQUARE), annotation(points)))
 
 
-@pytest.mark.parametrize("text", ["", "<a", "<a></b>", "\x00\x01", "<a>" * 100])
+@pytest.mark.parametrize("text", ["", "<a", f"<{ROOT}></b>", "\x00\x01", f"<{ROOT}>" + "<a>" * 100])
 def test_other_content_is_refused_in_one_line(tmp_path, text):
     file = tmp_path / "a.xml"
     file.write_text(text)
@@ -118,3 +119,10 @@ def test_the_two_files_of_the_mosaic_draw_the_same_image(real_data):
     expected = json.loads((folder / "expected.json").read_text())["mosaic_node_qupath.geojson"]
     assert np.mean(images[0] != images[1]) < 1e-3
     assert (images[0] == 2).sum() == pytest.approx(expected["Tumor area px"], rel=1e-3)
+
+
+@pytest.mark.parametrize("text", ['<Annotations MicronsPerPixel="0.5"><Annotation/></Annotations>', "<foo/>"])
+def test_xml_of_other_programs_is_refused_with_what_it_begins_with(tmp_path, text):
+    (tmp_path / "a.xml").write_text(text)
+    with pytest.raises(AnnotationError, match=r"a\.xml: is not ASAP's: it begins with <(Annotations|foo)>"):
+        read_asap(tmp_path / "a.xml")

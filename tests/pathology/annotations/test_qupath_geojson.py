@@ -191,3 +191,24 @@ def test_the_annotations_of_the_mosaic_have_the_areas_that_are_known(real_data):
     assert sum(area.area for area in of_class["Tumor"]) == expected["Tumor area px"]
     assert sum(area.area for area in of_class["ROI"]) == expected["ROI area px"]
     assert sum(area.area for area in of_class["Necrosis"]) == expected["Necrosis area px"]
+
+
+def test_objects_without_a_class_may_be_given_one(tmp_path):
+    file = file_of(tmp_path, [feature("Polygon", [SQUARE], {}), feature("Polygon", [SQUARE])])
+    assert [annotation.class_name for annotation in read_geojson(file, unclassified="x").annotations] == ["x", "Tumor"]
+    assert len(read_geojson(file).annotations) == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"type": "foo"}, r"features\[0\] has the type 'foo', expected Feature"),
+        (
+            feature("Polygon", [SQUARE], {"classification": "n" * 5000}),
+            r"features\[0\] has a class name of 5000 characters \('n{20}'\.\.\.\), expected at most 200",
+        ),
+    ],
+)
+def test_what_no_annotation_program_writes_is_refused(tmp_path, entry, message):
+    with pytest.raises(AnnotationError, match=message):
+        read_geojson(file_of(tmp_path, [entry]))

@@ -46,6 +46,16 @@ def test_objects_that_are_left_out_are_counted(tmp_path: Path) -> None:
     assert export_slide(tmp_path / "s", ExportSettings()) == everything
 
 
+@pytest.mark.parametrize("save", ["overlay", "zarr"])
+def test_an_export_that_draws_no_outlines_leaves_the_numbers_of_objects_as_they_are(tmp_path: Path, save: str) -> None:
+    if save == "zarr":
+        pytest.importorskip("zarr")
+    write_predicted_slide(tmp_path / "s")
+    with_objects = export_slide(tmp_path / "s", ExportSettings(max_objects=2))
+    assert with_objects["classes"][0]["objects"] > 0
+    assert export_slide(tmp_path / "s", ExportSettings(save=(save,))) == with_objects
+
+
 def test_coordinates_are_those_of_the_whole_file_on_demand(tmp_path: Path) -> None:
     write_predicted_slide(tmp_path / "s", origin=[1000, 200])
     export_slide(tmp_path / "s", ExportSettings())

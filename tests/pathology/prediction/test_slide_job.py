@@ -59,6 +59,25 @@ def model() -> SlideModel:
     return SlideModel(make_predictor(), "tiny", "77ab")
 
 
+def test_a_model_whose_classes_no_file_of_a_slide_can_name_is_refused_before_it_predicts() -> None:
+    predictor = make_predictor()
+    predictor.dataset_json["labels"] = {"background": 0, "a\nb": 1, "c": 2}
+    with pytest.raises(SettingsError, match=r"model M: its class 'a\\nb' is no text in one line"):
+        SlideModel(predictor, "M", "")
+
+
+def test_statistics_of_the_plans_need_means_and_deviations_but_no_extremes() -> None:
+    predictor = make_predictor()
+    model, entries = SlideModel(predictor, "M", ""), predictor.plans_manager.foreground_intensity_properties_per_channel
+    entries.clear()
+    with pytest.raises(SettingsError, match=r"model M: its plans do not state mean and standard deviation"):
+        _ = model.dataset_statistics
+    entries.update({str(channel): {"mean": 100 + channel, "std": 10} for channel in range(3)})
+    assert model.dataset_statistics == ChannelStatistics((100.0, 101.0, 102.0), (10.0,) * 3)
+    entries["1"] = {**entries["1"], "min": 3, "max": 200}
+    assert (model.dataset_statistics.low, model.dataset_statistics.high) == ((0.0, 3.0, 0.0), (255.0, 200.0, 255.0))
+
+
 @pytest.mark.parametrize(("height", "width"), [(300, 420), (64, 64), (40, 200), (30, 20)])
 def test_a_picture_as_a_slide_has_the_labels_of_a_picture(
     model: SlideModel, tmp_path: Path, height: int, width: int
@@ -380,12 +399,27 @@ def test_what_an_output_needs_of_a_slide_is_asked_before_the_slide_is_predicted(
     assert json.loads((out / "state.json").read_text())["state"] == "failed"
 
 
+def test_objects_that_were_not_drawn_are_not_counted_as_none(model: SlideModel, tmp_path: Path) -> None:
+    SlideJob(model, replace(LABELS, save=("labels",))).run(str(picture(tmp_path, 90, 100)), "a", tmp_path / "out", 0.5)
+    classes = SlideResult.read(tmp_path / "out").measurements["classes"]
+    assert [(entry["objects"], entry["largest_object_mm2"]) for entry in classes] == [(None, None)] * len(classes)
+    export_slide(tmp_path / "out", ExportSettings(save=("geojson",), min_area_um2=0.0))
+    assert sum(entry["objects"] for entry in SlideResult.read(tmp_path / "out").measurements["classes"]) > 0
+
+
 def test_empty_glass_has_no_tissue(model: SlideModel, tmp_path: Path) -> None:
     Image.fromarray(np.full((400, 500, 3), 243, np.uint8)).save(tmp_path / "glass.png")
     state = SlideJob(model, SlideSettings(mpp=2.0)).run(str(tmp_path / "glass.png"), "glass", tmp_path / "out", 2.0)
-    assert state["state"] == "no_tissue"
-    assert (tmp_path / "out/thumbnail.png").is_file()
-    assert not (tmp_path / "out/.work").exists()
+    assert (state["state"], state["tiles"]["gated"]) == ("no_tissue", 0)
+    files = {"labels.ome.tif", "objects.geojson.gz", "tissue.geojson", "overlay.png", "measurements.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"state.json", "thumbnail.png", *files}
+    labels = labels_of(tmp_path / "out")
+    assert (labels.shape, labels.any()) == ((400, 500), False)
+    measured = SlideResult.read(tmp_path / "out").measurements
+    assert (measured["tissue_mm2"], {entry["pixels"] for entry in measured["classes"]}) == (0, {0})
+    before = (tmp_path / "out/objects.geojson.gz").read_bytes()
+    export_slide(tmp_path / "out", ExportSettings(save=("geojson",)))
+    assert (tmp_path / "out/objects.geojson.gz").read_bytes() == before
 
 
 def test_no_file_of_an_earlier_run_stays_beside_the_state_of_a_later_one(model: SlideModel, tmp_path: Path) -> None:
@@ -401,8 +435,7 @@ def test_no_file_of_an_earlier_run_stays_beside_the_state_of_a_later_one(model: 
     Image.fromarray(np.full((400, 500, 3), 243, np.uint8)).save(file)
     state = SlideJob(model, SlideSettings(mpp=2.0, overwrite=True)).run(str(file), "a", out, 2.0)
     assert state["state"] == "no_tissue"
-    assert {path.name for path in out.iterdir()} == {"state.json", "thumbnail.png", "notes.txt"}
-    assert SlideResult.read(out).measurements == {}
+    assert {path.name for path in out.iterdir()} == {*left, "thumbnail.png", "overlay.png", "objects.geojson.gz"}
 
 
 def test_a_slide_that_cannot_be_predicted_anew_keeps_no_files_of_its_earlier_run(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,10 +22,10 @@ def slide(tmp_path: Path) -> Iterator[Slide]:
         yield opened
 
 
-def write_square(path: Path, corner: int, edge: int) -> None:
+def write_square(path: Path, corner: int, edge: int, **properties: Any) -> None:
     ring = [[corner, corner], [corner + edge, corner], [corner + edge, corner + edge], [corner, corner + edge]]
     geometry = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
-    properties = {"classification": {"name": "Tissue"}}
+    properties = properties or {"classification": {"name": "Tissue"}}
     path.write_text(json.dumps([{"type": "Feature", "geometry": geometry, "properties": properties}]))
 
 
@@ -68,3 +69,30 @@ def test_a_folder_has_a_file_for_each_slide_or_says_which_names_it_looked_for(sl
         tissue_of(slide, folder)
     write_square(folder / "a.geojson", 0, 64)
     assert tissue_of(slide, folder).mask.sum() == 64 * 64
+
+
+def test_a_region_needs_no_class(slide: Slide, tmp_path: Path) -> None:
+    write_square(tmp_path / "roi.geojson", 0, 256, objectType="annotation")
+    assert tissue_of(slide, "none", tmp_path / "roi.geojson").mask.sum() == 256 * 256
+    assert tissue_of(slide, tmp_path / "roi.geojson").mask.sum() == 256 * 256
+
+
+@pytest.mark.parametrize("as_region", [True, False])
+def test_areas_beside_the_slide_and_objects_without_area_are_no_empty_glass(
+    slide: Slide, tmp_path: Path, as_region: bool
+) -> None:
+    file = tmp_path / "t.geojson"
+
+    def look() -> int:
+        tissue = tissue_of(slide, "none", file) if as_region else tissue_of(slide, file)
+        return int(tissue.mask.sum())
+
+    write_square(file, 5000, 100)
+    with pytest.raises(AnnotationError, match=r"none of its 1 areas lies on .*a\.tif \(1500 x 1100 pixels\)"):
+        look()
+    point = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [5, 5]}, "properties": {}}
+    file.write_text(json.dumps([point]))
+    with pytest.raises(AnnotationError, match=r"has no area \(annotations that are points or lines left out: 1\)"):
+        look()
+    file.write_text("[]")
+    assert look() == 0
