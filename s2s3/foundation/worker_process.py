@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -16,11 +16,15 @@ from nnunetv2.errors import CaseFailedError, DiskFullError, DriftError
 from nnunetv2.foundation.files import describe_os_error
 from s1.cpus import waiting_passively
 
+_asking: list[Any] = []
+"""In a worker, the connection on which calls come."""
+
 
 def start_process(threads: int, has_children: bool = False) -> tuple[Any, Any]:
     """Return a new process and the connection that takes (case, function, arguments).
 
-    It answers (True, result) or (False, error that names the case). Its numerical libraries use `threads` threads each.
+    It answers (True, result) or (False, error that names the case), and before that (None, news) for all that the
+    function hands to `tell_parent`. Its numerical libraries use `threads` threads each.
 
     Parameters:
         has_children: whether it may start processes itself; whoever starts it ends it then.
@@ -75,6 +79,7 @@ def _serve(connection: Any, threads: int) -> None:
         signal.signal(signal.SIGTERM, _stop)  # until here nothing is written, and the signal ends the process at once
         with waiting_passively():
             _answer_calls(connection)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # an error amid Python's own end would be shown as a traceback
     except _Stopped:  # temporary files were removed on the way here
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -88,7 +93,15 @@ def _take_share(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
+def tell_parent(news: Any) -> None:
+    """Send news, which can be pickled, to whoever asked for the call that is running; nobody, outside of a worker."""
+    for connection in _asking:
+        with suppress(ConnectionError):  # the parent is gone, and this process soon too
+            connection.send((None, news))
+
+
 def _answer_calls(connection: Any) -> None:
+    _asking.append(connection)
     while True:
         try:
             case, function, arguments = connection.recv()

@@ -3,16 +3,18 @@
 import argparse
 import logging
 import multiprocessing.connection
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.foundation.command_line import messages_as_lines
-from nnunetv2.foundation.worker_process import describe_exit, start_process
+from nnunetv2.foundation.worker_process import describe_exit, start_process, tell_parent
 from nnunetv2.pathology.prediction.archive import Marks
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.run.slide_worker import work_on_slides
@@ -50,18 +52,24 @@ def device_names(arguments: argparse.Namespace) -> list[str]:
 def work_on_devices(arguments: argparse.Namespace, entries: Sequence[SlideEntry], before: Marks) -> list[str]:
     """Predict slides on all devices until none is left; return a line for each problem.
 
-    A process that dies is replaced once. Raises the first error that is not a slide's, after which all are ended.
+    What the processes have to say is said here, once. A process that dies is replaced once. Raises the first error that
+    is not a slide's, after which all are ended.
     """
     names = device_names(arguments)
     threads = max(1, usable_cpus() // len(names))
     task = (arguments, entries, before)
     children = [_start(name, threads, task) for name in names]
     problems: list[str] = []
+    said: set[str] = set()
     try:
         while children:
             for child in _those_with_news(children):
+                news = _news(child)
+                if isinstance(news, _Message):
+                    _say_once(news, said)
+                    continue
                 children.remove(child)
-                answer = _answer(child)
+                answer = _answer(child, news)
                 if answer is not None:
                     problems += answer
                 elif child.is_second:
@@ -85,7 +93,8 @@ def _start(device: str, threads: int, task: tuple[Any, ...], is_second: bool = F
 
 def _work(device: str, arguments: argparse.Namespace, entries: Sequence[SlideEntry], before: Marks) -> list[str]:
     """Predict slides in a process of one device."""
-    with messages_as_lines():
+    tqdm.set_lock(threading.RLock())  # its own would be reported as leaked if this process were killed
+    with messages_as_lines(), _messages_to_parent():
         return work_on_slides(arguments, entries, torch.device(device), before)
 
 
@@ -94,14 +103,56 @@ def _those_with_news(children: Sequence[_Child]) -> list[_Child]:
     return [child for child in children if child.connection in ready]
 
 
-def _answer(child: _Child) -> list[str] | None:
-    """Return the problems that a process reports and end it; None if it died. Raises its error."""
+@dataclass(frozen=True)
+class _Message:
+    """A log record of a process."""
+
+    level: int
+    text: str
+
+
+class _Parent(logging.Handler):
+    """Hands messages to the parent process."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tell_parent(_Message(record.levelno, record.getMessage()))
+
+
+@contextmanager
+def _messages_to_parent() -> Iterator[None]:
+    """Let the parent process say what the package has to say, instead of this one."""
+    logger = logging.getLogger("nnunetv2")
+    before, logger.handlers = logger.handlers, [_Parent()]
     try:
-        succeeded, answer = child.connection.recv()
+        yield
+    finally:
+        logger.handlers = before
+
+
+def _say_once(message: _Message, said: set[str]) -> None:
+    """Log a message unless it was already: each process looks at all slides."""
+    if message.text not in said:
+        said.add(message.text)
+        _log.log(message.level, "%s", message.text)
+
+
+def _news(child: _Child) -> "_Message | tuple[bool, Any] | None":
+    """Return what a process sends, a message or its answer; None if it died."""
+    try:
+        succeeded, content = child.connection.recv()
     except (EOFError, OSError):
-        child.process.join()
         return None
+    return content if succeeded is None else (succeeded, content)
+
+
+def _answer(child: _Child, news: tuple[bool, Any] | None) -> list[str] | None:
+    """Return the problems that a process reports, which ends by itself then; None if it died. Raises its error."""
+    child.connection.close()
+    child.process.join(_ENDS_WITHIN_S)
     _end([child])
+    if news is None:
+        return None
+    succeeded, answer = news
     if not succeeded:
         raise answer
     problems: list[str] = answer

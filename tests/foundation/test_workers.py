@@ -1,5 +1,6 @@
 """Work on named cases: order, failures with the case's name, and processes that never outlive their use."""
 
+import atexit
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import psutil
 import pytest
 
 from nnunetv2.errors import CaseFailedError, InvalidValueError, WorkerDiedError
+from nnunetv2.foundation.worker_process import start_process, tell_parent
 from nnunetv2.foundation.workers import (
     CASES_PER_WORKER,
     WorkerPool,
@@ -336,3 +338,18 @@ def test_a_pool_that_survives_deaths_fails_the_task_and_goes_on() -> None:
 def end_process_if(is_asked: bool) -> None:
     if is_asked:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_worker_that_is_told_to_end_while_it_ends_shows_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    process, connection = start_process(1)
+    connection.send(("a", end_amid_the_end, ()))
+    assert [connection.recv() for _ in range(2)] == [(None, "nearly done"), (True, None)]
+    connection.close()
+    process.join(30)
+    assert process.exitcode == -signal.SIGTERM
+    assert capfd.readouterr() == ("", "")
+
+
+def end_amid_the_end() -> None:
+    tell_parent("nearly done")
+    atexit.register(os.kill, os.getpid(), signal.SIGTERM)

@@ -1,6 +1,7 @@
 """A process for each device: their answers, their deaths, and what is no device."""
 
 import argparse
+import logging
 import signal
 from typing import Any
 
@@ -17,18 +18,26 @@ class FakeProcess:
     exitcode = -signal.SIGKILL
 
     def __init__(self) -> None:
-        self.is_ended = False
+        self.happened: list[str] = []
 
-    def join(self, timeout: float | None = None) -> None: ...
+    def join(self, timeout: float | None = None) -> None:
+        self.happened.append("waited for")
 
     def terminate(self) -> None:
-        self.is_ended = True
+        self.happened.append("asked to end")
 
-    kill = terminate
+    def kill(self) -> None: ...
 
 
-def fake_processes(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> list[str]:
-    """Let each process that is started give the next answer, None by dying; return the devices that are asked."""
+def fake_processes(
+    monkeypatch: pytest.MonkeyPatch, *answers: Any, messages: tuple[str, ...] = (), started: list[Any] | None = None
+) -> list[str]:
+    """Let each process that is started give the next answer, None by dying; return the devices that are asked.
+
+    Parameters:
+        messages: what each says before.
+        started: gets the processes.
+    """
     from multiprocessing import Pipe
 
     asked: list[str] = []
@@ -49,11 +58,15 @@ def fake_processes(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> list[str]:
             def send(message: Any) -> None:
                 asked.append(message[0])
                 send(message)
+                for text in messages:
+                    theirs.send((None, slide_devices._Message(logging.INFO, text)))
                 if answer is not None:
                     theirs.send(answer)
                 theirs.close()
 
-        return FakeProcess(), Connection()
+        process = FakeProcess()
+        (started if started is not None else []).append(process)
+        return process, Connection()
 
     monkeypatch.setattr(slide_devices, "start_process", start)
     return asked
@@ -77,6 +90,40 @@ def test_a_process_that_dies_is_replaced_once(monkeypatch: pytest.MonkeyPatch, c
     fake_processes(monkeypatch, None, None)
     (problem,) = work_on_devices(on_cpu(1), [], {})
     assert "for the second time; run the command again" in problem
+
+
+def test_what_several_processes_say_is_said_once_and_by_the_parent(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    fake_processes(monkeypatch, (True, []), (True, []), messages=("a: done", "b: done"))
+    assert work_on_devices(on_cpu(2), [], {}) == []
+    assert sorted(record.getMessage() for record in caplog.records) == ["a: done", "b: done"]
+
+
+def test_a_process_hands_its_messages_to_the_parent_instead_of_showing_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[Any] = []
+
+    def work(*_: Any) -> list[str]:
+        logging.getLogger("nnunetv2.pathology").info("%s: done", "a")
+        logging.getLogger("nnunetv2.run").warning("a: pale")
+        return ["b: cut off"]
+
+    monkeypatch.setattr(slide_devices, "tell_parent", told.append)
+    monkeypatch.setattr(slide_devices, "work_on_slides", work)
+    monkeypatch.setattr(slide_devices.tqdm, "set_lock", lambda _: None)
+    assert slide_devices._work("cpu", on_cpu(1), [], {}) == ["b: cut off"]
+    assert [(news.level, news.text) for news in told] == [(logging.INFO, "a: done"), (logging.WARNING, "a: pale")]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_process_that_has_answered_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[FakeProcess] = []
+    fake_processes(monkeypatch, (True, []), started=started)
+    work_on_devices(on_cpu(1), [], {})
+    assert started[0].happened[:2] == ["waited for", "asked to end"]
 
 
 def test_an_error_that_is_no_slide_s_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
