@@ -11,7 +11,8 @@ from nnunetv2.inference.case_lists import check_part
 from nnunetv2.inference.predict_folder import choose_device
 from nnunetv2.pathology.prediction.archive import Marks, marks_of
 from nnunetv2.pathology.prediction.predict_slides import begin_output, finish_output, slides_to_predict
-from nnunetv2.pathology.prediction.slurm_jobs import SlurmWork, slurm_options, stopping_in_order, submit
+from nnunetv2.pathology.prediction.slurm_jobs import SlurmWork, slurm_options, stopping_in_order, submit, with_defaults
+from nnunetv2.pathology.slides.reader_process import MOST_READERS
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.run.slide_devices import work_on_devices
 from nnunetv2.run.slide_worker import work_on_slides
@@ -39,9 +40,9 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
 
 def _submit(arguments: argparse.Namespace, entries: Sequence[SlideEntry]) -> None:
     """Start jobs that share the slides, and say how to follow them."""
-    options = slurm_options(arguments.slurm)
-    if arguments.device in (None, "cuda"):
-        options = {"gpus_per_node": 1, **options}
+    readers = MOST_READERS if arguments.nr is None else arguments.nr
+    on_gpu = arguments.device in (None, "cuda")
+    options = with_defaults(slurm_options(arguments.slurm), readers, arguments.memory, on_gpu)
     output = begin_output(arguments.o, entries)
     work = SlurmWork(_work_in_job, (arguments, entries, marks_of(output, entries)))
     names = submit(work, output, arguments.jobs, options)

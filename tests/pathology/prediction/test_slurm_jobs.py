@@ -13,6 +13,7 @@ from nnunetv2.pathology.prediction.slurm_jobs import (
     slurm_options,
     stopping_in_order,
     submit,
+    with_defaults,
 )
 
 submitit = pytest.importorskip("submitit")
@@ -39,6 +40,40 @@ def test_one_array_of_equal_jobs_is_submitted_with_the_options(slurm: Path, tmp_
         assert f"#SBATCH --{line}" in lines
     assert any(line.startswith("#SBATCH --signal=USR2@") for line in lines)
     assert len(list((tmp_path / "out/.jobs").glob("*submitted.pkl"))) >= 1
+
+
+def test_what_nobody_asks_for_is_a_day_with_cpus_and_memory_for_all_processes_and_many_more_days(
+    slurm: Path, tmp_path: Path
+) -> None:
+    options = with_defaults(slurm_options(["partition=gpu"]), readers=4, memory_gb=1.5, has_gpu=True)
+    submit(SlurmWork(print, ()), tmp_path / "out", 16, options)
+    lines = slurm.read_text().splitlines()
+    for line in ("time=1440", "mem=12GB", "cpus-per-task=5", "gpus-per-node=1", "signal=USR2@600", "partition=gpu"):
+        assert f"#SBATCH --{line}" in lines
+    (pickled, *_) = (tmp_path / "out/.jobs").glob("*submitted.pkl")
+    assert submitit.core.utils.DelayedSubmission.load(pickled)._timeout_countdown == 1000
+
+
+def test_every_default_of_a_job_gives_way_to_an_option_however_it_is_named(slurm: Path, tmp_path: Path) -> None:
+    given = ["time=30", "mem_per_cpu=4G", "cpus_per_gpu=6", "gres=gpu:1", "max_num_timeout=2", "gpus_per_task=1"]
+    options = with_defaults(slurm_options(given), readers=0, memory_gb=1.5, has_gpu=True)
+    submit(SlurmWork(print, ()), tmp_path / "out", 1, options)
+    lines = slurm.read_text().splitlines()
+    for line in ("time=30", "mem-per-cpu=4G", "cpus-per-gpu=6", "gres=gpu:1", "signal=USR2@90"):
+        assert f"#SBATCH --{line}" in lines
+    assert not [
+        line
+        for line in lines
+        if line.startswith(("#SBATCH --mem=", "#SBATCH --cpus-per-task", "#SBATCH --gpus-per-node"))
+    ]
+    (pickled, *_) = (tmp_path / "out/.jobs").glob("*submitted.pkl")
+    assert submitit.core.utils.DelayedSubmission.load(pickled)._timeout_countdown == 2
+    assert with_defaults({"timeout_min": 240}, 0, 1.5, has_gpu=False) == {
+        "timeout_min": 240,
+        "mem_gb": 10,
+        "cpus_per_task": 1,
+        "slurm_signal_delay_s": 600,
+    }
 
 
 @pytest.mark.parametrize("text", ["partition", "=gpu", "a b=c", "time=1 2", "Time=1", "time=1\n#SBATCH --x"])
