@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import ClaimError, DriftError
-from nnunetv2.pathology.prediction.claims import Claim, claiming, find_claim
+from nnunetv2.pathology.prediction.claims import CLAIM_NAME, Claim, ClaimOwner, claiming, find_claim
 from nnunetv2.pathology.prediction.slide_state import ENDED, FAILED, RUNNING, enter_failure, read_state
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.slide_list import SlideEntry
@@ -23,6 +23,8 @@ from nnunetv2.pathology.slides.watched_reader import HangingReadError, within
 
 MOST_ATTEMPTS = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
+_SILENT_WAIT_S = 1.0
+"""Up to waits of this length, nothing is said: slides that are nearly done."""
 _DIED = f"ended its process {MOST_ATTEMPTS} times without a further part; --overwrite predicts it anew"
 _log = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ class ArchiveWorker:
     before: "Marks | None" = None
     equal: Mapping[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    _said: set[tuple[str, ClaimOwner | None]] = field(default_factory=set, init=False)
 
     def work(self) -> list[str]:
         """Predict slides until none is left and return the problems.
@@ -72,8 +75,25 @@ class ArchiveWorker:
             wait_s = _FIRST_WAIT_S if len(remaining) < len(left) else min(_LONGEST_WAIT_S, 2 * wait_s)
             left = remaining
             if left:
+                if wait_s > _SILENT_WAIT_S:
+                    self._say_who_has(left)
                 time.sleep(wait_s)
         return self.problems
+
+    def _say_who_has(self, entries: Sequence[SlideEntry]) -> None:
+        """Say once for each holder of a slide that it is waited for."""
+        for entry in entries:
+            claim = find_claim(self.output / entry.name)
+            if claim is None or (entry.name, claim.owner) in self._said:
+                continue
+            self._said.add((entry.name, claim.owner))
+            _log.info(
+                "%s: waiting for the process that has it, %s; ten minutes without a sign of it free the slide, as does"
+                " removing %s if it is gone",
+                entry.path,
+                claim.holder,
+                self.output / entry.name / CLAIM_NAME,
+            )
 
     def _those_of_others(self, entries: Sequence[SlideEntry]) -> list[SlideEntry]:
         """Predict each slide that nobody has; return the others, and those that are equal to one of them."""
@@ -119,9 +139,9 @@ class ArchiveWorker:
             return None
         if is_changed:
             return str((state.get("error") or {}).get("message"))
-        if not self.retry_failed:
-            return "failed before; --retry_failed tries again"
-        return f"failed {attempts} times; --overwrite predicts it anew" if attempts >= MOST_ATTEMPTS else None
+        if attempts >= MOST_ATTEMPTS:
+            return f"failed {attempts} times; --overwrite predicts it anew"
+        return None if self.retry_failed else "failed before; --retry_failed tries again"
 
 
 def in_order(entries: Sequence[SlideEntry], output: Path, equal: Container[str] = ()) -> list[SlideEntry]:

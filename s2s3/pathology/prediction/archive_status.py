@@ -35,11 +35,7 @@ class SlideStatus:
     @property
     def holder(self) -> str:
         """Who has it, and for how long it was silent."""
-        if self.claim is None:
-            return ""
-        owner = self.claim.owner
-        who = f"{owner.host} {owner.pid}" if owner else "unknown"
-        return f"{who} ({'gone' if self.claim.is_stale else f'{self.claim.age_s:.0f} s ago'})"
+        return "" if self.claim is None else self.claim.holder
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -107,7 +103,7 @@ def _status(folder: Path) -> SlideStatus:
     state = read_state(folder)
     claim = None if folder.is_symlink() else find_claim(folder)
     name = str(state.get("state", WAITING))
-    if claim is not None and not claim.is_stale:
+    if claim is not None and not claim.is_stale and not claim.is_folder:
         name = RUNNING if name not in ENDED else name
     elif name == RUNNING:
         name = STOPPED

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import stat
 import threading
 import uuid
 from collections.abc import Iterator
@@ -68,15 +69,32 @@ class FoundClaim:
     Parameters:
         owner: None if the file says nothing sensible, as in the moment of its making.
         age_s: since it was touched, by the clock of the file system.
+        mode: of the file, as of `os.lstat`. Only a plain file can be a claim.
     """
 
     owner: ClaimOwner | None
     age_s: float
+    mode: int = stat.S_IFREG
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, which nobody made as a claim, and which is left alone."""
+        return stat.S_ISDIR(self.mode)
 
     @property
     def is_stale(self) -> bool:
         """Whether its process is gone."""
+        if not stat.S_ISREG(self.mode):
+            return not self.is_folder
         return self.age_s > STALE_AFTER_S or (self.owner is not None and self.owner.is_known_dead)
+
+    @property
+    def holder(self) -> str:
+        """Who has the slide, and for how long it was silent."""
+        if self.is_folder:
+            return f"{CLAIM_NAME} is a folder, remove it"
+        who = f"{self.owner.host} {self.owner.pid}" if self.owner else "unknown"
+        return f"{who} ({'gone' if self.is_stale else f'{self.age_s:.0f} s ago'})"
 
 
 class Claim:
@@ -126,7 +144,7 @@ def claiming(folder: Path) -> Iterator[Claim | None]:
 def take_claim(folder: Path) -> Claim | None:
     """Return the claim on a slide's folder, which is made if need be; None if another process has it.
 
-    Raises ClaimError if the folder is a link, as nothing is written elsewhere.
+    Raises ClaimError if the folder is a link, as nothing is written elsewhere, or a folder is in place of the claim.
     """
     if folder.is_symlink():
         raise ClaimError(f"{folder} is a link, expected a folder: remove it, outputs are written into its parent only")
@@ -136,6 +154,9 @@ def take_claim(folder: Path) -> Claim | None:
         return Claim(folder, owner)
     if release_stale(folder) and _create(folder, owner):
         return Claim(folder, owner)
+    found = find_claim(folder)
+    if found is not None and found.is_folder:
+        raise ClaimError(f"{folder / CLAIM_NAME} is a folder, expected a file that drift slide predict made: remove it")
     return None
 
 
@@ -143,10 +164,10 @@ def find_claim(folder: Path) -> FoundClaim | None:
     """Return the claim in a slide's folder, None if there is none."""
     file = folder / CLAIM_NAME
     try:
-        touched = os.lstat(file).st_mtime
+        found = os.lstat(file)
     except OSError:
         return None
-    return FoundClaim(_read_owner(file), _now_there(folder) - touched)
+    return FoundClaim(_read_owner(file), _now_there(folder) - found.st_mtime, found.st_mode)
 
 
 def release_stale(folder: Path) -> bool:

@@ -1,7 +1,9 @@
 """Workers that share an archive: the order of slides, what is tried again, and what is left to others."""
 
 import json
+import logging
 import os
+import socket
 import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from nnunetv2.errors import MissingFileError, UnreadableSlideError
+from nnunetv2.foundation.files import make_folder
 from nnunetv2.pathology.prediction import archive
 from nnunetv2.pathology.prediction.archive import ArchiveWorker
 from nnunetv2.pathology.prediction.archive_status import archive_status, release_claims, slides_per_hour, status_lines
@@ -67,7 +70,7 @@ def test_a_failed_slide_is_tried_again_when_asked_three_times_in_all(tmp_path: P
     assert problems() == [f"{path}: damaged"]
     assert problems() == [f"{path}: failed before; --retry_failed tries again"]
     assert problems(retry_failed=True) == problems(retry_failed=True) == [f"{path}: damaged"]
-    assert problems(retry_failed=True) == [f"{path}: failed 3 times; --overwrite predicts it anew"]
+    assert problems() == problems(retry_failed=True) == [f"{path}: failed 3 times; --overwrite predicts it anew"]
     assert [name for name, _ in recorder.calls].count("a") == 3
     recorder.failing = ()
     assert problems(overwrite=True) == []
@@ -81,6 +84,8 @@ def test_a_slide_that_ends_its_process_again_and_again_fails(tmp_path: Path) -> 
     assert "a.svs: ended its process 3 times" in problem
     assert recorder.calls == []
     assert read_state(tmp_path / "out/a")["state"] == "failed"
+    (problem,) = ArchiveWorker(entries, tmp_path / "out", recorder).work()
+    assert problem.endswith("failed 3 times; --overwrite predicts it anew")
 
 
 def test_what_another_worker_has_done_meanwhile_is_not_done_anew(tmp_path: Path) -> None:
@@ -113,6 +118,47 @@ def test_slides_of_others_are_waited_for_or_left_to_them(tmp_path: Path, monkeyp
         ArchiveWorker(entries, tmp_path / "out", recorder).work()
     assert waits == [0.2, 0.4, 0.8]
     assert recorder.calls[-1] == ("a", False)
+
+
+def test_whom_a_long_wait_is_for_is_said_once_for_each_holder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    entries, recorder = slides(tmp_path, a=1), Recorder()
+    file = tmp_path / "out/a" / CLAIM_NAME
+    waits: list[float] = []
+
+    def go_on(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            assert caplog.records == []
+        if len(waits) == 6:
+            file.write_text("{}")
+        if len(waits) == 9:
+            os.utime(file, (0, 0))
+
+    monkeypatch.setattr(archive.time, "sleep", go_on)
+    with claiming(tmp_path / "out/a"):
+        assert ArchiveWorker(entries, tmp_path / "out", recorder).work() == []
+    first, second = [record.getMessage() for record in caplog.records]
+    assert first.startswith(
+        f"{entries[0].path}: waiting for the process that has it, {socket.gethostname()} {os.getpid()} ("
+    )
+    assert first.endswith(f"removing {file} if it is gone")
+    assert "has it, unknown (" in second
+    assert recorder.calls == [("a", False)]
+
+
+def test_a_folder_in_place_of_a_claim_is_a_problem_of_its_slide_alone(tmp_path: Path) -> None:
+    entries, recorder = slides(tmp_path, a=1, b=2), Recorder()
+    note_slides(make_folder(tmp_path / "out", "output"), entries)
+    (tmp_path / "out/b" / CLAIM_NAME).mkdir(parents=True)
+    (problem,) = ArchiveWorker(entries, tmp_path / "out", recorder).work()
+    assert "b/.claim is a folder" in problem.replace(os.sep, "/")
+    assert recorder.calls == [("a", False)]
+    assert release_claims(tmp_path / "out") == []
+    (_, status) = archive_status(tmp_path / "out")
+    assert (status.state, status.holder) == ("waiting", ".claim is a folder, remove it")
 
 
 def test_a_slide_that_was_taken_over_is_left_to_its_new_owner(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

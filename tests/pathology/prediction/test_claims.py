@@ -105,12 +105,33 @@ def test_links_are_neither_followed_nor_believed(tmp_path: Path) -> None:
     (tmp_path / "b" / CLAIM_NAME).symlink_to(outside / "precious")
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / CLAIM_NAME).symlink_to(outside / "new")
-    os.utime(tmp_path / "c" / CLAIM_NAME, (0, 0), follow_symlinks=False)
-    assert take_claim(tmp_path / "b") is None
-    with claiming(tmp_path / "c") as claim:
-        assert claim is not None
+    for name in "bc":
+        with claiming(tmp_path / name) as claim:
+            assert claim is not None
     assert sorted(os.listdir(outside)) == ["precious"]
     assert (outside / "precious").read_text() == "{}"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes with names")
+def test_a_pipe_in_place_of_a_claim_holds_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    os.mkfifo(tmp_path / "a" / CLAIM_NAME)
+    with claiming(tmp_path / "a") as claim:
+        assert claim is not None
+        assert claim.is_own
+
+
+@pytest.mark.parametrize("age_s", [0.0, 2 * claims.STALE_AFTER_S])
+def test_a_folder_in_place_of_a_claim_is_named_and_left_alone(tmp_path: Path, age_s: float) -> None:
+    (tmp_path / "a" / CLAIM_NAME).mkdir(parents=True)
+    then = time.time() - age_s
+    os.utime(tmp_path / "a" / CLAIM_NAME, (then, then))
+    with pytest.raises(ClaimError, match=r"\.claim is a folder, expected a file .*: remove it"):
+        take_claim(tmp_path / "a")
+    assert not release_stale(tmp_path / "a")
+    found = find_claim(tmp_path / "a")
+    assert found is not None
+    assert found.holder == ".claim is a folder, remove it"
 
 
 @pytest.mark.parametrize(
