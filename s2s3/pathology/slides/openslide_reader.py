@@ -14,6 +14,7 @@ import numpy as np
 
 from nnunetv2.errors import SettingsError
 from nnunetv2.pathology.slides.geometry import Box, Level
+from nnunetv2.pathology.slides.ome_xml import ome_properties
 from nnunetv2.pathology.slides.slide_reader import WHITE, PathLike, Pixels, Valid, reason
 
 _OPAQUE = 255
@@ -32,7 +33,7 @@ class OpenSlideReader:
         self._open()
         handle: Any = self._handle
         self.name = f"openslide {self._library.__library_version__}"
-        self.properties: Mapping[str, str] = dict(handle.properties)
+        self.properties: Mapping[str, str] = _properties(handle)
         self.warnings: tuple[str, ...] = ()
         self._background = _background(self.properties)
         self.origin, self.levels = _content(handle)
@@ -86,6 +87,12 @@ def openslide_library() -> ModuleType:
             f" (no wheels exist for this platform: {platform.system()} {platform.machine()})"
         ) from None
     return openslide
+
+
+def _properties(handle: Any) -> dict[str, str]:
+    """Return OpenSlide's properties, and the physical sizes of OME metadata, which it leaves as text."""
+    properties = dict(handle.properties)
+    return {**properties, **ome_properties(properties.get("tiff.ImageDescription"))}
 
 
 def _content(handle: Any) -> tuple[tuple[int, int], tuple[Level, ...]]:

@@ -25,7 +25,8 @@ def is_plausible(size_um: float) -> bool:
 def stated_pixel_size(properties: Mapping[str, str]) -> PixelSize | None:
     """Return the first plausible statement among the properties of a file, None without any.
 
-    Vendor's entries come first, then OME's physical sizes, then resolution tags that have a unit.
+    OME's physical sizes come first, as OpenSlide makes entries of the resolution tags of such files; then vendors'
+    entries, then resolution tags that have a unit.
     """
     for source, x, y in _statements(properties):
         if is_plausible(x) and is_plausible(y):
@@ -79,14 +80,14 @@ def _size_by_user(path: PathLike, size_um: float, stated: PixelSize | None) -> t
 
 def _statements(properties: Mapping[str, str]) -> Iterator[tuple[str, float, float]]:
     """Yield (source, x, y), in micrometres; what is missing or no number is NaN."""
-    yield "openslide.mpp", _number(properties, "openslide.mpp-x"), _number(properties, "openslide.mpp-y")
-    yield "aperio.MPP", _number(properties, "aperio.MPP"), _number(properties, "aperio.MPP")
     sizes = [
         _number(properties, f"ome.PhysicalSize{axis}")
         * _UM_PER_UNIT.get(properties.get(f"ome.PhysicalSize{axis}Unit", "µm"), float("nan"))
         for axis in "XY"
     ]
     yield "ome.PhysicalSize", sizes[0], sizes[1]
+    yield "openslide.mpp", _number(properties, "openslide.mpp-x"), _number(properties, "openslide.mpp-y")
+    yield "aperio.MPP", _number(properties, "aperio.MPP"), _number(properties, "aperio.MPP")
     unit = _UM_PER_RESOLUTION_UNIT.get(properties.get("tiff.ResolutionUnit", ""), float("nan"))
     across, down = (_number(properties, f"tiff.{axis}Resolution") or float("nan") for axis in "XY")
     yield "tiff.Resolution", unit / across, unit / down

@@ -31,9 +31,9 @@ def open_reader(path: PathLike, reader: str = AUTO) -> tuple[SlideReader, list[s
         opened = _first_that_opens(path, names, directory)
     except OSError as error:
         raise UnreadableSlideError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if reader == AUTO and opened.name.startswith("openslide") and len(opened.levels) == 1:
-        opened = _with_more_levels(path, opened, directory)
-    return opened, _doubts(directory)
+    if reader == AUTO and directory is not None and _shows_a_part(opened, directory):
+        opened = _showing_more(path, opened)
+    return opened, _doubts(opened, directory)
 
 
 def refuse_other_pixels(path: PathLike, directory: TiffDirectory | None) -> None:
@@ -45,8 +45,13 @@ def refuse_other_pixels(path: PathLike, directory: TiffDirectory | None) -> None
 
 
 def second_readers(path: PathLike, first: str) -> list[str]:
-    """Return the names of the libraries to try where the first one, given by its name and version, fails."""
+    """Return the names of the libraries to try where the first one, given by its name and version, fails.
+
+    None for a stack of planes, of which each library reads another one.
+    """
     directory = read_tiff_directory(path)
+    if directory is not None and directory.planes > 1:
+        return []
     return [name for name in _suitable(path, directory) if not first.startswith(name) and name != "pillow"]
 
 
@@ -115,26 +120,34 @@ def _first_that_opens(path: PathLike, names: Sequence[str], directory: TiffDirec
     raise UnreadableSlideError(f"{path}: cannot be opened as a slide ({os.path.getsize(path)} bytes): {said}")
 
 
-def _with_more_levels(path: PathLike, opened: SlideReader, directory: TiffDirectory | None) -> SlideReader:
-    """Return the reader that sees a pyramid in SubIFDs, if there is one."""
-    if directory is None or not directory.images[0].has_smaller_copies:
-        return opened
+def _shows_a_part(opened: SlideReader, directory: TiffDirectory) -> bool:
+    """Tell whether OpenSlide leaves out a pyramid in SubIFDs, or all planes of a stack but the first."""
+    hides_levels = len(opened.levels) == 1 and directory.images[0].has_smaller_copies
+    return opened.name.startswith("openslide") and (hides_levels or _first_plane_only(opened, directory))
+
+
+def _first_plane_only(opened: SlideReader, directory: TiffDirectory) -> bool:
+    return opened.properties.get("openslide.vendor") == "generic-tiff" and directory.planes > 1
+
+
+def _showing_more(path: PathLike, opened: SlideReader) -> SlideReader:
+    """Return the reader that sees more levels, or all planes, if tifffile does; it warns about planes."""
     try:
         other = opening("tifffile", path)
     except SlideError:
         return opened
-    if len(other.levels) == 1:
-        other.close()
-        return opened
-    opened.close()
-    return other
+    better, worse = (other, opened) if other.warnings or len(other.levels) > len(opened.levels) else (opened, other)
+    worse.close()
+    return better
 
 
-def _doubts(directory: TiffDirectory | None) -> list[str]:
+def _doubts(opened: SlideReader, directory: TiffDirectory | None) -> list[str]:
     if directory is None:
         return []
     cut_off, finest = directory.cut_off(), directory.finest
     doubts = [cut_off] if cut_off else []
+    if _first_plane_only(opened, directory):
+        doubts.append(f"{directory.planes} planes, of which the first one is read")
     if finest.missing:
         doubts.append(f"{finest.missing} of {len(finest.lengths)} tiles of level 0 are missing; they are shown white")
     return doubts

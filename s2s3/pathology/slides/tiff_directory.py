@@ -72,6 +72,13 @@ class TiffDirectory:
         """The image with most pixels: level 0."""
         return max(self.images, key=lambda image: image.width * image.height)
 
+    @property
+    def planes(self) -> int:
+        """Number of images of the kind and size of level 0: more than one in a stack."""
+        finest = self.finest
+        kind = finest.width, finest.height, finest.bits
+        return sum((image.width, image.height, image.bits) == kind for image in self.images)
+
     def cut_off(self) -> str | None:
         """Return what lies beyond the end of the file, None if nothing does."""
         if self.farthest <= self.size:

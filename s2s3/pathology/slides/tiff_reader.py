@@ -1,11 +1,10 @@
 """Slides in TIFF files by tifffile: pyramids in SubIFDs, flat images, and what OpenSlide refuses."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-from xml.etree import ElementTree
 
 from nnunetv2.errors import SlideError
 from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.ome_xml import ome_properties
 from nnunetv2.pathology.slides.slide_reader import WANTED, PathLike, Pixels, Valid
 from nnunetv2.pathology.slides.tiff_pyramid import TiffPyramid
 
@@ -81,7 +80,7 @@ def _properties(pyramid: TiffPyramid) -> dict[str, str]:
         tag = page.tags.get(name)
         if tag is not None and isinstance(tag.value, str):
             properties[f"tiff.{name}"] = tag.value
-    return {**properties, **_aperio_properties(properties), **_ome_properties(pyramid.ome_xml)}
+    return {**properties, **_aperio_properties(properties), **ome_properties(pyramid.ome_xml)}
 
 
 def _aperio_properties(properties: Mapping[str, str]) -> dict[str, str]:
@@ -93,15 +92,3 @@ def _aperio_properties(properties: Mapping[str, str]) -> dict[str, str]:
     found = {f"aperio.{key.strip()}": value.strip() for key, value in entries}
     power = {"openslide.objective-power": found["aperio.AppMag"]} if "aperio.AppMag" in found else {}
     return {**found, **power, "openslide.vendor": "aperio"}
-
-
-def _ome_properties(xml: str | None) -> dict[str, Any]:
-    """Return the physical sizes of the first image of OME metadata; nothing if it is damaged or has a DOCTYPE."""
-    if not xml or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
-        return {}
-    try:
-        pixels = ElementTree.fromstring(xml).find("{*}Image/{*}Pixels")
-    except ElementTree.ParseError:
-        return {}
-    found = {} if pixels is None else pixels.attrib
-    return {f"ome.{name}": value for name, value in found.items() if name.startswith("PhysicalSize")}

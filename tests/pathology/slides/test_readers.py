@@ -16,6 +16,7 @@ from nnunetv2.errors import SettingsError, SlideError, UnreadableSlideError
 from nnunetv2.pathology.slides import openslide_reader
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.openslide_reader import OpenSlideReader
+from nnunetv2.pathology.slides.reader_choice import second_readers
 from nnunetv2.pathology.slides.slide import Slide, open_slide
 from nnunetv2.pathology.slides.tiff_pyramid import TiffPyramid
 from sample_data.pyramids import Damage
@@ -210,12 +211,48 @@ def test_other_pixels_than_8_bit_colours_are_refused(tmp_path: Path, values: Any
         open_slide(tmp_path / "a.tif")
 
 
-def test_a_stack_of_planes_is_read_in_the_middle_with_a_warning(tmp_path: Path) -> None:
+PHYSICAL_SIZE = {"PhysicalSizeX": 500, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 500, "PhysicalSizeYUnit": "nm"}
+
+
+def three_planes(path: Path, **metadata: Any) -> Path:
     planes = np.stack([np.full((128, 128, 3), value, np.uint8) for value in (10, 20, 30)])
-    tifffile.imwrite(tmp_path / "a.ome.tif", planes, tile=(64, 64), photometric="rgb", metadata={"axes": "ZYXS"})
-    with open_slide(tmp_path / "a.ome.tif", "tifffile") as slide:
+    tifffile.imwrite(path, planes, tile=(64, 64), photometric="rgb", metadata={"axes": "ZYXS", **metadata})
+    return path
+
+
+@pytest.mark.parametrize("reader", ["auto", "tifffile"])
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.tif"])
+def test_a_stack_of_planes_is_read_in_the_middle_with_a_warning(tmp_path: Path, reader: str, name: str) -> None:
+    with open_slide(three_planes(tmp_path / name), reader) as slide:
         assert slide.read(0, Box(0, 0, 4, 4))[0].mean() == 20
         assert slide.warnings == ("3 planes (ZYXS), of which the middle one is read",)
+
+
+def test_a_library_that_reads_the_first_plane_of_a_stack_is_no_second_reader_and_says_so(tmp_path: Path) -> None:
+    path = three_planes(tmp_path / "a.ome.tif")
+    with open_slide(path, "openslide") as slide:
+        assert slide.read(0, Box(0, 0, 4, 4))[0].mean() == 10
+        assert slide.warnings == ("3 planes, of which the first one is read",)
+        assert second_readers(path, slide.reader.name) == []
+    assert second_readers(path, "tifffile") == []
+
+
+@pytest.mark.parametrize("reader", ["auto", "openslide", "tifffile"])
+def test_the_physical_size_in_a_flat_ome_file_is_its_pixel_size_whatever_the_tags_say(
+    tmp_path: Path, reader: str
+) -> None:
+    pixels, dots = np.zeros((128, 128, 3), np.uint8), {"resolution": (40_000, 40_000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        pixels,
+        tile=(64, 64),
+        photometric="rgb",
+        metadata={"axes": "YXS", **PHYSICAL_SIZE},
+        **dots,
+    )
+    with open_slide(tmp_path / "a.ome.tif", reader) as slide:
+        assert (slide.mpp.x, slide.mpp.y, slide.mpp.source) == (0.5, 0.5, "ome.PhysicalSize")
+        assert slide.warnings == ()
 
 
 def test_labels_are_read_as_they_are_stored(tmp_path: Path) -> None:
