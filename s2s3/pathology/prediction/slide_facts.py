@@ -8,12 +8,13 @@ from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_stamp import slide_stamp
 from nnunetv2.pathology.slides.rescue import RescuingView
+from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 
 _FOLDS_SINGLY = "each fold by itself"
 
 
-def about_slide(opened: RescuingView) -> dict[str, Any]:
-    """Return the entries of the state file that are known once a slide is open."""
+def about_slide(opened: RescuingView, tissue: TissueMask) -> dict[str, Any]:
+    """Return the entries of the state file that are known once a slide is open and its tissue looked for."""
     slide, view = opened.slide, opened.view
     grid = view.grid
     return {
@@ -31,7 +32,7 @@ def about_slide(opened: RescuingView) -> dict[str, Any]:
             "height": grid.height,
             "mpp": list(view.mpp or ()),
         },
-        "warnings": [*slide.warnings, *view.warnings],
+        "warnings": [*slide.warnings, *view.warnings, *tissue.warnings],
         "bounds": [*slide.origin, *slide.size] if slide.states_bounds else None,
         "versions": versions(),
     }

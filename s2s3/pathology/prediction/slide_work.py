@@ -89,7 +89,7 @@ class SlideWork:
                 self.opened.slide, self.opened.view.grid, self.settings, self.options.reading, predicted
             )
             found = {"share": tissue.share, "mm2": tissue.mm2, "threshold": tissue.threshold}
-            self.state.update(**about_slide(self.opened), tissue=found)
+            self.state.update(**about_slide(self.opened, tissue), tissue=found)
             if gate is not None and tissue.with_unread().is_empty:
                 return self._without_tissue(tissue)
             prediction, files = self._begin(gate, seconds)

@@ -106,6 +106,16 @@ def choose_level(levels: Sequence[Level], pixel_um: float, target_um: float, tol
     return max(fine_enough, key=lambda level: level.downsample)
 
 
+def next_levels(levels: Sequence[Level], used: Level) -> list[Level]:
+    """Return the next finer and the next coarser level, as far as there are such."""
+    finer = [level for level in levels if level.downsample < used.downsample]
+    coarser = [level for level in levels if level.downsample > used.downsample]
+    return [
+        *sorted(finer, key=lambda level: -level.downsample)[:1],
+        *sorted(coarser, key=lambda level: level.downsample)[:1],
+    ]
+
+
 def view_grid(levels: Sequence[Level], pixel: PixelSize, target_um: float, tolerance: float = TOLERANCE) -> ViewGrid:
     """Return the grid of a slide at `target_um` micrometres per pixel. Factors below 1 enlarge."""
     level = choose_level(levels, max(pixel.x, pixel.y), target_um, tolerance)

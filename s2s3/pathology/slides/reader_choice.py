@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nnunetv2.errors import DriftError, SettingsError, SlideError, UnreadableSlideError
+from nnunetv2.pathology.slides.present_levels import with_present_levels
 from nnunetv2.pathology.slides.slide_reader import WANTED, PathLike, SlideReader
 from nnunetv2.pathology.slides.tiff_directory import TiffDirectory, read_tiff_directory
 from s1.listed_files import list_files
@@ -49,6 +50,7 @@ def second_readers(path: PathLike, first: str) -> list[str]:
 
     None for a stack of planes, of which each library reads another one.
     """
+    path = _main_file(path)
     directory = read_tiff_directory(path)
     if directory is not None and directory.planes > 1:
         return []
@@ -103,7 +105,8 @@ def _constructor(name: str) -> Callable[[PathLike], SlideReader]:
 
 def opening(name: str, path: PathLike) -> SlideReader:
     """Return the slide opened with one library. Raises DriftError with that library's reason."""
-    return _constructor(name)(path)
+    directory = read_tiff_directory(_main_file(path))
+    return with_present_levels(_constructor(name)(path), directory)
 
 
 def _first_that_opens(path: PathLike, names: Sequence[str], directory: TiffDirectory | None) -> SlideReader:

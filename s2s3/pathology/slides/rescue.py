@@ -6,24 +6,28 @@ Nothing that was not read as usual goes unnoticed: each pixel has a state, and e
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnunetv2.errors import DriftError, SlideError, UnreadableSlideError
 from nnunetv2.pathology.slides.colour_profile import NONE
-from nnunetv2.pathology.slides.geometry import Box, cells_of, choose_level, regrid
+from nnunetv2.pathology.slides.geometry import Box, cells_of, choose_level, next_levels, regrid
+from nnunetv2.pathology.slides.mask_boxes import boxes_of
 from nnunetv2.pathology.slides.reader_choice import AUTO, opening, second_readers
 from nnunetv2.pathology.slides.slide import Slide, open_slide
 from nnunetv2.pathology.slides.slide_reader import Pixels, SlideReader, Valid
-from nnunetv2.pathology.slides.view import SlideView, blank
+from nnunetv2.pathology.slides.view import ReadLevel, SlideView, blank
 from nnunetv2.pathology.slides.watched_reader import WatchedReader, within
 
 SUB_BLOCK_PX = 256
 """Edge of the parts of a damaged block that are rescued one by one, in view pixels on a grid from (0, 0)."""
+LEAST_LOSS_PX = 32
+"""Edge of the smallest parts of a resampled view that are lost together, as each costs a failed read."""
 BACK_OFF_S = (1.0, 5.0, 30.0)
 """Waits for a file that has vanished, as on a network share."""
 _LOST = "reading it hangs or ends the reader process"
@@ -38,7 +42,7 @@ class PixelState(IntEnum):
 
     READ = 0
     RESCUED = 1
-    """From a coarser level."""
+    """From another level."""
     MISSING = 2
     """The scanner took no image here, or the file lacks the tile; white."""
     FAILED = 3
@@ -50,7 +54,7 @@ class Step(IntEnum):
 
     USUAL = 0
     SECOND_READER = 1
-    COARSER_LEVEL = 2
+    OTHER_LEVEL = 2
     WHITE = 3
 
 
@@ -161,21 +165,34 @@ class RescuingView:
                 continue
             damaged = (DamagedPart(part, state, (reasons or [_LOST])[0]),) if state == PixelState.RESCUED else ()
             return _block(part, pixels, valid, state, damaged)
-        return failed(part, (reasons or [_LOST])[0])
+        message = (reasons or [_LOST])[0]
+        if start == Step.USUAL and not self.view.grid.is_level:
+            return self._partly(part, message)
+        return failed(part, message)
+
+    def _partly(self, part: Box, message: str) -> Block:
+        """Return what can be read of a part of a resampled view, of which one damaged tile would cost all."""
+        grid = self.view.grid
+        edge = max(SUB_BLOCK_PX, round(LEAST_LOSS_PX * max(grid.factor_x, grid.factor_y)))
+        pixels, valid = self._read(SlideView(self.slide.levels, partial(_whatever, self.slide.read, edge), grid), part)
+        lost = boxes_of(~valid, part.x, part.y)
+        return Block(
+            part,
+            pixels,
+            np.where(valid, np.uint8(PixelState.READ), np.uint8(PixelState.FAILED)),
+            tuple(DamagedPart(box, PixelState.FAILED, message) for box in lost),
+        )
 
     def _ways(self, start: Step) -> Iterator[tuple[PixelState, SlideView]]:
-        """Yield views of the same grid: by the first library, the second one, and from the next coarser level."""
+        """Yield views of the same grid: by the first library, the second one, from the next finer and coarser level."""
         if start <= Step.USUAL:
             yield PixelState.READ, self.view
         if start <= Step.SECOND_READER and self._second is not None:
             grid = self.view.grid
             level = choose_level(self._second.levels, 1.0, max(grid.scale_x, grid.scale_y))
             yield PixelState.READ, SlideView(self._second.levels, self._second.read, regrid(grid, level))
-        used = self.slide.levels[self.view.grid.level].downsample
-        coarser = [level for level in self.slide.levels if level.downsample > used]
-        if coarser:
-            nearest = min(coarser, key=lambda level: level.downsample)
-            yield PixelState.RESCUED, SlideView(self.slide.levels, self.slide.read, regrid(self.view.grid, nearest))
+        for level in next_levels(self.slide.levels, self.slide.levels[self.view.grid.level]):
+            yield PixelState.RESCUED, SlideView(self.slide.levels, self.slide.read, regrid(self.view.grid, level))
 
     @cached_property
     def _second(self) -> Slide | None:
@@ -223,6 +240,16 @@ def _block(
     damaged: tuple[DamagedPart, ...] = (),
 ) -> Block:
     return Block(box, pixels, np.where(valid, np.uint8(state), np.uint8(PixelState.MISSING)), damaged)
+
+
+def _whatever(read: ReadLevel, edge: int, level: int, box: Box) -> tuple[Pixels, Valid]:
+    """Return what can be read of a box of a level, in squares on a grid from (0, 0); the others are white."""
+    pixels, valid = blank(box)
+    for cell in cells_of(box, edge):
+        target = np.s_[cell.y - box.y : cell.bottom - box.y, cell.x - box.x : cell.right - box.x]
+        with suppress(SlideError):
+            pixels[target], valid[target] = read(level, cell)
+    return pixels, valid
 
 
 def _joined(box: Box, parts: list[Block]) -> Block:

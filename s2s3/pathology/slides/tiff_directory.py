@@ -24,6 +24,8 @@ _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _SUB_DIRECTORIES = 256, 257, 258
 _STRIPS, _TILES = (273, 279), (324, 325)
 _FARTHEST = np.uint64(2**62)
 """Larger numbers in a damaged file would wrap around."""
+_MOSTLY = 0.5
+"""Of what is lost more, nothing is used."""
 _NDPI = 65420
 """Files of Hamamatsu have 64-bit positions in 32-bit fields."""
 
@@ -84,16 +86,23 @@ class TiffDirectory:
         if self.farthest <= self.size:
             return None
         kind = "tiles" if self.finest.is_tiled else "strips"
-        beyond = int((self.finest.ends > self.size).sum())
+        beyond, parts = int((self.finest.ends > self.size).sum()), len(self.finest.starts)
+        lost = f"{beyond} of {parts} {kind} of level 0 lie" if parts else "the list of parts of level 0 lies"
         return (
-            f"cut off: {beyond} of {len(self.finest.starts)} {kind} of level 0 lie beyond the end of the file"
-            f" ({self.size} bytes, {self.farthest} expected). Copy the file again"
+            f"cut off: {lost} beyond the end of the file ({self.size} bytes, {self.farthest} expected). Copy the file"
+            " again"
         )
 
-    @property
-    def share_beyond(self) -> float:
-        """The share of level 0 that lies beyond the end of the file."""
-        return float((self.finest.ends > self.size).mean()) if len(self.finest.ends) else 0.0
+    def lost_copies(self) -> set[tuple[int, int]]:
+        """Return width and height of the smaller images that lie mostly beyond the end of the file."""
+        smaller = [image for image in self.images if image is not self.finest]
+        return {(image.width, image.height) for image in smaller if self._share_beyond(image) > _MOSTLY}
+
+    def _share_beyond(self, image: TiffImage) -> float:
+        """Return the share of an image that lies beyond the end; all of one whose list of parts does."""
+        if len(image.ends):
+            return float((image.ends > self.size).mean())
+        return float(self.farthest > self.size)
 
 
 def read_tiff_directory(path: PathLike) -> TiffDirectory | None:

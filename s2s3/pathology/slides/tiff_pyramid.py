@@ -107,6 +107,8 @@ class TiffPyramid:
         return self._decoded[key]
 
     def _decode(self, page: Any, index: int) -> NDArray[Any] | None:
+        if index >= min(len(page.dataoffsets), len(page.databytecounts)):
+            raise UnreadableSlideError("tifffile: the file does not say where the data lies")
         offset, count = page.dataoffsets[index], page.databytecounts[index]
         if not count:
             return None

@@ -57,6 +57,16 @@ class TissueMask:
         """Whether there is too little tissue to be any."""
         return self.share < LEAST_SHARE or self.mm2 < LEAST_MM2
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One line if nobody can tell for a part of the slide."""
+        if self.unread is None or not self.unread.any():
+            return ()
+        share = f"{100 * float(self.unread.mean()):.1f} %"
+        return (
+            f"{share} of the slide could not be read when tissue was looked for; it may be tissue and counts as such",
+        )
+
     def with_unread(self) -> "TissueMask":
         """Return the mask with what could not be read, which may be tissue."""
         return self if self.unread is None else replace(self, mask=self.mask | self.unread)

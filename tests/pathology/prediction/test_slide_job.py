@@ -44,7 +44,7 @@ from tests.factories.models import build_tiny_network
 from tests.factories.plans import make_dataset_json
 from tests.pathology.prediction.small_slides import labels_of, make_predictor, picture
 from tests.pathology.qupath_rules import broken_rules
-from tests.pathology.slides.slide_files import profile_that_swaps_red_and_blue
+from tests.pathology.slides.slide_files import lose_level, profile_that_swaps_red_and_blue, write_small_slide
 
 EVERYTHING = partial(SlideSettings, mpp=0.5, tissue="none", normalization="image")
 
@@ -572,6 +572,32 @@ def test_a_slide_of_which_nothing_can_be_read_has_not_no_tissue_but_fails(model:
     write_pyramid(tmp_path / "s.tif", PyramidSettings(512, 512, block_px=512, mpp=2.0, damage=damage))
     with pytest.raises(UnreadableSlideError, match=r"100\.0 % of the tissue could not be read"):
         SlideJob(model, SlideSettings(mpp=2.0)).run(str(tmp_path / "s.tif"), "s", tmp_path / "out")
+
+
+def test_of_a_cut_file_whose_finest_level_is_whole_everything_is_predicted(model: SlideModel, tmp_path: Path) -> None:
+    """The level of the model's pixel size, and that of the tissue, are beyond its end."""
+    write_small_slide(tmp_path / "s.tif", width=1100, height=160, mpp=4.0, glass_share=0)
+    lose_level(tmp_path / "s.tif", 1)
+    state = SlideJob(model, SlideSettings(mpp=8.0)).run(str(tmp_path / "s.tif"), "s", tmp_path / "out")
+    assert (state["state"], state["view"]["level"], state["tissue"]["share"] > 0.2) == ("done", 0, True)
+    assert state["read"]["failed_tissue_share"] == 0
+    assert [line.partition(":")[0] for line in state["warnings"]] == [
+        "cut off",
+        "levels that are not used, as they lie mostly beyond the end of the file",
+    ]
+
+
+def test_what_could_not_be_read_when_tissue_was_looked_for_is_a_warning_of_the_slide(
+    model: SlideModel, tmp_path: Path
+) -> None:
+    damage = Damage(zeroed_tiles=((0, 0),))
+    write_small_slide(tmp_path / "s.tif", width=300, height=120, mpp=8.0, glass_share=0, damage=damage)
+    settings = SlideSettings(mpp=8.0, max_failed=0.9)
+    state = SlideJob(model, settings).run(str(tmp_path / "s.tif"), "s", tmp_path / "out")
+    (warning,) = state["warnings"]
+    assert warning.endswith(
+        "% of the slide could not be read when tissue was looked for; it may be tissue and counts as such"
+    )
 
 
 @pytest.mark.parametrize(("states_bounds", "roi"), [(True, False), (True, True), (False, False)])

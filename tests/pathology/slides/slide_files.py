@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import tifffile
 from PIL import ImageCms
 
 from sample_data.pyramids import PyramidSettings, SyntheticSlide, write_pyramid
@@ -32,3 +34,14 @@ def standard_profile() -> bytes:
 def profile_that_swaps_red_and_blue() -> bytes:
     """The profile of a scanner whose red is blue: that of sRGB with two entries of its table exchanged."""
     return standard_profile().replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+
+
+def lose_level(path: Path, index: int, share: float = 1.0) -> None:
+    """Let the last tiles of a level lie beyond the end of a file, as if it was cut off."""
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[index].tags["TileOffsets"]  # type: ignore[union-attr]
+        first, count = int(tag.valueoffset), int(tag.count)
+    content = bytearray(path.read_bytes())
+    starts = np.frombuffer(content, np.uint64, count, first)
+    starts[count - round(count * share) :] += np.uint64(2 * len(content))
+    path.write_bytes(content)

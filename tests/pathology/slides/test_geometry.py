@@ -13,6 +13,7 @@ from nnunetv2.pathology.slides.geometry import (
     choose_level,
     level_box,
     make_level,
+    next_levels,
     regrid,
     view_grid,
 )
@@ -34,6 +35,17 @@ def test_the_level_is_the_coarsest_one_that_is_fine_enough(levels: list[Level], 
     chosen = choose_level(levels, pixel, target)
     fine_enough = [level.downsample for level in levels if level.downsample * pixel <= 1.02 * target]
     assert chosen.downsample == (max(fine_enough) if fine_enough else min(level.downsample for level in levels))
+
+
+def test_the_next_levels_are_the_finer_and_the_coarser_neighbour_whatever_their_order() -> None:
+    levels = [Level(index, 1, 1, downsample) for index, downsample in enumerate((1.0, 8.0, 4.0, 2.0, 16.0))]
+    assert [[level.downsample for level in next_levels(levels, used)] for used in levels] == [
+        [2.0],
+        [4.0, 16.0],
+        [2.0, 8.0],
+        [1.0, 4.0],
+        [8.0],
+    ]
 
 
 @given(PYRAMIDS, MPP, MPP)

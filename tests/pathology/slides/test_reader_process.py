@@ -104,7 +104,7 @@ def use_threads(
 def test_a_block_that_hangs_is_read_in_another_way_and_the_others_as_usual(
     damaged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = use_threads(monkeypatch, hangs=lambda step: step < Step.COARSER_LEVEL)
+    started = use_threads(monkeypatch, hangs=lambda step: step < Step.OTHER_LEVEL)
     blocks = {block.box: block for block in read_all(damaged, 1, timeout_s=2)}
     assert list(blocks) == BOXES
     assert len(started) == 4  # replaced after the first try, the second one, and the second library

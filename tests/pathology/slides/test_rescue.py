@@ -11,7 +11,7 @@ from nnunetv2.pathology.slides import rescue
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource, Step
 from sample_data.pyramids import Damage
-from tests.pathology.slides.slide_files import write_small_slide
+from tests.pathology.slides.slide_files import lose_level, write_small_slide
 
 WHOLE = Box(0, 0, 1024, 1024)
 SMALL_BLOCKS: dict[str, Any] = {"glass_share": 0}
@@ -42,6 +42,43 @@ def test_without_a_coarser_level_it_is_white_and_failed(tmp_path: Path) -> None:
     assert (block.pixels[:256, :256] == 255).all()
     assert not block.valid[:256, :256].any()
     assert block.valid.sum() == 512 * 512 - 256 * 256
+
+
+def test_a_damaged_part_of_a_coarser_level_is_taken_from_the_finer_one(tmp_path: Path) -> None:
+    """Level 1 of three: the finer one shows the same detail, the coarser one less."""
+    slide = write_small_slide(tmp_path / "a.tif", width=3000, **SMALL_BLOCKS)
+    lose_level(tmp_path / "a.tif", 1, share=0.3)
+    with RescuingView(SlideSource(str(tmp_path / "a.tif"), 1.0)) as view:
+        block = view.read(Box(0, 0, 1024, 550))
+    rescued = block.state == PixelState.RESCUED
+    assert rescued.any()
+    assert (block.state[~rescued] == PixelState.READ).all()
+    drawn = slide.pixels(0, 0, 2048, 1100).reshape(550, 2, 1024, 2, 3).mean((1, 3))
+    assert np.abs(block.pixels - drawn)[rescued].mean() < 5
+
+
+@pytest.mark.parametrize(("mpp", "most_lost"), [(1.0, 1.0), (2.0, 1.0), (4.0, 4.0)])
+def test_of_a_resampled_view_no_more_is_lost_than_the_damaged_tile_and_little_around_it(
+    tmp_path: Path, mpp: float, most_lost: float
+) -> None:
+    """Parts of 256 pixels of the level, or 32 of the view if these are larger; a tile has 128."""
+    damage = Damage(zeroed_tiles=((3, 3),))
+    drawn = write_small_slide(tmp_path / "a.tif", width=1000, height=1000, **SMALL_BLOCKS, damage=damage)
+    with RescuingView(SlideSource(str(tmp_path / "a.tif"), mpp)) as view:
+        block = view.read(Box(0, 0, view.view.width, view.view.height))
+    factor = round(mpp / 0.5)
+    is_lost = block.state == PixelState.FAILED
+    assert is_lost[384 // factor : 512 // factor, 384 // factor : 512 // factor].all()
+    assert is_lost.sum() * factor**2 <= most_lost * 256**2 * 1.05
+    assert (block.state[~is_lost] == PixelState.READ).all()
+    covered = np.zeros_like(is_lost)
+    for part in block.damaged:
+        assert part.state == PixelState.FAILED
+        covered[part.box.y : part.box.bottom, part.box.x : part.box.right] = True
+    assert (covered == is_lost).all()
+    whole = drawn.pixels(0, 0, 1000, 256).astype(float)[: 256 // factor * factor, : 1000 // factor * factor]
+    means = whole.reshape(256 // factor, factor, 1000 // factor, factor, 3).mean((1, 3))[: 128 // factor]
+    assert np.abs(block.pixels[: 128 // factor] - means).mean() < 8
 
 
 def test_missing_tiles_are_no_failures_but_not_valid(tmp_path: Path) -> None:
@@ -85,12 +122,12 @@ def test_an_error_that_does_not_come_back_leaves_no_trace(tmp_path: Path, monkey
     assert len(calls) == 2
 
 
-@pytest.mark.parametrize("step", [Step.SECOND_READER, Step.COARSER_LEVEL, Step.WHITE])
+@pytest.mark.parametrize("step", [Step.SECOND_READER, Step.OTHER_LEVEL, Step.WHITE])
 def test_reading_can_start_at_a_later_way(tmp_path: Path, step: Step) -> None:
     write_small_slide(tmp_path / "a.tif")
     with RescuingView(SlideSource(str(tmp_path / "a.tif"), 0.5)) as view:
         states = np.unique(view.read(Box(0, 0, 512, 512), step).state)
-    expected = {Step.SECOND_READER: PixelState.READ, Step.COARSER_LEVEL: PixelState.RESCUED}
+    expected = {Step.SECOND_READER: PixelState.READ, Step.OTHER_LEVEL: PixelState.RESCUED}
     assert states.tolist() == [expected.get(step, PixelState.FAILED)]
 
 

@@ -26,6 +26,7 @@ def test_the_tissue_of_a_drawn_slide_is_where_it_was_drawn(tmp_path: Path) -> No
     assert tissue.mask[~truth].mean() < 0.02
     assert tissue.mm2 == pytest.approx(tissue.mask.sum() * 64e-6)
     assert not tissue.is_empty
+    assert tissue.warnings == ()
     assert sum(polygon.area for polygon in tissue.polygons()) == pytest.approx(tissue.mask.sum())
 
 
@@ -43,6 +44,10 @@ def test_what_no_library_and_no_coarser_level_can_read_is_known(tmp_path: Path) 
     assert tissue.unread[:128, :128].all()
     assert tissue.unread.mean() < 0.1
     assert not (tissue.mask & tissue.unread).any()
+    assert tissue.warnings == (
+        f"{100 * tissue.unread.mean():.1f} % of the slide could not be read when tissue was looked for; it may be"
+        " tissue and counts as such",
+    )
     assert (tissue.with_unread().mask == (tissue.mask | tissue.unread)).all()
     region = np.zeros_like(tissue.mask)
     region[:, :100] = True
