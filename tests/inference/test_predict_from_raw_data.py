@@ -29,6 +29,8 @@ from tests.factories.plans import make_dataset_json, make_plans
 from tests.inference.conftest import write_rgb
 
 RECORD = ["dataset.json", "plans.json", "predict_from_raw_data_args.json"]
+_expected: dict[str, np.ndarray] = {}
+"""What the fixture of this name returns; model and images are the same in all tests."""
 
 
 @pytest.fixture
@@ -43,12 +45,11 @@ def model(rgb_model: Path) -> nnUNetPredictor:
 def expected(model: nnUNetPredictor, rgb_images: Path) -> dict[str, np.ndarray]:
     """The segmentations of the three images, predicted as single arrays."""
     reader = model.plans_manager.image_reader_writer_class()
-    segmentations = {}
-    for case in "abc":
+    for case in "abc" if not _expected else "":
         image, properties = reader.read_images([str(rgb_images / f"{case}_0000.png")])
-        segmentations[case] = model.predict_single_npy_array(image, properties, None, None, False)
-    assert all(len(np.unique(segmentation)) == 3 for segmentation in segmentations.values())
-    return segmentations
+        _expected[case] = model.predict_single_npy_array(image, properties, None, None, False)
+    assert all(len(np.unique(segmentation)) == 3 for segmentation in _expected.values())
+    return {case: segmentation.copy() for case, segmentation in _expected.items()}
 
 
 def read(folder: Path, *cases: str) -> dict[str, np.ndarray]:
