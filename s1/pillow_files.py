@@ -42,6 +42,13 @@ _COLOUR_SPACES = {
     "HSV": "HSV colours",
 }
 
+COLOUR = "8-bit colour"
+"""Pixels of 8-bit RGB, also with opacity, or of a palette."""
+_KINDS = {
+    **dict.fromkeys(("RGB", "RGBA", "P"), COLOUR),
+    **{"1": "1-bit grey", "L": "8-bit grey", "LA": "8-bit grey", "I;16": "16-bit grey", "I": "16-bit grey"},
+}
+
 
 def size_with_pillow(path: PathLike) -> tuple[int, int]:
     """Return height and width as shown. Raises what Pillow does for damaged files."""
@@ -83,6 +90,14 @@ def colour_profile_with_pillow(path: PathLike) -> bytes | None:
     with _opened(path) as image:
         profile = image.info.get("icc_profile")
     return profile if isinstance(profile, bytes) and profile else None
+
+
+def pixel_kind_with_pillow(path: PathLike) -> str:
+    """Return what the pixels of a picture are, COLOUR for 8-bit RGB. Raises what Pillow does for damaged files."""
+    with _opened(path) as image:
+        if _holds_16_bit_colours(image):
+            return "16-bit grey" if image.mode == "LA" else "16-bit colour"
+        return _KINDS.get(image.mode) or _COLOUR_SPACES.get(image.mode, image.mode)
 
 
 def is_jpeg(path: PathLike) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.run.slide_arguments import slide_parser
 from nnunetv2.run.slide_command import slide_entry
 from sample_data.pyramids import Damage
@@ -61,7 +62,22 @@ def test_a_check_lists_damaged_parts_and_ends_with_an_error(
     assert "4 blocks read, 1 damaged parts, 0.99 % missing, 0.00 % not readable" in output.out
     message = "OpenSlide: Not a JPEG file: starts with 0x00 0x00"
     assert f"    x=256 y=256, 256 x 256 px: {message}; a coarser level is used" in output.out
+    assert "    x=0 y=0, 128 x 128 px: missing; white" in output.out.splitlines()
     assert output.err == (f"error: {tmp_path / 'a.tif'}: 1 of 4 blocks are damaged, first at x=256 y=256 ({message})\n")
+
+
+def test_gaps_of_a_scan_are_not_listed_where_the_slide_states_what_was_scanned(
+    tmp_path: Path,
+    run_command: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_small_slide(tmp_path / "a.tif", damage=Damage(missing_tiles=((0, 0),)))
+    monkeypatch.setattr(Slide, "states_bounds", True)
+    run_command(slide_entry, "info", "--check", "-nr", 0, tmp_path)
+    output = capsys.readouterr().out
+    assert "4 blocks read, 0 damaged parts, 0.99 % missing" in output
+    assert "x=0 y=0" not in output
 
 
 def test_json_has_all_slides_also_those_that_cannot_be_read(
@@ -74,7 +90,7 @@ def test_json_has_all_slides_also_those_that_cannot_be_read(
     run_command(slide_entry, "info", tmp_path, *arguments, exit_code=2)
     first, second = json.loads(capsys.readouterr().out)
     assert (first["mpp"], first["mpp_source"], first["size"]) == ([0.25, 0.25], "user", [1500, 1100])
-    assert first["check"] == {"blocks": 4, "missing_share": 0.0, "failed_share": 0.0, "damaged": []}
+    assert first["check"] == {"blocks": 4, "missing_share": 0.0, "failed_share": 0.0, "damaged": [], "missing": []}
     assert "cannot be opened as a slide (8 bytes)" in second["error"]
 
 

@@ -13,7 +13,7 @@ from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.read_record import ReadRecord
 from nnunetv2.pathology.slides.rescue import Block, DamagedPart, PixelState
 
-_COUNTS = ("blocks", "failed", "rescued", "pixels", "missing_pixels", "failed_pixels")
+_COUNTS = ("blocks", "failed", "rescued", "lacking", "pixels", "missing_pixels", "failed_pixels")
 _LARGEST_LOG = 64 * 2**20
 _CERTAINLY = 1.05
 """No gate has so many times the pixels that its mask, which is coarser, says."""
@@ -55,14 +55,10 @@ class SlideDamage:
             return
         inside = None if self.gate is None else self.gate.inside((box.y, box.bottom), (box.x, box.right))
         read = ReadRecord()
-        read.add(block, inside)
-        if not self.counts_missing:
-            read.missing_pixels = 0
+        read.add(block, inside, self.counts_missing)
         entry = {"x": box.x, "y": box.y, **{name: getattr(read, name) for name in _COUNTS}}
-        entry["damaged"] = [
-            [part.box.x, part.box.y, part.box.width, part.box.height, int(part.state), part.message]
-            for part in read.damaged
-        ]
+        entry["damaged"] = [[*_numbers(part.box), int(part.state), part.message] for part in read.damaged]
+        entry["missing"] = [_numbers(missing) for missing in read.missing]
         self._take(entry)
         append_unlinked(self.log, (json.dumps(entry) + "\n").encode())
 
@@ -76,18 +72,24 @@ class SlideDamage:
         return self.record.missing_pixels + self.record.failed_pixels > allowed * most
 
     def unread(self) -> Iterator[Box]:
-        """Yield the parts of the view that are white because nothing could be read."""
-        return (part.box for part in self.record.damaged if part.state == PixelState.FAILED)
+        """Yield the parts of the view that are white because nothing could be read, or the file has no image there."""
+        yield from (part.box for part in self.record.damaged if part.state == PixelState.FAILED)
+        yield from self.record.missing
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry `read` of a slide's state file; what could not be read as x, y, width, height."""
-        boxes = [[box.x, box.y, box.width, box.height] for box in self.unread()]
-        return {**self.record.to_dict(), "unread": boxes}
+        return {**self.record.to_dict(), "unread": [_numbers(box) for box in self.unread()]}
 
     def _take(self, entry: dict[str, Any]) -> None:
         counts = {name: int(entry[name]) for name in _COUNTS}
         parts = [DamagedPart(Box(*map(int, part[:4])), PixelState(part[4]), str(part[5])) for part in entry["damaged"]]
+        missing = [Box(*map(int, box[:4])) for box in entry["missing"]]
         self._known.add((entry["x"], entry["y"]))
         for name, count in counts.items():
             setattr(self.record, name, getattr(self.record, name) + count)
         self.record.damaged += parts
+        self.record.missing += missing
+
+
+def _numbers(box: Box) -> list[int]:
+    return [box.x, box.y, box.width, box.height]

@@ -10,7 +10,13 @@ from nnunetv2.pathology.slides.slide_reader import WANTED, PathLike, Pixels, Val
 from s1.claimed_size import check_claimed_size
 from s1.damaged_files import require_whole
 from s1.errors import DriftError
-from s1.pillow_files import colour_profile_with_pillow, read_with_pillow, size_with_pillow
+from s1.pillow_files import (
+    COLOUR,
+    colour_profile_with_pillow,
+    pixel_kind_with_pillow,
+    read_with_pillow,
+    size_with_pillow,
+)
 
 LARGEST_PX = 20_000 * 20_000
 
@@ -49,6 +55,16 @@ class PictureReader:
     def close(self) -> None:
         """Let go of the pixels."""
         self._pixels = None
+
+
+def refuse_other_pictures(path: PathLike) -> None:
+    """Raise SlideError if a picture holds grey, 16-bit or other pixels than 8-bit colours."""
+    try:
+        kind = pixel_kind_with_pillow(path)
+    except Exception:  # whoever opens the picture says what is wrong with it
+        return
+    if kind != COLOUR:
+        raise SlideError(f"{path}: {WANTED}, got {kind}")
 
 
 def _size(path: PathLike) -> tuple[int, int]:

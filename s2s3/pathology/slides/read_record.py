@@ -6,8 +6,12 @@ from typing import Any
 import numpy as np
 
 from nnunetv2.errors import UnreadableSlideError
+from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.mask_boxes import boxes_of
 from nnunetv2.pathology.slides.rescue import Block, DamagedPart, PixelState
 from nnunetv2.pathology.slides.slide_reader import PathLike, Valid
+
+_MISSING = "the file has no image there"
 
 
 @dataclass
@@ -19,13 +23,21 @@ class ReadRecord:
     """Blocks with a part that could not be read at all."""
     rescued: int = 0
     """Blocks with a part from a coarser level and none that failed."""
+    lacking: int = 0
+    """Blocks with missing pixels and no part that failed."""
     damaged: list[DamagedPart] = field(default_factory=list)
+    missing: list[Box] = field(default_factory=list)
+    """Parts of the view without an image."""
     pixels: int = 0
     missing_pixels: int = 0
     failed_pixels: int = 0
 
-    def add(self, block: Block, tissue: Valid | None = None) -> None:
-        """Count a block; of pixels, only those of the tissue (h, w) if it is given."""
+    def add(self, block: Block, tissue: Valid | None = None, counts_missing: bool = True) -> None:
+        """Count a block; of pixels, only those of the tissue (h, w) if it is given.
+
+        Parameters:
+            counts_missing: whether pixels without an image count as missing.
+        """
         states = {part.state for part in block.damaged}
         self.blocks += 1
         self.failed += PixelState.FAILED in states
@@ -33,8 +45,10 @@ class ReadRecord:
         self.damaged += block.damaged
         counted = block.state if tissue is None else block.state[tissue]
         self.pixels += counted.size
-        self.missing_pixels += int(np.count_nonzero(counted == PixelState.MISSING))
         self.failed_pixels += int(np.count_nonzero(counted == PixelState.FAILED))
+        if counts_missing:
+            is_missing = block.state == PixelState.MISSING
+            self._add_missing(block.box, is_missing if tissue is None else is_missing & tissue, states)
 
     @property
     def missing_share(self) -> float:
@@ -51,12 +65,13 @@ class ReadRecord:
         share = self.missing_share + self.failed_share
         if share <= max_failed:
             return
-        failed = [part for part in self.damaged if part.state == PixelState.FAILED]
-        first = f", first at x={failed[0].box.x} y={failed[0].box.y} ({failed[0].message})" if failed else ""
+        failed = [(part.box, part.message) for part in self.damaged if part.state == PixelState.FAILED]
+        lost = failed or [(box, _MISSING) for box in self.missing]
+        first = f", first at x={lost[0][0].x} y={lost[0][0].y} ({lost[0][1]})" if lost else ""
         wanted = min(1.0, np.ceil(share * 20) / 20)
         raise UnreadableSlideError(
             f"{path}: {100 * share:.1f} % of the tissue could not be read (limit {100 * max_failed:g} %):"
-            f" {self.failed} of {self.blocks} blocks{first}. --max_failed {wanted:g} accepts it"
+            f" {self.failed + self.lacking} of {self.blocks} blocks{first}. --max_failed {wanted:g} accepts it"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,3 +83,10 @@ class ReadRecord:
             "missing_share": self.missing_share,
             "failed_tissue_share": self.failed_share,
         }
+
+    def _add_missing(self, box: Box, missing: Valid, states: set[PixelState]) -> None:
+        """Count the missing pixels (h, w) of a block whose damaged parts are in these states."""
+        boxes = boxes_of(missing, box.x, box.y)
+        self.lacking += bool(boxes) and PixelState.FAILED not in states
+        self.missing_pixels += int(np.count_nonzero(missing))
+        self.missing += boxes

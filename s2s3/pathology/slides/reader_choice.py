@@ -27,7 +27,7 @@ def open_reader(path: PathLike, reader: str = AUTO) -> tuple[SlideReader, list[s
     path = _main_file(path)
     try:
         directory = read_tiff_directory(path)
-        refuse_other_pixels(path, directory)
+        _refuse_other_pixels(path, directory)
         names = _suitable(path, directory) if reader == AUTO else [reader]
         opened = _first_that_opens(path, names, directory)
     except OSError as error:
@@ -37,8 +37,12 @@ def open_reader(path: PathLike, reader: str = AUTO) -> tuple[SlideReader, list[s
     return opened, _doubts(opened, directory)
 
 
-def refuse_other_pixels(path: PathLike, directory: TiffDirectory | None) -> None:
-    """Raise SlideError if a TIFF file holds grey, 16-bit or other pixels than 8-bit colours."""
+def _refuse_other_pixels(path: PathLike, directory: TiffDirectory | None) -> None:
+    """Raise SlideError if a TIFF file or picture holds grey, 16-bit or other pixels than 8-bit colours."""
+    if directory is None and _is_picture(path):
+        from nnunetv2.pathology.slides.picture_reader import refuse_other_pictures
+
+        refuse_other_pictures(path)
     if directory is None or directory.finest.bits in _PLAUSIBLE_BITS:
         return
     bits, photometric = directory.finest.bits, directory.finest.photometric
@@ -80,9 +84,13 @@ def _suitable(path: PathLike, directory: TiffDirectory | None) -> list[str]:
         return ["openslide", "tifffile"]
     if is_dicom(path):
         return ["openslide", "wsidicom"]
+    return ["openslide", "pillow"] if _is_picture(path) else ["openslide"]
+
+
+def _is_picture(path: PathLike) -> bool:
     with open(path, "rb") as stream:
-        is_picture = stream.read(4).startswith(_PICTURES)
-    return ["openslide", "pillow"] if is_picture and not os.fspath(path).lower().endswith(_OWN_JPEG) else ["openslide"]
+        starts_as_one = stream.read(4).startswith(_PICTURES)
+    return starts_as_one and not os.fspath(path).lower().endswith(_OWN_JPEG)
 
 
 def _constructor(name: str) -> Callable[[PathLike], SlideReader]:

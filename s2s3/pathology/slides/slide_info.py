@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from nnunetv2.errors import SlideError, UnreadableSlideError
@@ -46,7 +46,7 @@ class SlideInfo:
             "origin": "{}, {}".format(*facts["origin"]) if any(facts["origin"]) else "",
         }
         shown = [f"  {name:<12}{text}" for name, text in rows.items() if text]
-        return [self.path, *shown, *(f"  warning: {line}" for line in self.warnings), *_check_lines(facts.get("check"))]
+        return [self.path, *shown, *(f"  warning: {line}" for line in self.warnings), *_check_lines(facts)]
 
 
 def slide_info(path: str, reader: str = "auto", mpp: float | None = None, timeout_s: float | None = None) -> SlideInfo:
@@ -65,16 +65,11 @@ def checked(info: SlideInfo, reader: str, readers: int, timeout_s: float) -> tup
         for block in blocks:
             record.add(block)
     damaged = [
-        {
-            **dict(zip(("x", "y", "width", "height"), (box.x, box.y, box.width, box.height), strict=True)),
-            "rescued": part.state == PixelState.RESCUED,
-            "message": part.message,
-        }
+        {**asdict(part.box), "rescued": part.state == PixelState.RESCUED, "message": part.message}
         for part in record.damaged
-        for box in [part.box]
     ]
     shares = {"missing_share": record.missing_share, "failed_share": record.failed_share}
-    check = {"blocks": record.blocks, **shares, "damaged": damaged}
+    check = {"blocks": record.blocks, **shares, "damaged": damaged, "missing": list(map(asdict, record.missing))}
     return SlideInfo(info.path, {**info.facts, "check": check}, info.warnings), record
 
 
@@ -100,6 +95,7 @@ def _facts(slide: Slide) -> dict[str, Any]:
         "mpp": [size.x, size.y] if size else None,
         "mpp_source": size.source if size else None,
         "origin": list(slide.origin),
+        "states_bounds": slide.states_bounds,
         "vendor": slide.vendor,
         "scanner": scanner(slide.properties),
         "serial": scanner_serial(slide.properties),
@@ -133,17 +129,25 @@ def _power(objective_power: str) -> str:
     return f"objective {objective_power}x" if objective_power else ""
 
 
-def _check_lines(check: dict[str, Any] | None) -> list[str]:
+def _check_lines(facts: dict[str, Any]) -> list[str]:
+    """Return what was found; gaps in the scan of a slide that states what was scanned are no damage, so not listed."""
+    check = facts.get("check")
     if check is None:
         return []
     damaged = check["damaged"]
+    missing = [] if facts["states_bounds"] else check["missing"]
     lines = [
         f"  check       {check['blocks']} blocks read, {len(damaged)} damaged parts,"
         f" {100 * check['missing_share']:.2f} % missing, {100 * check['failed_share']:.2f} % not readable"
     ]
-    for part in damaged[:MOST_SHOWN]:
-        fate = "a coarser level is used" if part["rescued"] else "not readable"
-        lines.append("    x={x} y={y}, {width} x {height} px: {message}".format(**part) + f"; {fate}")
-    if len(damaged) > MOST_SHOWN:
-        lines.append(f"    and {len(damaged) - MOST_SHOWN} more (--json lists all)")
-    return lines
+    for part in [*damaged, *missing][:MOST_SHOWN]:
+        lines.append("    x={x} y={y}, {width} x {height} px: ".format(**part) + _fate(part))
+    more = len(damaged) + len(missing) - MOST_SHOWN
+    return [*lines, f"    and {more} more (--json lists all)"] if more > 0 else lines
+
+
+def _fate(part: dict[str, Any]) -> str:
+    """Return what became of a part that is damaged or missing."""
+    if "message" not in part:
+        return "missing; white"
+    return f"{part['message']}; {'a coarser level is used' if part['rescued'] else 'not readable'}"

@@ -449,19 +449,27 @@ def test_a_slide_that_cannot_be_predicted_anew_keeps_no_files_of_its_earlier_run
     assert [path.name for path in out.iterdir()] == ["state.json"]
 
 
-def test_what_cannot_be_read_is_an_object_of_its_own_or_an_error(model: SlideModel, tmp_path: Path) -> None:
-    damage = Damage(zeroed_tiles=((0, 0),))
+@pytest.mark.parametrize(
+    ("damage", "share"),
+    [
+        (Damage(zeroed_tiles=((0, 0),)), "failed_tissue_share"),
+        (Damage(missing_tiles=((0, 0),)), "missing_share"),
+    ],
+)
+def test_what_cannot_be_read_or_is_missing_is_an_object_of_its_own_or_an_error(
+    model: SlideModel, tmp_path: Path, damage: Damage, share: str
+) -> None:
     write_pyramid(tmp_path / "s.tif", PyramidSettings(512, 512, block_px=512, glass_share=0.0, damage=damage))
     run: Callable[..., Any] = partial(SlideJob(model, LABELS).run, str(tmp_path / "s.tif"), "s")
     with pytest.raises(UnreadableSlideError, match=r"25\.0 % of the tissue could not be read"):
         run(tmp_path / "out")
-    with pytest.raises(UnreadableSlideError, match=r"25\.0 % of the tissue could not be read"):
+    with pytest.raises(UnreadableSlideError, match=r"25\.0 % of the tissue .*: 1 of 1 blocks, first at x=0 y=0"):
         run(tmp_path / "out")  # all bands are there, and still it is not done
     failed = json.loads((tmp_path / "out/state.json").read_text())
     assert (failed["state"], failed["error"]["type"]) == ("failed", "UnreadableSlideError")
     patient = SlideJob(model, EVERYTHING(step_size=1.0, max_failed=0.3, min_area_um2=200.0, save=FOR_QUPATH))
     state = patient.run(str(tmp_path / "s.tif"), "s", tmp_path / "out")
-    assert state["read"]["failed_tissue_share"] == pytest.approx(0.25)
+    assert (state["read"][share], state["read"]["unread"]) == (pytest.approx(0.25), [[0, 0, 256, 256]])
     features = json.loads(gzip.decompress((tmp_path / "out/objects.geojson.gz").read_bytes()))["features"]
     (unread,) = [f for f in features if f["properties"]["classification"]["name"] == "Not read"]
     assert unread["properties"]["measurements"]["Area µm^2"] == pytest.approx(256 * 256 * 0.25)
@@ -613,7 +621,8 @@ def test_gaps_of_a_scan_are_no_damage_where_the_slide_states_what_was_scanned(
     settings = replace(LABELS, mpp=1.0, roi=str(tmp_path / "roi.geojson") if roi else None)
     run = partial(SlideJob(model, settings).run, str(tmp_path / "s.tif"), "s", tmp_path / "out")
     if states_bounds:
-        assert run()["read"]["missing_share"] == 0
+        read = run()["read"]
+        assert (read["missing_share"], read["unread"]) == (0, [])
     else:
         with pytest.raises(UnreadableSlideError, match=r"2\d\.\d % of the tissue could not be read"):
             run()

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -212,6 +213,37 @@ def test_other_pixels_than_8_bit_colours_are_refused(tmp_path: Path, values: Any
 
 
 PHYSICAL_SIZE = {"PhysicalSizeX": 500, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 500, "PhysicalSizeYUnit": "nm"}
+
+
+@pytest.mark.parametrize(
+    ("values", "got"),
+    [
+        (np.zeros((64, 64), np.uint8), "8-bit grey"),
+        (np.zeros((64, 64), bool), "1-bit grey"),
+        (np.zeros((64, 64), np.uint16), "16-bit grey"),
+        (np.zeros((64, 64, 2), np.uint8), "8-bit grey"),
+        (np.zeros((64, 64, 3), np.uint16), "16-bit colour"),
+    ],
+)
+@pytest.mark.parametrize("reader", ["auto", "pillow"])
+def test_pictures_of_other_pixels_are_refused_when_they_are_opened(
+    tmp_path: Path, values: Any, got: str, reader: str
+) -> None:
+    if got == "16-bit colour":
+        (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(values))
+    else:
+        Image.fromarray(values).save(tmp_path / "a.png")
+    with pytest.raises(SlideError, match=f"a.png: 8-bit RGB brightfield expected, got {got}$"):
+        open_slide(tmp_path / "a.png", reader)
+
+
+def test_jpeg_files_for_print_are_refused_and_palettes_are_colours(tmp_path: Path) -> None:
+    Image.new("CMYK", (64, 64)).save(tmp_path / "a.jpg")
+    with pytest.raises(SlideError, match=r"a\.jpg: 8-bit RGB brightfield expected, got colours for print \(CMYK\)"):
+        open_slide(tmp_path / "a.jpg")
+    Image.new("RGB", (64, 64), (200, 0, 100)).quantize(4).save(tmp_path / "b.png")
+    with open_slide(tmp_path / "b.png") as slide:
+        assert slide.read(0, Box(0, 0, 64, 64))[0].std((0, 1)).tolist() == [0, 0, 0]
 
 
 def three_planes(path: Path, **metadata: Any) -> Path:
