@@ -30,7 +30,8 @@ def show_info(arguments: argparse.Namespace) -> None:
 
     shown: list[dict[str, object]] = []
     problems: list[str] = []
-    for entry in list_slides(arguments.slides, arguments.mpp_of, arguments.read_timeout):
+    left_out: dict[str, str] = {}
+    for entry in list_slides(arguments.slides, arguments.mpp_of, arguments.read_timeout, left_out, may_clash=True):
         try:
             info, problem = _examined(entry, arguments)
         except SlideError as error:
@@ -41,9 +42,10 @@ def show_info(arguments: argparse.Namespace) -> None:
         shown.append(info.facts)
         if not arguments.json:
             print("\n".join(info.lines()))
+    shown += [{"path": path, "error": line} for path, line in left_out.items()]
     if arguments.json:
         print(json.dumps(shown, indent=1))
-    raise_together(UnreadableSlideError, "slides", problems)
+    raise_together(UnreadableSlideError, "slides", [*problems, *left_out.values()])
 
 
 def _examined(entry: "SlideEntry", arguments: argparse.Namespace) -> "tuple[SlideInfo, str | None]":

@@ -26,16 +26,18 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
     check_part(arguments.part_id, arguments.num_parts)
     output = Path(arguments.o)
     about = arguments.mpp_of, arguments.slide_mpp
-    entries = slides_to_predict(arguments.i, output, *about, arguments.read_timeout)
+    left_out: dict[str, str] = {}
+    entries = slides_to_predict(arguments.i, output, *about, arguments.read_timeout, left_out)
     if arguments.engine == "slurm":
         _submit(arguments, entries)
+        raise_together(SlideError, "slides", dict.fromkeys(left_out.values()))
         return
     if arguments.devices:
         problems = work_on_devices(arguments, entries, marks_of(output, entries))
     else:
         problems = work_on_slides(arguments, entries, choose_device(arguments.device))
     finish_output(output, entries)
-    raise_together(SlideError, "slides", problems)
+    raise_together(SlideError, "slides", [*problems, *dict.fromkeys(left_out.values())])
 
 
 def _submit(arguments: argparse.Namespace, entries: Sequence[SlideEntry]) -> None:

@@ -32,7 +32,8 @@ def tile_slides_as_asked(arguments: argparse.Namespace) -> None:
     taken = [other for other in map(str, find_candidate_datasets(arguments.d)) if other != name]
     if taken:
         raise DatasetLayoutError(f"id {arguments.d} is taken by {', '.join(taken)}; choose another with -d")
-    slides = _slides(arguments)
+    left_out: dict[str, str] = {}
+    slides = _slides(arguments, left_out)
     if arguments.groups_from == "slide" and any(slide.group for slide in slides):
         _log.warning(
             "the table gives groups, but each slide is a group of its own; --groups_from csv takes the table's"
@@ -47,8 +48,9 @@ def tile_slides_as_asked(arguments: argparse.Namespace) -> None:
         arguments.read_timeout,
     )
     result = tile_slides(tiling, arguments.np, arguments.overwrite, not arguments.disable_progress_bar)
+    problems = [*result.problems, *dict.fromkeys(left_out.values())]
     with replacing(result.folder / REPORT) as temporary:
-        temporary.write_text(tiling_report(result.folder, [*result.problems, *result.warnings]), encoding="utf-8")
+        temporary.write_text(tiling_report(result.folder, [*problems, *result.warnings]), encoding="utf-8")
     for warning in result.warnings:
         _log.warning("%s", warning)
     for record in result.records:
@@ -56,11 +58,11 @@ def tile_slides_as_asked(arguments: argparse.Namespace) -> None:
             _log.warning("%s: %s", record["path"], warning)
     tiles = sum(len(record["tiles"]) for record in result.records)
     _log.info("%d tiles of %d slides: %s", tiles, len(result.records), result.folder)
-    raise_together(SlideError, "slides", result.problems)
+    raise_together(SlideError, "slides", problems)
 
 
-def _slides(arguments: argparse.Namespace) -> Sequence[SlideEntry]:
-    slides = list_slides(arguments.i, arguments.table, arguments.read_timeout)
+def _slides(arguments: argparse.Namespace, left_out: dict[str, str]) -> Sequence[SlideEntry]:
+    slides = list_slides(arguments.i, arguments.table, arguments.read_timeout, left_out)
     if arguments.slide_mpp is None:
         return slides
     return [replace(slide, mpp=arguments.slide_mpp) if slide.mpp is None else slide for slide in slides]

@@ -94,6 +94,24 @@ def test_json_has_all_slides_also_those_that_cannot_be_read(
     assert "cannot be opened as a slide (8 bytes)" in second["error"]
 
 
+def test_what_is_wrong_in_a_folder_does_not_keep_the_info_of_its_slides_and_equal_names_are_no_mistake(
+    tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.tif", "a.svs"):
+        write_small_slide(tmp_path / name)
+    (tmp_path / "lost.svs").symlink_to("nowhere")
+    lost = f"{tmp_path / 'lost.svs'}: is a link to nowhere, which does not exist"
+    run_command(slide_entry, "info", tmp_path, exit_code=2)
+    output = capsys.readouterr()
+    assert [line for line in output.out.splitlines() if not line.startswith("  ")] == [
+        str(tmp_path / "a.svs"),
+        str(tmp_path / "a.tif"),
+    ]
+    assert output.err == f"error: {lost}\n"
+    run_command(slide_entry, "info", tmp_path, "--json", exit_code=2)
+    assert json.loads(capsys.readouterr().out)[2] == {"path": str(tmp_path / "lost.svs"), "error": lost}
+
+
 @pytest.mark.parametrize("arguments", [["-nr", "-1"], ["--read_timeout", "0"], ["--slide_mpp", "300"]])
 def test_absurd_numbers_are_refused_in_one_line(
     arguments: list[str], tmp_path: Path, run_command: Callable[..., None], capsys: pytest.CaptureFixture[str]

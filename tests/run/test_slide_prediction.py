@@ -51,12 +51,20 @@ def test_all_slides_of_a_folder_are_predicted_and_those_that_fail_are_named_at_t
 ) -> None:
     slides, out = draw_slides(tmp_path / "slides"), tmp_path / "out"
     (slides / "broken.png").write_bytes(b"no picture")
+    (slides / "lost.svs").symlink_to("nowhere")
+    for ending in ("png", "tif"):
+        (slides / f"twice.{ending}").write_bytes(b"")
     words = ("-i", slides, "-o", out, "-m", model_folder, "--mpp", 0.5, "--slide_mpp", 0.5, "--tissue", "none")
     code, shown, errors = run(monkeypatch, capsys, *words, "--save", "labels", "--stage", tmp_path / "local")
     assert list((tmp_path / "local").iterdir()) == []
     assert code == 2
     assert f"a: done ({out / 'a'})\nb: done ({out / 'b'})\n" in shown
     assert errors.count("broken.png") >= 1
+    clash = f"{slides}/twice.png and {slides}/twice.tif would have the same output name 'twice'; rename or exclude one"
+    lost = f"{slides}/lost.svs: is a link to nowhere, which does not exist"
+    assert errors.splitlines()[-4] == "error: slides (3 problems):"
+    assert errors.splitlines()[-2:] == [f"  {lost}", f"  {clash}"]
+    assert f"warning: left out: {lost}" in errors.splitlines()
     assert "Traceback" not in errors
     states = {row["slide"]: row["state"] for row in rows_of(out / "slides.csv")}
     assert states == {"a": "done", "b": "done", "broken": "failed"}

@@ -40,18 +40,21 @@ def test_problems_are_one_line_a_slide_at_the_end_with_exit_code_2_and_stand_in_
     write_annotated(tmp_path, "a")
     write_annotated(tmp_path, "b", mpp=None)
     write_small_slide(tmp_path / "c.tif")
+    (tmp_path / "d.tif").symlink_to("nowhere")
     assert run(monkeypatch, "-i", tmp_path, "--labels", "background=0", "Tumor=1") == 2
     error = capsys.readouterr().err.splitlines()
     assert error == [
-        "error: slides (2 problems):",
+        "error: slides (3 problems):",
         f"  {tmp_path}/c.tif: no annotation in {tmp_path}, expected one of c.geojson, c.geojson.gz, c.geojson.zip,"
         " c.json, c.json.gz, c.xml, c_mask.tif, c_mask.tiff",
         f"  {tmp_path}/b.tif: the file does not state its pixel size. Pass --slide_mpp 0.25 (micrometres per pixel) or"
         " a table --mpp_of FILE with the columns slide,mpp",
+        f"  {tmp_path}/d.tif: is a link to nowhere, which does not exist",
     ]
     page = (nnunet_folders.raw / "Dataset120_Test" / "tiling_report.html").read_text(encoding="utf-8")
     assert "c.tif: no annotation in" in page
     assert "b.tif: the file does not state its pixel size" in page
+    assert "d.tif: is a link to nowhere" in page
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,8 @@ def predict_slides(
     Raises DriftError before the first slide if the arguments, the slides or the model cannot be used.
     """
     timeout_s = READ_TIMEOUT_S if options is None else options.read_timeout_s
-    entries = slides_to_predict(slides, output, table, slide_mpp, timeout_s)
+    left_out: dict[str, str] = {}
+    entries = slides_to_predict(slides, output, table, slide_mpp, timeout_s, left_out)
     if isinstance(model, str | os.PathLike):
         model = load_slide_predictor(model, settings or SlideSettings(), options, device, folds, checkpoint_name)
     else:
@@ -81,7 +82,7 @@ def predict_slides(
     problems = share_slides(model, entries, target, stage, retry_failed)
     finish_output(target, entries)
     results = {entry.name: SlideResult.read(target / entry.name) for entry in entries if _is_over(target / entry.name)}
-    return PredictedSlides(results, tuple(problems))
+    return PredictedSlides(results, (*problems, *dict.fromkeys(left_out.values())))
 
 
 def slides_to_predict(
@@ -90,15 +91,19 @@ def slides_to_predict(
     table: PathLike | None = None,
     slide_mpp: float | None = None,
     timeout_s: float = READ_TIMEOUT_S,
+    left_out: dict[str, str] | None = None,
 ) -> list[SlideEntry]:
     """Return the slides that are meant, with their pixel sizes if these are given.
 
     Parameters:
         timeout_s: how long listing one folder, or looking at one file, may take.
+        left_out: gets path -> line for each file in a folder that cannot be predicted; None: these are errors.
 
     Raises SlideError that lists all that is wrong, InvalidOutputError if the outputs would lie among the slides.
     """
-    entries = list_slides(slides, table, timeout_s)
+    entries = list_slides(slides, table, timeout_s, left_out)
+    for line in dict.fromkeys((left_out or {}).values()):
+        _log.warning("left out: %s", line)
     for entry in entries:
         for folder in (output, Path(output) / entry.name):
             check_apart_from_slide(folder, entry.path, timeout_s)

@@ -10,7 +10,7 @@ from pathlib import Path
 from nnunetv2.errors import SlideError
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S
 from nnunetv2.pathology.slides.slide_reader import PathLike
-from nnunetv2.pathology.slides.slide_search import ENDINGS, is_folder, slide_files, what_hinders
+from nnunetv2.pathology.slides.slide_search import ENDINGS, is_folder, slides_below, what_hinders
 from nnunetv2.pathology.slides.slide_table import SlideRow, read_slide_table
 from nnunetv2.pathology.slides.watched_reader import Look, watching, within
 from s1.problem_lists import raise_together
@@ -35,25 +35,40 @@ class SlideEntry:
 
 
 def list_slides(
-    inputs: Sequence[PathLike], table: PathLike | None = None, timeout_s: float = READ_TIMEOUT_S
+    inputs: Sequence[PathLike],
+    table: PathLike | None = None,
+    timeout_s: float = READ_TIMEOUT_S,
+    left_out: dict[str, str] | None = None,
+    may_clash: bool = False,
 ) -> list[SlideEntry]:
     """Return the slides of files, folders and tables (`.csv`), sorted within a folder.
 
     Parameters:
         table: a second table about these slides, with pixel sizes, groups or domains.
         timeout_s: how long listing one folder, or looking at one file, may take.
+        left_out: gets path -> what is wrong with it for each file found in a folder that is no file or whose name
+            clashes with that of another one; None: these are errors, as for files that are named.
+        may_clash: whether several slides may have the same name.
 
     Raises SlideError that lists everything that is missing or no file, unknown slides in tables, and names that clash;
     HangingReadError for a folder or file of which nothing comes in time.
     """
-    problems: list[str] = []
+    found = _Found()
     with watching(timeout_s) as look:
-        entries = _found(inputs, look, problems)
+        entries = found.entries(inputs, look)
         if table is not None:
             entries = _with_table(entries, table, look)
-    raise_together(SlideError, "slides", [*problems, *_clashes(entries)])
+    if not may_clash:
+        found.note_clashes(entries)
+    if left_out is None:
+        found.problems.update(found.in_folders)
+    raise_together(SlideError, "slides", dict.fromkeys(found.problems.values()))
+    entries = [entry for entry in entries if entry.path not in found.in_folders]
     if not entries:
+        raise_together(SlideError, "slides", dict.fromkeys(found.in_folders.values()))
         raise SlideError(f"no slides in {', '.join(map(str, inputs))}; expected files that end in {' '.join(ENDINGS)}")
+    if left_out is not None:
+        left_out.update(found.in_folders)
     return entries
 
 
@@ -65,15 +80,41 @@ def slide_name(path: PathLike) -> str:
     return _OTHER_CHARACTERS.sub("_", stem)
 
 
-def _found(inputs: Sequence[PathLike], look: Look, problems: list[str]) -> list[SlideEntry]:
-    entries: list[SlideEntry] = []
-    paths: list[Path] = []
-    for given in map(Path, inputs):
-        if given.suffix.lower() == ".csv":
-            entries += _of_table(given, look)
-        else:
-            paths += slide_files(given, look, problems)
-    return entries + [SlideEntry(str(path), slide_name(path)) for path in _one_a_series(paths, look)]
+class _Found:
+    """What is wrong with paths that were named, and with those found in folders: path -> line."""
+
+    def __init__(self) -> None:
+        self.problems: dict[str, str] = {}
+        self.in_folders: dict[str, str] = {}
+        self._named: set[str] = set()
+
+    def entries(self, inputs: Sequence[PathLike], look: Look) -> list[SlideEntry]:
+        """Return what is meant, tables first."""
+        entries: list[SlideEntry] = []
+        paths: list[Path] = []
+        for given in map(Path, inputs):
+            if given.suffix.lower() == ".csv":
+                entries += _of_table(given, look)
+            elif is_folder(given, look):
+                paths += slides_below(given, look, self.in_folders)
+            elif (problem := what_hinders(given, look)) is not None:
+                self.problems[str(given)] = f"{given}: {problem}"
+            else:
+                paths.append(given)
+                self._named.add(str(given))
+        self._named |= {entry.path for entry in entries}
+        return entries + [SlideEntry(str(path), slide_name(path)) for path in _one_a_series(paths, look)]
+
+    def note_clashes(self, entries: Sequence[SlideEntry]) -> None:
+        """Note slides that would have the same output name."""
+        by_name: dict[str, list[str]] = {}
+        for entry in entries:
+            by_name.setdefault(entry.name.lower(), []).append(entry.path)
+        for paths in by_name.values():
+            if len(paths) > 1:
+                clash = f"would have the same output name {slide_name(paths[0])!r}; rename or exclude one"
+                noted = self.in_folders if self._named.isdisjoint(paths) else self.problems
+                noted.update(dict.fromkeys(paths, f"{' and '.join(paths)} {clash}"))
 
 
 def _rows(table: PathLike, look: Look) -> list[SlideRow]:
@@ -154,14 +195,3 @@ def _series_by_openslide(path: Path) -> str | None:
         return None
     reader.close()
     return reader.properties.get("dicom.SeriesInstanceUID")
-
-
-def _clashes(entries: Sequence[SlideEntry]) -> list[str]:
-    by_name: dict[str, list[str]] = {}
-    for entry in entries:
-        by_name.setdefault(entry.name.lower(), []).append(entry.path)
-    return [
-        f"{' and '.join(paths)} would have the same output name {slide_name(paths[0])!r}; rename or exclude one"
-        for paths in by_name.values()
-        if len(paths) > 1
-    ]

@@ -17,19 +17,15 @@ ENDINGS = (
 _MASK = "_mask"
 
 
-def slide_files(given: Path, look: Look, problems: list[str]) -> list[Path]:
-    """Return a file, or the files of a folder and of those below it that may be slides, sorted.
+def slides_below(folder: Path, look: Look, problems: dict[str, str]) -> list[Path]:
+    """Return the files of a folder and of those below it that may be slides, sorted.
 
     Parameters:
-        problems: gets a line for each path that cannot be read as a file.
+        problems: gets path -> line for each that cannot be read as a file.
 
     Raises HangingReadError, naming the file or folder, if one look takes too long.
     """
-    if not is_folder(given, look):
-        problem = what_hinders(given, look)
-        problems += [f"{given}: {problem}"] if problem else []
-        return [] if problem else [given]
-    found = sorted(_below(given, look, problems))
+    found = sorted(_below(folder, look, problems))
     stems = {path.name[: -len(path.suffix)] for path in found}
     return [path for path in found if not _is_mask(path, stems)]
 
@@ -45,7 +41,7 @@ def what_hinders(path: Path, look: Look) -> str | None:
     return problem
 
 
-def _below(folder: Path, look: Look, problems: list[str]) -> Iterator[Path]:
+def _below(folder: Path, look: Look, problems: dict[str, str]) -> Iterator[Path]:
     """Yield the files of a folder and of those below it; links to folders are not followed."""
     waiting = [folder]
     while waiting:
@@ -55,7 +51,7 @@ def _below(folder: Path, look: Look, problems: list[str]) -> Iterator[Path]:
         for path in files:
             problem = what_hinders(path, look)
             if problem:
-                problems.append(f"{path}: {problem}")
+                problems[str(path)] = f"{path}: {problem}"
             else:
                 yield path
 

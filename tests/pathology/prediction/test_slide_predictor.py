@@ -111,14 +111,16 @@ def test_slides_of_a_folder_are_predicted_and_failures_collected(tmp_path: Path)
     slides.mkdir()
     picture(slides, 70, 80)
     (slides / "broken.png").write_bytes(b"no picture")
+    (slides / "lost.svs").symlink_to("nowhere")
     plans = make_plans([64, 64], [1.0, 1.0], ".png", 3)
     model = write_model_folder(tmp_path / "model", plans, make_dataset_json(".png", 3))
     device = torch.device("cpu")
     found = predict_slides([slides], tmp_path / "out", model, SETTINGS, slide_mpp=0.5, device=device)
     assert list(found.slides) == ["a"]
     assert found.slides["a"].state["model"]["name"] == "model"
-    (problem,) = found.problems
-    assert "broken.png" in problem
+    broken, lost = found.problems
+    assert "broken.png" in broken
+    assert lost == f"{slides / 'lost.svs'}: is a link to nowhere, which does not exist"
     assert {"slides.csv", "summary.csv", "report.html"} <= {file.name for file in (tmp_path / "out").iterdir()}
     again = predict_slides([slides / "a.png"], tmp_path / "out", model, SETTINGS, slide_mpp=0.5, device=device)
     assert again.slides["a"].state == found.slides["a"].state

@@ -1,5 +1,6 @@
 """Which slides are meant, and what tables say about them."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,31 @@ def test_everything_wrong_is_listed_together(tmp_path: Path) -> None:
     assert "missing.svs: no such file" in lines[1]
     assert "A B.svs and" in lines[2]
     assert "a.tif and" in lines[3] or "a.svs and" in lines[3]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_wrong_in_folders_can_be_left_out_but_not_what_is_named(tmp_path: Path) -> None:
+    make(tmp_path, "a.svs", "deep/b.tif", "deep/b.svs", "c.svs")
+    (tmp_path / "lost.svs").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "deep/pipe.svs")
+    left_out: dict[str, str] = {}
+    assert [entry.name for entry in list_slides([tmp_path], left_out=left_out)] == ["a", "c"]
+    clash = (
+        f"{tmp_path}/deep/b.svs and {tmp_path}/deep/b.tif would have the same output name 'b'; rename or exclude one"
+    )
+    assert left_out == {
+        str(tmp_path / "lost.svs"): f"{tmp_path}/lost.svs: is a link to nowhere, which does not exist",
+        str(tmp_path / "deep/pipe.svs"): f"{tmp_path}/deep/pipe.svs: is a named pipe, expected a file",
+        str(tmp_path / "deep/b.svs"): clash,
+        str(tmp_path / "deep/b.tif"): clash,
+    }
+    names = [entry.name for entry in list_slides([tmp_path], left_out={}, may_clash=True)]
+    assert names == ["a", "c", "b", "b"]
+    for named, message in (("lost.svs", "lost.svs: is a link"), ("deep/b.tif", "would have the same output name")):
+        with pytest.raises(SlideError, match=message):
+            list_slides([tmp_path, tmp_path / named], left_out={})
+    with pytest.raises(SlideError, match="would have the same output name"):
+        list_slides([tmp_path / "deep"], left_out={})
 
 
 def test_a_folder_without_slides_says_what_was_looked_for(tmp_path: Path) -> None:
