@@ -37,6 +37,11 @@ def test_a_case_name_may_contain_what_looks_like_a_file_ending(entries):
     assert entries("x.tif,A\nx,B\nx.2.png,C\n", cases=["x.tif", "x", "x.2"]) == {"x.tif": "A", "x": "B", "x.2": "C"}
 
 
+def test_a_quote_that_is_left_open_is_refused_with_its_line(entries):
+    with pytest.raises(DomainMapError, match=r"line 2: cannot be read as a table .* is a quote left open\?"):
+        entries('x1,A\n"x2,B\nx3,A\n')
+
+
 def test_every_problem_is_listed(entries):
     with pytest.raises(DomainMapError) as caught:
         entries("x1,A\nx1,B\nx33,A\nx33,B\n", cases=["x1", "x2", "x3"])

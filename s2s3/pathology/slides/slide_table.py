@@ -26,7 +26,8 @@ class SlideRow:
 def read_slide_table(path: PathLike) -> list[SlideRow]:
     """Read a table separated by commas, semicolons or tabs, with a header; other columns are left alone.
 
-    Raises SlideError that lists rows without a slide, slides named twice, and pixel sizes that are none.
+    Raises SlideError that lists rows without a slide, or with more fields than the header, slides named twice, and
+    pixel sizes that are none.
     """
     rows = rows_with_content(path, SlideError, "a table of slides with the columns slide,mpp")
     header = [cell.lower() for cell in rows[0][1]] if rows else []
@@ -35,7 +36,8 @@ def read_slide_table(path: PathLike) -> list[SlideRow]:
     table, problems, seen = [], [], dict[str, int]()
     for line, cells in rows[1:]:
         row = dict(zip(header, cells, strict=False))
-        problem = _problem(row, seen)
+        surplus = [cell for cell in cells[len(header) :] if cell]
+        problem = f"has {len(cells)} fields, expected {len(header)}" if surplus else _problem(row, seen)
         seen.setdefault(row.get("slide", ""), line)
         if problem:
             problems.append(f"line {line}: {problem}")

@@ -108,6 +108,8 @@ def test_a_second_table_adds_pixel_sizes_by_name_or_path(tmp_path: Path) -> None
         ("slide,mpp\na.svs,nan\n", r"line 2: mpp is nan"),
         ("slide\na.svs\na.svs\n", r"line 3: slide 'a\.svs' is in line 2, too"),
         ("slide,mpp\n,0.5\n", r"line 2: has no slide"),
+        ("slide,mpp\na.svs,0.5,9,9\n", r"line 2: has 4 fields, expected 2"),
+        ('slide,mpp\na.svs,0.5\n"unclosed\nb.svs,1\n', r"line 3: cannot be read as a table .* is a quote left open"),
         ("file,mpp\na.svs,1\n", r"no column `slide`"),
         ("slide\n", r"no rows"),
         ("slide\nmissing.svs\n", r"line 2: .*missing\.svs: no such file"),
@@ -118,6 +120,12 @@ def test_tables_that_cannot_be_used_are_refused_with_the_line(tmp_path: Path, te
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(SlideError, match=message):
         list_slides([tmp_path / "t.csv"])
+
+
+def test_empty_fields_behind_the_last_column_are_left_alone(tmp_path: Path) -> None:
+    make(tmp_path, "a.svs")
+    (tmp_path / "t.csv").write_text("slide,mpp\na.svs,0.5,,\n")
+    assert [entry.mpp for entry in list_slides([tmp_path / "t.csv"])] == [0.5]
 
 
 @pytest.mark.real
