@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.errors import ClaimError, DriftError, MissingPixelSizeError, OutputExistsError, SettingsError
+from nnunetv2.errors import (
+    AnnotationError,
+    ClaimError,
+    DriftError,
+    MissingFileError,
+    MissingPixelSizeError,
+    OutputExistsError,
+    SettingsError,
+    SlideTooCoarseError,
+)
 from nnunetv2.foundation.files import make_folder
 from nnunetv2.foundation.freed_memory import return_kept_memory
 from nnunetv2.pathology.outputs.bands import remove_bands
@@ -22,7 +31,16 @@ from nnunetv2.pathology.prediction.slide_state import SlideState, read_state
 from nnunetv2.pathology.prediction.slide_work import RunOptions, SlideWork
 from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource, wait_for
 
-_NOT_THE_SLIDE = (OutputExistsError, SettingsError, MissingPixelSizeError, ClaimError)
+_NOT_THE_SLIDE = (
+    OutputExistsError,
+    SettingsError,
+    MissingPixelSizeError,
+    SlideTooCoarseError,
+    AnnotationError,
+    MissingFileError,
+    ClaimError,
+)
+"""What another flag, or another file that a flag names, mends: no attempt, and no failure of the slide."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import errno
 import gzip
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable
@@ -19,13 +20,21 @@ import tifffile
 import torch
 from PIL import Image
 
-from nnunetv2.errors import MissingPixelSizeError, OutputExistsError, SettingsError, SlideError, UnreadableSlideError
+from nnunetv2.errors import (
+    DriftError,
+    MissingPixelSizeError,
+    OutputExistsError,
+    SettingsError,
+    SlideError,
+    UnreadableSlideError,
+)
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.inference.tile_accumulation import InvalidLogitsError
 from nnunetv2.pathology.outputs import slide_files
 from nnunetv2.pathology.outputs.bands import BandFiles
 from nnunetv2.pathology.outputs.export_settings import ExportSettings
 from nnunetv2.pathology.outputs.slide_export import export_slide
+from nnunetv2.pathology.prediction.archive_status import archive_status
 from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
@@ -308,7 +317,7 @@ def test_a_finished_slide_is_left_alone_unless_the_model_is_another(
     folder, state = predicted
     settings = SlideSettings(mpp=2.0, min_area_um2=200.0, save=("labels", "geojson", "overlay", "probabilities"))
     assert SlideJob(model, settings).run(str(folder / "s.tif"), "s", folder / "out") == state
-    with pytest.raises(OutputExistsError, match="was made with another normalization"):
+    with pytest.raises(OutputExistsError, match="made with another normalization 'slide' instead of 'image'"):
         SlideJob(model, replace(settings, normalization="image")).run(str(folder / "s.tif"), "s", folder / "out")
     other = SlideModel(model.predictor, "tiny", "1f3c")
     with pytest.raises(OutputExistsError, match=r"made with another model \(hash 77ab\.\. instead of 1f3c\.\.\)"):
@@ -656,6 +665,26 @@ def test_a_model_that_does_not_state_its_pixel_size_is_named_and_the_slide_can_b
     state = json.loads((tmp_path / "out/state.json").read_text())
     assert (state["state"], state["attempts"]) == ("waiting", 0)
     assert "does not state the pixel size" in state["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "message"),
+    [
+        ({"mpp": 0.2}, {"mpp": 0.2, "allow_upsampling": True}, "--allow_upsampling"),
+        ({"mpp": 0.5, "roi": "absent.geojson"}, {"mpp": 0.5}, r"absent\.geojson"),
+    ],
+)
+def test_what_another_flag_mends_is_no_failure_of_the_slide_and_no_attempt(
+    model: SlideModel, tmp_path: Path, wrong: dict[str, Any], right: dict[str, Any], message: str
+) -> None:
+    file = picture(tmp_path, 64, 64)
+    for _ in range(4):
+        with pytest.raises(DriftError, match=message):
+            SlideJob(model, replace(LABELS, **wrong)).run(str(file), "a", tmp_path / "out", 0.5)
+    (status,) = archive_status(tmp_path)
+    assert (status.name, status.state, status.attempts) == ("out", "waiting", 0)
+    assert re.search(message, status.message)
+    assert SlideJob(model, replace(LABELS, **right)).run(str(file), "a", tmp_path / "out", 0.5)["state"] == "done"
 
 
 def test_links_among_the_files_of_a_stopped_slide_are_not_followed(model: SlideModel, tmp_path: Path) -> None:
