@@ -84,6 +84,8 @@ def list_previous_stages(
 
 def check_part(part_id: int, num_parts: int) -> None:
     """Raise InvalidValueError unless `part_id` is one of 0 ... `num_parts` - 1."""
+    if num_parts < 1:
+        raise InvalidPartError(f"num_parts is {num_parts}, expected 1 or more (part_id is {part_id})")
     if not 0 <= part_id < num_parts:
         raise InvalidPartError(f"part_id is {part_id}, expected 0 to {num_parts - 1} (num_parts is {num_parts})")
 

@@ -38,10 +38,13 @@ def device_names(arguments: argparse.Namespace) -> list[str]:
     """Return the devices of `--devices` for torch; on the CPU, so many times that. Raises SettingsError."""
     if arguments.device == "mps":
         raise SettingsError("--devices: expected -device cuda or cpu; there is one mps device only")
+    negative = [index for index in arguments.devices if index < 0]
+    if negative:
+        raise SettingsError(f"--devices {negative[0]}: expected numbers of devices, from 0")
     if arguments.device == "cpu":
         return ["cpu"] * len(arguments.devices)
     found = torch.cuda.device_count()
-    absent = [index for index in arguments.devices if not 0 <= index < found]
+    absent = [index for index in arguments.devices if index >= found]
     if absent:
         raise SettingsError(
             f"--devices {' '.join(map(str, absent))}: torch finds {found} CUDA devices, numbered from 0"

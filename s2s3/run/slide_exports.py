@@ -6,10 +6,11 @@ from pathlib import Path
 
 from nnunetv2.errors import ArgumentError, DriftError, SlideError
 from nnunetv2.file_kinds.slide_files import STATE_NAME
-from nnunetv2.pathology.outputs.export_settings import DICOM, ExportSettings
+from nnunetv2.pathology.outputs.export_settings import DICOM, ExportSettings, without_outputs
 from nnunetv2.pathology.outputs.slide_export import export_slide, exportable_folders
 from nnunetv2.pathology.outputs.slide_files import require_packages
 from nnunetv2.pathology.prediction.slide_summary import SUMMARY, write_summary
+from nnunetv2.pathology.setting_checks import require_effect
 from nnunetv2.pathology.slides.slide_list import list_slides
 from nnunetv2.reporting.slide_report import write_slide_report
 from s1.problem_lists import raise_together
@@ -35,6 +36,7 @@ def export_as_asked(arguments: argparse.Namespace) -> None:
         dicom_codes=arguments.dicom_codes,
         memory_gb=arguments.memory,
     )
+    _require_effect(settings, arguments)
     require_packages(settings)
     paths = {entry.name: entry.path for entry in list_slides(arguments.slides)} if arguments.slides else {}
     if DICOM in settings.save and not paths:
@@ -53,3 +55,11 @@ def export_as_asked(arguments: argparse.Namespace) -> None:
             write_summary(parent, sorted(file.parent.name for file in parent.glob(f"*/{STATE_NAME}")))
             write_slide_report(parent)
     raise_together(SlideError, "slides", problems)
+
+
+def _require_effect(settings: ExportSettings, arguments: argparse.Namespace) -> None:
+    """Raise ArgumentError for arguments that the outputs to make do not depend on."""
+    without_dicom = {} if DICOM in settings.save else {"memory_gb": f"without {DICOM} in --save"}
+    require_effect(settings, {**without_outputs(settings.save), **without_dicom})
+    if without_dicom and arguments.slides:
+        raise ArgumentError(f"--slides has no effect without {DICOM} in --save")

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnunetv2.errors import SlideError
+from nnunetv2.errors import ArgumentError, SlideError
 from nnunetv2.foundation.command_line import messages_as_lines
 from nnunetv2.inference.case_lists import check_part
 from nnunetv2.inference.predict_folder import choose_device
@@ -15,7 +15,7 @@ from nnunetv2.pathology.prediction.slurm_jobs import SlurmWork, slurm_options, s
 from nnunetv2.pathology.slides.reader_process import MOST_READERS
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.run.slide_devices import work_on_devices
-from nnunetv2.run.slide_worker import work_on_slides
+from nnunetv2.run.slide_worker import slide_settings, work_on_slides
 from s1.problem_lists import raise_together
 
 _log = logging.getLogger(__name__)
@@ -23,7 +23,8 @@ _log = logging.getLogger(__name__)
 
 def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
     """Predict all slides; raise SlideError at the end that names those that failed."""
-    check_part(arguments.part_id, arguments.num_parts)
+    _check_sharing(arguments)
+    slide_settings(arguments)  # here, where a mistake is one line, and not in each process or job
     output = Path(arguments.o)
     about = arguments.mpp_of, arguments.slide_mpp
     left_out: dict[str, str] = {}
@@ -40,6 +41,21 @@ def predict_slides_as_asked(arguments: argparse.Namespace) -> None:
     raise_together(SlideError, "slides", [*problems, *dict.fromkeys(left_out.values())])
 
 
+def _check_sharing(arguments: argparse.Namespace) -> None:
+    """Enter which part is meant; raise an error for parts and processes that do not exist or have no effect."""
+    if arguments.num_parts > 1 and arguments.part_id is None:
+        _log.warning("--num_parts %d without --part_id: only part 0 is predicted", arguments.num_parts)
+    arguments.part_id = arguments.part_id or 0
+    check_part(arguments.part_id, arguments.num_parts)
+    pointless = {"--jobs": arguments.jobs, "--slurm": arguments.slurm}
+    reason = "without --engine slurm"
+    if arguments.engine == "slurm":
+        pointless, reason = {"--devices": arguments.devices}, "with --engine slurm; each job has a device"
+    for flag, value in pointless.items():
+        if value not in (None, []):
+            raise ArgumentError(f"{flag} has no effect {reason}")
+
+
 def _submit(arguments: argparse.Namespace, entries: Sequence[SlideEntry]) -> None:
     """Start jobs that share the slides, and say how to follow them."""
     readers = MOST_READERS if arguments.nr is None else arguments.nr
@@ -47,7 +63,7 @@ def _submit(arguments: argparse.Namespace, entries: Sequence[SlideEntry]) -> Non
     options = with_defaults(slurm_options(arguments.slurm), readers, arguments.memory, on_gpu)
     output = begin_output(arguments.o, entries)
     work = SlurmWork(_work_in_job, (arguments, entries, marks_of(output, entries)))
-    names = submit(work, output, arguments.jobs, options)
+    names = submit(work, output, 1 if arguments.jobs is None else arguments.jobs, options)
     _log.info("%d jobs: %s\ndrift slide status -o %s", len(names), " ".join(names), output)
 
 

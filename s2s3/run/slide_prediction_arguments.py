@@ -49,11 +49,11 @@ def _add_sharing(parser: argparse.ArgumentParser) -> None:
     """Add how slides are shared among processes; those with the same output folder share them without any of it."""
     add = parser.add_argument
     add("--num_parts", type=int, default=1, metavar="N", help="of so many parts of the list, predict one only")
-    add("--part_id", type=int, default=0, metavar="I", help="which one, 0 to N - 1")
+    add("--part_id", type=int, metavar="I", help="which one, 0 to N - 1 (default 0)")
     add("--devices", nargs="+", type=int, metavar="GPU", help="a process on each; with -device cpu, so many processes")
     add("--stage", metavar="FOLDER", help="on a local disk: the next slide is copied there while one is predicted")
     add("--engine", default="none", choices=["none", "slurm"], help="slurm: in jobs of a cluster (needs submitit)")
-    add("--jobs", type=int, default=1, metavar="N", help="of the cluster (default 1)")
+    add("--jobs", type=int, metavar="N", help="of the cluster (default 1)")
     add("--slurm", nargs="+", default=[], metavar="K=V", help="their options: partition=gpu time=240 mem_gb=32")
 
 
@@ -61,9 +61,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-m", metavar="FOLDER", help="folder of a trained model, ours or nnU-Net's")
     add("-d", metavar="DATASET", help="id or name of the dataset of a model in nnUNet_results, instead of -m")
-    add("-p", default="nnUNetPlans", help="its plans (default nnUNetPlans)")
-    add("-tr", default="nnUNetTrainer", help="its trainer (default nnUNetTrainer)")
-    add("-c", default="2d", help="its configuration (default 2d)")
+    add("-p", help="its plans (default nnUNetPlans)")
+    add("-tr", help="its trainer (default nnUNetTrainer)")
+    add("-c", help="its configuration (default 2d)")
     add("-f", nargs="+", metavar="FOLD", help="folds, or all (default: all numbered folds)")
     add("-chk", default="checkpoint_final.pth", help="name of the checkpoint (default checkpoint_final.pth)")
 

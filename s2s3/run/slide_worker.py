@@ -11,13 +11,18 @@ from tqdm import tqdm
 from nnunetv2.errors import ArgumentError
 from nnunetv2.foundation.progress import redraw_interval_s
 from nnunetv2.pathology.prediction.archive import Marks
+from nnunetv2.pathology.prediction.deciding_settings import without_effect
 from nnunetv2.pathology.prediction.predict_slides import begin_output, share_slides
 from nnunetv2.pathology.prediction.slide_predictor import SlidePredictor, load_slide_predictor
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_work import RunOptions
+from nnunetv2.pathology.setting_checks import require_effect
 from nnunetv2.pathology.slides.reader_process import default_readers
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.utilities.file_path_utilities import get_output_folder
+
+_OF_DATASET = {"tr": "nnUNetTrainer", "p": "nnUNetPlans", "c": "2d"}
+"""Flag of a model that is named by its dataset -> what it is if not given."""
 
 
 def work_on_slides(
@@ -70,8 +75,11 @@ def slide_settings(arguments: argparse.Namespace) -> SlideSettings:
 
 
 def network_settings(arguments: argparse.Namespace, **more: Any) -> SlideSettings:
-    """Return the settings that arguments name of where and how a network predicts, with further ones."""
-    return SlideSettings(
+    """Return the settings that arguments name of where and how a network predicts, with further ones.
+
+    Raises ArgumentError for values out of range, and for those that have no effect beside the others.
+    """
+    settings = SlideSettings(
         mpp=arguments.mpp,
         step_size=arguments.step_size,
         mirroring=arguments.tta,
@@ -89,6 +97,8 @@ def network_settings(arguments: argparse.Namespace, **more: Any) -> SlideSetting
         frame=arguments.frame,
         **more,
     )
+    require_effect(settings, without_effect(settings))
+    return settings
 
 
 def slide_predictor(
@@ -97,7 +107,13 @@ def slide_predictor(
     """Return what predicts slides with the model that arguments name by its folder or its dataset."""
     if (arguments.m is None) == (arguments.d is None):
         raise ArgumentError("name the model either by its folder (-m) or by its dataset (-d)")
-    folder = arguments.m or get_output_folder(arguments.d, arguments.tr, arguments.p, arguments.c)
+    named = {flag: getattr(arguments, flag) for flag in _OF_DATASET if getattr(arguments, flag) is not None}
+    if arguments.m is not None and named:
+        raise ArgumentError(
+            f"-{', -'.join(named)}: no effect with -m, whose folder is of one trainer and configuration"
+        )
+    trainer, plans, configuration = (named.get(flag, usual) for flag, usual in _OF_DATASET.items())
+    folder = arguments.m or get_output_folder(arguments.d, trainer, plans, configuration)
     folds = tuple(arguments.f) if arguments.f else None
     return load_slide_predictor(folder, settings, options, device, folds, arguments.chk)
 

@@ -136,8 +136,10 @@ def test_devices_that_are_absent_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(slide_devices.torch.cuda, "device_count", lambda: 2)
     chosen = argparse.Namespace(device=None, devices=[0, 1])
     assert device_names(chosen) == ["cuda:0", "cuda:1"]
-    for absent in (-1, 2):
-        with pytest.raises(SettingsError, match="torch finds 2 CUDA devices"):
-            device_names(argparse.Namespace(device="cuda", devices=[0, absent]))
+    with pytest.raises(SettingsError, match="--devices 2: torch finds 2 CUDA devices"):
+        device_names(argparse.Namespace(device="cuda", devices=[0, 2]))
+    for device in ("cuda", "cpu"):
+        with pytest.raises(SettingsError, match="--devices -1: expected numbers of devices, from 0"):
+            device_names(argparse.Namespace(device=device, devices=[0, -1]))
     with pytest.raises(SettingsError, match="one mps device"):
         device_names(argparse.Namespace(device="mps", devices=[0]))

@@ -155,7 +155,21 @@ def test_predicted_slides_are_exported_and_the_tables_follow(
     [
         ((), "name the model either by its folder (-m) or by its dataset (-d)"),
         (("-m", "MODEL", "--normalization", "values:1,2"), "expected values:m1,m2,m3/s1,s2,s3"),
-        (("-m", "MODEL", "-step_size", "0"), "-step_size: out of range"),
+        (("-m", "MODEL", "-step_size", "0"), "error: -step_size 0: expected above 0, up to 1 (a whole tile)\n"),
+        (("-m", "MODEL", "-c", "2d", "-p", "x"), "-p, -c: no effect with -m, whose folder is of one trainer"),
+        (("-m", "MODEL", "--jobs", "1"), "--jobs has no effect without --engine slurm"),
+        (("-m", "MODEL", "--slurm", "time=1"), "--slurm has no effect without --engine slurm"),
+        (("-m", "MODEL", "--engine", "slurm", "--devices", "0"), "--devices has no effect with --engine slurm"),
+        (("-m", "MODEL", "--engine", "slurm", "--max_failed", "7"), "--max_failed 7: expected a share from 0 to 1"),
+        (("-m", "MODEL", "--devices", "0", "-1"), "--devices -1: expected numbers of devices, from 0"),
+        (("-m", "MODEL", "--devices", "0", "--margin", "-1"), "error: --margin -1: expected 0 to 999999 micrometres\n"),
+        (("-m", "MODEL", "--num_parts", "0"), "num_parts is 0, expected 1 or more"),
+        (("-m", "MODEL", "--tissue_mpp", "8"), "--tissue_mpp has no effect without --tissue_model"),
+        (("-m", "MODEL", "--dicom_codes", "c.json"), "--dicom_codes has no effect without dicom in --save"),
+        (
+            ("-m", "MODEL", "--save", "labels", "--max_objects", "5"),
+            "--max_objects has no effect without geojson in --save",
+        ),
         (("-m", "MODEL", "--mpp", "0.5", "--classes", "outre"), "--classes outre: unknown; the model has outer, inner"),
         (("-m", "MODEL", "--slide_mpp", "0.5"), "does not state the pixel size it was trained at"),
     ],
@@ -174,6 +188,38 @@ def test_mistakes_are_one_line(
     assert code == 2
     assert message in errors
     assert "Traceback" not in errors
+
+
+def test_parts_without_the_number_of_one_are_the_first_as_in_nnunet_and_that_is_said(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slides = draw_slides(tmp_path / "slides")
+    words = ("-i", slides, "-o", tmp_path / "out", "-m", model_folder, "--mpp", 0.5, "--slide_mpp", 0.5)
+    code, shown, errors = run(monkeypatch, capsys, *words, "--tissue", "none", "--save", "labels", "--num_parts", 2)
+    assert code == 0
+    assert errors == "warning: --num_parts 2 without --part_id: only part 0 is predicted\n"
+    assert "a: done" in shown
+    assert "b: done" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--save", "overlay", "--simplify", "3"), "--simplify has no effect without geojson in --save"),
+        (("--memory", "3"), "--memory has no effect without dicom in --save"),
+        (("--slides", "a.svs"), "--slides has no effect without dicom in --save"),
+    ],
+)
+def test_arguments_that_an_export_does_not_depend_on_are_refused(
+    words: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, _, errors = run(monkeypatch, capsys, "export", "-i", tmp_path, *words)
+    assert code == 2
+    assert errors == f"error: {message}\n"
 
 
 @pytest.mark.real

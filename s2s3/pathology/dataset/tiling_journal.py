@@ -21,7 +21,7 @@ from nnunetv2.foundation.file_lock import FileLock
 from nnunetv2.foundation.files import replacing
 from nnunetv2.foundation.journal import Stamp, append_to_journal, read_journal, stamp
 from nnunetv2.pathology.dataset.tile_writer import IMAGES, LABELS, OVERLAY
-from s1.json_schema import shown
+from nnunetv2.pathology.setting_checks import first_difference
 
 OVERLAYS = "overlays"
 _VERSION = 1
@@ -170,7 +170,5 @@ def _difference(before: Any, now: Mapping[str, Any]) -> str:
     found = before.get("settings") if isinstance(before, dict) else None
     if not isinstance(found, dict):
         return "has a journal that cannot be read"
-    for name, wanted in now["settings"].items():
-        if found.get(name) != wanted:
-            return f"was made with {name} {shown(found.get(name))} instead of {shown(wanted)}"
-    return "was made by another version"
+    difference = first_difference(found, now["settings"])
+    return f"was made with {difference}" if difference else "was made by another version"

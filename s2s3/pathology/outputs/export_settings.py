@@ -1,6 +1,6 @@
 """What the files made from the labels of a slide contain, as one object that checks itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from nnunetv2.errors import ArgumentError
 from nnunetv2.pathology.annotations.annotation_set import FRAMES
 from nnunetv2.pathology.annotations.geojson_writer import OBJECT_TYPES
 from nnunetv2.pathology.outputs.measurements import ratio_classes
+from nnunetv2.pathology.setting_checks import SettingCheck, among, require_right
 from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
 from s1.problem_lists import closest_name
 
@@ -15,6 +16,26 @@ GEOJSON, OVERLAY, ZARR, DICOM = "geojson", "overlay", "zarr", "dicom"
 EXPORTS = (GEOJSON, OVERLAY, ZARR, DICOM)
 """What can be made from the labels at any time."""
 DICOM_TYPES = ("binary", "labelmap", "labelmap_jpeg2000")
+LABELS, PROBABILITIES = "labels", "probabilities"
+_SHOWN = (GEOJSON, OVERLAY, DICOM, PROBABILITIES)
+_OF_OUTPUTS = {
+    "dicom_type": (DICOM,),
+    "dicom_codes": (DICOM,),
+    "pyramid": (LABELS,),
+    "probability_mpp": (PROBABILITIES,),
+    "classes": _SHOWN,
+    **dict.fromkeys(("simplify_um", "min_area_um2", "objects", "max_objects"), (GEOJSON,)),
+}
+"""Settings of a prediction that only these outputs depend on."""
+
+
+def without_outputs(save: Collection[str]) -> dict[str, str]:
+    """Return the settings that none of these outputs depends on -> when they have no effect, in words."""
+    return {
+        name: f"without {' or '.join(outputs)} in --save"
+        for name, outputs in _OF_OUTPUTS.items()
+        if not set(outputs) & set(save)
+    }
 
 
 @dataclass(frozen=True)
@@ -45,19 +66,19 @@ class ExportSettings:
     """What making a DICOM segmentation may take: it is of the finest level of the slide that fits."""
 
     def __post_init__(self) -> None:
-        checks = {
-            "--simplify": self.simplify_um is None or 0 <= self.simplify_um < 1e6,
-            "--min_area": self.min_area_um2 is None or 0 <= self.min_area_um2 < 1e12,
-            "--objects": self.objects in OBJECT_TYPES,
-            "--max_objects": self.max_objects >= 0,
-            "--frame": self.frame in FRAMES,
-            "--dicom_type": self.dicom_type in DICOM_TYPES,
-            "--memory": 0.1 <= self.memory_gb < 1e6,
-            "--classes": self.classes is None or len(self.classes) > 0,
-        }
-        wrong = [flag for flag, is_right in checks.items() if not is_right]
-        if wrong:
-            raise ArgumentError(f"{', '.join(wrong)}: out of range or unknown; see --help")
+        length, area, classes = self.simplify_um, self.min_area_um2, self.classes
+        require_right(
+            [
+                SettingCheck("--simplify", length, length is None or 0 <= length < 1e6, "0 to 999999 micrometres"),
+                SettingCheck("--min_area", area, area is None or 0 <= area < 1e12, "0 or more square micrometres"),
+                among("--objects", self.objects, OBJECT_TYPES),
+                SettingCheck("--max_objects", self.max_objects, self.max_objects >= 1, "1 or more"),
+                among("--frame", self.frame, FRAMES),
+                among("--dicom_type", self.dicom_type, DICOM_TYPES),
+                SettingCheck("--memory", self.memory_gb, 0.1 <= self.memory_gb < 1e6, "0.1 to 999999 GB"),
+                SettingCheck("--classes", classes, classes is None or len(classes) > 0, "names of classes"),
+            ]
+        )
 
     def require_classes(self, known: Sequence[str]) -> None:
         """Raise ArgumentError if a class or a ratio is not of these foreground classes."""

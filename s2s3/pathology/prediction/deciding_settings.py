@@ -1,31 +1,21 @@
 """The settings on which the outputs of a slide depend, so that equal requests are equal however they were typed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import AnnotationError, MissingPixelSizeError
-from nnunetv2.pathology.outputs.export_settings import DICOM, GEOJSON, OVERLAY
+from nnunetv2.pathology.outputs.export_settings import without_outputs
 from nnunetv2.pathology.prediction.slide_model import SlideModel
-from nnunetv2.pathology.prediction.slide_settings import AUTO, PROBABILITIES, SlideSettings
+from nnunetv2.pathology.prediction.slide_settings import AUTO, SlideSettings
 from nnunetv2.pathology.prediction.slide_stamp import content_hash
 from nnunetv2.pathology.slides.watched_reader import within
 from nnunetv2.pathology.tissue.tissue_sources import NONE, file_for
 
 _WITHOUT_EFFECT = ("overwrite", "max_failed", "keep_partial", "memory_gb", "batch_size", "allow_upsampling")
 """Settings that change no output of a slide that is done, or only by rounding."""
-_SHOWN = (GEOJSON, OVERLAY, DICOM, PROBABILITIES)
-_OF_OUTPUTS = {
-    "dicom_type": (DICOM,),
-    "dicom_codes": (DICOM,),
-    "pyramid": ("labels",),
-    "probability_mpp": (PROBABILITIES,),
-    "classes": _SHOWN,
-    **dict.fromkeys(("simplify_um", "min_area_um2", "objects", "max_objects"), (GEOJSON,)),
-}
-"""Settings that only these outputs, out of `save`, depend on."""
 
 
 def deciding_settings(
@@ -41,20 +31,21 @@ def deciding_settings(
     Raises HangingReadError if it takes longer.
     """
     given = settings.to_dict()
-    unused = {*_WITHOUT_EFFECT, *_unused(settings)}
+    unused = {*_WITHOUT_EFFECT, *without_effect(settings)}
     meant = _meant(settings, model, partial(_content, slide, timeout_s))
     return {name: value for name, value in {**given, **meant}.items() if name not in unused}
 
 
-def _unused(settings: SlideSettings) -> Iterator[str]:
-    """Yield the settings that others make pointless."""
-    yield from (name for name, outputs in _OF_OUTPUTS.items() if not set(outputs) & set(settings.save))
+def without_effect(settings: SlideSettings) -> dict[str, str]:
+    """Return the settings that others make pointless -> when they are, in words."""
+    found = without_outputs(settings.save)
     if settings.tissue_model is None:
-        yield "tissue_mpp"
+        found["tissue_mpp"] = "without --tissue_model"
     if settings.tissue != AUTO or settings.tissue_model is not None:
-        yield "stain"
+        found["stain"] = "with --tissue or --tissue_model"
     if settings.tissue == NONE and settings.roi is None:
-        yield "margin_um"
+        found["margin_um"] = "with --tissue none"
+    return found
 
 
 def _meant(settings: SlideSettings, model: SlideModel, content: Callable[[str | None], str | None]) -> dict[str, Any]:

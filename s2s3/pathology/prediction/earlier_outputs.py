@@ -7,6 +7,7 @@ from typing import Any
 from nnunetv2.errors import OutputExistsError
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_state import DONE, WITH_OUTPUTS
+from nnunetv2.pathology.setting_checks import first_difference
 
 
 def is_ended(before: Mapping[str, Any], settings: SlideSettings) -> bool:
@@ -25,15 +26,11 @@ def is_finished(folder: Path, before: Mapping[str, Any], wanted: Mapping[str, An
     """
     _require_same_model(folder, before, wanted["model"]["hash"])
     _require_same_slide(folder, before, wanted)
-    different = _first_difference(before.get("settings"), wanted["settings"])
+    found = before.get("settings")
+    different = first_difference(found if isinstance(found, dict) else {}, wanted["settings"])
     if different and before.get("state") == DONE:
         raise OutputExistsError(f"{folder} was made with another {different}. Use another folder or --overwrite")
     return different is None
-
-
-def _first_difference(found: Any, wanted: Mapping[str, Any]) -> str | None:
-    found = found if isinstance(found, dict) else {}
-    return next((name for name in {**wanted, **found} if found.get(name) != wanted.get(name)), None)
 
 
 def _require_same_slide(folder: Path, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

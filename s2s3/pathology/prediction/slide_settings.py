@@ -1,21 +1,19 @@
 """The settings of a prediction on slides, as one object that checks itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nnunetv2.errors import ArgumentError
-from nnunetv2.pathology.outputs.export_settings import EXPORTS, ExportSettings
+from nnunetv2.pathology.outputs.export_settings import EXPORTS, GEOJSON, LABELS, OVERLAY, PROBABILITIES, ExportSettings
 from nnunetv2.pathology.prediction.slide_statistics import given_statistics
+from nnunetv2.pathology.setting_checks import SettingCheck, among, require_right
 from nnunetv2.pathology.settings_dicts import settings_from_dict, settings_to_dict
 from nnunetv2.pathology.slides.colour_profile import ICC
 
 WINDOW = "window"
 NORMALIZATIONS = ("slide", "image", WINDOW, "dataset")
 VALUES = "values:"
-OUTPUTS = ("labels", "geojson", "overlay")
-PROBABILITIES = "probabilities"
-
+OUTPUTS = (LABELS, GEOJSON, OVERLAY)
 AUTO = "auto"
 STAINS = ("he", "any")
 PAGES = "pages"
@@ -88,28 +86,32 @@ class SlideSettings:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        checks = {
-            "--mpp": self.mpp is None or 0.05 <= self.mpp <= 20,
-            "-step_size": 0 < self.step_size <= 1,
-            "-b": self.batch_size is None or self.batch_size >= 1,
-            "--memory": 0.1 <= self.memory_gb < 1e6,
-            "--stain": self.stain in STAINS,
-            "--tissue_mpp": 0.05 <= self.tissue_mpp <= 100,
-            "--tissue_model": self.tissue_model is None or self.tissue == AUTO,
-            "--pyramid": self.pyramid in PYRAMIDS,
-            "--margin": 0 <= self.margin_um < 1e6,
-            "--icc": self.icc in (None, *ICC),
-            "--max_failed": 0 <= self.max_failed <= 1,
-            "--save": set(self.save) <= {*OUTPUTS, *EXPORTS, PROBABILITIES},
-            "--probability_mpp": self.probability_mpp is None or 0.05 <= self.probability_mpp <= 1e4,
-            "--normalization": self.normalization in NORMALIZATIONS or self.normalization.startswith(VALUES),
-        }
-        wrong = [flag for flag, is_right in checks.items() if not is_right]
-        if wrong:
-            raise ArgumentError(f"{', '.join(wrong)}: out of range or unknown; see drift slide predict --help")
+        require_right(self._checks())
         if self.normalization.startswith(VALUES):
             given_statistics(self.normalization.removeprefix(VALUES))
         _ = self.export  # checks the rest
+
+    def _checks(self) -> Iterator[SettingCheck]:
+        sizes, step, outputs = "micrometres per pixel", self.step_size, (*OUTPUTS, *EXPORTS, PROBABILITIES)
+        mpp, fine_mpp, tiles = self.mpp, self.probability_mpp, self.batch_size
+        yield SettingCheck("--mpp", mpp, mpp is None or 0.05 <= mpp <= 20, f"0.05 to 20 {sizes}")
+        yield SettingCheck("-step_size", step, 0 < step <= 1, "above 0, up to 1 (a whole tile)")
+        yield SettingCheck("-b", tiles, tiles is None or tiles >= 1, "1 tile or more")
+        yield SettingCheck("--memory", self.memory_gb, 0.1 <= self.memory_gb < 1e6, "0.1 to 999999 GB")
+        yield among("--stain", self.stain, STAINS)
+        yield SettingCheck("--tissue_mpp", self.tissue_mpp, 0.05 <= self.tissue_mpp <= 100, f"0.05 to 100 {sizes}")
+        is_alone = self.tissue_model is None or self.tissue == AUTO
+        yield SettingCheck("--tissue_model", self.tissue_model, is_alone, f"no --tissue {self.tissue} beside it")
+        yield among("--pyramid", self.pyramid, PYRAMIDS)
+        yield SettingCheck("--margin", self.margin_um, 0 <= self.margin_um < 1e6, "0 to 999999 micrometres")
+        yield among("--icc", self.icc, (None, *ICC))
+        yield SettingCheck("--max_failed", self.max_failed, 0 <= self.max_failed <= 1, "a share from 0 to 1")
+        yield from (among("--save", name, tuple(dict.fromkeys(outputs))) for name in self.save)
+        is_plausible = fine_mpp is None or 0.05 <= fine_mpp <= 1e4
+        yield SettingCheck("--probability_mpp", fine_mpp, is_plausible, f"0.05 to 10000 {sizes}")
+        is_mode = self.normalization in NORMALIZATIONS or self.normalization.startswith(VALUES)
+        modes = f"one of {', '.join(NORMALIZATIONS)}, or {VALUES}m1,m2,m3/s1,s2,s3"
+        yield SettingCheck("--normalization", self.normalization, is_mode, modes)
 
     def tiles_at_once(self, device_type: str) -> int:
         """Return how many tiles go through the network together on a device, `cpu`, `cuda` or `mps`."""

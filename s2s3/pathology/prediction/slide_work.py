@@ -9,7 +9,7 @@ from typing import Any
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, THUMBNAIL_NAME
 from nnunetv2.pathology.outputs.bands import BandFiles, work_folder
-from nnunetv2.pathology.outputs.export_settings import OVERLAY
+from nnunetv2.pathology.outputs.export_settings import OVERLAY, PROBABILITIES
 from nnunetv2.pathology.outputs.no_bands import NoBands
 from nnunetv2.pathology.outputs.overlay import write_picture
 from nnunetv2.pathology.outputs.probability_map import ProbabilityGrid, coarsening
@@ -22,7 +22,7 @@ from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics
 from nnunetv2.pathology.prediction.slide_outputs import SlideOutputs
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
-from nnunetv2.pathology.prediction.slide_settings import PROBABILITIES, SlideSettings
+from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_stamp import slide_stamp
 from nnunetv2.pathology.prediction.slide_state import DONE, NO_TISSUE, SlideState
 from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, training_colours, window_px

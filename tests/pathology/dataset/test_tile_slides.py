@@ -317,7 +317,7 @@ def test_other_settings_are_refused_unless_the_dataset_is_to_be_overwritten(
     tile_slides(tiling(slide, **given), num_processes=0)
     with pytest.raises(OutputExistsError, match=r"made with tile 512 instead of 256\. Use another -d or --overwrite"):
         tile_slides(tiling(slide, tile=256, **given), num_processes=0)
-    with pytest.raises(OutputExistsError, match="was made with labels"):
+    with pytest.raises(OutputExistsError, match="made with labels in the order background, Tumor, Stroma instead of"):
         tile_slides(tiling(slide, labels={"Stroma": 2, "Tumor": 1}), num_processes=0)  # another order of drawing
     result = tile_slides(tiling(slide, tile=256, **given), num_processes=0, overwrite=True)
     tiles = names(result.folder / "imagesTr")
