@@ -141,5 +141,5 @@ def test_settings_refuse_what_is_out_of_range_and_survive_json() -> None:
     assert ExportSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
     with pytest.raises(ArgumentError, match="unknown settings of an export: colour"):
         ExportSettings.from_dict({"colour": 1})
-    with pytest.raises(ArgumentError, match="--simplify, --objects: out of range"):
+    with pytest.raises(ArgumentError, match=r"--simplify -1: expected .*; --objects cells: expected"):
         ExportSettings(simplify_um=-1.0, objects="cells")
