@@ -58,7 +58,7 @@ def test_a_check_lists_damaged_parts_and_ends_with_an_error(
     write_small_slide(tmp_path / "a.tif", damage=Damage(zeroed_tiles=((2, 3),), missing_tiles=((0, 0),)))
     run_command(slide_entry, "info", "--check", "-nr", 0, tmp_path, exit_code=2)
     output = capsys.readouterr()
-    assert "  warning: 1 of 108 tiles of level 0 are missing; they are shown white" in output.out
+    assert "  warning: 1 of 108 tiles of level 0 are missing; where this level is used, they are white" in output.out
     assert "4 blocks read, 1 damaged parts, 0.99 % missing, 0.00 % not readable" in output.out
     message = "OpenSlide: Not a JPEG file: starts with 0x00 0x00"
     assert f"    x=256 y=256, 256 x 256 px: {message}; a coarser level is used" in output.out

@@ -160,5 +160,6 @@ def _doubts(opened: SlideReader, directory: TiffDirectory | None) -> list[str]:
     if _first_plane_only(opened, directory):
         doubts.append(f"{directory.planes} planes, of which the first one is read")
     if finest.missing:
-        doubts.append(f"{finest.missing} of {len(finest.lengths)} tiles of level 0 are missing; they are shown white")
+        lacking = f"{finest.missing} of {len(finest.lengths)} tiles of level 0 are missing"
+        doubts.append(f"{lacking}; where this level is used, they are white")
     return doubts

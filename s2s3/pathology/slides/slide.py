@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 
-from nnunetv2.errors import DriftError, SlideError, SlideTooCoarseError
+from nnunetv2.errors import DriftError, SettingsError, SlideError, SlideTooCoarseError
 from nnunetv2.pathology.slides.colour_profile import NONE, UNCHANGED, Colours, colours_of
 from nnunetv2.pathology.slides.geometry import Box, Level, PixelSize, view_grid
 from nnunetv2.pathology.slides.pixel_size import missing_pixel_size, slide_pixel_size
@@ -77,8 +78,11 @@ class Slide:
     def view(self, mpp: float, allow_upsampling: bool = False) -> SlideView:
         """Return the slide at `mpp` micrometres per pixel.
 
-        Raises MissingPixelSizeError, and SlideTooCoarseError if it would be enlarged more than twice.
+        Raises MissingPixelSizeError, SlideTooCoarseError if it would be enlarged more than twice, and SettingsError for
+        what is no size.
         """
+        if not (isfinite(mpp) and mpp > 0):
+            raise SettingsError(f"a view at mpp={mpp}: expected micrometres per pixel above 0")
         grid = view_grid(self.levels, self.mpp, mpp)
         factor = min(grid.factor_x, grid.factor_y)
         if factor < LEAST_FACTOR and not allow_upsampling:
@@ -94,6 +98,8 @@ class Slide:
 
     def thumbnail(self, largest_px: int = 2048) -> Pixels:
         """Return the whole slide, at most `largest_px` pixels wide and high. Raises UnreadableSlideError."""
+        if largest_px < 1:
+            raise SettingsError(f"a thumbnail of largest_px={largest_px}: expected 1 or more pixels")
         grid = thumbnail_grid(self.levels, largest_px)
         return SlideView(self.levels, self.read, grid).read(0, 0, grid.width, grid.height)[0]
 

@@ -98,7 +98,7 @@ class _Found:
             elif is_folder(given, look):
                 paths += slides_below(given, look, self.in_folders)
             elif (problem := what_hinders(given, look)) is not None:
-                self.problems[str(given)] = f"{given}: {problem}"
+                self.problems[str(given)] = problem
             else:
                 paths.append(given)
                 self._named.add(str(given))
@@ -155,7 +155,7 @@ def _of_table(table: Path, look: Look) -> list[SlideEntry]:
     rows = _rows(table, look)
     paths = [table.parent / row.slide for row in rows]
     problems = [
-        f"line {row.line}: {path}: {problem}"
+        f"line {row.line}: {problem}"
         for row, path in zip(rows, paths, strict=True)
         if not is_folder(path, look) and (problem := what_hinders(path, look))
     ]

@@ -36,9 +36,12 @@ def is_folder(path: Path, look: Look) -> bool:
 
 
 def what_hinders(path: Path, look: Look) -> str | None:
-    """Return why a path cannot be read as a file, None for a regular file; raises HangingReadError."""
+    """Return a line that says why a path cannot be a slide, None for a regular file; raises HangingReadError."""
+    shown = os.fspath(path)
+    if len(shown.splitlines()) > 1:
+        return f"{shown!r}: has a line break in its name, expected a name that fits into a line; rename it"
     problem: str | None = look(f"{path}: looking for it", partial(hindrance, path))
-    return problem
+    return f"{path}: {problem}" if problem else None
 
 
 def _below(folder: Path, look: Look, problems: dict[str, str]) -> Iterator[Path]:
@@ -51,7 +54,7 @@ def _below(folder: Path, look: Look, problems: dict[str, str]) -> Iterator[Path]
         for path in files:
             problem = what_hinders(path, look)
             if problem:
-                problems[str(path)] = f"{path}: {problem}"
+                problems[str(path)] = problem
             else:
                 yield path
 

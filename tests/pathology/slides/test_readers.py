@@ -56,7 +56,7 @@ def test_missing_tiles_are_white_not_valid_and_counted(tmp_path: Path, reader: s
     write_small_slide(tmp_path / "a.tif", damage=Damage(missing_tiles=((0, 0), (2, 1))))
     with open_slide(tmp_path / "a.tif", reader) as slide:
         pixels, valid = slide.read(0, Box(100, 0, 60, 50))
-        assert slide.warnings == ("2 of 108 tiles of level 0 are missing; they are shown white",)
+        assert slide.warnings == ("2 of 108 tiles of level 0 are missing; where this level is used, they are white",)
     assert (pixels[:, :28] == 255).all()
     assert not valid[:, :28].any()
     assert valid[:, 28:].all()

@@ -55,6 +55,18 @@ def test_everything_wrong_is_listed_together(tmp_path: Path) -> None:
     assert "a.tif and" in lines[3] or "a.svs and" in lines[3]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+def test_a_name_of_several_lines_is_refused_in_one(tmp_path: Path) -> None:
+    make(tmp_path, "a.svs", "b\nc.svs")
+    line = f"'{tmp_path}/b\\nc.svs': has a line break in its name, expected a name that fits into a line; rename it"
+    left_out: dict[str, str] = {}
+    assert [entry.name for entry in list_slides([tmp_path], left_out=left_out)] == ["a"]
+    assert list(left_out.values()) == [line]
+    with pytest.raises(SlideError) as caught:
+        list_slides([tmp_path / "b\nc.svs"])
+    assert str(caught.value) == line
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_what_is_wrong_in_folders_can_be_left_out_but_not_what_is_named(tmp_path: Path) -> None:
     make(tmp_path, "a.svs", "deep/b.tif", "deep/b.svs", "c.svs")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nnunetv2.errors import SlideTooCoarseError
+from nnunetv2.errors import SettingsError, SlideTooCoarseError
 from nnunetv2.pathology.slides.geometry import Box, PixelSize, make_level, regrid, view_grid
 from nnunetv2.pathology.slides.slide import open_slide
 from nnunetv2.pathology.slides.slide_reader import Pixels, Valid
@@ -155,3 +155,23 @@ def test_enlarging_is_refused_beyond_twice_unless_asked_for(tmp_path: Path) -> N
         enlarged = slide.view(0.6)
         assert enlarged.warnings == ("the slide is coarser than asked for: its pixels are enlarged 1.67 times",)
         assert slide.view(1.0).warnings == ()
+
+
+@pytest.mark.parametrize("mpp", [0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("allow_upsampling", [False, True])
+def test_what_is_no_pixel_size_is_refused(tmp_path: Path, mpp: float, allow_upsampling: bool) -> None:
+    write_small_slide(tmp_path / "a.tif")
+    with (
+        open_slide(tmp_path / "a.tif") as slide,
+        pytest.raises(SettingsError, match=rf"^a view at mpp={mpp}: expected micrometres per pixel above 0$"),
+    ):
+        slide.view(mpp, allow_upsampling)
+
+
+def test_a_thumbnail_has_a_pixel_at_least(tmp_path: Path) -> None:
+    write_small_slide(tmp_path / "a.tif")
+    with (
+        open_slide(tmp_path / "a.tif") as slide,
+        pytest.raises(SettingsError, match="largest_px=0: expected 1 or more"),
+    ):
+        slide.thumbnail(0)
