@@ -63,7 +63,7 @@ class ReportedSlide:
             found.append(f"{_percent(self.lost_share)} of the tissue could not be read; nothing is known of it")
         rescued = self.state.get("read", {}).get("rescued", 0)
         if rescued:
-            found.append(f"{rescued:g} damaged part(s) were replaced by a coarser picture from the same file")
+            found.append(f"{rescued:g} damaged part(s) were taken from another level of the same file")
         left_out = self.measured.get("objects_left_out", 0)
         if left_out:
             found.append(f"The {left_out} smallest objects are not in the file for QuPath")

@@ -56,7 +56,7 @@ def test_each_slide_has_its_picture_its_areas_and_its_warnings(tmp_path: Path) -
         "Tumour model",
         "10 x 5 mm, pixels of 0.25 µm",
         "0.5 % of the tissue could not be read",
-        "2 damaged part(s) were replaced",
+        "2 damaged part(s) were taken",
         "Tumor: 2.5 mm², 20.0 % of the tissue, 7 object(s), the largest of 1.2 mm²",
         "Tumor/Stroma: -",
         "Tissue: 12.50 mm²",

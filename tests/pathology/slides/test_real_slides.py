@@ -84,6 +84,21 @@ def test_without_wsidicom_the_message_names_the_extra(real_data: Path, monkeypat
         open_slide(real_data / "wsi" / "dicom_ybr_full.dcm")
 
 
+@pytest.mark.parametrize("named_by", ["folder", "file"])
+def test_damaged_parts_of_a_dicom_slide_are_rescued_whether_its_folder_or_a_file_is_named(
+    real_data: Path, tmp_path: Path, named_by: str
+) -> None:
+    for file in (real_data / "wsi/dicom_cmu").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    finest = tmp_path / "level_0.dcm"
+    content = finest.read_bytes()
+    kept = len(content) // 4
+    finest.write_bytes(content[:kept] + bytes(len(content) - kept - 2000) + content[-2000:])
+    with RescuingView(SlideSource(str(tmp_path if named_by == "folder" else finest), None)) as view:
+        states = view.read(Box(0, 0, 1024, 1024)).state
+    assert set(np.unique(states)) == {PixelState.READ, PixelState.RESCUED}
+
+
 def test_every_bad_file_is_handled_as_the_table_of_damage_says(real_data: Path) -> None:
     def states(name: str) -> dict[PixelState, float]:
         with RescuingView(SlideSource(str(real_data / "wsi" / name), None)) as view:
