@@ -79,7 +79,10 @@ def predict_images(images: Sequence[Path], target: Path, arguments: argparse.Nam
 
 
 def predict_whole_slides(images: Sequence[Path], target: Path, arguments: argparse.Namespace, scratch: Path) -> None:
-    """Predict slides, and write their labels as TIFF pyramids. Raises SlideError naming slides that cannot be."""
+    """Predict slides, and write their labels as TIFF pyramids: background where no tissue is found.
+
+    Raises SlideError naming slides that cannot be predicted.
+    """
     from nnunetv2.inference.predict_folder import choose_device
     from nnunetv2.pathology.prediction.predict_slides import predict_slides
     from nnunetv2.pathology.prediction.slide_settings import SlideSettings
@@ -93,15 +96,10 @@ def predict_whole_slides(images: Sequence[Path], target: Path, arguments: argpar
         folds=tuple(arguments.f) if arguments.f else None,
         checkpoint_name=arguments.chk,
     )
-    without_labels = []
     for name in found.slides:
-        labels = scratch / "slides" / name / "labels.ome.tif"
-        if labels.is_file():
-            with replacing(target / f"{name}.tif") as temporary:
-                shutil.copyfile(labels, temporary)
-        else:
-            without_labels.append(f"{name}: no tissue was found; --tissue none predicts everything")
-    raise_together(SlideError, "slides without labels", [*found.problems, *without_labels])
+        with replacing(target / f"{name}.tif") as temporary:
+            shutil.copyfile(scratch / "slides" / name / "labels.ome.tif", temporary)
+    raise_together(SlideError, "slides without labels", found.problems)
 
 
 def _stem(file: Path) -> str:
