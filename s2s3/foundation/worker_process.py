@@ -18,6 +18,8 @@ from s1.cpus import waiting_passively
 
 _asking: list[Any] = []
 """In a worker, the connection on which calls come."""
+_sending = threading.Lock()
+"""Threads of a worker may have news at the same time."""
 
 
 def start_process(threads: int, has_children: bool = False) -> tuple[Any, Any]:
@@ -96,7 +98,7 @@ def _take_share(threads: int) -> None:
 def tell_parent(news: Any) -> None:
     """Send news, which can be pickled, to whoever asked for the call that is running; nobody, outside of a worker."""
     for connection in _asking:
-        with suppress(ConnectionError):  # the parent is gone, and this process soon too
+        with suppress(ConnectionError), _sending:  # the parent is gone, and this process soon too
             connection.send((None, news))
 
 
@@ -112,7 +114,8 @@ def _answer_calls(connection: Any) -> None:
         except Exception as error:
             answer = (False, describe_failure(case, error))
         try:
-            connection.send(answer)
+            with _sending:
+                connection.send(answer)
         except ConnectionError:
             return
 

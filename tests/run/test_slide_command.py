@@ -61,7 +61,7 @@ def test_a_check_lists_damaged_parts_and_ends_with_an_error(
     assert "  warning: 1 of 108 tiles of level 0 are missing; where this level is used, they are white" in output.out
     assert "4 blocks read, 1 damaged parts, 0.99 % missing, 0.00 % not readable" in output.out
     message = "OpenSlide: Not a JPEG file: starts with 0x00 0x00"
-    assert f"    x=256 y=256, 256 x 256 px: {message}; a coarser level is used" in output.out
+    assert f"    x=256 y=256, 256 x 256 px: {message}; another level is used" in output.out
     assert "    x=0 y=0, 128 x 128 px: missing; white" in output.out.splitlines()
     assert output.err == (f"error: {tmp_path / 'a.tif'}: 1 of 4 blocks are damaged, first at x=256 y=256 ({message})\n")
 

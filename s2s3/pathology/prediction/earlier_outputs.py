@@ -30,7 +30,7 @@ def is_finished(folder: Path, before: Mapping[str, Any], wanted: Mapping[str, An
     different = first_difference(found if isinstance(found, dict) else {}, wanted["settings"])
     if different and before.get("state") == DONE:
         raise OutputExistsError(f"{folder} was made with another {different}. Use another folder or --overwrite")
-    return different is None
+    return different is None and "measurements" in before  # which slides without tissue once lacked
 
 
 def _require_same_slide(folder: Path, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -14,6 +14,8 @@ from nnunetv2.pathology.slides.read_record import ReadRecord
 from nnunetv2.pathology.slides.rescue import Block, DamagedPart, PixelState
 
 _COUNTS = ("blocks", "failed", "rescued", "lacking", "pixels", "missing_pixels", "failed_pixels")
+_LATER = ("lacking",)
+"""Which lines of the first version lack, as they do `missing`."""
 _LARGEST_LOG = 64 * 2**20
 _CERTAINLY = 1.05
 """No gate has so many times the pixels that its mask, which is coarser, says."""
@@ -28,11 +30,13 @@ class SlideDamage:
         log: file with a line a block, which a resumed run reads first.
         counts_missing: whether parts that the scanner left out are damage; not where a slide states its scanned area
             and everything is predicted.
+        tissue: where such parts count, as glass beside it may have been left out; None: wherever pixels do.
     """
 
     gate: TileGate | None
     log: Path
     counts_missing: bool = True
+    tissue: TileGate | None = None
     record: ReadRecord = field(default_factory=ReadRecord)
     _known: set[tuple[int, int]] = field(default_factory=set)
 
@@ -53,9 +57,12 @@ class SlideDamage:
         box = block.box
         if (box.x, box.y) in self._known:
             return
-        inside = None if self.gate is None else self.gate.inside((box.y, box.bottom), (box.x, box.right))
+        place = (box.y, box.bottom), (box.x, box.right)
+        counts_missing = (
+            self.counts_missing if self.tissue is None else self.tissue.inside(*place) & self.counts_missing
+        )
         read = ReadRecord()
-        read.add(block, inside, self.counts_missing)
+        read.add(block, None if self.gate is None else self.gate.inside(*place), counts_missing)
         entry = {"x": box.x, "y": box.y, **{name: getattr(read, name) for name in _COUNTS}}
         entry["damaged"] = [[*_numbers(part.box), int(part.state), part.message] for part in read.damaged]
         entry["missing"] = [_numbers(missing) for missing in read.missing]
@@ -81,9 +88,9 @@ class SlideDamage:
         return {**self.record.to_dict(), "unread": [_numbers(box) for box in self.unread()]}
 
     def _take(self, entry: dict[str, Any]) -> None:
-        counts = {name: int(entry[name]) for name in _COUNTS}
+        counts = {name: int(entry.get(name, 0) if name in _LATER else entry[name]) for name in _COUNTS}
         parts = [DamagedPart(Box(*map(int, part[:4])), PixelState(part[4]), str(part[5])) for part in entry["damaged"]]
-        missing = [Box(*map(int, box[:4])) for box in entry["missing"]]
+        missing = [Box(*map(int, box[:4])) for box in entry.get("missing", ())]
         self._known.add((entry["x"], entry["y"]))
         for name, count in counts.items():
             setattr(self.record, name, getattr(self.record, name) + count)

@@ -95,7 +95,7 @@ class SlideWork:
             prediction, files = self._begin(gate, seconds)
             if predicted is not None:
                 kept.write(predicted)
-            damage = self._damage(gate, files)
+            damage = self._damage(gate, tissue, files)
         with seconds.on(PREDICTION):
             self._predict(prediction, files, damage)
         with seconds.on(WRITING):
@@ -132,10 +132,11 @@ class SlideWork:
         self.state.update(normalization={**description, **training_colours(self.model)}, tiles=prediction.count_tiles())
         return prediction, files
 
-    def _damage(self, gate: TileGate | None, files: BandFiles) -> SlideDamage:
+    def _damage(self, gate: TileGate | None, tissue: TissueMask, files: BandFiles) -> SlideDamage:
         """Return the record of reading, with what an earlier run has noted."""
         counts_missing = self.settings.tissue != NONE or not self.opened.slide.states_bounds
-        damage = SlideDamage(gate, files.work_folder / _LOG, counts_missing)
+        inside = None if gate is None else TileGate(tissue.with_unread(), self.opened.view.grid)
+        damage = SlideDamage(gate, files.work_folder / _LOG, counts_missing, inside)
         damage.resume()
         return damage
 

@@ -22,7 +22,7 @@ class ReadRecord:
     failed: int = 0
     """Blocks with a part that could not be read at all."""
     rescued: int = 0
-    """Blocks with a part from a coarser level and none that failed."""
+    """Blocks with a part from another level and none that failed."""
     lacking: int = 0
     """Blocks with missing pixels and no part that failed."""
     damaged: list[DamagedPart] = field(default_factory=list)
@@ -32,11 +32,11 @@ class ReadRecord:
     missing_pixels: int = 0
     failed_pixels: int = 0
 
-    def add(self, block: Block, tissue: Valid | None = None, counts_missing: bool = True) -> None:
+    def add(self, block: Block, tissue: Valid | None = None, counts_missing: Valid | bool = True) -> None:
         """Count a block; of pixels, only those of the tissue (h, w) if it is given.
 
         Parameters:
-            counts_missing: whether pixels without an image count as missing.
+            counts_missing: whether pixels without an image count as missing, or which of them, (h, w).
         """
         states = {part.state for part in block.damaged}
         self.blocks += 1
@@ -46,9 +46,8 @@ class ReadRecord:
         counted = block.state if tissue is None else block.state[tissue]
         self.pixels += counted.size
         self.failed_pixels += int(np.count_nonzero(counted == PixelState.FAILED))
-        if counts_missing:
-            is_missing = block.state == PixelState.MISSING
-            self._add_missing(block.box, is_missing if tissue is None else is_missing & tissue, states)
+        is_missing = (block.state == PixelState.MISSING) & counts_missing
+        self._add_missing(block.box, is_missing if tissue is None else is_missing & tissue, states)
 
     @property
     def missing_share(self) -> float:

@@ -1,4 +1,4 @@
-"""Read a view of a slide whatever is damaged: again, with a second library, from a coarser level, or as white.
+"""Read a view of a slide whatever is damaged: again, with a second library, from another level, or as white.
 
 Nothing that was not read as usual goes unnoticed: each pixel has a state, and each damaged part a line.
 """

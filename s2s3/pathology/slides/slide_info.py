@@ -150,4 +150,4 @@ def _fate(part: dict[str, Any]) -> str:
     """Return what became of a part that is damaged or missing."""
     if "message" not in part:
         return "missing; white"
-    return f"{part['message']}; {'a coarser level is used' if part['rescued'] else 'not readable'}"
+    return f"{part['message']}; {'another level is used' if part['rescued'] else 'not readable'}"

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from nnunetv2.pathology.slides.watched_reader import Look
+from s1.json_schema import is_name
 from s1.listed_files import is_hidden
 from s1.readable_files import hindrance
 
@@ -38,10 +39,15 @@ def is_folder(path: Path, look: Look) -> bool:
 def what_hinders(path: Path, look: Look) -> str | None:
     """Return a line that says why a path cannot be a slide, None for a regular file; raises HangingReadError."""
     shown = os.fspath(path)
-    if len(shown.splitlines()) > 1:
-        return f"{shown!r}: has a line break in its name, expected a name that fits into a line; rename it"
+    if not is_name(shown) or not _is_text(shown):
+        return f"{shown!r}: has a line break or what is no text in its name, expected a name in one line; rename it"
     problem: str | None = look(f"{path}: looking for it", partial(hindrance, path))
     return f"{path}: {problem}" if problem else None
+
+
+def _is_text(name: str) -> bool:
+    """Tell whether a name is no bytes that are not UTF-8."""
+    return name.encode(errors="replace").decode() == name
 
 
 def _below(folder: Path, look: Look, problems: dict[str, str]) -> Iterator[Path]:

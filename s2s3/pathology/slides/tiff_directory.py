@@ -78,8 +78,8 @@ class TiffDirectory:
     def planes(self) -> int:
         """Number of images of the kind and size of level 0: more than one in a stack."""
         finest = self.finest
-        kind = finest.width, finest.height, finest.bits
-        return sum((image.width, image.height, image.bits) == kind for image in self.images)
+        kind = finest.width, finest.height, finest.bits, finest.is_tiled
+        return sum((image.width, image.height, image.bits, image.is_tiled) == kind for image in self.images)
 
     def cut_off(self) -> str | None:
         """Return what lies beyond the end of the file, None if nothing does."""

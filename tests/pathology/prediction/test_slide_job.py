@@ -429,6 +429,12 @@ def test_empty_glass_has_no_tissue(model: SlideModel, tmp_path: Path) -> None:
     before = (tmp_path / "out/objects.geojson.gz").read_bytes()
     export_slide(tmp_path / "out", ExportSettings(save=("geojson",)))
     assert (tmp_path / "out/objects.geojson.gz").read_bytes() == before
+    for name in ("labels.ome.tif", "measurements.json"):  # as of the first version, which wrote none of them
+        (tmp_path / "out" / name).unlink()
+    state.pop("measurements")
+    (tmp_path / "out/state.json").write_text(json.dumps(state))
+    SlideJob(model, SlideSettings(mpp=2.0)).run(str(tmp_path / "glass.png"), "glass", tmp_path / "out", 2.0)
+    assert (tmp_path / "out/labels.ome.tif").is_file()
 
 
 def test_no_file_of_an_earlier_run_stays_beside_the_state_of_a_later_one(model: SlideModel, tmp_path: Path) -> None:

@@ -99,3 +99,16 @@ def test_circles_and_claimed_lengths_do_no_harm(tmp_path: Path) -> None:
         " expected). Copy the file again"
     )
     assert directory.lost_copies() == set()
+
+
+def test_a_thumbnail_in_strips_as_large_as_level_0_is_no_second_plane(tmp_path: Path) -> None:
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    planes = []
+    for name, kinds in (("slide", ({"tile": (16, 16)}, {})), ("stack", ({"tile": (16, 16)},) * 2)):
+        with tifffile.TiffWriter(tmp_path / f"{name}.tif") as file:
+            for kind in kinds:
+                file.write(pixels, photometric="rgb", metadata=None, **kind)
+        directory = read_tiff_directory(tmp_path / f"{name}.tif")
+        assert directory is not None
+        planes.append(directory.planes)
+    assert planes == [1, 2]
