@@ -21,7 +21,6 @@ from s1.files import replacing
 DICOM_NAME = "labels_seg.dcm"
 _PACKAGES = ("highdicom", "pydicom", "pylibjpeg", "openjpeg")
 _BYTES_PER_GB = 1e9
-_STRIP_PX = 1024
 _LONGEST_TEXT = 64
 _log = logging.getLogger(__name__)
 
@@ -117,11 +116,8 @@ def _labels_at(
     rows = _nearest(level.height, level.downsample / slide.scale[1], slide.height)
     columns = _nearest(level.width, level.downsample / slide.scale[0], slide.width)
     found = np.empty((level.height, level.width), of_label.dtype)
-    for top in range(0, slide.height, _STRIP_PX):
-        inside = np.flatnonzero((rows >= top) & (rows < top + _STRIP_PX))
-        if len(inside):
-            strip = slide.read_labels(top, 0, min(_STRIP_PX, slide.height - top), slide.width)
-            found[inside[0] : inside[-1] + 1] = of_label[strip[rows[inside] - top][:, columns]]
+    for place, labels in slide.labels_at(rows, columns):
+        found[place] = of_label[labels]
     return found
 
 

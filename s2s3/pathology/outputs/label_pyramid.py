@@ -1,4 +1,4 @@
-"""Writes a label image of any size as an OME-TIFF with lower resolutions, strip by strip; see ome_pyramid."""
+"""Writes a label image of any size as an OME-TIFF with lower resolutions, part by part; see ome_pyramid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def write_label_pyramid(
     threads: int = 1,
     as_pages: bool = False,
 ) -> None:
-    """Write a label image, which is read once, in strips of its whole width, top to bottom.
+    """Write a label image, which is read once, in parts, from left to right and top to bottom.
 
     Parameters:
         dtype: uint8 or uint16.

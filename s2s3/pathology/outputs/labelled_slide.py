@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import shapely
 
 from nnunetv2.pathology.annotations.outline_cleanup import OutlineSettings, cleaned
@@ -15,9 +16,10 @@ from nnunetv2.pathology.annotations.stitching import Outline, ReadLabels, outlin
 from nnunetv2.pathology.outputs.export_settings import ExportSettings
 from nnunetv2.pathology.outputs.overlay import NOT_READ, class_colours
 from nnunetv2.pathology.outputs.probability_map import ProbabilityMap
-from nnunetv2.pathology.slides.geometry import Box
+from nnunetv2.pathology.slides.geometry import Box, cells_of
 
 GREY: Rgb = (128, 128, 128)
+_PART_PX = 4096
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,19 @@ class LabelledSlide:
                 yield SlideObject(polygon, name, colours[name], measured)
         for polygon in self._unread_polygons(settings):
             yield SlideObject(polygon, NOT_READ, GREY, size_measurements(polygon, *self.slide_mpp))
+
+    def labels_at(self, rows: Array, columns: Array) -> Iterator[tuple[tuple[Array, ...], Array]]:
+        """Yield the labels at some rows and columns, part by part, each after its place: an index of the whole.
+
+        Parameters:
+            rows, columns: ascending.
+        """
+        for part in cells_of(Box(0, 0, self.width, self.height), _PART_PX):
+            y = np.flatnonzero((rows >= part.y) & (rows < part.bottom))
+            x = np.flatnonzero((columns >= part.x) & (columns < part.right))
+            if len(y) and len(x):
+                labels = self.read_labels(part.y, part.x, part.height, part.width)
+                yield np.ix_(y, x), labels[np.ix_(rows[y] - part.y, columns[x] - part.x)]
 
     def _shown_labels(self, shown: Iterable[int], min_area_px: float, *window: int) -> Array:
         """Return a window without labels that are not shown, and without areas that `cleaned` would drop."""

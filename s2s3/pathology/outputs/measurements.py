@@ -11,8 +11,9 @@ from nnunetv2.pathology.annotations.geojson_writer import ClassObjects
 from nnunetv2.pathology.annotations.label_counts import occurrences
 from nnunetv2.pathology.annotations.stitching import ReadLabels
 from nnunetv2.pathology.outputs.label_reduction import Array
+from nnunetv2.pathology.slides.geometry import Box, cells_of
 
-_STRIP_PX = 1024
+_PART_PX = 4096
 _UM2_PER_MM2 = 1e6
 _LABELS = 2**16
 _OF_OBJECTS = ("objects", "largest_object_mm2")
@@ -46,10 +47,10 @@ class PixelSizes:
 
 
 def count_labels(read_labels: ReadLabels, height: int, width: int) -> Array:
-    """Return how many pixels have each label, (65536,), reading the image once in strips."""
+    """Return how many pixels have each label, (65536,), reading the image once in parts."""
     counts = np.zeros(_LABELS, np.int64)
-    for top in range(0, height, _STRIP_PX):
-        counts += occurrences(read_labels(top, 0, min(_STRIP_PX, height - top), width), _LABELS)
+    for part in cells_of(Box(0, 0, width, height), _PART_PX):
+        counts += occurrences(read_labels(part.y, part.x, part.height, part.width), _LABELS)
     return counts
 
 

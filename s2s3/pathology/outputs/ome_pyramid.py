@@ -1,4 +1,4 @@
-"""Writes images of any size as OME-TIFF with lower resolutions, strip by strip.
+"""Writes images of any size as OME-TIFF with lower resolutions, part by part.
 
 Level 0 is the image; level l has floor(size / 2^l) pixels, down to 1024 on the longer side. Lower levels are SubIFDs of
 the first pages, as OME 6 asks for. Equal images give equal bytes.
@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from s1.files import replacing
 from s1.partial_files import partial_folder
 
 TILE_PX = 512
+_PART_PX = 2**14
+"""Width of the parts in which a strip, a row of tiles, is read and halved: of a slide it may be 100,000 pixels wide."""
 COARSEST_PX = 1024
 _COMPRESSION = 6
 _UM_PER_CM = 10_000
@@ -73,7 +76,7 @@ def level_sizes(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def write_ome_pyramid(image: OmeImage, target: Path, threads: int = 1, as_pages: bool = False) -> None:
-    """Write an image, which is read once, plane by plane, in strips of its whole width, top to bottom.
+    """Write an image, which is read once, plane by plane, in parts of strips, from left to right and top to bottom.
 
     Parameters:
         threads: that compress tiles.
@@ -151,22 +154,26 @@ def _tiles_of_plane(
 ) -> Iterator[Array]:
     """Yield the tiles of a level, row by row, those at the end padded with 0; fill the next level on the way."""
     height, width = size
-    for top in range(0, height, TILE_PX):
-        rows = min(TILE_PX, height - top)
-        strip = read(top, 0, rows, width)
-        if coarser is not None and rows > 1:
-            coarser[top // 2 : (top + rows) // 2] = halve(strip)
-        for left in range(0, width, TILE_PX):
-            tile = strip[:, left : left + TILE_PX]
-            missing = ((0, TILE_PX - tile.shape[0]), (0, TILE_PX - tile.shape[1]))
-            yield np.pad(tile, missing) if missing != ((0, 0), (0, 0)) else np.ascontiguousarray(tile)
+    for top, left in product(range(0, height, TILE_PX), range(0, width, _PART_PX)):
+        rows, columns = min(TILE_PX, height - top), min(_PART_PX, width - left)
+        part = read(top, left, rows, columns)
+        if coarser is not None and min(rows, columns) > 1:
+            coarser[top // 2 : (top + rows) // 2, left // 2 : (left + columns) // 2] = halve(part)
+        yield from _tiles_of_part(part)
+
+
+def _tiles_of_part(part: Array) -> Iterator[Array]:
+    for left in range(0, part.shape[1], TILE_PX):
+        tile = part[:, left : left + TILE_PX]
+        missing = ((0, TILE_PX - tile.shape[0]), (0, TILE_PX - tile.shape[1]))
+        yield np.pad(tile, missing) if missing != ((0, 0), (0, 0)) else np.ascontiguousarray(tile)
 
 
 def _level_store(file: Path, planes: int, size: tuple[int, int], dtype: DTypeLike) -> list[Any]:
-    """Return a compressed array on the disk for each plane, one chunk a strip."""
+    """Return a compressed array on the disk for each plane, one chunk for what a part becomes."""
     import blosc2
 
-    chunks = (min(TILE_PX // 2, size[0]), size[1])
+    chunks = (min(TILE_PX // 2, size[0]), min(_PART_PX // 2, size[1]))
     parameters = {"codec": blosc2.Codec.LZ4, "clevel": 5, "nthreads": 1, "filters": [blosc2.Filter.NOFILTER]}
     options: dict[str, Any] = {"mode": "w", "chunks": chunks, "cparams": parameters}
     files = [file.with_name(f"{plane}_{file.name}") for plane in range(planes)]

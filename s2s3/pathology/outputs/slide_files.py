@@ -31,7 +31,6 @@ from s1.files import write_json
 from s1.problem_lists import raise_together
 
 LABELS_NAME, TISSUE_NAME = "labels.ome.tif", "tissue.geojson"
-_STRIP_PX = 1024
 
 
 def write_slide_files(
@@ -128,10 +127,8 @@ def _small_labels(slide: LabelledSlide, height: int, width: int) -> npt.NDArray[
         for count, length in ((height, slide.height), (width, slide.width))
     )
     small = np.zeros((height, width), np.uint16)
-    for top in range(0, slide.height, _STRIP_PX):
-        inside = (rows >= top) & (rows < top + _STRIP_PX)
-        strip = slide.read_labels(top, 0, min(_STRIP_PX, slide.height - top), slide.width)
-        small[inside] = strip[rows[inside] - top][:, columns]
+    for place, labels in slide.labels_at(rows, columns):
+        small[place] = labels
     return small
 
 
