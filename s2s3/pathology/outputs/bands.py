@@ -31,6 +31,8 @@ _PLAN = "plan.json"
 _PLAN_FILE = JsonFile("plan of a slide", Record(), "remove its folder, or use --overwrite")
 _HASH_DIGITS_SHOWN = 4
 _HEAD_BYTES = 2**16
+_CHUNK_PX, _BLOCK_ROWS = (1024, 2048), 64
+"""Left to itself, blosc2 makes blocks of whole rows, all of which a window of 2048 columns would need."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -98,7 +100,7 @@ class BandFiles:
             raise WrongShapeError(f"band {band} of block {block} is {found}, expected {expected}")
         self.check()
         for kind in reversed(self._kinds):
-            write_array(arrays[kind], self._file(kind, block, band))
+            write_array(arrays[kind], self._file(kind, block, band), *_layout(arrays[kind].shape))
 
     def read(self, block: int, band: int, kind: str = "labels") -> Array:
         """Return an array of a finished band; ArchiveError, or MissingFileError, if it is damaged or missing."""
@@ -183,6 +185,13 @@ def remove_bands(folder: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)
 
 
+def _layout(shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return chunks and blocks of a band, (rows, columns) or with channels before: windows of it are read, not rows."""
+    rows, columns, single = *shape[-2:], (1,) * (len(shape) - 2)
+    width = min(columns, _CHUNK_PX[1])
+    return (*single, min(rows, _CHUNK_PX[0]), width), (*single, min(rows, _BLOCK_ROWS), width)
+
+
 def _coarser(spans: Sequence[Span], factor: int) -> list[Span]:
     return [(first // factor, -(-end // factor)) for first, end in spans]
 
@@ -210,14 +219,22 @@ def file_stamp(path: str | os.PathLike[str]) -> dict[str, Any]:
     }
 
 
-def write_array(array: Array, target: Path) -> None:
-    """Write an array atomically and make sure that it is on the disk before it gets its name."""
+def write_array(
+    array: Array, target: Path, chunks: tuple[int, ...] | None = None, blocks: tuple[int, ...] | None = None
+) -> None:
+    """Write an array atomically and make sure that it is on the disk before it gets its name.
+
+    Parameters:
+        chunks, blocks: parts of it that are compressed together, and parts of these that are decompressed alone; None:
+            as blosc2 chooses.
+    """
     import blosc2
 
     parameters = {"codec": blosc2.Codec.ZSTD, "clevel": 1, "nthreads": 1}
+    parts = {} if chunks is None else {"chunks": chunks, "blocks": blocks}
     with replacing(target) as temporary:
         temporary.unlink()
-        blosc2.asarray(np.ascontiguousarray(array), urlpath=str(temporary), mode="w", cparams=parameters)
+        blosc2.asarray(np.ascontiguousarray(array), urlpath=str(temporary), mode="w", cparams=parameters, **parts)
         with open(temporary, "rb+") as stream:
             os.fsync(stream.fileno())
 

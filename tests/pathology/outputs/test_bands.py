@@ -11,6 +11,7 @@ import pytest
 from nnunetv2.errors import ArchiveError, InvalidValueError, MissingFileError, OutputExistsError, WrongShapeError
 from nnunetv2.pathology.outputs.band_layout import BandLayout
 from nnunetv2.pathology.outputs.bands import BandFiles, file_stamp
+from nnunetv2.preprocessing.storage.b2nd_files import open_b2nd
 
 LAYOUT = BandLayout(height=70, width=50, block_width=20, band_height=32)
 PLAN = {"model": {"hash": "77ab" * 16, "folds": [0]}, "step": 0.5, "normalization": [1.25, (2, 3)]}
@@ -43,6 +44,26 @@ def test_any_window_of_the_label_image_is_read_from_its_bands(tmp_path):
     for top, left, height, width in [(0, 0, 70, 50), (30, 15, 5, 30), (69, 49, 1, 1), (33, 21, 4, 4)]:
         window = files.labels(top, left, height, width)
         assert np.array_equal(window, LABELS[top : top + height, left : left + width])
+
+
+def test_a_window_of_a_wide_band_is_decompressed_without_the_rest_of_its_rows(tmp_path):
+    layout = BandLayout(height=1100, width=5000, block_width=5000, band_height=1024)
+    labels = np.random.default_rng(2).integers(0, 9, (1100, 5000), np.uint8)
+    maps = labels[None, ::4, ::4].repeat(2, axis=0)
+    files = BandFiles(tmp_path, layout, np.uint8, num_probabilities=2, probability_factor=4)
+    files.begin(PLAN)
+    for band, (first, end) in enumerate(layout.bands):
+        files.write(0, band, labels[first:end], maps[:, first // 4 : -(-end // 4)])
+    assert np.array_equal(files.labels(0, 0, 1100, 5000), labels)
+    assert np.array_equal(files.labels(1000, 2000, 100, 100), labels[1000:1100, 2000:2100])
+    assert np.array_equal(files.probabilities(1, 0, 0, 275, 1250), maps[1])
+    parts = [(array.chunks, array.blocks) for array in map(open_b2nd, sorted(files.work_folder.glob("*.b2nd")))]
+    assert parts == [
+        ((1024, 2048), (64, 2048)),
+        ((76, 2048), (64, 2048)),
+        ((1, 256, 1250), (1, 64, 1250)),
+        ((1, 19, 1250), (1, 19, 1250)),
+    ]
 
 
 def test_an_equal_plan_goes_on_with_the_bands_that_are_missing(tmp_path):
