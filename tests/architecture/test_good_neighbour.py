@@ -76,5 +76,6 @@ def test_the_modules_of_all_commands_import_no_torch_and_change_nothing() -> Non
     run(IMPORT_COMMANDS, *MODULES)
 
 
+@pytest.mark.long
 def test_a_host_program_keeps_its_environment_its_threads_and_its_signals() -> None:
     run(IMPORT_LIBRARY)

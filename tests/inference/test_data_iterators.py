@@ -75,7 +75,7 @@ def prepare_number(number: int) -> tuple[np.ndarray, dict[str, int]]:
     return np.full((1, 1, 2, 2), number), {"number": number}
 
 
-@pytest.mark.parametrize("workers", [0, 1, pytest.param(5, marks=pytest.mark.long)])
+@pytest.mark.parametrize("workers", [0, *(pytest.param(workers, marks=pytest.mark.long) for workers in (1, 5))])
 def test_no_temporary_files_are_left(workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     cases = [CaseToPrepare(str(number), (number,), None) for number in range(7)]

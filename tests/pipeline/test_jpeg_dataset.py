@@ -73,6 +73,7 @@ def test_stage_1_and_overlays_find_the_masks(raw: Path, tmp_path: Path) -> None:
     assert names(tmp_path / "overlays", ".png") == [f"{case}.png" for case in CASES]
 
 
+@pytest.mark.long
 def test_training_prediction_and_scores(
     raw: Path,
     nnunet_folders: NnunetFolders,

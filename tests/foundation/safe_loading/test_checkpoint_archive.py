@@ -140,6 +140,7 @@ def test_a_description_that_its_bytes_contradict_is_refused(name: str, file: Pat
     refused(file, reason)
 
 
+@pytest.mark.long
 def test_a_description_may_be_as_long_as_that_of_a_dataset_whose_cases_are_listed() -> None:
     content = whole(b"](", b"N" * 1_500_000, b"e", protocol=2)  # dataset.json with 100,000 cases has as many
     check_checkpoint(io.BytesIO(content), len(content), {})

@@ -51,6 +51,7 @@ def test_slides_are_predicted_where_the_model_of_tissue_finds_some(tmp_path: Pat
     assert labels[enlarged].any()
 
 
+@pytest.mark.long
 def test_a_resumed_slide_keeps_its_tissue_and_a_copy_of_the_model_is_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ def test_samples_are_distributed_as_those_of_the_default(patch: tuple[int, ...])
         assert p > LEAST_P, f"{name}: p = {p:.1e}, {values.mean():.3f} instead of {expected[name].mean():.3f}"
 
 
+@pytest.mark.long
 def test_the_test_of_distributions_notices_a_transform_that_is_missing() -> None:
     stock, fast, initial = pipelines((24, 24))
     sample = blobs(initial, 2, previous=False)

@@ -42,6 +42,7 @@ def test_a_drawing_that_fails_costs_a_warning(tmp_path: Path, caplog: pytest.Log
     assert "progress.png could not be drawn: " in caplog.text
 
 
+@pytest.mark.long
 def test_a_drawing_leaves_no_picture_in_memory_that_waits_for_the_garbage_collector(tmp_path: Path) -> None:
     times = {f"epoch_{name}_timestamps": [1.0, 2.0] for name in ("start", "end")}
     curves = {name: [1.0, 2.0] for name in ("train_losses", "val_losses", "lrs", "mean_fg_dice", "ema_fg_dice")}

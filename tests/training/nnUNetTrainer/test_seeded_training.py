@@ -110,7 +110,7 @@ def interrupted(dataset: TinyDataset, monkeypatch: pytest.MonkeyPatch, epoch: in
 
 
 @pytest.mark.parametrize("dataset", [SINGLE, SEVERAL], ids=["one domain", "several"])
-@pytest.mark.parametrize("kind", [Seeded, SeededAdaptive])
+@pytest.mark.parametrize("kind", [Seeded, pytest.param(SeededAdaptive, marks=pytest.mark.long)])
 def test_an_interrupted_training_ends_as_one_that_was_not(
     nnunet_folders: NnunetFolders, monkeypatch: pytest.MonkeyPatch, dataset: TinyDataset, kind: Any
 ) -> None:
@@ -129,7 +129,8 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
 @pytest.mark.parametrize(
     ("kind", "part"),
     [
-        *((Seeded, part) for part in ("training", "validation", "end of epoch")),
+        *((Seeded, part) for part in ("training", "validation")),
+        pytest.param(Seeded, "end of epoch", marks=pytest.mark.long),
         *(
             pytest.param(kind, part, marks=pytest.mark.long)
             for kind in (SeededAdaptive, SeededAverage)
@@ -253,7 +254,8 @@ def test_a_file_ends_the_training_after_the_epoch(
 @pytest.mark.parametrize(
     ("kind", "numbers"),
     [
-        (Seeded, (0, 1, 4)),
+        (Seeded, (0, 4)),
+        pytest.param(Seeded, (0, 1, 4), marks=pytest.mark.long),
         *(pytest.param(kind, (0, 4), marks=pytest.mark.long) for kind in (SeededAdaptive, SeededFast, SeededOnDevice)),
         pytest.param(SeededTwoBatches, (0, 2), marks=pytest.mark.slow),  # test_shared_ratios.py has the cheap ones
     ],
