@@ -52,6 +52,8 @@ _ENTRIES: dict[str, Schema] = {
 }
 _BEGUN: dict[str, Schema] = {"state": TEXT, "attempts": whole_number(0)}
 SLIDE_STATE = JsonFile("state of a slide", Record(_BEGUN, _ENTRIES), _PREDICT_AGAIN)
+WITH_OUTPUTS = ("done", "no_tissue")
+"""States of slides that have all their outputs."""
 _FINISHED = ("slide", "model", "mpp", "view", "tissue", "read")
 FINISHED_SLIDE_STATE = JsonFile(
     "state of a slide that is done",

@@ -92,7 +92,7 @@ def with_objects_of(content: Mapping[str, Any], earlier: Mapping[str, Any]) -> d
         {**entry, **{key: known[entry["name"]][key] for key in _OF_OBJECTS}} if entry["name"] in known else entry
         for entry in content["classes"]
     ]
-    left_out = {key: earlier[key] for key in ("objects_left_out",) if key in earlier}
+    left_out = {"objects_left_out": earlier["objects_left_out"]} if "objects_left_out" in earlier else {}
     return {**content, "classes": classes, **left_out}
 
 

@@ -17,6 +17,7 @@ from nnunetv2.file_kinds.slide_files import (
     SLIDE_STATE,
     STATE_NAME,
     THUMBNAIL_NAME,
+    WITH_OUTPUTS,
 )
 from nnunetv2.foundation.files import raise_problems, read_json
 from nnunetv2.pathology.annotations.label_tiff import LabelPyramid
@@ -27,7 +28,6 @@ from nnunetv2.pathology.outputs.slide_files import LABELS_NAME, write_slide_file
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.thumbnail import LARGEST_PX
 
-_WITH_OUTPUTS = ("done", "no_tissue")
 _MEASURED_AGAIN = ("tissue_mm2", "classes", "ratios", "objects_left_out")
 
 
@@ -44,7 +44,7 @@ def export_slide(folder: Path, settings: ExportSettings, slide_path: str | None 
     not done, ArgumentError for unknown classes, AnnotationError or InvalidValueError for damaged files.
     """
     found = read_json(folder / STATE_NAME, SLIDE_STATE)
-    if found["state"] not in _WITH_OUTPUTS:
+    if found["state"] not in WITH_OUTPUTS:
         raise SlideError(f"{folder}: its state is {found['state']!r}, only slides that are done have labels to export")
     state = read_json(folder / STATE_NAME, FINISHED_SLIDE_STATE)
     file = folder / LABELS_NAME

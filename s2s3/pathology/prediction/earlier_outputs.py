@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import OutputExistsError
+from nnunetv2.file_kinds.slide_files import WITH_OUTPUTS
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
-from nnunetv2.pathology.prediction.slide_state import DONE, WITH_OUTPUTS
+from nnunetv2.pathology.prediction.slide_state import DONE
 from nnunetv2.pathology.setting_checks import first_difference
 
 

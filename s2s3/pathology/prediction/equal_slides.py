@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import OutputExistsError
+from nnunetv2.file_kinds.slide_files import WITH_OUTPUTS
 from nnunetv2.pathology.outputs.bands import file_stamp
 from nnunetv2.pathology.outputs.written_files import link_outputs, remove_run
 from nnunetv2.pathology.prediction.earlier_outputs import is_finished
-from nnunetv2.pathology.prediction.slide_state import WITH_OUTPUTS, SlideState, read_state
+from nnunetv2.pathology.prediction.slide_state import SlideState, read_state
 from nnunetv2.pathology.slides.slide_list import SlideEntry
 from nnunetv2.pathology.slides.slide_parts import parts_of_slide
 from nnunetv2.pathology.slides.watched_reader import HangingReadError, watched_chunks, within

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.errors import DriftError
-from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, SLIDE_MEASUREMENTS, SLIDE_STATE, STATE_NAME
+from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, SLIDE_MEASUREMENTS, SLIDE_STATE, STATE_NAME, WITH_OUTPUTS
 from nnunetv2.foundation.files import read_json
 from s1.files import write_json
 
 FORMAT = 1
-WAITING, RUNNING, DONE, NO_TISSUE, FAILED = "waiting", "running", "done", "no_tissue", "failed"
+WAITING, RUNNING, FAILED = "waiting", "running", "failed"
+DONE, NO_TISSUE = WITH_OUTPUTS
 ENDED = (DONE, NO_TISSUE, FAILED)
-WITH_OUTPUTS = (DONE, NO_TISSUE)
 
 
 class SlideState:
