@@ -151,7 +151,7 @@ def tiff_rows(path: PathLike, smallest_bytes: int | None = None) -> TiffRows | N
         if page.nbytes < (SMALLEST_BYTES if smallest_bytes is None else smallest_bytes):
             return None
         _check_memory(path, page)
-        page.init_decode()
+        _ = page.decode  # tifffile makes it when it is first asked for, here with the file open
         shape = page.imagelength, page.imagewidth, page.samplesperpixel
         return TiffRows(os.fspath(path), shape, np.dtype(page.dtype), _stamp(status), [page])
 
