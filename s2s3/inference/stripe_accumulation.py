@@ -8,15 +8,13 @@ of the blocks, the height of the bands and the band that a resumed run begins wi
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from nnunetv2.foundation.freed_memory import zeros_apart
 from nnunetv2.inference.stripe_grid import StripeGrid
-from nnunetv2.inference.tile_accumulation import InvalidLogitsError, all_finite, mean_of_folds, require_finite
+from nnunetv2.inference.stripe_sums import StripeSums
+from nnunetv2.inference.tile_accumulation import InvalidLogitsError, all_finite, require_finite
 from nnunetv2.pathology.outputs.band_layout import Span
 
-_NUMPY_TYPES = {torch.half: np.float16, torch.float32: np.float32}
 PredictRow = Callable[[int, Sequence[int]], Iterable[torch.Tensor]]
 """(top of the tiles, left end of each) -> logits of each tile, (folds * K, *tile), in the same order.
 
@@ -80,7 +78,7 @@ class StripeAccumulation:
         Raises InvalidLogitsError, naming the tile, if the network predicts NaN or infinite values.
         """
         wanted = range(len(self.grid.layout.bands)) if bands is None else bands
-        stripe: _Stripe | None = None
+        stripe: StripeSums | None = None
         for band in wanted:
             rows = self.grid.layout.bands[band]
             if stripe is None or stripe.top != rows[0]:
@@ -91,12 +89,12 @@ class StripeAccumulation:
             yield self._finished(stripe, block, band)
             stripe.move_down(rows[1])
 
-    def _new_stripe(self, block: int, top: int, dtype: torch.dtype) -> "_Stripe":
+    def _new_stripe(self, block: int, top: int, dtype: torch.dtype) -> "StripeSums":
         height = self.grid.layout.band_height + self.grid.tile_size[0]
         channels = self.folds * self.num_channels
-        return _Stripe(channels, top, height, self.grid.layout.blocks[block], dtype, self.device)
+        return StripeSums(channels, top, height, self.grid.layout.blocks[block], dtype, self.device)
 
-    def _add_row(self, stripe: "_Stripe", block: int, top: int, check: bool = False) -> None:
+    def _add_row(self, stripe: "StripeSums", block: int, top: int, check: bool = False) -> None:
         lefts = [left for left in self.grid.columns_of_block(block) if self.gate(top, left)]
         if lefts:
             predicted = iter(self.predict_row(top, lefts))
@@ -106,12 +104,12 @@ class StripeAccumulation:
                 raise ValueError(f"more than {len(lefts)} tiles were predicted for the row at {top}")
         stripe.added.add(top)
 
-    def _add_tile(self, stripe: "_Stripe", logits: torch.Tensor, top: int, left: int, check: bool) -> None:
+    def _add_tile(self, stripe: "StripeSums", logits: torch.Tensor, top: int, left: int, check: bool) -> None:
         if check:
             _require_finite(logits, top, left)
         stripe.add(logits.to(self.device), self.weights, top, left)
 
-    def _finished(self, stripe: "_Stripe", block: int, band: int) -> Band:
+    def _finished(self, stripe: "StripeSums", block: int, band: int) -> Band:
         """Return a band; if half precision cannot hold its sum, the band is summed again with float32."""
         rows, columns = self.grid.layout.bands[band], self.grid.layout.blocks[block]
         logits, covered = stripe.mean(rows, self.folds)
@@ -132,68 +130,6 @@ class StripeAccumulation:
             raise InvalidLogitsError("the network predicted values beyond float32; is the checkpoint damaged?")
         half = logits.half()
         return half if _all_finite(half) else logits
-
-
-class _Stripe:
-    """Sums of the rows of a column block that are not finished: the current band and what tiles add below it."""
-
-    def __init__(
-        self, num_channels: int, top: int, height: int, columns: Span, dtype: torch.dtype, device: torch.device
-    ):
-        width = columns[1] - columns[0]
-        self.top = top
-        self.added: set[int] = set()
-        self._columns = columns
-        self._sums = _zeros((num_channels, height, width), dtype, device)
-        self._total_weight = _zeros((height, width), dtype, device)
-
-    def add(self, prediction: torch.Tensor, weights: torch.Tensor | None, top: int, left: int) -> None:
-        """Add a tile, (folds * K, *tile), channel by channel; what lies outside the stripe is left out."""
-        target_rows, tile_rows = _overlap(top, prediction.shape[1], (self.top, self.top + self._sums.shape[1]))
-        target_columns, tile_columns = _overlap(left, prediction.shape[2], self._columns)
-        weight = 1 if weights is None else weights[tile_rows, tile_columns]
-        for sums, channel in zip(self._sums, prediction, strict=True):
-            logits = channel[tile_rows, tile_columns]
-            if self._sums.dtype is torch.float32:
-                logits = logits.float()
-            # bfloat16 stays so, as in TileSum
-            sums[target_rows, target_columns].add_((logits * weight).to(logits.dtype))
-        self._total_weight[target_rows, target_columns].add_(weight)
-
-    def mean(self, rows: Span, folds: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the weighted mean of all folds, (K, rows, columns), zero without a tile; and where there is one.
-
-        It takes the memory of the sums, to which nothing can be added any more.
-        """
-        inside = slice(rows[0] - self.top, rows[1] - self.top)
-        sums, total_weight = self._sums[:, inside], self._total_weight[inside]
-        covered = total_weight > 0
-        total_weight.masked_fill_(~covered, 1)
-        sums /= total_weight
-        mean = mean_of_folds(sums.chunk(folds))
-        assert mean is not None
-        return mean, covered
-
-    def move_down(self, top: int) -> None:
-        """Forget the rows above `top`."""
-        shift = top - self.top
-        for plane in (*self._sums, self._total_weight):
-            kept = plane[shift:].clone()
-            plane[: len(kept)] = kept
-            plane[len(kept) :] = 0
-        self.top = top
-
-
-def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    if device.type != "cpu":
-        return torch.zeros(shape, dtype=dtype, device=device)
-    return torch.from_numpy(zeros_apart(shape, _NUMPY_TYPES[dtype]))
-
-
-def _overlap(start: int, length: int, span: Span) -> tuple[slice, slice]:
-    """Return which part of a span a tile covers, and which part of the tile that is."""
-    first, end = max(start, span[0]), min(start + length, span[1])
-    return slice(first - span[0], end - span[0]), slice(first - start, end - start)
 
 
 def _all_finite(logits: torch.Tensor) -> bool:

@@ -11,7 +11,7 @@ import torch
 from nnunetv2.errors import InvalidValueError
 from nnunetv2.inference.sliding_window_prediction import Slicer
 
-_VALUES_AT_ONCE = 2**20
+_VALUES_AT_ONCE = 2**18
 
 
 class LogitOverflowError(InvalidValueError, RuntimeError):

@@ -118,6 +118,7 @@ def _write_overlay(
     size = thumbnail_size(slide.height, slide.width)
     labels, not_read = _small_labels(slide, *size), _not_read_picture(slide, *size)
     write_picture(overlay_picture(thumbnail, labels, settings.shown(slide.classes), not_read), target)
+    return_kept_memory()
 
 
 def _small_labels(slide: LabelledSlide, height: int, width: int) -> npt.NDArray[Any]:

@@ -49,14 +49,16 @@ class SlideNormalisation:
         """Whether a scheme looks at the image as a whole."""
         return any(isinstance(scheme, ZScoreNormalization | RescaleTo01Normalization) for scheme in self.schemes)
 
-    def normalised(self, pixels: Pixels, statistics: ChannelStatistics | None) -> Tile:
+    def normalised(self, pixels: Pixels, statistics: ChannelStatistics | None, out: Tile | None = None) -> Tile:
         """Return pixels (h, w, 3) as the network's channels, float32 (3, h, w).
 
         Parameters:
             statistics: needed if `needs_statistics`.
+            out: takes the channels; None: a new array.
         """
-        channels = np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32)
+        channels = np.empty((len(self.schemes), *pixels.shape[:2]), np.float32) if out is None else out
         for index, scheme in enumerate(self.schemes):
+            channels[index] = pixels[..., index]
             channels[index] = _normalised(channels[index], scheme, statistics, index)
         return channels
 
@@ -98,6 +100,6 @@ def _normalised(
 
 
 def _affine(channel: Tile, offset: float, divisor: float) -> Tile:
-    shifted: Tile = channel - np.float32(offset)
-    shifted /= np.float32(max(divisor, SMALLEST_DIVISOR))
-    return shifted
+    channel -= np.float32(offset)
+    channel /= np.float32(max(divisor, SMALLEST_DIVISOR))
+    return channel

@@ -131,14 +131,18 @@ class SlidePrediction:
             kept = store, later
             with closing(self.predicted_bands(block, bands, damage.add, kept)) as predicted:
                 for band in predicted:
-                    return_kept_memory()
                     number = block, band.band
-                    labels, probabilities = self.labels(band), self._probabilities(band)
+                    self._store(files, band)
                     del band  # the sums of its column block would be there while the next block is predicted
-                    with self.seconds.on(BANDS):
-                        files.write(*number, labels, probabilities)
-                    return_kept_memory()
                     yield number
+
+    def _store(self, files: BandFiles, band: Band) -> None:
+        return_kept_memory()
+        labels, probabilities = self.labels(band), self._probabilities(band)
+        with self.seconds.on(BANDS):
+            files.write(band.block, band.band, labels, probabilities)
+        del labels, probabilities
+        return_kept_memory()
 
     def predicted_bands(
         self,

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
 import torch
 
+from nnunetv2.foundation.freed_memory import return_kept_memory, zeros_apart
 from nnunetv2.pathology.prediction.block_rows import BlockRows
-from nnunetv2.pathology.prediction.slide_normalisation import Tile
+from nnunetv2.pathology.prediction.slide_normalisation import RGB_CHANNELS, Tile
 from nnunetv2.pathology.prediction.tile_normaliser import TileNormaliser
 from nnunetv2.pathology.slides.geometry import Box
 
@@ -37,21 +39,26 @@ class SlideTiles:
         """Yield the logits (folds * K, *tile) of the tiles of a row, left to right."""
         height, width = self.tile_size
         self.rows.forget_above(self.normaliser.window(self._inside(Box(0, top, width, height))).y)
+        return_kept_memory()
         remaining = iter(lefts)
         while batch := list(islice(remaining, self.batch_size)):
-            yield from self.predict(torch.from_numpy(np.stack([self.tile(top, left) for left in batch])))
+            for tile, left in zip(self._batch, batch, strict=False):
+                self._fill(tile, top, left)
+            yield from self.predict(torch.from_numpy(self._batch[: len(batch)]))
 
-    def tile(self, top: int, left: int) -> Tile:
-        """Return a tile, normalised; what lies outside the view is zero, as nnU-Net pads small images."""
+    @cached_property
+    def _batch(self) -> Tile:
+        """Memory for the tiles of a batch, apart from the arrays that networks make: those fit where the last were."""
+        return zeros_apart((self.batch_size, RGB_CHANNELS, *self.tile_size), np.float32)
+
+    def _fill(self, tile: Tile, top: int, left: int) -> None:
+        """Fill a tile with the view, normalised; what lies outside is zero, as nnU-Net pads small images."""
         height, width = self.tile_size
-        box = Box(left, top, width, height)
-        inside = self._inside(box)
-        channels = self.normaliser.read(inside, self.rows.read)
-        if inside == box:
-            return channels
-        tile = np.zeros((len(channels), height, width), np.float32)
-        tile[:, inside.y - top : inside.bottom - top, inside.x - left : inside.right - left] = channels
-        return tile
+        inside = self._inside(Box(left, top, width, height))
+        if (inside.width, inside.height) != (width, height):
+            tile[...] = 0
+        part = tile[:, inside.y - top : inside.bottom - top, inside.x - left : inside.right - left]
+        self.normaliser.read(inside, self.rows.read, part)
 
     def _inside(self, box: Box) -> Box:
         return box.within(self.width, self.height)

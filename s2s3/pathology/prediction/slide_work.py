@@ -190,6 +190,7 @@ class SlideWork:
 
     def _predict(self, prediction: SlidePrediction, files: BandFiles, damage: SlideDamage) -> None:
         keeps = self.settings.keep_partial
+        self.opened.rest()  # what predicts opens it for itself
         with self._progress(files) as count, closing(prediction.finish_bands(files, damage)) as finished:
             for _ in finished:
                 self.state.count_progress()

@@ -47,13 +47,13 @@ class TileNormaliser:
         y, height = _around(tile.y, tile.height, self.window_px, self.height)
         return Box(x, y, width, height)
 
-    def read(self, tile: Box, read_view: ReadView) -> Tile:
-        """Return a tile within the view as the network's channels, float32 (3, h, w)."""
+    def read(self, tile: Box, read_view: ReadView, out: Tile | None = None) -> Tile:
+        """Return a tile within the view as the network's channels, float32 (3, h, w), in `out` if that is given."""
         window = self.window(tile)
         pixels = read_view(window)
         top, left = tile.y - window.y, tile.x - window.x
         cut = pixels[top : top + tile.height, left : left + tile.width]
-        return self.normalisation.normalised(cut, self._statistics_for(pixels))
+        return self.normalisation.normalised(cut, self._statistics_for(pixels), out)
 
     def _statistics_for(self, pixels: Pixels) -> ChannelStatistics | None:
         if self.statistics is None or self.window_px is None:

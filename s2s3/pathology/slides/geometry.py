@@ -59,6 +59,15 @@ class Box:
         """The first row below it."""
         return self.y + self.height
 
+    def contains(self, other: "Box") -> bool:
+        """Return whether another box lies within."""
+        return self.around(other) == self
+
+    def around(self, other: "Box") -> "Box":
+        """Return the smallest box in which both lie."""
+        x, y = min(self.x, other.x), min(self.y, other.y)
+        return Box(x, y, max(self.right, other.right) - x, max(self.bottom, other.bottom) - y)
+
     def within(self, width: int, height: int) -> "Box":
         """Return the part of it that lies in an image of this size; its width or height may become 0."""
         x, y = min(max(self.x, 0), width), min(max(self.y, 0), height)

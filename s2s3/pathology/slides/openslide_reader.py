@@ -19,6 +19,7 @@ from nnunetv2.pathology.slides.slide_reader import WHITE, PathLike, Pixels, Vali
 
 _OPAQUE = 255
 _HALF = 128
+_ROWS_AT_ONCE = 128
 _CACHE_BYTES = 1 << 23
 """Of decoded tiles: those of a block of 1024 x 1024, whose neighbour may need some; each block is read once."""
 
@@ -49,7 +50,7 @@ class OpenSlideReader:
         except self._library.OpenSlideError as error:
             self.close()
             raise reason("OpenSlide", error) from None
-        return _composite(np.asarray(region), self._background)
+        return _composited(region, self._background)
 
     def icc_profile(self) -> bytes | None:
         """Return the ICC profile of the finest level; a damaged one is an error here already."""
@@ -124,6 +125,17 @@ def _background(properties: Mapping[str, str]) -> tuple[int, int, int]:
     except ValueError:
         return WHITE
     return red, green, blue
+
+
+def _composited(region: Any, background: tuple[int, int, int]) -> tuple[Pixels, Valid]:
+    """Return the pixels of an RGBA image and which are there; part by part, as Pillow gives a copy in pieces."""
+    pixels = np.empty((region.height, region.width, 3), np.uint8)
+    valid = np.empty(pixels.shape[:2], bool)
+    for top in range(0, region.height, _ROWS_AT_ONCE):
+        rows = slice(top, min(top + _ROWS_AT_ONCE, region.height))
+        part = np.asarray(region.crop((0, rows.start, region.width, rows.stop)))
+        pixels[rows], valid[rows] = _composite(part, background)
+    return pixels, valid
 
 
 def _composite(region: Any, background: tuple[int, int, int]) -> tuple[Pixels, Valid]:

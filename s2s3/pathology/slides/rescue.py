@@ -135,6 +135,11 @@ class RescuingView:
             return failed(box, _LOST)
         return _joined(box, [self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)])
 
+    def rest(self) -> None:
+        """Close the slide until it is read again, if reading it is watched here."""
+        if isinstance(self.slide.reader, WatchedReader):
+            self.slide.reader.rest()
+
     def close(self) -> None:
         """Close all readers of the slide."""
         self.slide.close()

@@ -138,6 +138,12 @@ class WatchedReader:
         """Return the ICC profile of the file's colours; raises HangingReadError, and as the reader."""
         return self._called("reading its colour profile", lambda reader: reader.icc_profile())
 
+    def rest(self) -> None:
+        """Close the file until the next call, which opens it anew: open, it takes memory."""
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
+
     def close(self) -> None:
         """Close the file, unless a call hangs in it."""
         self._thread.end()

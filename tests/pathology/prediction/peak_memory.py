@@ -3,10 +3,13 @@
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
+_INTERVAL_S = 0.003
+
 SCRIPT = """
-    import resource, sys
+    import sys
     import torch
     from nnunetv2.foundation.freed_memory import keep_freed_memory
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
@@ -29,27 +32,34 @@ SCRIPT = """
     )
     settings = SlideSettings(mpp=2.0, tissue="none", step_size=1.0, memory_gb=float(memory_gb))
     predictor = SlidePredictor(predictor, settings)
-    def resident():
-        with open("/proc/self/status") as status:
-            lines = dict(line.split(":") for line in status)
-        return [int(lines[name].split()[0]) for name in ("RssAnon", "RssFile")]
-    idle, of_files = resident()
+    print("begins", flush=True)
     result = predictor.predict(slide, out)
     assert abs(result.measurements["classes"][1]["share_of_tissue"] - 1.0) < 1e-9
-    of_files = max(of_files, resident()[1])  # the system takes them away and brings them back as it likes
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - of_files - idle) / 2**10)
 """
 
 
 def peak_mib(slide: Path, out: Path, memory_gb: float) -> float:
     """Return by how many MiB the memory of a process grows while it predicts a slide with a network of one convolution.
 
-    Pages of files, such as libraries, do not count.
+    Looked at every 3 ms. Pages of files, such as libraries, do not count: the system takes them away and brings them
+    back as it likes.
 
     Parameters:
         memory_gb: what sums and pixels may take.
     """
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(slide), str(out), str(memory_gb)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return float(done.stdout.split()[-1])
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begins\n"
+        idle = peak = _own_kib(process.pid)
+        while process.poll() is None:
+            peak = max(peak, _own_kib(process.pid))
+            time.sleep(_INTERVAL_S)
+    assert process.returncode == 0
+    return (peak - idle) / 2**10
+
+
+def _own_kib(process: int) -> int:
+    """Return the memory of a process without pages of files; 0 when it has ended."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon")), 0)

@@ -64,6 +64,29 @@ def test_a_block_is_kept_until_the_last_window_that_needs_it_and_no_longer() -> 
     assert len(asked) == 4
 
 
+def test_of_a_block_only_what_lies_in_windows_is_kept_and_all_of_it_once_another_part_is_read() -> None:
+    picture = np.arange(20 * 20 * 3, dtype=np.uint16).astype(np.uint8).reshape(20, 20, 3)
+    asked: list[Box] = []
+
+    def read_blocks(boxes: Sequence[Box]) -> Generator[Block, None, None]:
+        for box in boxes:
+            asked.append(box)
+            pixels = picture[box.y : box.bottom, box.x : box.right]
+            yield Block(box, pixels, np.zeros((box.height, box.width), np.uint8))
+
+    rows = BlockRows(20, 20, 10, read_blocks, lambda block: None)
+    windows = [Box(3, 4, 4, 4), Box(5, 5, 9, 3), Box(5, 5, 8, 3)]
+    with rows.reading(windows):
+        assert np.array_equal(rows.read(windows[0]), picture[4:8, 3:7])
+        assert np.array_equal(rows.read(windows[1]), picture[5:8, 5:14])
+        assert {key: part.box for key, part in rows._kept.items()} == {
+            (0, 0): Box(3, 4, 7, 4),
+            (1, 0): Box(10, 5, 4, 3),
+        }
+        assert np.array_equal(rows.read(Box(0, 0, 4, 4)), picture[:4, :4])
+    assert [(box.x, box.y) for box in asked] == [(0, 0), (10, 0), (0, 0)]
+
+
 class Decoded:
     """Counts how often each block of a slide is decoded, with column blocks of 1024 pixels."""
 

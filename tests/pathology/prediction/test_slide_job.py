@@ -715,7 +715,7 @@ def test_links_among_the_files_of_a_stopped_slide_are_not_followed(model: SlideM
 @pytest.mark.parametrize(
     ("place", "lack"),
     [
-        ("nnunetv2.inference.stripe_accumulation.zeros_apart", MemoryError("Unable to allocate 9 GiB")),
+        ("nnunetv2.inference.stripe_sums.zeros_apart", MemoryError("Unable to allocate 9 GiB")),
         ("nnunetv2.pathology.prediction.slide_prediction.read_blocks", OSError(errno.ENOMEM, "Cannot allocate memory")),
     ],
 )

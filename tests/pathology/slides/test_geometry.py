@@ -123,6 +123,19 @@ def test_the_parts_of_a_box_are_cut_where_the_grid_is(x: int, y: int, width: int
     assert all(part.x // edge == (part.right - 1) // edge for part in parts)
 
 
+@given(st.tuples(*[st.integers(0, 20)] * 4), st.tuples(*[st.integers(0, 20)] * 4))
+def test_the_box_around_two_boxes_is_the_smallest_that_contains_them(
+    first: tuple[int, int, int, int], second: tuple[int, int, int, int]
+) -> None:
+    a, b = Box(*first), Box(*second)
+    around = a.around(b)
+    assert (around.x, around.y) == (min(a.x, b.x), min(a.y, b.y))
+    assert (around.right, around.bottom) == (max(a.right, b.right), max(a.bottom, b.bottom))
+    assert around.contains(a)
+    assert around.contains(b)
+    assert a.contains(b) == (a.x <= b.x and a.y <= b.y and a.right >= b.right and a.bottom >= b.bottom)
+
+
 def test_a_box_outside_an_image_has_no_pixels_within() -> None:
     assert Box(10, 0, 5, 5).within(8, 8).width == 0
     assert Box(-3, 6, 5, 5).within(8, 8) == Box(0, 6, 2, 2)

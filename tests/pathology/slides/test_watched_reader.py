@@ -69,6 +69,21 @@ def test_a_part_whose_reading_hangs_comes_from_the_second_library(
     assert np.array_equal(block.pixels, expected.pixels)
 
 
+def test_a_slide_that_rests_is_closed_until_it_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_small_slide(tmp_path / "a.tif")
+    events: list[str] = []
+    for name in ("_open", "close"):
+        call = getattr(OpenSlideReader, name)
+        monkeypatch.setattr(OpenSlideReader, name, lambda self, name=name, call=call: (events.append(name), call(self)))
+    with RescuingView(SlideSource(str(tmp_path / "a.tif"), None), 60) as view:
+        before = view.read(BOX)
+        view.rest()
+        view.rest()
+        assert events == ["_open", "close"]
+        assert np.array_equal(view.read(BOX).pixels, before.pixels)
+    assert events == ["_open", "close"] * 2
+
+
 def test_a_slide_that_hangs_again_and_again_is_waited_for_a_few_times_only(
     tmp_path: Path, hang: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
