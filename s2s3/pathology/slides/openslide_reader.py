@@ -50,7 +50,7 @@ class OpenSlideReader:
         except self._library.OpenSlideError as error:
             self.close()
             raise reason("OpenSlide", error) from None
-        return _composited(region, self._background)
+        return composited(region, self._background)
 
     def icc_profile(self) -> bytes | None:
         """Return the ICC profile of the finest level; a damaged one is an error here already."""
@@ -127,7 +127,7 @@ def _background(properties: Mapping[str, str]) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _composited(region: Any, background: tuple[int, int, int]) -> tuple[Pixels, Valid]:
+def composited(region: Any, background: tuple[int, int, int]) -> tuple[Pixels, Valid]:
     """Return the pixels of an RGBA image and which are there; part by part, as Pillow gives a copy in pieces."""
     pixels = np.empty((region.height, region.width, 3), np.uint8)
     valid = np.empty(pixels.shape[:2], bool)

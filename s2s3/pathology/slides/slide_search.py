@@ -22,7 +22,7 @@ def slides_below(folder: Path, look: Look, problems: dict[str, str]) -> list[Pat
     """Return the files of a folder and of those below it that may be slides, sorted.
 
     Parameters:
-        problems: gets path -> line for each that cannot be read as a file.
+        problems: gets path -> line for each that cannot be read as a file, and each folder that cannot be listed.
 
     Raises HangingReadError, naming the file or folder, if one look takes too long.
     """
@@ -55,7 +55,11 @@ def _below(folder: Path, look: Look, problems: dict[str, str]) -> Iterator[Path]
     waiting = [folder]
     while waiting:
         current = waiting.pop()
-        folders, files = look(f"{current}: listing it", partial(_listed, current))
+        try:
+            folders, files = look(f"{current}: listing it", partial(_listed, current))
+        except OSError as error:
+            problems[str(current)] = f"{current}: cannot be listed ({error.strerror or error})"
+            continue
         waiting += folders
         for path in files:
             problem = what_hinders(path, look)
@@ -66,8 +70,14 @@ def _below(folder: Path, look: Look, problems: dict[str, str]) -> Iterator[Path]
 
 
 def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the folders in a folder, and the files with endings of slides, without hidden ones; none of a lost one."""
-    _, folders, names = next(os.walk(folder), ("", [], []))
+    """Return the folders in a folder, and the files with endings of slides, without hidden ones; none of a lost one.
+
+    Raises OSError if it cannot be listed.
+    """
+    errors: list[OSError] = []
+    _, folders, names = next(os.walk(folder, onerror=errors.append), ("", [], []))
+    if errors and not isinstance(errors[0], FileNotFoundError):
+        raise errors[0]
     inner = [folder / name for name in folders if not is_hidden(name)]
     files = [folder / name for name in names if not is_hidden(name)]
     return [path for path in inner if not path.is_symlink()], [file for file in files if _may_be_slide(file)]

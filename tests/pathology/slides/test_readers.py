@@ -62,6 +62,19 @@ def test_missing_tiles_are_white_not_valid_and_counted(tmp_path: Path, reader: s
     assert valid[:, 28:].all()
 
 
+@pytest.mark.parametrize("height", [1, 128, 300])
+def test_half_transparent_pixels_lie_over_the_background_in_every_row(height: int) -> None:
+    rows = np.arange(height)
+    region = np.zeros((height, 5, 4), np.uint8)
+    region[..., 0] = (rows % 200)[:, None]
+    region[..., 3] = (rows % 256)[:, None]
+    pixels, valid = openslide_reader.composited(Image.fromarray(region), (255, 250, 240))
+    share = (rows % 256) / 255
+    np.testing.assert_allclose(pixels[:, 3, 0], (rows % 200) * share + 255 * (1 - share), atol=0.501)
+    np.testing.assert_allclose(pixels[:, 3, 2], 240 * (1 - share), atol=0.501)
+    assert np.array_equal(valid[:, 4], rows % 256 >= 128)
+
+
 def test_regions_at_uneven_levels_start_at_the_nearest_pixel(tmp_path: Path) -> None:
     """Trap 3: odd sizes give downsamples like 2.0007; a level's own pixels are at most half a pixel away."""
     write_small_slide(tmp_path / "a.tif", width=1501, height=1103, glass_share=0)

@@ -1,6 +1,7 @@
 """Which slides are meant, and what tables say about them."""
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -93,6 +94,28 @@ def test_what_is_wrong_in_folders_can_be_left_out_but_not_what_is_named(tmp_path
             list_slides([tmp_path, tmp_path / named], left_out={})
     with pytest.raises(SlideError, match="would have the same output name"):
         list_slides([tmp_path / "deep"], left_out={})
+
+
+def test_a_folder_that_may_not_be_listed_is_named_and_the_others_are_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "a.svs", "closed/b.svs", "gone/c.svs")
+    errors = {"closed": PermissionError(13, "Permission denied"), "gone": FileNotFoundError(2, "No such file")}
+    scandir = os.scandir
+
+    def refused(folder: str) -> object:
+        error = errors.get(Path(folder).name)
+        if error is not None:
+            raise error
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    line, left_out = f"{tmp_path}/closed: cannot be listed (Permission denied)", dict[str, str]()
+    assert [entry.name for entry in list_slides([tmp_path], left_out=left_out)] == ["a"]
+    assert left_out == {str(tmp_path / "closed"): line}
+    for folder in (tmp_path, tmp_path / "closed"):
+        with pytest.raises(SlideError, match=re.escape(line)):
+            list_slides([folder])
 
 
 def test_a_folder_without_slides_says_what_was_looked_for(tmp_path: Path) -> None:
