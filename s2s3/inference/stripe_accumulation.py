@@ -89,12 +89,12 @@ class StripeAccumulation:
             yield self._finished(stripe, block, band)
             stripe.move_down(rows[1])
 
-    def _new_stripe(self, block: int, top: int, dtype: torch.dtype) -> "StripeSums":
+    def _new_stripe(self, block: int, top: int, dtype: torch.dtype) -> StripeSums:
         height = self.grid.layout.band_height + self.grid.tile_size[0]
         channels = self.folds * self.num_channels
         return StripeSums(channels, top, height, self.grid.layout.blocks[block], dtype, self.device)
 
-    def _add_row(self, stripe: "StripeSums", block: int, top: int, check: bool = False) -> None:
+    def _add_row(self, stripe: StripeSums, block: int, top: int, check: bool = False) -> None:
         lefts = [left for left in self.grid.columns_of_block(block) if self.gate(top, left)]
         if lefts:
             predicted = iter(self.predict_row(top, lefts))
@@ -104,12 +104,12 @@ class StripeAccumulation:
                 raise ValueError(f"more than {len(lefts)} tiles were predicted for the row at {top}")
         stripe.added.add(top)
 
-    def _add_tile(self, stripe: "StripeSums", logits: torch.Tensor, top: int, left: int, check: bool) -> None:
+    def _add_tile(self, stripe: StripeSums, logits: torch.Tensor, top: int, left: int, check: bool) -> None:
         if check:
             _require_finite(logits, top, left)
         stripe.add(logits.to(self.device), self.weights, top, left)
 
-    def _finished(self, stripe: "StripeSums", block: int, band: int) -> Band:
+    def _finished(self, stripe: StripeSums, block: int, band: int) -> Band:
         """Return a band; if half precision cannot hold its sum, the band is summed again with float32."""
         rows, columns = self.grid.layout.bands[band], self.grid.layout.blocks[block]
         logits, covered = stripe.mean(rows, self.folds)

@@ -137,6 +137,7 @@ class SlidePrediction:
                     yield number
 
     def _store(self, files: BandFiles, band: Band) -> None:
+        """Write the labels of a band, and probabilities; nothing of them stays in memory."""
         return_kept_memory()
         labels, probabilities = self.labels(band), self._probabilities(band)
         with self.seconds.on(BANDS):
