@@ -9,8 +9,8 @@ from sample_data.pyramids import PyramidSettings, write_pyramid
 from tests.pathology.prediction.large_slides import scaled
 from tests.pathology.prediction.peak_memory import peak_mib
 
-MOST_GROWTH = 1.2
-"""From 20,000 x 16,000 to 100,000 x 80,000 pixels: the aim is 1.05, docs/benchmarks.md has what was measured."""
+MOST_GROWTH = 1.08
+"""From 20,000 x 16,000 to 100,000 x 80,000 pixels: 1.04 in the median of three, 1.05 is the aim; the rest is chance."""
 
 
 @pytest.mark.slow
