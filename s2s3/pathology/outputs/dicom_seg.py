@@ -69,7 +69,8 @@ def write_dicom_seg(slide: LabelledSlide, settings: ExportSettings, folder: Path
     level = finest_within(levels, settings.memory_gb * _BYTES_PER_GB, slide.path)
     _require_same_size(slide, levels[0])
     shown = settings.shown(slide.classes)
-    codes, without = class_codes(settings.dicom_codes, shown)
+    codes, uncoded = class_codes(settings.dicom_codes, slide.classes)
+    without = [name for name in uncoded if name in shown]
     if without:
         _log.warning("%s: classes without codes of their own (--dicom_codes): %s", slide.name, ", ".join(without))
     form = _FORMS[settings.dicom_type]

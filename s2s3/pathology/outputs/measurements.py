@@ -66,14 +66,15 @@ def class_measurements(
     Parameters:
         counts: pixels of each label, from `count_labels`.
         labels: class -> label; the background, 0, is left out.
-        objects: class -> what `write_objects` counted; areas in square pixels of the slide. None: it was not asked for.
+        objects: class -> what `write_objects` counted, areas in square pixels of the slide; None, or without a class,
+            where its outlines were not asked for.
     """
     pixel_mm2, slide_pixel_mm2 = (x * y / _UM2_PER_MM2 for x, y in (sizes.labels, sizes.slide))
     measured = []
     for name, label in sorted(labels.items(), key=lambda item: item[1]):
         if label == 0:
             continue
-        number, largest = _of_objects(None if objects is None else objects.get(name, ClassObjects()), slide_pixel_mm2)
+        number, largest = _of_objects((objects or {}).get(name), slide_pixel_mm2)
         area = int(counts[label]) * pixel_mm2
         share = area / tissue_mm2 if tissue_mm2 else None
         measured.append(ClassMeasurement(name, label, int(counts[label]), area, share, number, largest))

@@ -1,6 +1,6 @@
 """Writes what people open of a slide, from its labels: objects for QuPath, overlay, numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nnunetv2.errors import SlideError
 from nnunetv2.file_kinds.slide_files import MEASUREMENTS_NAME, OBJECTS_NAME, OVERLAY_NAME
 from nnunetv2.foundation.freed_memory import return_kept_memory
-from nnunetv2.pathology.annotations.geojson_writer import GeoJsonSettings, WrittenObjects, write_objects
+from nnunetv2.pathology.annotations.geojson_writer import ClassObjects, GeoJsonSettings, WrittenObjects, write_objects
 from nnunetv2.pathology.outputs.dicom_codes import class_codes
 from nnunetv2.pathology.outputs.dicom_seg import require_dicom, require_dicom_levels, write_dicom_seg
 from nnunetv2.pathology.outputs.dicom_source import is_dicom_slide
@@ -85,7 +85,7 @@ def require_inputs(
     Raises HangingReadError if it takes longer.
     """
     if DICOM in settings.save:
-        class_codes(settings.dicom_codes, settings.shown(classes))
+        class_codes(settings.dicom_codes, classes)
         looks = {path: f"{path}: looking at its files" for path in slides}
         others = [path for path in slides if not within(timeout_s, looks[path], partial(is_dicom_slide, path))]
         raise_together(SlideError, "slides", [f"{path}: --save dicom is for DICOM slides only" for path in others])
@@ -145,8 +145,13 @@ def _measured(
     slide: LabelledSlide, settings: ExportSettings, written: WrittenObjects | None, about: dict[str, Any]
 ) -> dict[str, Any]:
     counts = count_labels(slide.read_labels, slide.height, slide.width)
-    objects = None if written is None else written.classes
+    objects = None if written is None else _drawn_objects(written, settings.shown(slide.classes))
     left_out = {"objects_left_out": written.left_out} if written is not None and written.left_out else {}
     sizes = PixelSizes(slide.mpp, slide.slide_mpp)
     measured = class_measurements(counts, slide.classes, sizes, slide.tissue_mm2, objects)
     return measurements_content(measured, slide.tissue_mm2, settings.ratios, **left_out, **about)
+
+
+def _drawn_objects(written: WrittenObjects, shown: Iterable[str]) -> dict[str, ClassObjects]:
+    """Return the objects of each class whose outlines were drawn, of those without any, too."""
+    return {name: written.classes.get(name, ClassObjects()) for name in shown}

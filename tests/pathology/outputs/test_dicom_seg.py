@@ -98,6 +98,19 @@ def test_classes_have_the_codes_of_a_file(highdicom: Any, tmp_path: Path, caplog
     assert "classes without codes of their own (--dicom_codes): outer, inner ring" in caplog.text
 
 
+def test_codes_may_be_of_classes_that_are_not_shown(highdicom: Any, tmp_path: Path, caplog: Any) -> None:
+    write_predicted_slide(tmp_path / "s")
+    source = str(write_dicom_slide(tmp_path / "slide", *SLIDE))
+    codes = tmp_path / "codes.json"
+    codes.write_text(json.dumps({name: [["49755003", "SCT", name], ["1", "SCT", name]] for name in ("outer", "rare")}))
+    settings = replace(DICOM, classes=("rare",), dicom_codes=str(codes))
+    require_inputs(settings, CLASSES, [])
+    export_slide(tmp_path / "s", settings, source)
+    (segment,) = highdicom.seg.segread(tmp_path / "s/labels_seg.dcm").SegmentSequence
+    assert segment.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "rare"
+    assert "classes without codes" not in caplog.text
+
+
 def test_codes_that_cannot_be_used_are_named_before_anything_is_predicted(tmp_path: Path) -> None:
     codes = tmp_path / "codes.json"
     settings = replace(DICOM, dicom_codes=str(codes))

@@ -16,7 +16,8 @@ LABELS = {"background": 0, "Tumor": 1, "a/b": 2, "Stroma": 300}
 SIZES = PixelSizes(labels=(0.5, 1.0), slide=(0.25, 0.5))
 COUNTS = np.zeros(2**16, np.int64)
 COUNTS[[0, 1, 300]] = 9_000_000, 2_000_000, 4_000_000
-MEASURED = class_measurements(COUNTS, LABELS, SIZES, 4.0, {"Tumor": ClassObjects(3, 1_000_000)})
+OBJECTS = {"Tumor": ClassObjects(3, 1_000_000), "Stroma": ClassObjects()}
+MEASURED = class_measurements(COUNTS, LABELS, SIZES, 4.0, OBJECTS)
 
 
 def test_every_pixel_of_the_image_is_counted_once():
@@ -30,6 +31,13 @@ def test_areas_follow_from_the_pixel_sizes_of_labels_and_slide():
     assert (tumor.name, tumor.pixels, tumor.area_mm2, tumor.share_of_tissue) == ("Tumor", 2_000_000, 1.0, 0.25)
     assert (tumor.objects, tumor.largest_object_mm2) == (3, 0.125)
     assert (stroma.label, stroma.area_mm2, stroma.objects, stroma.largest_object_mm2) == (300, 2.0, 0, 0)
+
+
+def test_objects_of_classes_whose_outlines_were_not_drawn_are_not_counted_as_none():
+    _, not_drawn, without_any = MEASURED
+    assert (not_drawn.name, not_drawn.objects, not_drawn.largest_object_mm2) == ("a/b", None, None)
+    assert (without_any.objects, without_any.largest_object_mm2) == (0, 0)
+    assert {entry.objects for entry in class_measurements(COUNTS, LABELS, SIZES, 4.0)} == {None}
 
 
 def test_without_tissue_there_are_no_shares():

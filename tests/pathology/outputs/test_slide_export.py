@@ -56,6 +56,16 @@ def test_an_export_that_draws_no_outlines_leaves_the_numbers_of_objects_as_they_
     assert export_slide(tmp_path / "s", ExportSettings(save=(save,))) == with_objects
 
 
+def test_objects_are_numbered_of_the_classes_that_are_drawn_alone(tmp_path: Path) -> None:
+    write_predicted_slide(tmp_path / "s")
+    everything = export_slide(tmp_path / "s", ExportSettings())["classes"]
+    some = export_slide(tmp_path / "s", ExportSettings(classes=("rare",)))["classes"]
+    assert all(entry["objects"] for entry in everything)
+    assert [entry["objects"] for entry in some] == [None, None, everything[2]["objects"]]
+    assert [entry["largest_object_mm2"] for entry in some] == [None, None, everything[2]["largest_object_mm2"]]
+    assert export_slide(tmp_path / "s", ExportSettings(save=("overlay",)))["classes"] == some
+
+
 def test_coordinates_are_those_of_the_whole_file_on_demand(tmp_path: Path) -> None:
     write_predicted_slide(tmp_path / "s", origin=[1000, 200])
     export_slide(tmp_path / "s", ExportSettings())
