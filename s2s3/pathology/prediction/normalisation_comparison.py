@@ -107,7 +107,7 @@ class ComparedSlide:
             finder = self.model.tissue
             predicted = None if finder is None else finder.find(self.source, self.reading)
             gate, tissue = find_gate(opened.slide, grid, self.settings, self.reading, predicted)
-            if tissue.is_empty:
+            if gate is not None and tissue.with_unread().is_empty:
                 raise SlideError(f"{self.source.path}: no tissue found to compare labels on; --tissue none takes all")
             box = fullest_box(tissue, grid, self.edge_px)
             inside = TileGate(_within(tissue if gate is None else gate.tissue, box, grid), grid)

@@ -134,12 +134,15 @@ def find_tissue(slide: Slide, settings: TissueSettings | None = None, reading: R
 
 
 def everything(slide: Slide) -> TissueMask:
-    """Return a mask that takes the whole slide as tissue, also of a slide of unknown pixel size."""
+    """Return a mask that takes the whole slide as tissue, also of a slide of unknown pixel size.
+
+    Its pixels fill the slide, so that their area is that of the slide.
+    """
     pixel = slide.pixel_size or PixelSize(1.0, 1.0, "pixels")
     grid = view_grid(slide.levels, pixel, max(WORKING_UM, pixel.x, pixel.y))
-    mpp = grid.scale_x * pixel.x, grid.scale_y * pixel.y
+    scale = slide.size[0] / grid.width, slide.size[1] / grid.height
     whole = np.broadcast_to(np.True_, (grid.height, grid.width))  # takes no memory
-    return TissueMask(whole, (grid.scale_x, grid.scale_y), mpp)
+    return TissueMask(whole, scale, (scale[0] * pixel.x, scale[1] * pixel.y))
 
 
 def _indices(start: int, count: int, ratio: float, length: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

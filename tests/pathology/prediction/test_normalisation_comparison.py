@@ -94,6 +94,13 @@ def test_a_slide_without_tissue_is_named(tmp_path: Path) -> None:
         ComparedSlide(SlideModel(make_predictor(), "m", "1"), source, "g", SETTINGS).compare(["slide", "image"])
 
 
+def test_a_slide_without_tissue_is_compared_where_all_of_it_is_taken(tmp_path: Path) -> None:
+    Image.fromarray(np.full((40, 50, 3), 243, np.uint8)).save(tmp_path / "g.png")
+    source, everywhere = SlideSource(str(tmp_path / "g.png"), 2.0, slide_mpp=2.0), replace(SETTINGS, tissue="none")
+    compared = ComparedSlide(SlideModel(make_predictor(), "m", "1"), source, "g", everywhere)
+    assert compared.compare(["image", "values:0,0,0/1,1,1"]).counts.sum() == 40 * 50
+
+
 def entry(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
     command = ["drift slide", "compare", "-device", "cpu", "-nr", "0", *map(str, words)]
     monkeypatch.setattr(sys, "argv", command)

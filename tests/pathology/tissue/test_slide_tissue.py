@@ -93,3 +93,14 @@ def test_everything_can_be_taken_as_tissue_also_without_a_pixel_size(tmp_path: P
         tissue = everything(slide)
     assert tissue.share == 1
     assert tissue.touches(Box(0, 0, 1, 1), slide.finest_view().grid)
+
+
+def test_everything_has_the_area_of_the_slide_also_where_its_sides_are_no_multiples_of_mask_pixels(
+    tmp_path: Path,
+) -> None:
+    write_small_slide(tmp_path / "a.tif", width=1003, height=71, mpp=0.5)
+    with open_slide(tmp_path / "a.tif") as slide:
+        tissue = everything(slide)
+    assert tissue.mm2 == pytest.approx(1003 * 71 * 0.25e-6)
+    (outline,) = tissue.polygons()
+    assert outline.bounds == pytest.approx((0, 0, 1003, 71))
