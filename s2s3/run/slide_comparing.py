@@ -21,9 +21,9 @@ from nnunetv2.pathology.prediction.normalisation_comparison import (
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.slides.geometry import Box, ViewGrid
 from nnunetv2.pathology.slides.reader_process import Reading, default_readers
-from nnunetv2.pathology.slides.rescue import SlideSource
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.slides.slide_list import SlideEntry, list_slides
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.run.slide_worker import network_settings, slide_predictor
 
 _SMALLEST_PX, _LARGEST_PX = 16, 16384

@@ -17,8 +17,10 @@ from nnunetv2.pathology.dataset.tiling_overlay import PNG_LEVEL, TilingOverlay
 from nnunetv2.pathology.dataset.tiling_settings import AUTO, SKIP, TilingSettings
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S, Reading
-from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import RescuingView
+from nnunetv2.pathology.slides.slide_block import PixelState
 from nnunetv2.pathology.slides.slide_list import SlideEntry
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from nnunetv2.pathology.tissue.tissue_mask import TissueSettings
 from nnunetv2.pathology.tissue.tissue_sources import tissue_of

@@ -15,7 +15,7 @@ from nnunetv2.pathology.slides.geometry import Box, cells_of
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from nnunetv2.pathology.slides.rescue import Block
+    from nnunetv2.pathology.slides.slide_block import Block
 
 ReadBlocks = Callable[[Sequence[Box]], "Generator[Block, None, None]"]
 """Yields the blocks of a view in the order of their boxes."""

@@ -19,8 +19,9 @@ from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
 from nnunetv2.pathology.slides.geometry import Box, ViewGrid
 from nnunetv2.pathology.slides.read_record import ReadRecord
 from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS, Reading, reading_windows
-from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import RescuingView
 from nnunetv2.pathology.slides.slide import Slide
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 
 _STEP_PX = 1024

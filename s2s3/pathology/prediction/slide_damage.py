@@ -11,7 +11,7 @@ from nnunetv2.foundation.unlinked_files import append_unlinked
 from nnunetv2.pathology.prediction.tile_gate import TileGate
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.read_record import ReadRecord
-from nnunetv2.pathology.slides.rescue import Block, DamagedPart, PixelState
+from nnunetv2.pathology.slides.slide_block import Block, DamagedPart, PixelState
 
 _COUNTS = ("blocks", "failed", "rescued", "lacking", "pixels", "missing_pixels", "failed_pixels")
 _LATER = ("lacking",)

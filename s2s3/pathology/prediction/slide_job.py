@@ -29,7 +29,8 @@ from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_stamp import made_from
 from nnunetv2.pathology.prediction.slide_state import SlideState, read_state
 from nnunetv2.pathology.prediction.slide_work import RunOptions, SlideWork
-from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource, wait_for
+from nnunetv2.pathology.slides.rescue import RescuingView, wait_for
+from nnunetv2.pathology.slides.slide_source import SlideSource
 
 _NOT_THE_SLIDE = (
     OutputExistsError,

@@ -20,7 +20,7 @@ from nnunetv2.pathology.settings_dicts import settings_to_dict
 from nnunetv2.pathology.slides.colour_profile import ICC, NONE
 from nnunetv2.pathology.slides.model_entry import ENTRY, slide_entry
 from nnunetv2.pathology.slides.reader_process import Reading
-from nnunetv2.pathology.slides.rescue import SlideSource
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from nnunetv2.utilities.label_handling.label_meaning import class_values
 from s1.json_schema import is_name

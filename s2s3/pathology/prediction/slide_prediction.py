@@ -31,7 +31,8 @@ from nnunetv2.pathology.prediction.tile_normaliser import TileNormaliser
 from nnunetv2.pathology.prediction.work_seconds import BANDS, READING, WorkSeconds
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.reader_process import MOST_READERS, READ_TIMEOUT_S, read_blocks
-from nnunetv2.pathology.slides.rescue import Block, SlideSource
+from nnunetv2.pathology.slides.slide_block import Block
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.slides.view import BLOCK_PX
 
 _BYTES_PER_GB = 1e9

@@ -29,7 +29,8 @@ from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics, t
 from nnunetv2.pathology.prediction.tile_gate import TileGate, find_gate
 from nnunetv2.pathology.prediction.work_seconds import PREDICTION, PREPARATION, WRITING, WorkSeconds
 from nnunetv2.pathology.slides.reader_process import READ_TIMEOUT_S, Reading, reading_windows
-from nnunetv2.pathology.slides.rescue import RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import RescuingView
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from nnunetv2.pathology.tissue.tissue_sources import NONE

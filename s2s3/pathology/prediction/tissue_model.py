@@ -16,7 +16,9 @@ from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
 from nnunetv2.pathology.prediction.statistics_choice import chosen_statistics
 from nnunetv2.pathology.slides.reader_process import Reading, reading_windows
-from nnunetv2.pathology.slides.rescue import Block, PixelState, RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import RescuingView
+from nnunetv2.pathology.slides.slide_block import Block, PixelState
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from nnunetv2.pathology.tissue.tissue_mask import Mask
 

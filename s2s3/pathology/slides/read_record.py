@@ -8,7 +8,7 @@ import numpy as np
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.mask_boxes import boxes_of
-from nnunetv2.pathology.slides.rescue import Block, DamagedPart, PixelState
+from nnunetv2.pathology.slides.slide_block import Block, DamagedPart, PixelState
 from nnunetv2.pathology.slides.slide_reader import PathLike, Valid
 
 _MISSING = "the file has no image there"

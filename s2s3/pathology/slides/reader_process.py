@@ -20,8 +20,10 @@ import numpy as np
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.foundation.worker_process import start_process
 from nnunetv2.pathology.slides.geometry import Box, cells_of
-from nnunetv2.pathology.slides.rescue import Block, DamagedPart, RescuingView, SlideSource, States, Step, failed
+from nnunetv2.pathology.slides.rescue import RescuingView, Step
+from nnunetv2.pathology.slides.slide_block import Block, DamagedPart, States, failed
 from nnunetv2.pathology.slides.slide_reader import Pixels
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.slides.view import BLOCK_PX, SlideView, blank
 from s1.cpus import usable_cpus
 

@@ -7,20 +7,19 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnunetv2.errors import DriftError, SlideError, UnreadableSlideError
-from nnunetv2.pathology.slides.colour_profile import NONE
 from nnunetv2.pathology.slides.geometry import Box, cells_of, choose_level, next_levels, regrid
 from nnunetv2.pathology.slides.mask_boxes import boxes_of
-from nnunetv2.pathology.slides.reader_choice import AUTO, opening, second_readers
+from nnunetv2.pathology.slides.reader_choice import opening, second_readers
 from nnunetv2.pathology.slides.slide import Slide, open_slide
+from nnunetv2.pathology.slides.slide_block import Block, DamagedPart, PixelState, block_of, failed, joined
 from nnunetv2.pathology.slides.slide_reader import Pixels, SlideReader, Valid
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.slides.view import ReadLevel, SlideView, blank
 from nnunetv2.pathology.slides.watched_reader import WatchedReader, within
 
@@ -33,22 +32,6 @@ BACK_OFF_S = (1.0, 5.0, 30.0)
 _LOST = "reading it hangs or ends the reader process"
 
 
-States = NDArray[np.uint8]
-"""(height, width), a PixelState each."""
-
-
-class PixelState(IntEnum):
-    """How a pixel was read; up to RESCUED it shows the slide."""
-
-    READ = 0
-    RESCUED = 1
-    """From another level."""
-    MISSING = 2
-    """The scanner took no image here, or the file lacks the tile; white."""
-    FAILED = 3
-    """Damaged; white."""
-
-
 class Step(IntEnum):
     """Where reading starts; later steps are for what makes reader processes hang or die."""
 
@@ -56,52 +39,6 @@ class Step(IntEnum):
     SECOND_READER = 1
     OTHER_LEVEL = 2
     WHITE = 3
-
-
-@dataclass(frozen=True)
-class SlideSource:
-    """How to open a view in any process."""
-
-    path: str
-    mpp: float | None
-    """Micrometres per view pixel; None for the finest level."""
-    reader: str = AUTO
-    slide_mpp: float | None = None
-    """Micrometres per pixel of the finest level, instead of what the file states."""
-    allow_upsampling: bool = False
-    icc: str = NONE
-    """What becomes of the colours: `none`, or `srgb` by the profile in the file."""
-
-
-def small_source(slide: Slide, mpp: float, reader: str = AUTO) -> SlideSource:
-    """Return how to open a small view of an open slide, with the pixel size that its user gave, if any."""
-    by_user = slide.mpp.mean if slide.mpp.source == "user" else None
-    return SlideSource(slide.path, mpp, reader, by_user, allow_upsampling=True, icc=slide.colours.icc)
-
-
-@dataclass(frozen=True)
-class DamagedPart:
-    """A part of a view that could not be read as usual."""
-
-    box: Box
-    state: PixelState
-    """RESCUED or FAILED."""
-    message: str
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """The pixels (h, w, 3) of a box of the view, the PixelState (h, w) of each, and what was damaged."""
-
-    box: Box
-    pixels: Pixels
-    state: States
-    damaged: tuple[DamagedPart, ...] = ()
-
-    @property
-    def valid(self) -> Valid:
-        """Where the pixels show the slide."""
-        return self.state <= PixelState.RESCUED
 
 
 class RescuingView:
@@ -128,12 +65,12 @@ class RescuingView:
         """
         if start == Step.USUAL:
             try:
-                return _block(box, *self._read_twice(box))
+                return block_of(box, *self._read_twice(box))
             except SlideError:
                 wait_for(self._source.path, self._timeout_s)
         if start == Step.WHITE:
             return failed(box, _LOST)
-        return _joined(box, [self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)])
+        return joined(box, [self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)])
 
     def rest(self) -> None:
         """Close the slide until it is read again, if reading it is watched here."""
@@ -169,7 +106,7 @@ class RescuingView:
                 reasons.append(str(error).removeprefix(f"{self._source.path}: "))
                 continue
             damaged = (DamagedPart(part, state, (reasons or [_LOST])[0]),) if state == PixelState.RESCUED else ()
-            return _block(part, pixels, valid, state, damaged)
+            return block_of(part, pixels, valid, state, damaged)
         message = (reasons or [_LOST])[0]
         if start == Step.USUAL and not self.view.grid.is_level:
             return self._partly(part, message)
@@ -224,27 +161,10 @@ class RescuingView:
         return view.read(box.x, box.y, box.width, box.height)
 
 
-def failed(box: Box, message: str) -> Block:
-    """Return a white block of which nothing could be read."""
-    pixels, _ = blank(box)
-    state = np.full((box.height, box.width), PixelState.FAILED, np.uint8)
-    return Block(box, pixels, state, (DamagedPart(box, PixelState.FAILED, message),))
-
-
 def _view_of(slide: Slide, source: SlideSource) -> SlideView:
     if source.mpp is None:
         return slide.finest_view()
     return slide.view(source.mpp, source.allow_upsampling)
-
-
-def _block(
-    box: Box,
-    pixels: Pixels,
-    valid: Valid,
-    state: PixelState = PixelState.READ,
-    damaged: tuple[DamagedPart, ...] = (),
-) -> Block:
-    return Block(box, pixels, np.where(valid, np.uint8(state), np.uint8(PixelState.MISSING)), damaged)
 
 
 def _whatever(read: ReadLevel, edge: int, level: int, box: Box) -> tuple[Pixels, Valid]:
@@ -255,15 +175,6 @@ def _whatever(read: ReadLevel, edge: int, level: int, box: Box) -> tuple[Pixels,
         with suppress(SlideError):
             pixels[target], valid[target] = read(level, cell)
     return pixels, valid
-
-
-def _joined(box: Box, parts: list[Block]) -> Block:
-    pixels, _ = blank(box)
-    state = np.empty((box.height, box.width), np.uint8)
-    for part in parts:
-        target = np.s_[part.box.y - box.y : part.box.bottom - box.y, part.box.x - box.x : part.box.right - box.x]
-        pixels[target], state[target] = part.pixels, part.state
-    return Block(box, pixels, state, tuple(damaged for part in parts for damaged in part.damaged))
 
 
 def wait_for(path: str, timeout_s: float | None = None) -> None:

@@ -10,9 +10,10 @@ from nnunetv2.pathology.slides.colour_profile import profile_name
 from nnunetv2.pathology.slides.geometry import cells
 from nnunetv2.pathology.slides.read_record import ReadRecord
 from nnunetv2.pathology.slides.reader_process import read_blocks
-from nnunetv2.pathology.slides.rescue import PixelState, SlideSource
 from nnunetv2.pathology.slides.scanner import objective, scanner, scanner_serial
 from nnunetv2.pathology.slides.slide import Slide, open_slide
+from nnunetv2.pathology.slides.slide_block import PixelState
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.slides.view import BLOCK_PX
 
 MOST_SHOWN = 20

@@ -1,9 +1,9 @@
 """A whole slide as a small picture, whatever is damaged."""
 
 from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS, Reading
-from nnunetv2.pathology.slides.rescue import small_source
 from nnunetv2.pathology.slides.slide import Slide
 from nnunetv2.pathology.slides.slide_reader import Pixels
+from nnunetv2.pathology.slides.slide_source import small_source
 
 LARGEST_PX = 2048
 

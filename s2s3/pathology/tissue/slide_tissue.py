@@ -9,8 +9,9 @@ import numpy as np
 
 from nnunetv2.pathology.slides.geometry import Box, PixelSize, ViewGrid, view_grid
 from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS, Reading
-from nnunetv2.pathology.slides.rescue import PixelState, small_source
 from nnunetv2.pathology.slides.slide import Slide
+from nnunetv2.pathology.slides.slide_block import PixelState
+from nnunetv2.pathology.slides.slide_source import small_source
 from nnunetv2.pathology.tissue.tissue_mask import (
     WORKING_UM,
     Mask,

@@ -17,7 +17,7 @@ from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.slides.geometry import Box
-from nnunetv2.pathology.slides.rescue import Block
+from nnunetv2.pathology.slides.slide_block import Block
 from tests.pathology.prediction.small_slides import labels_of, make_predictor, picture
 
 WIDTH, HEIGHT, BLOCK_WIDTH = 1300, 260, 1024

@@ -21,7 +21,7 @@ from nnunetv2.pathology.prediction.slide_job import SlideJob
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.slides.geometry import Box, ViewGrid
-from nnunetv2.pathology.slides.rescue import SlideSource
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from nnunetv2.run.slide_command import slide_entry
 from sample_data.pyramids import PyramidSettings, write_pyramid

@@ -19,7 +19,7 @@ from torch import nn
 from nnunetv2.pathology.prediction.slide_model import SlideModel
 from nnunetv2.pathology.prediction.slide_normalisation import ChannelStatistics, Pixels
 from nnunetv2.pathology.prediction.slide_prediction import SlidePrediction
-from nnunetv2.pathology.slides.rescue import SlideSource
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from tests.pathology.prediction.small_slides import make_predictor
 
 NEAR_PX = 8

@@ -8,7 +8,7 @@ import numpy as np
 from nnunetv2.pathology.prediction.slide_damage import SlideDamage
 from nnunetv2.pathology.prediction.tile_gate import TileGate
 from nnunetv2.pathology.slides.geometry import Box, Level, PixelSize, view_grid
-from nnunetv2.pathology.slides.rescue import Block, PixelState
+from nnunetv2.pathology.slides.slide_block import Block, PixelState
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 
 

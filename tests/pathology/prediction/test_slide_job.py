@@ -46,8 +46,8 @@ from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.staging import Stage
 from nnunetv2.pathology.slides import reader_choice
 from nnunetv2.pathology.slides.geometry import Box
-from nnunetv2.pathology.slides.rescue import SlideSource
 from nnunetv2.pathology.slides.slide import Slide, open_slide
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
 from tests.factories.models import build_tiny_network
 from tests.factories.plans import make_dataset_json

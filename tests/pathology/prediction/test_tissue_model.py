@@ -16,7 +16,7 @@ from nnunetv2.pathology.prediction.slide_settings import SlideSettings
 from nnunetv2.pathology.prediction.slide_work import RunOptions
 from nnunetv2.pathology.prediction.tissue_model import TissueModel
 from nnunetv2.pathology.slides.reader_process import IN_THIS_PROCESS
-from nnunetv2.pathology.slides.rescue import SlideSource
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from sample_data.pyramids import Damage, PyramidSettings, write_pyramid
 from tests.factories.models import CPU, write_model_folder

@@ -14,8 +14,10 @@ from nnunetv2.pathology.slides import colour_profile
 from nnunetv2.pathology.slides.colour_profile import SRGB, colours_of, profile_name
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.openslide_reader import OpenSlideReader
-from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import RescuingView
 from nnunetv2.pathology.slides.slide import open_slide
+from nnunetv2.pathology.slides.slide_block import PixelState
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.slides.watched_reader import HangingReadError, WatchedReader
 from tests.pathology.slides.slide_files import profile_that_swaps_red_and_blue, standard_profile
 

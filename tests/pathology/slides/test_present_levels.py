@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from nnunetv2.pathology.slides.geometry import Box
-from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import RescuingView
 from nnunetv2.pathology.slides.slide import open_slide
+from nnunetv2.pathology.slides.slide_block import PixelState
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.slides.tiff_directory import read_tiff_directory
 from tests.pathology.slides.slide_files import lose_level, write_small_slide
 

@@ -6,7 +6,7 @@ import pytest
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.read_record import ReadRecord
-from nnunetv2.pathology.slides.rescue import Block, DamagedPart, PixelState, failed
+from nnunetv2.pathology.slides.slide_block import Block, DamagedPart, PixelState, failed
 
 BOX = Box(5120, 77824, 10, 10)
 

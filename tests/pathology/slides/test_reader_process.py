@@ -14,8 +14,10 @@ from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.pathology.slides import reader_process
 from nnunetv2.pathology.slides.geometry import Box, cells
 from nnunetv2.pathology.slides.reader_process import Reading, read_blocks, reading_windows
-from nnunetv2.pathology.slides.rescue import Block, PixelState, RescuingView, SlideSource, Step
+from nnunetv2.pathology.slides.rescue import RescuingView, Step
 from nnunetv2.pathology.slides.slide import open_slide
+from nnunetv2.pathology.slides.slide_block import Block, PixelState
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.slides.thumbnail import readable_thumbnail
 from sample_data.pyramids import Damage
 from tests.pathology.slides.slide_files import write_small_slide

@@ -9,8 +9,10 @@ import pytest
 from nnunetv2.errors import SlideError, UnreadableSlideError
 from nnunetv2.pathology.slides.colour_profile import profile_name
 from nnunetv2.pathology.slides.geometry import Box
-from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource
+from nnunetv2.pathology.slides.rescue import RescuingView
 from nnunetv2.pathology.slides.slide import open_slide
+from nnunetv2.pathology.slides.slide_block import PixelState
+from nnunetv2.pathology.slides.slide_source import SlideSource
 
 pytestmark = pytest.mark.real
 

@@ -9,7 +9,9 @@ import pytest
 from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.pathology.slides import rescue
 from nnunetv2.pathology.slides.geometry import Box
-from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource, Step
+from nnunetv2.pathology.slides.rescue import RescuingView, Step
+from nnunetv2.pathology.slides.slide_block import PixelState
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from sample_data.pyramids import Damage
 from tests.pathology.slides.slide_files import lose_level, write_small_slide
 

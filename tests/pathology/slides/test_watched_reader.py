@@ -18,8 +18,10 @@ from nnunetv2.pathology.prediction.slide_stamp import content_hash, slide_stamp
 from nnunetv2.pathology.slides import reader_choice, rescue, slide_list, slide_parts, slide_search
 from nnunetv2.pathology.slides.geometry import Box
 from nnunetv2.pathology.slides.openslide_reader import OpenSlideReader
-from nnunetv2.pathology.slides.rescue import PixelState, RescuingView, SlideSource, wait_for
+from nnunetv2.pathology.slides.rescue import RescuingView, wait_for
 from nnunetv2.pathology.slides.slide import open_slide
+from nnunetv2.pathology.slides.slide_block import PixelState
+from nnunetv2.pathology.slides.slide_source import SlideSource
 from nnunetv2.pathology.slides.tiff_reader import TiffReader
 from nnunetv2.pathology.slides.watched_reader import MOST_HANGS, HangingReadError, watched_chunks, within
 from nnunetv2.run.slide_command import slide_entry
