@@ -37,10 +37,10 @@ class StripeSums:
         self._columns = columns
         self._sums = _zeros((num_channels, height, width), dtype, device)
         self._total_weight = _zeros((height, width), dtype, device)
-        self._in_float32 = torch.empty(0, 0)
+        self._room = torch.empty(2, 0, 0)
 
     def add(self, prediction: torch.Tensor, weights: torch.Tensor | None, top: int, left: int) -> None:
-        """Add a tile, (folds * K, *tile), which is changed; what lies outside the stripe is left out."""
+        """Add a tile, (folds * K, *tile); what lies outside the stripe is left out."""
         target_rows, tile_rows = _overlap(top, prediction.shape[1], (self.top, self.top + self._sums.shape[1]))
         target_columns, tile_columns = _overlap(left, prediction.shape[2], self._columns)
         weight = 1 if weights is None else weights[tile_rows, tile_columns]
@@ -48,8 +48,7 @@ class StripeSums:
             logits = channel[tile_rows, tile_columns]
             if self._sums.dtype is torch.float32:
                 logits = logits.float()
-            logits *= weight  # in the type of the logits, as in TileSum
-            self._add(sums[target_rows, target_columns], logits)
+            self._add(sums[target_rows, target_columns], logits, weight)
         self._total_weight[target_rows, target_columns].add_(weight)
 
     def mean(self, rows: Span, folds: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,19 +76,21 @@ class StripeSums:
             plane[-shift:] = 0
         self.top = top
 
-    def _add(self, sums: torch.Tensor, logits: torch.Tensor) -> None:
-        """Add logits to sums; on the CPU in float32, rounded once, as `add_` does with arrays that it makes each time.
+    def _add(self, sums: torch.Tensor, logits: torch.Tensor, weight: torch.Tensor | int) -> None:
+        """Add weighted logits, rounded to their own type as in TileSum, to sums.
 
-        Those would come between the arrays of the network, which then find no room where the last ones were.
+        What networks predict on the CPU is added in memory of its own, with the same roundings: the arrays that torch
+        would make come between those of the network, which then find no room where the last ones were.
         """
-        if sums.dtype is logits.dtype or sums.device.type != "cpu":
-            sums.add_(logits)
+        if (logits.dtype, sums.dtype, sums.device.type) != (torch.float32, torch.half, "cpu"):
+            sums.add_((logits * weight).to(logits.dtype))
             return
-        size = [max(lengths) for lengths in zip(sums.shape, self._in_float32.shape, strict=True)]
-        if size != list(self._in_float32.shape):
-            self._in_float32 = _zeros(size, torch.float32, sums.device)
-        place = self._in_float32[: sums.shape[0], : sums.shape[1]]
-        sums.copy_(place.copy_(sums).add_(logits))
+        size = [max(lengths) for lengths in zip(sums.shape, self._room.shape[1:], strict=True)]
+        if size != list(self._room.shape[1:]):
+            self._room = _zeros((2, *size), torch.float32, sums.device)
+        product, total = self._room[:, : sums.shape[0], : sums.shape[1]]
+        torch.mul(logits, weight, out=product)
+        sums.copy_(total.copy_(sums).add_(product))
 
 
 def _zeros(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from nnunetv2.errors import ArgumentError, DriftError, SlideError
@@ -38,7 +39,7 @@ def export_as_asked(arguments: argparse.Namespace) -> None:
     )
     _require_effect(settings, arguments)
     require_packages(settings)
-    paths = {entry.name: entry.path for entry in list_slides(arguments.slides)} if arguments.slides else {}
+    paths = _paths_of_slides(arguments.slides) if arguments.slides else {}
     if DICOM in settings.save and not paths:
         raise ArgumentError("--save dicom: name the DICOM slides with --slides, which the segmentations refer to")
     folders = exportable_folders([Path(given) for given in arguments.i])
@@ -55,6 +56,15 @@ def export_as_asked(arguments: argparse.Namespace) -> None:
             write_summary(parent, sorted(file.parent.name for file in parent.glob(f"*/{STATE_NAME}")))
             write_slide_report(parent)
     raise_together(SlideError, "slides", problems)
+
+
+def _paths_of_slides(given: Sequence[str]) -> dict[str, str]:
+    """Return name -> path; what is no slide in a folder is named and left out."""
+    left_out: dict[str, str] = {}
+    paths = {entry.name: entry.path for entry in list_slides(given, left_out=left_out)}
+    for line in dict.fromkeys(left_out.values()):
+        _log.warning("left out: %s", line)
+    return paths
 
 
 def _require_effect(settings: ExportSettings, arguments: argparse.Namespace) -> None:

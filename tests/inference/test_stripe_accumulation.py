@@ -161,6 +161,20 @@ def test_each_tile_of_a_block_is_predicted_once():
     assert sorted(seen) == list(product(accumulation.grid.rows, accumulation.grid.columns))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.half, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_logits_that_a_network_returns_again_and_again_stay_as_they_are(dtype, scale):
+    """As of one that has an answer ready for glass, or one channel for all classes; with sums beyond half, too."""
+    channel = torch.randn((1, *TILE), generator=torch.Generator().manual_seed(3)) * scale
+    given, image = channel.to(dtype).expand(3, -1, -1), image_of((61, 130))
+    before = given.clone()
+    sums = torch.half if scale == 1.0 else torch.float32
+    expected = in_memory(image, lambda tile: before.clone()[None], 0.5, sums).half()
+    found = put_together(all_bands(stripes(image, lambda tile: given[None], 0.5, 48, 1000)), expected.shape)
+    assert torch.equal(found, expected)
+    assert torch.equal(given, before)
+
+
 @pytest.mark.parametrize(("change", "error"), [(1, ValueError), (-1, RuntimeError)])
 def test_more_or_fewer_tiles_than_asked_for_are_noticed(change, error):
     accumulation = stripes(image_of((100, 75)), convolution(), 0.5, 1000, 10)

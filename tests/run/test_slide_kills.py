@@ -69,8 +69,7 @@ class Command:
 
     def __init__(self, server: Any, root: Path, out: Path, *more: object):
         words = ["predict", "-i", root / "slides", "-o", out, "-m", root / "model", "-device", "cpu", "-nr", 1]
-        words += ["--mpp", 0.5, "--tissue", "none", "-step_size", 1, "--max_failed", 0.5, "--min_area", 500]
-        words += ["--save", "labels", "geojson", "overlay", "probabilities", "--disable_progress_bar"]
+        words += ["--tissue", "none", "-step_size", 1, "--max_failed", 0.5, "--disable_progress_bar"]
         self._out, self._messages = out, root / "messages.txt"
         self._process = server.Process(target=be_command, args=([*map(str, words), *map(str, more)], self._messages))
         with without_main_module():
@@ -123,7 +122,8 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(server: Any, tmp_path:
     write_coarse_model(tmp_path / "model", 64, (8, 8, 8, 8, 8))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     asked = server, tmp_path
-    narrow = "--memory", "0.14G"  # two column blocks of the slide s, which share blocks of pixels
+    all_outputs = "--save", "labels", "geojson", "overlay", "probabilities", "--min_area", 500
+    narrow = "--memory", "0.14G", "--mpp", 0.5, *all_outputs  # two column blocks of the slide s share blocks of pixels
     process = Command(*asked, whole, *narrow)
     process.wait_for_work()
     began = time.monotonic()

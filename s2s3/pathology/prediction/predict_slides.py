@@ -97,7 +97,8 @@ def slides_to_predict(
 
     Parameters:
         timeout_s: how long listing one folder, or looking at one file, may take.
-        left_out: gets path -> line for each file in a folder that cannot be predicted; None: these are errors.
+        left_out: gets path -> line for each file in a folder that cannot be predicted, and each folder there that
+            cannot be listed; None: these are errors.
 
     Raises SlideError that lists all that is wrong, InvalidOutputError if the outputs would lie among the slides.
     """

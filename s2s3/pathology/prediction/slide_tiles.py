@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -42,21 +41,19 @@ class SlideTiles:
         return_kept_memory()
         remaining = iter(lefts)
         while batch := list(islice(remaining, self.batch_size)):
-            for tile, left in zip(self._batch, batch, strict=False):
-                self._fill(tile, top, left)
-            yield from self.predict(torch.from_numpy(self._batch[: len(batch)]))
+            yield from self.predict(torch.from_numpy(self._tiles(top, batch)))
 
-    @cached_property
-    def _batch(self) -> Tile:
-        """Memory for the tiles of a batch, apart from the arrays that networks make: those fit where the last were."""
-        return zeros_apart((self.batch_size, RGB_CHANNELS, *self.tile_size), np.float32)
+    def _tiles(self, top: int, lefts: Sequence[int]) -> Tile:
+        """Return tiles, (B, 3, *tile), apart from the arrays that networks make: those fit where the last ones were."""
+        tiles = zeros_apart((len(lefts), RGB_CHANNELS, *self.tile_size), np.float32)
+        for tile, left in zip(tiles, lefts, strict=True):
+            self._fill(tile, top, left)
+        return tiles
 
     def _fill(self, tile: Tile, top: int, left: int) -> None:
-        """Fill a tile with the view, normalised; what lies outside is zero, as nnU-Net pads small images."""
+        """Fill a tile of zeros with the view, normalised; what lies outside stays, as nnU-Net pads small images."""
         height, width = self.tile_size
         inside = self._inside(Box(left, top, width, height))
-        if (inside.width, inside.height) != (width, height):
-            tile[...] = 0
         part = tile[:, inside.y - top : inside.bottom - top, inside.x - left : inside.right - left]
         self.normaliser.read(inside, self.rows.read, part)
 

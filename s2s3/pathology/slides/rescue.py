@@ -73,9 +73,10 @@ class RescuingView:
         return joined(box, [self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)])
 
     def rest(self) -> None:
-        """Close the slide until it is read again, if reading it is watched here."""
-        if isinstance(self.slide.reader, WatchedReader):
-            self.slide.reader.rest()
+        """Close all readers of the slide until they are read again, if reading is watched here."""
+        for slide in (self.slide, vars(self).get("_second")):  # the second one, if it was opened
+            if slide is not None and isinstance(slide.reader, WatchedReader):
+                slide.reader.rest()
 
     def close(self) -> None:
         """Close all readers of the slide."""

@@ -47,7 +47,8 @@ def list_slides(
         table: a second table about these slides, with pixel sizes, groups or domains.
         timeout_s: how long listing one folder, or looking at one file, may take.
         left_out: gets path -> what is wrong with it for each file found in a folder that is no file or whose name
-            clashes with that of another one; None: these are errors, as for files that are named.
+            clashes with that of another one, and for each folder there that cannot be listed; None: these are errors,
+            as for files that are named.
         may_clash: whether several slides may have the same name.
 
     Raises SlideError that lists everything that is missing or no file, unknown slides in tables, and names that clash;

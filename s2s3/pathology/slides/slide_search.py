@@ -16,6 +16,8 @@ ENDINGS = (
 )
 """Of files that a folder of slides is searched for; the content decides how they are read."""
 _MASK = "_mask"
+_OF_THE_SYSTEM = {"lost+found", "$RECYCLE.BIN", "System Volume Information"}
+"""Folders at the root of disks, which users may not list."""
 
 
 def slides_below(folder: Path, look: Look, problems: dict[str, str]) -> list[Path]:
@@ -38,16 +40,17 @@ def is_folder(path: Path, look: Look) -> bool:
 
 def what_hinders(path: Path, look: Look) -> str | None:
     """Return a line that says why a path cannot be a slide, None for a regular file; raises HangingReadError."""
-    shown = os.fspath(path)
-    if not is_name(shown) or not _is_text(shown):
-        return f"{shown!r}: has a line break or what is no text in its name, expected a name in one line; rename it"
+    if (shown := _shown(path)) != str(path):
+        return f"{shown}: has a line break or what is no text in its name, expected a name in one line; rename it"
     problem: str | None = look(f"{path}: looking for it", partial(hindrance, path))
     return f"{path}: {problem}" if problem else None
 
 
-def _is_text(name: str) -> bool:
-    """Tell whether a name is no bytes that are not UTF-8."""
-    return name.encode(errors="replace").decode() == name
+def _shown(path: Path) -> str:
+    """Return a path in one line, with escapes if it has line breaks or bytes that are not UTF-8."""
+    name = str(path)
+    is_text = name.encode(errors="replace").decode() == name
+    return name if is_text and is_name(name) else repr(name)
 
 
 def _below(folder: Path, look: Look, problems: dict[str, str]) -> Iterator[Path]:
@@ -58,7 +61,7 @@ def _below(folder: Path, look: Look, problems: dict[str, str]) -> Iterator[Path]
         try:
             folders, files = look(f"{current}: listing it", partial(_listed, current))
         except OSError as error:
-            problems[str(current)] = f"{current}: cannot be listed ({error.strerror or error})"
+            problems[str(current)] = f"{_shown(current)}: cannot be listed ({error.strerror or error})"
             continue
         waiting += folders
         for path in files:
@@ -78,7 +81,7 @@ def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
     _, folders, names = next(os.walk(folder, onerror=errors.append), ("", [], []))
     if errors and not isinstance(errors[0], FileNotFoundError):
         raise errors[0]
-    inner = [folder / name for name in folders if not is_hidden(name)]
+    inner = [folder / name for name in folders if not is_hidden(name) and name not in _OF_THE_SYSTEM]
     files = [folder / name for name in names if not is_hidden(name)]
     return [path for path in inner if not path.is_symlink()], [file for file in files if _may_be_slide(file)]
 

@@ -7,7 +7,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from io import FileIO
 from typing import Any, TypeVar
@@ -139,10 +139,14 @@ class WatchedReader:
         return self._called("reading its colour profile", lambda reader: reader.icc_profile())
 
     def rest(self) -> None:
-        """Close the file until the next call, which opens it anew: open, it takes memory."""
-        if self._reader is not None:
-            self._reader.close()
-        self._reader = None
+        """Close the file until the next call, which opens it anew: open, it takes memory.
+
+        A file that cannot be closed, or not in time, is left behind.
+        """
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            with suppress(OSError, HangingReadError):
+                self._watched("closing it", reader.close)
 
     def close(self) -> None:
         """Close the file, unless a call hangs in it."""
@@ -153,10 +157,17 @@ class WatchedReader:
     def _called(self, what: str, call: Callable[[SlideReader], Result]) -> Result:
         try:
             reader = self._opened()
-            return self._thread.run(self._timeout_s, what, partial(self._closing_late, reader, call))
+            return self._watched(what, partial(self._closing_late, reader, call))
         except HangingReadError:
             self._hangs += 1
             self._reader = None
+            raise
+
+    def _watched(self, what: str, call: Callable[[], Result]) -> Result:
+        """Return the result of a call in the thread, which is left behind if the call hangs."""
+        try:
+            return self._thread.run(self._timeout_s, what, call)
+        except HangingReadError:
             self._thread.end()
             self._thread = WatchedThread()
             raise

@@ -33,6 +33,7 @@ SCRIPT = """
     settings = SlideSettings(mpp=2.0, tissue="none", step_size=1.0, memory_gb=float(memory_gb))
     predictor = SlidePredictor(predictor, settings)
     print("begins", flush=True)
+    sys.stdin.readline()  # until somebody has looked
     result = predictor.predict(slide, out)
     assert abs(result.measurements["classes"][1]["share_of_tissue"] - 1.0) < 1e-9
 """
@@ -48,10 +49,13 @@ def peak_mib(slide: Path, out: Path, memory_gb: float) -> float:
         memory_gb: what sums and pixels may take.
     """
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(slide), str(out), str(memory_gb)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "begins\n"
         idle = peak = _own_kib(process.pid)
+        process.stdin.write("go on\n")
+        process.stdin.flush()
         while process.poll() is None:
             peak = max(peak, _own_kib(process.pid))
             time.sleep(_INTERVAL_S)

@@ -20,7 +20,7 @@ def make(folder: Path, *names: str) -> None:
 
 def test_folders_are_searched_for_slides_but_not_for_masks_and_hidden_files(tmp_path: Path) -> None:
     make(tmp_path, "b.svs", "deep/er/a.NDPI", "b_mask.tif", "lone_mask.tif", "._b.svs", ".cache/c.svs", "notes.txt")
-    make(tmp_path, "m.mrxs", "m/Data0001.dat", "c.ome.tif")
+    make(tmp_path, "m.mrxs", "m/Data0001.dat", "c.ome.tif", "lost+found/d.svs")
     entries = list_slides([tmp_path])
     assert [entry.name for entry in entries] == ["b", "c", "a", "lone_mask", "m"]
     assert entries[2].path == str(tmp_path / "deep/er/a.NDPI")
@@ -99,8 +99,9 @@ def test_what_is_wrong_in_folders_can_be_left_out_but_not_what_is_named(tmp_path
 def test_a_folder_that_may_not_be_listed_is_named_and_the_others_are_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(tmp_path, "a.svs", "closed/b.svs", "gone/c.svs")
-    errors = {"closed": PermissionError(13, "Permission denied"), "gone": FileNotFoundError(2, "No such file")}
+    make(tmp_path, "a.svs", "closed/b.svs", "two\nlines/b.svs", "gone/c.svs")
+    refusal = PermissionError(13, "Permission denied")
+    errors = {"closed": refusal, "two\nlines": refusal, "gone": FileNotFoundError(2, "No such file")}
     scandir = os.scandir
 
     def refused(folder: str) -> object:
@@ -112,7 +113,8 @@ def test_a_folder_that_may_not_be_listed_is_named_and_the_others_are_searched(
     monkeypatch.setattr(os, "scandir", refused)
     line, left_out = f"{tmp_path}/closed: cannot be listed (Permission denied)", dict[str, str]()
     assert [entry.name for entry in list_slides([tmp_path], left_out=left_out)] == ["a"]
-    assert left_out == {str(tmp_path / "closed"): line}
+    odd = tmp_path / "two\nlines"
+    assert left_out == {str(tmp_path / "closed"): line, str(odd): f"{str(odd)!r}: cannot be listed (Permission denied)"}
     for folder in (tmp_path, tmp_path / "closed"):
         with pytest.raises(SlideError, match=re.escape(line)):
             list_slides([folder])

@@ -86,6 +86,22 @@ def test_a_slide_that_rests_is_closed_until_it_is_read_again(tmp_path: Path, mon
     assert events == ["_open", "close"] * 2
 
 
+def test_a_slide_that_cannot_be_closed_or_not_in_time_is_left_behind_and_opened_anew(
+    tmp_path: Path, hang: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(_: OpenSlideReader) -> None:
+        raise OSError(116, "Stale file handle")
+
+    write_small_slide(tmp_path / "a.tif")
+    for close in (hang, stale):
+        with RescuingView(SlideSource(str(tmp_path / "a.tif"), None), 0.5) as view:
+            before = view.read(BOX)
+            with monkeypatch.context() as patched:
+                patched.setattr(OpenSlideReader, "close", close)
+                view.rest()
+            assert np.array_equal(view.read(BOX).pixels, before.pixels)
+
+
 def test_a_slide_that_hangs_again_and_again_is_waited_for_a_few_times_only(
     tmp_path: Path, hang: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
