@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import shapely
 
 LEAST_SHARE, LEAST_MM2 = 0.0005, 0.1
-"""Less counts as no tissue."""
+"""Less counts as no tissue where it was found, not drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,8 @@ class TissueMask:
     """The chroma from which pixels counted; None if the mask was given."""
     unread: Mask | None = None
     """(h, w): where nobody can tell, as nothing could be read; no part of the mask. None: nowhere."""
+    any_counts: bool = False
+    """Whether any area is tissue, however small, since somebody has drawn it."""
 
     @property
     def share(self) -> float:
@@ -56,6 +58,8 @@ class TissueMask:
     @property
     def is_empty(self) -> bool:
         """Whether there is too little tissue to be any."""
+        if self.any_counts:
+            return not self.mask.any()
         return self.share < LEAST_SHARE or self.mm2 < LEAST_MM2
 
     @property
@@ -73,8 +77,10 @@ class TissueMask:
         return self if self.unread is None else replace(self, mask=self.mask | self.unread)
 
     def within(self, region: Mask) -> "TissueMask":
-        """Return the part in a region (h, w)."""
-        return replace(self, mask=self.mask & region, unread=None if self.unread is None else self.unread & region)
+        """Return the part in a region (h, w), of which any counts if there is tissue on the slide."""
+        unread = None if self.unread is None else self.unread & region
+        any_counts = not self.with_unread().is_empty
+        return replace(self, mask=self.mask & region, unread=unread, any_counts=any_counts)
 
     def with_margin(self, margin_um: float) -> "TissueMask":
         """Return the mask with everything within `margin_um` of the tissue."""
@@ -143,7 +149,7 @@ def everything(slide: Slide) -> TissueMask:
     grid = view_grid(slide.levels, pixel, max(WORKING_UM, pixel.x, pixel.y))
     scale = slide.size[0] / grid.width, slide.size[1] / grid.height
     whole = np.broadcast_to(np.True_, (grid.height, grid.width))  # takes no memory
-    return TissueMask(whole, scale, (scale[0] * pixel.x, scale[1] * pixel.y))
+    return TissueMask(whole, scale, (scale[0] * pixel.x, scale[1] * pixel.y), any_counts=True)
 
 
 def _indices(start: int, count: int, ratio: float, length: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -11,6 +11,7 @@ import tifffile
 
 from nnunetv2.errors import AnnotationError
 from nnunetv2.pathology.slides.slide import Slide, open_slide
+from nnunetv2.pathology.tissue.slide_tissue import TissueMask
 from nnunetv2.pathology.tissue.tissue_sources import tissue_of
 from tests.pathology.slides.slide_files import write_small_slide
 
@@ -69,6 +70,22 @@ def test_a_folder_has_a_file_for_each_slide_or_says_which_names_it_looked_for(sl
         tissue_of(slide, folder)
     write_square(folder / "a.geojson", 0, 64)
     assert tissue_of(slide, folder).mask.sum() == 64 * 64
+
+
+def test_areas_that_are_drawn_count_however_small_they_are(slide: Slide, tmp_path: Path) -> None:
+    write_square(tmp_path / "drawn.geojson", 0, 20)
+    for tissue in (
+        tissue_of(slide, tmp_path / "drawn.geojson"),
+        tissue_of(slide, "none", tmp_path / "drawn.geojson"),
+        tissue_of(slide, TissueMask(np.ones((1100, 1500), bool), (1, 1), (8, 8)), tmp_path / "drawn.geojson"),
+    ):
+        assert tissue.mm2 == pytest.approx(400 * 64e-6)
+        assert not tissue.is_empty
+    speck = np.zeros((1100, 1500), bool)
+    speck[5, 5] = True
+    found = TissueMask(speck, (1, 1), (8, 8))
+    assert found.is_empty
+    assert tissue_of(slide, found, tmp_path / "drawn.geojson").is_empty
 
 
 def test_a_region_needs_no_class(slide: Slide, tmp_path: Path) -> None:
