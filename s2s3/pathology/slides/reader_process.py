@@ -21,10 +21,10 @@ from nnunetv2.errors import UnreadableSlideError
 from nnunetv2.foundation.worker_process import start_process
 from nnunetv2.pathology.slides.geometry import Box, cells_of
 from nnunetv2.pathology.slides.rescue import RescuingView, Step
-from nnunetv2.pathology.slides.slide_block import Block, DamagedPart, States, failed
+from nnunetv2.pathology.slides.slide_block import Block, DamagedPart, States, failed, joined
 from nnunetv2.pathology.slides.slide_reader import Pixels
 from nnunetv2.pathology.slides.slide_source import SlideSource
-from nnunetv2.pathology.slides.view import BLOCK_PX, SlideView, blank
+from nnunetv2.pathology.slides.view import BLOCK_PX, SlideView
 from s1.cpus import usable_cpus
 
 READ_TIMEOUT_S = 60.0
@@ -70,7 +70,7 @@ def reading_windows(
     A box is read in the same parts whoever reads it, so that its pixels do not depend on that.
     """
     with closing(_readers(source, readers, timeout_s)) as pool:
-        yield lambda window: _joined(window, pool.read(cells_of(window, BLOCK_PX)))[0]
+        yield lambda window: joined(window, pool.read(cells_of(window, BLOCK_PX))).pixels
 
 
 @dataclass(frozen=True)
@@ -84,21 +84,12 @@ class Reading:
         """Return all pixels (h, w, 3) of a view that fits into memory, and the PixelState (h, w) of each."""
         window = Box(0, 0, view.width, view.height)
         with closing(read_blocks(source, view.blocks(), self.readers, self.timeout_s)) as blocks:
-            return _joined(window, blocks)
+            block = joined(window, blocks)
+            return block.pixels, block.state
 
 
 IN_THIS_PROCESS = Reading()
 """Without protection against decoders that crash."""
-
-
-def _joined(window: Box, blocks: Iterable[Block]) -> tuple[Pixels, States]:
-    pixels, _ = blank(window)
-    states = np.empty((window.height, window.width), np.uint8)
-    for block in blocks:
-        left, top = block.box.x - window.x, block.box.y - window.y
-        target = np.s_[top : top + block.box.height, left : left + block.box.width]
-        pixels[target], states[target] = block.pixels, block.state
-    return pixels, states
 
 
 class _ThisProcess:

@@ -70,7 +70,7 @@ class RescuingView:
                 wait_for(self._source.path, self._timeout_s)
         if start == Step.WHITE:
             return failed(box, _LOST)
-        return joined(box, [self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)])
+        return joined(box, (self._rescued(part, start) for part in cells_of(box, SUB_BLOCK_PX)))
 
     def rest(self) -> None:
         """Close all readers of the slide until they are read again, if reading is watched here."""

@@ -1,6 +1,6 @@
 """A part of a view as it was read: its pixels, how each was read, and what was damaged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -70,11 +70,12 @@ def block_of(
     return Block(box, pixels, np.where(valid, np.uint8(state), np.uint8(PixelState.MISSING)), damaged)
 
 
-def joined(box: Box, parts: Sequence[Block]) -> Block:
-    """Return a block made of parts that cover it."""
+def joined(box: Box, parts: Iterable[Block]) -> Block:
+    """Return a block made of parts that cover it, of which one at a time has to be there."""
     pixels, _ = blank(box)
-    state = np.empty((box.height, box.width), np.uint8)
+    state, damaged = np.empty((box.height, box.width), np.uint8), list[DamagedPart]()
     for part in parts:
         target = np.s_[part.box.y - box.y : part.box.bottom - box.y, part.box.x - box.x : part.box.right - box.x]
         pixels[target], state[target] = part.pixels, part.state
-    return Block(box, pixels, state, tuple(damaged for part in parts for damaged in part.damaged))
+        damaged += part.damaged
+    return Block(box, pixels, state, tuple(damaged))
